@@ -1,0 +1,1 @@
+//! One file a chain target: puts credentials where cloud SDKs look.

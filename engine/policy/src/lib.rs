@@ -1,0 +1,1 @@
+//! The Wasm policy host: load, check, instantiate, limit and call.

@@ -1,0 +1,1 @@
+//! The effectful loop around the pure core.

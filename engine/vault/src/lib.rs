@@ -1,0 +1,1 @@
+//! Secret types and long-lived secrets at rest.

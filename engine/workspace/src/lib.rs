@@ -1,0 +1,1 @@
+//! The Workspace file: parse, validate, diff, load, watch, merge and write.
