@@ -1,0 +1,171 @@
+use dayfly_policy_sdk::testing::{acts, at, changed, resync, session};
+use dayfly_policy_sdk::{ChangedFields, Effect, ResyncReason, SessionType};
+use proptest::prelude::*;
+
+use super::*;
+
+fn evaluate(config: &str, events: &[Event]) -> Verdict {
+    KeepActive::evaluate(&KeepActive::parse(config).unwrap(), &at(1_000), events)
+}
+
+const STARTED: (Action, &str) = (Action::Start, "keep-active");
+
+#[test]
+fn inactive_sessions_are_started_and_others_left_alone() {
+    let page = vec![
+        session(1).revision(7).build(),
+        session(2).status(Status::Pending).build(),
+        session(3).active(0, 3_600_000).build(),
+        session(4).build(),
+    ];
+    let verdict = evaluate("{}", &[resync(ResyncReason::ColdStart, page)]);
+    assert_eq!(
+        acts(&verdict),
+        [(1, STARTED.0, STARTED.1), (4, STARTED.0, STARTED.1)]
+    );
+    let Effect::Act(act) = &verdict.effects[0] else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!((act.revision, act.not_after), (7, None));
+    assert_eq!(act.why.message, "is to be kept active and is inactive");
+}
+
+#[test]
+fn only_matching_sessions_are_started() {
+    let page = vec![
+        session(1).name("prod-eu").build(),
+        session(2).name("dev").build(),
+        session(3)
+            .name("prod-lab")
+            .of_type(SessionType::Localstack)
+            .build(),
+    ];
+    let config = r#"{"match":{"names":["prod*"],"types":["awsIamUser"]}}"#;
+    let verdict = evaluate(config, &[resync(ResyncReason::Reconfigured, page)]);
+    assert_eq!(acts(&verdict), [(1, STARTED.0, STARTED.1)]);
+}
+
+#[test]
+fn a_session_that_left_is_not_proposed() {
+    let verdict = evaluate("{}", &[changed(session(1).build(), ChangedFields::REMOVED)]);
+    assert_eq!(verdict, Verdict::default());
+}
+
+#[test]
+fn a_passing_failure_keeps_the_proposal_standing() {
+    let failed = session(1).error(ErrorKind::Network, 3).build();
+    let verdict = evaluate("{}", &[changed(failed, ChangedFields::FAILURE)]);
+    assert_eq!(acts(&verdict), [(1, STARTED.0, STARTED.1)]);
+    let Effect::Act(act) = &verdict.effects[0] else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!(
+        act.why.message,
+        "is to be kept active; the last 3 attempts failed"
+    );
+    let evidence: Vec<_> = act
+        .why
+        .evidence
+        .iter()
+        .map(|a| (a.key.as_str(), a.value.as_str()))
+        .collect();
+    assert_eq!(
+        evidence,
+        [
+            ("status", "inactive"),
+            ("last-error", "network"),
+            ("failures", "3")
+        ]
+    );
+}
+
+#[test]
+fn a_lasting_failure_is_left_alone_until_the_session_is_edited() {
+    for kind in ErrorKind::ALL {
+        let failed = session(1).error(kind, 1).build();
+        let attempt = ChangedFields::STATUS | ChangedFields::FAILURE;
+        let after = evaluate("{}", &[changed(failed.clone(), attempt)]);
+        assert_eq!(after.effects.is_empty(), kind.lasts(), "{kind:?}");
+        assert_eq!(after.lines.len(), usize::from(kind.lasts()), "{kind:?}");
+        let edited = evaluate("{}", &[changed(failed.clone(), ChangedFields::TARGET)]);
+        assert_eq!(acts(&edited), [(1, STARTED.0, STARTED.1)], "{kind:?}");
+        let resumed = evaluate("{}", &[resync(ResyncReason::Resumed, vec![failed])]);
+        assert_eq!(resumed.effects.is_empty(), kind.lasts(), "{kind:?}");
+    }
+}
+
+#[test]
+fn after_a_sign_in_that_clears_the_error_it_starts() {
+    let cleared = session(1).build();
+    let verdict = evaluate("{}", &[changed(cleared, ChangedFields::FAILURE)]);
+    assert_eq!(acts(&verdict), [(1, STARTED.0, STARTED.1)]);
+}
+
+#[test]
+fn it_hears_of_all_but_use() {
+    let subscriptions =
+        KeepActive::configure(r#"{"match":{"types":["azure"],"labels":["a"]}}"#).unwrap();
+    let [Subscription::Sessions(filter)] = &subscriptions[..] else {
+        panic!("{subscriptions:?}")
+    };
+    assert_eq!(filter.types, [SessionType::Azure]);
+    assert!(
+        filter.labels.is_empty(),
+        "a session that loses the label has to be heard of"
+    );
+    assert_eq!(
+        filter.fields,
+        ChangedFields::all().difference(ChangedFields::LAST_USE)
+    );
+}
+
+#[test]
+fn schema_and_reader_agree() {
+    let schema = serde_json::from_str(&KeepActive::descriptor().config_schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (text, expected) in [
+        ("{}", true),
+        (r#"{"match":{"labels":["keep"]}}"#, true),
+        (r#"{"match":[]}"#, false),
+        (r#"{"mach":{}}"#, false),
+        ("[]", false),
+    ] {
+        let value = serde_json::from_str(text).unwrap();
+        assert_eq!(validator.is_valid(&value), expected, "schema on {text}");
+        assert_eq!(
+            KeepActive::parse(text).is_ok(),
+            expected,
+            "reader on {text}"
+        );
+    }
+    let error = KeepActive::parse(r#"{"mach":{}}"#).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`mach` is no key of this policy; did you mean `match`?"
+    );
+}
+
+proptest! {
+    /// Whatever happens, nothing is proposed but the start of an inactive session that is there.
+    #[test]
+    fn proposals_make_sense(
+        bits in proptest::collection::vec(0..2048_u16, 1..8),
+        statuses in proptest::collection::vec(0..3_u8, 8),
+        error in 0..10_usize,
+    ) {
+        let mut events = Vec::new();
+        for (key, bits) in bits.iter().enumerate() {
+            let status = [Status::Inactive, Status::Pending, Status::Active][usize::from(statuses[key])];
+            let key = u32::try_from(key).unwrap();
+            let after = session(key).status(status).error(ErrorKind::ALL[error], 1).build();
+            events.push(changed(after, ChangedFields::from_bits_truncate(*bits)));
+        }
+        let verdict = evaluate("{}", &events);
+        for (key, action, _) in acts(&verdict) {
+            let key = usize::try_from(key).unwrap();
+            prop_assert_eq!(action, Action::Start);
+            prop_assert_eq!(statuses[key], 0);
+            prop_assert_eq!(bits[key] & ChangedFields::REMOVED.bits(), 0);
+        }
+    }
+}

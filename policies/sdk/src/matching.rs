@@ -1,0 +1,288 @@
+//! Which sessions a policy is about: the key `match` that the built-in policies share.
+
+use crate::config::{ConfigError, Object, list};
+use crate::{ChangedFields, Filter, Session, SessionFilter, SessionType, Subscription, closest};
+
+/// JSON Schema of [`Matcher`], a literal for `concat!`.
+#[macro_export]
+macro_rules! match_schema {
+    () => {
+        r#"{"type":"object","additionalProperties":false,"description":"Which sessions: those that match all lists that are not empty. Absent: every session.","properties":{"types":{"type":"array","items":{"enum":["awsIamUser","awsIamRoleChained","awsIamRoleFederated","awsIamRoleWebIdentity","awsSsoRole","azure","localstack"]},"description":"Of one of these types."},"ids":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"With one of these session ids."},"names":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Whose name matches one of these; * stands for any text."},"profiles":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Whose named profile matches one of these; * stands for any text."},"accounts":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"In one of these accounts or subscriptions."},"labels":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"With one of these labels, key or key=value."}}}"#
+    };
+}
+
+/// Which sessions are meant: those that match all lists that are not empty. The lists are those
+/// of a grant in `dayfly.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matcher {
+    /// Of one of these types.
+    pub types: Vec<SessionType>,
+    /// With one of these ids.
+    pub ids: Vec<String>,
+    /// Whose name matches one of these patterns (`*` stands for any text).
+    pub names: Vec<String>,
+    /// Whose named profile matches one of these patterns.
+    pub profiles: Vec<String>,
+    /// In one of these accounts or subscriptions.
+    pub accounts: Vec<String>,
+    /// With one of these labels, `key` or `key=value`.
+    pub labels: Vec<String>,
+}
+
+impl Matcher {
+    /// Reads the object under `key`; every session where it is absent.
+    ///
+    /// # Errors
+    /// An unknown key, an unknown type, or something that is no list of texts.
+    pub fn read(config: &Object, key: &str) -> Result<Self, ConfigError> {
+        let known = ["types", "ids", "names", "profiles", "accounts", "labels"];
+        let object = config.object(key, &known)?;
+        let texts = |key: &str| -> Result<Vec<String>, ConfigError> {
+            Ok(object
+                .texts(key)?
+                .into_iter()
+                .map(|(_, text)| text.to_string())
+                .collect())
+        };
+        let words = || SessionType::ALL.into_iter().map(SessionType::word);
+        let types = object.texts("types")?.into_iter().map(|(place, word)| {
+            SessionType::from_word(word).ok_or_else(|| {
+                let advice = match closest(word, words()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the types are {}", list(words())),
+                };
+                object.wrong(&place, format!("`{word}` is no session type; {advice}"))
+            })
+        });
+        Ok(Self {
+            types: types.collect::<Result<_, _>>()?,
+            ids: texts("ids")?,
+            names: texts("names")?,
+            profiles: texts("profiles")?,
+            accounts: texts("accounts")?,
+            labels: texts("labels")?,
+        })
+    }
+
+    /// Whether the session is meant.
+    #[must_use]
+    pub fn matches(&self, session: &Session) -> bool {
+        let any = |list: &[String], test: &dyn Fn(&str) -> bool| {
+            list.is_empty() || list.iter().any(|item| test(item))
+        };
+        (self.types.is_empty() || self.types.contains(&session.type_))
+            && any(&self.ids, &|id| id == session.id)
+            && any(&self.names, &|pattern| wildcard(pattern, &session.name))
+            && any(&self.profiles, &|pattern| {
+                session
+                    .named_profile
+                    .as_deref()
+                    .is_some_and(|name| wildcard(pattern, name))
+            })
+            && any(&self.accounts, &|account| {
+                session.account.as_deref() == Some(account)
+            })
+            && any(&self.labels, &|label| has_label(session, label))
+    }
+
+    /// Interest in changes of these fields. Narrowed by type only: a session that loses the
+    /// label by which it matched has to be heard of, so that what was proposed for it is
+    /// withdrawn.
+    #[must_use]
+    pub fn subscription(&self, fields: ChangedFields) -> Subscription {
+        Subscription::Sessions(SessionFilter {
+            types: self.types.clone(),
+            statuses: Vec::new(),
+            labels: Vec::new(),
+            fields,
+        })
+    }
+
+    /// The narrowest question to the Workspace whose answer holds every session that is meant.
+    /// The answer may hold others: test each with [`Matcher::matches`].
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        let only = |list: &[String]| match list {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        Filter {
+            type_: match self.types[..] {
+                [one] => Some(one),
+                _ => None,
+            },
+            status: None,
+            label: only(&self.labels).and_then(|label| {
+                label
+                    .split_once('=')
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+            }),
+            named_profile: only(&self.profiles).filter(|pattern| !pattern.contains('*')),
+            name_prefix: only(&self.names)
+                .and_then(|pattern| pattern.split('*').next().map(str::to_string))
+                .filter(|prefix| !prefix.is_empty()),
+        }
+    }
+}
+
+/// Whether the session has the label, given as `key` or `key=value`.
+fn has_label(session: &Session, label: &str) -> bool {
+    match label.split_once('=') {
+        Some((key, value)) => session
+            .labels
+            .iter()
+            .any(|l| l.key == key && l.value == value),
+        None => session.labels.iter().any(|l| l.key == label),
+    }
+}
+
+/// Whether the text matches the pattern, in which `*` stands for any text.
+#[must_use]
+pub fn wildcard(pattern: &str, text: &str) -> bool {
+    let Some((head, pattern)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut rest) = text.strip_prefix(head) else {
+        return false;
+    };
+    let mut parts = pattern.split('*').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::session;
+
+    fn read(text: &str) -> Result<Matcher, String> {
+        let config = Object::parse(text, &["match"]).map_err(|e| e.to_string())?;
+        Matcher::read(&config, "match").map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn lists_are_alternatives_and_all_lists_have_to_match() {
+        let prod = session(1)
+            .name("prod-eu")
+            .label("team", "a")
+            .profile("main")
+            .build();
+        for (text, expected) in [
+            ("{}", true),
+            (r#"{"match":{}}"#, true),
+            (r#"{"match":{"names":[]}}"#, true),
+            (r#"{"match":{"names":["dev*","prod*"]}}"#, true),
+            (r#"{"match":{"names":["prod"]}}"#, false),
+            (
+                r#"{"match":{"names":["prod*"],"labels":["team=b"]}}"#,
+                false,
+            ),
+            (r#"{"match":{"labels":["team=b","team"]}}"#, true),
+            (r#"{"match":{"profiles":["m*n"]}}"#, true),
+            (r#"{"match":{"ids":["id-1"]}}"#, true),
+            (r#"{"match":{"ids":["id-2"]}}"#, false),
+            (r#"{"match":{"accounts":["123456789012"]}}"#, false),
+            (r#"{"match":{"types":["awsSsoRole"]}}"#, false),
+            (r#"{"match":{"types":["awsIamUser","azure"]}}"#, true),
+        ] {
+            assert_eq!(read(text).unwrap().matches(&prod), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        for (text, expected) in [
+            (
+                r#"{"match":{"types":["azure","awsSsoRol"]}}"#,
+                "`match.types[1]`: `awsSsoRol` is no session type; did you mean `awsSsoRole`?",
+            ),
+            (
+                r#"{"match":{"name":["x"]}}"#,
+                "`match.name` is no key of this policy; did you mean `names`?",
+            ),
+            (
+                r#"{"match":{"names":"x"}}"#,
+                "`match.names`: has to be a list of texts, and is a text",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn schema_and_reader_agree() {
+        let schema: serde_json::Value = serde_json::from_str(match_schema!()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for (text, expected) in [
+            ("{}", true),
+            ("null", false),
+            (
+                r#"{"types":["azure"],"names":["a*"],"ids":["x"],"labels":["k=v"]}"#,
+                true,
+            ),
+            (r#"{"profiles":["p"],"accounts":["1"],"types":[]}"#, true),
+            (r#"{"types":["Azure"]}"#, false),
+            (r#"{"names":[1]}"#, false),
+            (r#"{"names":[" "]}"#, false),
+            (r#"{"regions":["eu-west-1"]}"#, false),
+            ("[]", false),
+        ] {
+            let value = serde_json::from_str(text).unwrap();
+            assert_eq!(validator.is_valid(&value), expected, "schema on {text}");
+            assert_eq!(
+                read(&format!(r#"{{"match":{text}}}"#)).is_ok(),
+                expected,
+                "reader on {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, expected) in [
+            ("prod", "prod", true),
+            ("prod", "prod-eu", false),
+            ("prod*", "prod-eu", true),
+            ("*eu", "prod-eu", true),
+            ("p*-*u", "prod-eu", true),
+            ("*", "", true),
+            ("a*a", "a", false),
+            ("a*b*a", "aba", true),
+            ("a*b*a", "ab", false),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(wildcard(pattern, text), expected, "{pattern} on {text}");
+        }
+    }
+
+    proptest! {
+        /// The question to the Workspace never loses a session that is meant.
+        #[test]
+        fn the_filter_is_wider_than_the_matcher(
+            names in proptest::collection::vec("[ab*]{1,3}", 0..2),
+            labels in proptest::collection::vec("[kl](=[vw])?", 0..2),
+            profiles in proptest::collection::vec("[p*]{1,2}", 0..2),
+            name in "[ab]{0,3}",
+            label in "[kl]=[vw]",
+            profile in "[p]{1,2}",
+        ) {
+            let matcher = Matcher { names, labels, profiles, ..Matcher::default() };
+            let (key, value) = label.split_once('=').unwrap();
+            let session = session(1).name(&name).label(key, value).profile(&profile).build();
+            if matcher.matches(&session) {
+                prop_assert!(crate::testing::passes(&matcher.filter(), &session));
+            }
+        }
+    }
+}
