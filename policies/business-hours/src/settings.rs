@@ -141,7 +141,7 @@ fn days(config: &Object) -> Result<Vec<Day>, ConfigError> {
 /// The days of `mon`, `monday`, `mon-fri` or `fri-mon`.
 fn span_of_days(text: &str) -> Result<Vec<Day>, String> {
     let place = |word: &str| {
-        let lower = word.trim().to_lowercase();
+        let lower = word.trim().to_ascii_lowercase();
         let found = DAYS
             .iter()
             .position(|(_, short, long)| lower == *short || lower == *long);

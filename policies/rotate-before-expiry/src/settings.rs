@@ -44,8 +44,8 @@ impl Settings {
         let default = Self::default();
         let settings = Self {
             before: config.duration("before")?.unwrap_or(default.before),
-            fraction: config.share("fraction", 0.9)?.unwrap_or(default.fraction),
-            jitter: config.share("jitter", 0.5)?.unwrap_or(default.jitter),
+            fraction: config.share("fraction", 90)?.unwrap_or(default.fraction),
+            jitter: config.share("jitter", 50)?.unwrap_or(default.jitter),
             matcher: Matcher::read(&config, "match")?,
         };
         if settings.before == 0 && settings.fraction == 0.0 {

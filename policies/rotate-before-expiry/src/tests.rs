@@ -255,7 +255,7 @@ fn errors_name_the_key_and_what_would_be_right() {
         ),
         (
             r#"{"fraction":1}"#,
-            "`fraction`: has to lie between 0 and 0.9, and is 1",
+            "`fraction`: has to lie between 0 and 0.90, and is 1",
         ),
         (
             r#"{"before":0,"fraction":0}"#,

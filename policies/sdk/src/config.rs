@@ -215,18 +215,21 @@ impl Object {
         }
     }
 
-    /// The share under a key: a number between 0 and `most`.
+    /// The share under a key: a number between 0 and a limit below 1, given in percent.
     ///
     /// # Errors
     /// The value is no number, or lies outside.
-    pub fn share(&self, key: &str, most: f64) -> Result<Option<f64>, ConfigError> {
+    pub fn share(&self, key: &str, percent: u8) -> Result<Option<f64>, ConfigError> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::Number(number)) => match number.as_f64() {
-                Some(share) if (0.0..=most).contains(&share) => Ok(Some(share)),
+                Some(share) if (0.0..=f64::from(percent) / 100.0).contains(&share) => {
+                    Ok(Some(share))
+                }
+                // Whole percents, since the code that prints any float is larger than most rules.
                 _ => Err(self.wrong(
                     key,
-                    format!("has to lie between 0 and {most}, and is {number}"),
+                    format!("has to lie between 0 and 0.{percent:02}, and is {number}"),
                 )),
             },
             Some(other) => Err(self.mismatch(key, "a number", other)),
@@ -330,8 +333,8 @@ mod tests {
                 "`before`: has to be whole seconds, 0 or more, and is -1",
             ),
             (
-                object(r#"{"share":1.5}"#).share("share", 0.9).map(|_| ()),
-                "`share`: has to lie between 0 and 0.9, and is 1.5",
+                object(r#"{"share":1.5}"#).share("share", 90).map(|_| ()),
+                "`share`: has to lie between 0 and 0.90, and is 1.5",
             ),
             (
                 object(r#"{"names":["a",4]}"#).texts("names").map(|_| ()),

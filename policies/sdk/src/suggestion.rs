@@ -4,11 +4,11 @@
 /// letters, and at least one, differ.
 #[must_use]
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed: Vec<char> = word.to_lowercase().chars().collect();
+    let typed: Vec<char> = word.to_ascii_lowercase().chars().collect();
     let limit = (typed.len() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&typed, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (distance(&typed, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

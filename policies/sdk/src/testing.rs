@@ -155,21 +155,21 @@ pub fn wake(id: &str, due: TimestampMs) -> Event {
 /// The acts of a verdict: session, action, code of the reason.
 #[must_use]
 pub fn acts(verdict: &Verdict) -> Vec<(SessionKey, Action, &str)> {
-    let act = |effect| match effect {
-        &Effect::Act(ref act) => Some((act.session, act.action, act.why.code.as_str())),
+    let some = verdict.effects.iter().filter_map(|effect| match effect {
+        Effect::Act(act) => Some((act.session, act.action, act.why.code.as_str())),
         _ => None,
-    };
-    verdict.effects.iter().filter_map(act).collect()
+    });
+    some.collect()
 }
 
 /// The wake requests of a verdict: id and moment.
 #[must_use]
 pub fn wakes(verdict: &Verdict) -> Vec<(&str, TimestampMs)> {
-    let wake = |effect| match effect {
-        &Effect::Wake(ref wake) => Some((wake.id.as_str(), wake.at)),
+    let some = verdict.effects.iter().filter_map(|effect| match effect {
+        Effect::Wake(wake) => Some((wake.id.as_str(), wake.at)),
         _ => None,
-    };
-    verdict.effects.iter().filter_map(wake).collect()
+    });
+    some.collect()
 }
 
 /// Whether a session is in the answer to a question with this filter.
