@@ -1,0 +1,119 @@
+//! `awsIamUser`: the long-lived key of an IAM user, exchanged by STS `GetSessionToken`.
+//!
+//! Source: AWS STS API reference, `GetSessionToken`: 900 to 129,600 s, 12 h where nothing is
+//! asked for; a code of the user's MFA device goes into the call.
+
+use std::sync::Arc;
+
+use dayfly_core::session::{Access, Session, SessionType};
+use dayfly_vault::{AccessKey, TemporaryCredentials};
+
+use crate::aws_sts::{Identity, Sts};
+use crate::errors::ProviderError;
+use crate::keys::LongLivedKeys;
+use crate::mfa::{MfaCodes, MfaRequest};
+use crate::provider::{BoxFuture, IssueRequest, Provider};
+
+/// The lifetime where the session names none, seconds: short, because a renewal needs nobody,
+/// and long enough that SDKs which refresh 15 minutes ahead do not ask at every use.
+const LIFETIME_SECONDS: u32 = 3_600;
+/// The same where a person has to enter a code for every renewal: a working day.
+const LIFETIME_WITH_MFA_SECONDS: u32 = 36_000;
+
+/// The provider for `awsIamUser`.
+pub(crate) struct AwsIamUser {
+    pub(crate) sts: Arc<Sts>,
+    pub(crate) keys: Arc<dyn LongLivedKeys>,
+    pub(crate) codes: Arc<dyn MfaCodes>,
+}
+
+impl AwsIamUser {
+    async fn key(&self, session: &Session) -> Result<AccessKey, ProviderError> {
+        let keys = Arc::clone(&self.keys);
+        let id = session.id.clone();
+        tokio::task::spawn_blocking(move || keys.access_key(&id))
+            .await
+            .map_err(|_| ProviderError::Interrupted {
+                session: session.name.clone(),
+                task: "reading the access key",
+            })?
+            .map_err(|source| ProviderError::Keys {
+                session: session.name.clone(),
+                source,
+            })?
+            .ok_or_else(|| ProviderError::NoAccessKey {
+                session: session.name.clone(),
+            })
+    }
+}
+
+impl Provider for AwsIamUser {
+    fn session_type(&self) -> SessionType {
+        SessionType::AwsIamUser
+    }
+
+    fn issue<'a>(
+        &'a self,
+        request: IssueRequest<'a>,
+    ) -> BoxFuture<'a, Result<TemporaryCredentials, ProviderError>> {
+        Box::pin(async move {
+            let session = request.session;
+            let Access::AwsIamUser {
+                mfa_device,
+                duration_seconds,
+            } = &session.access
+            else {
+                return Err(ProviderError::wrong_provider(session, self.session_type()));
+            };
+            let key = self.key(session).await?;
+            let code = match mfa_device {
+                Some(device) => Some(
+                    self.codes
+                        .code(MfaRequest { session, device })
+                        .await
+                        .ok_or_else(|| ProviderError::NeedsMfa {
+                            session: session.name.clone(),
+                            device: device.clone(),
+                        })?,
+                ),
+                None => None,
+            };
+            let usual = if mfa_device.is_some() {
+                LIFETIME_WITH_MFA_SECONDS
+            } else {
+                LIFETIME_SECONDS
+            };
+            let seconds = duration_seconds.unwrap_or(usual);
+
+            let mut call = self
+                .sts
+                .call(session, "GetSessionToken", request.now)
+                .await?;
+            let identity = Identity {
+                access_key_id: &key.access_key_id,
+                secret_access_key: &key.secret_access_key,
+                session_token: None,
+            };
+            let settings = call.with(identity, code.is_none());
+            call.secrets
+                .extend(code.as_ref().map(|code| code.0.clone()));
+            let answer = call
+                .client
+                .get_session_token()
+                .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+                .set_serial_number(mfa_device.clone())
+                .set_token_code(code.map(|code| code.0.expose().to_owned()))
+                .customize()
+                .config_override(settings)
+                .send()
+                .await;
+            match answer {
+                Ok(mut answer) => {
+                    let credentials = answer.credentials.take();
+                    call.accept(credentials, &answer)
+                }
+                Err(error) => Err(call.refused(error)),
+            }
+        })
+    }
+}

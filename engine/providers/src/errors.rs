@@ -1,0 +1,327 @@
+//! What can go wrong, for branching and for a person.
+
+use dayfly_core::session::{ErrorKind, Failure, Session, SessionType};
+use dayfly_core::time::Timestamp;
+use dayfly_vault::VaultError;
+
+/// Why a session got no credentials. Carries no secret, in no representation.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// No provider is built in for the access method.
+    #[error("this version has no provider for {session_type}")]
+    NoProvider {
+        /// The access method.
+        session_type: SessionType,
+    },
+    /// A provider was handed a session of another access method.
+    #[error(
+        "session \"{session}\" is of type {actual}, which the provider for {expected} cannot serve"
+    )]
+    WrongProvider {
+        /// The session's name.
+        session: String,
+        /// What it is.
+        actual: SessionType,
+        /// What the provider is for.
+        expected: SessionType,
+    },
+    /// No long-lived key is kept for the session.
+    #[error("no access key is kept for session \"{session}\"")]
+    NoAccessKey {
+        /// The session's name.
+        session: String,
+    },
+    /// The long-lived key cannot be read.
+    #[error("cannot read the access key of session \"{session}\": {source}")]
+    Keys {
+        /// The session's name.
+        session: String,
+        /// Why not.
+        source: VaultError,
+    },
+    /// A task of this process ended before it answered.
+    #[error("{task} for session \"{session}\" ended without an answer")]
+    Interrupted {
+        /// The session's name.
+        session: String,
+        /// What the task was doing.
+        task: &'static str,
+    },
+    /// A person has to enter an MFA code.
+    #[error("session \"{session}\" needs a code of MFA device {device}")]
+    NeedsMfa {
+        /// The session's name.
+        session: String,
+        /// Serial number or ARN of the device.
+        device: String,
+    },
+    /// The parent has no credentials that could be used.
+    #[error(
+        "session \"{session}\" needs the credentials of its parent session {parent}, {problem}"
+    )]
+    Parent {
+        /// The session's name.
+        session: String,
+        /// The parent's id.
+        parent: String,
+        /// What is wrong with them.
+        problem: &'static str,
+    },
+    /// A field of the session or of the settings cannot be used.
+    #[error("session \"{session}\": {field} {problem}")]
+    Field {
+        /// The session's name.
+        session: String,
+        /// The field, as the Workspace calls it.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The service answered, and said no.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The service could not be asked.
+    #[error("{service} {how}, so session \"{session}\" got no credentials")]
+    Unreachable {
+        /// The session's name.
+        session: String,
+        /// The service and where it was looked for.
+        service: String,
+        /// What happened.
+        how: Unreachable,
+    },
+    /// The service answered with something that cannot be used.
+    #[error("{service} answered {operation} for session \"{session}\" {problem}")]
+    Answer {
+        /// The session's name.
+        session: String,
+        /// The service and where it is.
+        service: String,
+        /// The call.
+        operation: &'static str,
+        /// What is wrong with the answer.
+        problem: String,
+        /// Whether this machine's clock may be the reason.
+        clock: bool,
+        /// The service's id of the request.
+        request_id: Option<String>,
+    },
+    /// Too many calls of the same access method were in flight for too long.
+    #[error(
+        "session \"{session}\" waited {waited_seconds} s for its turn: {limit} calls for {session_type} were in flight all the time"
+    )]
+    Busy {
+        /// The session's name.
+        session: String,
+        /// The access method.
+        session_type: SessionType,
+        /// How many may be in flight.
+        limit: usize,
+        /// How long it waited.
+        waited_seconds: u64,
+    },
+}
+
+/// How the service could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// The name of its host is not known.
+    #[error("has a host name that cannot be resolved")]
+    Name,
+    /// Nothing listens there.
+    #[error("refused the connection")]
+    ConnectionRefused,
+    /// No connection for another reason, or it broke.
+    #[error("could not be reached ({detail})")]
+    Connection {
+        /// The operating system's words, or the library's.
+        detail: String,
+    },
+    /// The peer could not prove who it is, or speaks no TLS.
+    #[error("could not be trusted ({detail})")]
+    Tls {
+        /// The TLS library's words.
+        detail: String,
+    },
+    /// No answer in time.
+    #[error("did not answer in time")]
+    Timeout,
+    /// The request could not even be built.
+    #[error("cannot be called as it is configured ({detail})")]
+    Request {
+        /// The SDK's words.
+        detail: String,
+    },
+}
+
+/// An answer of the service that says no.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Refusal {
+    /// What sort of failure it is.
+    pub kind: ErrorKind,
+    /// The service's code for it, or `HTTP` and the status where it gave none.
+    pub code: String,
+    /// What happened, for a person.
+    pub sentence: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// Not to be tried again before.
+    pub retry_at: Option<Timestamp>,
+    /// The service's id of the request.
+    pub request_id: Option<String>,
+}
+
+impl ProviderError {
+    /// The error of a provider that is asked for a session that it is not for.
+    pub(crate) fn wrong_provider(session: &Session, expected: SessionType) -> Self {
+        Self::WrongProvider {
+            session: session.name.clone(),
+            actual: session.session_type(),
+            expected,
+        }
+    }
+
+    /// What sort of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoProvider { .. }
+            | Self::NoAccessKey { .. }
+            | Self::Keys { .. }
+            | Self::Field { .. } => ErrorKind::Misconfigured,
+            Self::WrongProvider { .. } | Self::Interrupted { .. } => ErrorKind::Other,
+            Self::NeedsMfa { .. } => ErrorKind::NeedsMfa,
+            Self::Parent { .. } => ErrorKind::Parent,
+            Self::Refused(refusal) => refusal.kind,
+            Self::Unreachable { how, .. } => match how {
+                Unreachable::Request { .. } => ErrorKind::Misconfigured,
+                _ => ErrorKind::Network,
+            },
+            Self::Answer { clock, .. } => {
+                if *clock {
+                    ErrorKind::Other
+                } else {
+                    ErrorKind::Unavailable
+                }
+            }
+            Self::Busy { .. } => ErrorKind::Unavailable,
+        }
+    }
+
+    /// What a person can do next, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoAccessKey { session } => Some(set_secret(session)),
+            Self::Keys { .. } => {
+                Some("unlock the keyring, or check it with `dayfly doctor`".into())
+            }
+            Self::NeedsMfa { session, .. } => Some(format!(
+                "enter the code with `dayfly session start {}`, or remove mfaDevice where no code \
+                 is asked for",
+                quoted(session)
+            )),
+            Self::Parent { parent, .. } => Some(format!(
+                "start it with `dayfly session start {}`",
+                quoted(parent)
+            )),
+            Self::Field { session, .. } => Some(format!(
+                "correct it with `dayfly session edit {}`",
+                quoted(session)
+            )),
+            Self::Refused(refusal) => refusal.hint.clone(),
+            Self::Unreachable { how, .. } => Some(how.hint().to_owned()),
+            Self::Answer { clock: true, .. } => Some(CLOCK_HINT.to_owned()),
+            Self::Answer { .. } => {
+                Some("check that the endpoint is the service's and not a proxy's".to_owned())
+            }
+            Self::NoProvider { .. }
+            | Self::WrongProvider { .. }
+            | Self::Interrupted { .. }
+            | Self::Busy { .. } => None,
+        }
+    }
+
+    /// The same for the engine.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let mut failure = Failure::new(self.kind(), self.to_string());
+        failure.hint = self.hint();
+        match self {
+            Self::Refused(refusal) => {
+                failure.retry_at = refusal.retry_at;
+                failure.request_id.clone_from(&refusal.request_id);
+            }
+            Self::Answer { request_id, .. } => failure.request_id.clone_from(request_id),
+            _ => {}
+        }
+        failure
+    }
+}
+
+impl From<&ProviderError> for Failure {
+    fn from(error: &ProviderError) -> Self {
+        error.failure()
+    }
+}
+
+impl Unreachable {
+    /// What a person can do next.
+    const fn hint(&self) -> &'static str {
+        match self {
+            Self::Name => "check the network, and the session's region",
+            Self::ConnectionRefused => {
+                "check the network and the endpoint settings (AWS_ENDPOINT_URL_STS, \
+                 AWS_ENDPOINT_URL, dayfly.toml)"
+            }
+            Self::Connection { .. } => {
+                "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"
+            }
+            Self::Tls { .. } => {
+                "name the file with your organisation's root certificates in SSL_CERT_FILE, and \
+                 check this machine's clock"
+            }
+            Self::Timeout => "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)",
+            Self::Request { .. } => {
+                "check the endpoint settings (AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, \
+                 AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, dayfly.toml)"
+            }
+        }
+    }
+}
+
+/// What to do where the clock is to blame.
+pub(crate) const CLOCK_HINT: &str =
+    "set this machine's clock (it may be wrong for a while after a sleep)";
+
+/// The command that stores the key of a session.
+pub(crate) fn set_secret(session: &str) -> String {
+    format!("store it with `dayfly secret set {}`", quoted(session))
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-.,:/@+=".contains(c));
+    if plain {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn hints_can_be_pasted_into_a_shell() {
+        assert_eq!(quoted("prod-admin"), "prod-admin");
+        assert_eq!(quoted("Prod admin"), "'Prod admin'");
+        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(quoted(""), "''");
+    }
+}
