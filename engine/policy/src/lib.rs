@@ -1,1 +1,43 @@
 //! The Wasm policy host: load, check, instantiate, limit and call.
+//!
+//! A [`Host`] holds the engine that compiles and runs guests. A [`Module`] is a component that was
+//! checked against the contract in `wit/` and asked what it is. A [`Policy`] is a module with the
+//! configuration and the limits of one entry; [`Policy::evaluate`] asks it, each time in a fresh
+//! sandboxed instance that knows nothing but what the call says.
+//!
+//! Whatever a guest does, it can only spoil its own call: a trap, a limit or a nonsensical answer
+//! becomes a [`Fault`](dayfly_core::policy::Fault), and nothing of the call counts. The host
+//! starts no workers; calls may come from any number of threads.
+//!
+//! Start reading at [`host`], then [`module`], then [`policy`].
+
+mod answer;
+mod bindings;
+pub mod cache;
+pub mod call;
+mod compat;
+mod descriptor;
+mod engine;
+pub mod host;
+mod imports;
+mod language;
+pub mod limits;
+mod meter;
+pub mod module;
+mod places;
+pub mod policy;
+pub mod query;
+mod sandbox;
+pub mod state;
+mod text;
+mod ticker;
+mod trouble;
+
+pub use cache::CodeCache;
+pub use call::{Call, Evaluated, Failed, LogLine, Used};
+pub use host::{Host, HostConfig};
+pub use limits::Limits;
+pub use module::{Module, World};
+pub use policy::Policy;
+pub use query::{SessionQuery, WorkspaceQuery};
+pub use state::{StateScope, StateSnapshot, StateWrite};

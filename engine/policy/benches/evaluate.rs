@@ -1,0 +1,259 @@
+//! What the host costs over bare Wasmtime: the same component, engine and call.
+//!
+//! `cargo bench -p dayfly-policy --bench evaluate`
+//!
+//! `bare` instantiates and calls through plain bindings with arguments made beforehand, without a
+//! limit, a check, a log or a state. `host` is [`Policy::evaluate`]: it also makes the arguments,
+//! meters the call, checks the verdict and turns it into the core's types. Before the table, the
+//! ratio of the two is printed, measured in turns so that a busy machine slows both alike.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use dayfly_core::policy::{
+    Context, Event, Fields, Revision, SessionChange, SessionKey, SessionView,
+};
+use dayfly_core::session::{SessionId, SessionType, Status};
+use dayfly_core::time::Timestamp;
+use dayfly_policy::{
+    Call, Host, HostConfig, Limits, Module, Policy, StateSnapshot, WorkspaceQuery,
+};
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Store};
+
+mod bare {
+    wasmtime::component::bindgen!({ path: "../../wit", world: "pure-policy" });
+}
+
+use bare::dayfly::policy::{log, types};
+
+const SESSIONS: [u32; 3] = [1, 100, 10_000];
+/// Every tenth session is inactive, so that the policy proposes something for it.
+const IDLE: u32 = 10;
+
+static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(HostConfig::default()).unwrap());
+
+fn main() {
+    for sessions in SESSIONS {
+        compare(sessions);
+    }
+    divan::main();
+}
+
+fn component() -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/prebuilt");
+    std::fs::read(folder.join("keep-active.wasm")).unwrap()
+}
+
+/// Bare Wasmtime.
+struct Bare {
+    engine: Engine,
+    policy: bare::PurePolicyPre<Nothing>,
+    events: Vec<types::Event>,
+}
+
+struct Nothing;
+
+impl types::Host for Nothing {}
+
+impl log::Host for Nothing {
+    fn write(&mut self, _: types::Severity, _: String) {}
+}
+
+impl Bare {
+    fn new(sessions: u32) -> Self {
+        let engine = HOST.wasmtime_engine().clone();
+        let component = Component::from_binary(&engine, &component()).unwrap();
+        let mut linker = Linker::new(&engine);
+        bare::PurePolicy::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |data| data).unwrap();
+        let linked = linker.instantiate_pre(&component).unwrap();
+        let changes = (0..sessions)
+            .map(|key| bare_change(&session(key)))
+            .collect();
+        Self {
+            policy: bare::PurePolicyPre::new(linked).unwrap(),
+            events: vec![types::Event::Sessions(changes)],
+            engine,
+        }
+    }
+
+    fn evaluate(&self) -> types::Verdict {
+        let mut store = Store::new(&self.engine, Nothing);
+        // The engine counts both; they are only set out of reach.
+        store.set_fuel(u64::MAX).unwrap();
+        store.set_epoch_deadline(u64::MAX >> 1);
+        let instance = self.policy.instantiate(&mut store).unwrap();
+        let context = types::Context {
+            now: 10_000,
+            sequence: 7,
+            seed: 11,
+            dry_run: false,
+            workspace_revision: 3,
+        };
+        let policy = instance.dayfly_policy_policy();
+        let answer = policy.call_evaluate(&mut store, "{}", context, &self.events);
+        answer.unwrap().unwrap()
+    }
+}
+
+/// The whole host.
+struct Whole {
+    policy: Policy,
+    events: Vec<Event>,
+    workspace: Arc<dyn WorkspaceQuery>,
+}
+
+impl Whole {
+    fn new(sessions: u32) -> Self {
+        let module = Module::load(&HOST, "keep-active", &component()).unwrap();
+        let all: BTreeMap<_, _> = (0..sessions)
+            .map(|key| (SessionKey(key), Arc::new(session(key))))
+            .collect();
+        let changes = all.values().map(change).collect();
+        Self {
+            policy: Policy::configure(&module, "{}", Limits::default()).unwrap(),
+            events: vec![Event::Sessions(changes)],
+            workspace: Arc::new(all),
+        }
+    }
+
+    fn evaluate(&self) -> dayfly_policy::Evaluated {
+        let call = Call {
+            context: Context {
+                now: Timestamp::from_millis(10_000),
+                sequence: 7,
+                seed: 11,
+                dry_run: false,
+                workspace_revision: 3,
+            },
+            events: &self.events,
+            workspace: Arc::clone(&self.workspace),
+            state: StateSnapshot::default(),
+        };
+        self.policy.evaluate(call).unwrap()
+    }
+}
+
+/// Prints the medians of both, measured in turns, and their ratio.
+fn compare(sessions: u32) {
+    let (bare, whole) = (Bare::new(sessions), Whole::new(sessions));
+    assert_eq!(
+        bare.evaluate().effects.len(),
+        whole.evaluate().verdict.effects.len()
+    );
+    assert_eq!(
+        whole.evaluate().verdict.effects.len(),
+        sessions.div_ceil(IDLE) as usize
+    );
+    let rounds = if sessions < 1_000 { 4_000 } else { 200 };
+    let (mut of_bare, mut of_whole) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        divan::black_box(bare.evaluate());
+        of_bare.push(begin.elapsed());
+        let begin = Instant::now();
+        divan::black_box(whole.evaluate());
+        of_whole.push(begin.elapsed());
+    }
+    of_bare.sort_unstable();
+    of_whole.sort_unstable();
+    let (bare, whole) = (of_bare[rounds / 2], of_whole[rounds / 2]);
+    println!(
+        "{sessions:>6} sessions: bare {bare:>10.2?}, host {whole:>10.2?}, ratio {:.2}",
+        whole.as_secs_f64() / bare.as_secs_f64()
+    );
+}
+
+#[divan::bench(args = SESSIONS)]
+fn bare(bencher: divan::Bencher<'_, '_>, sessions: u32) {
+    let bare = Bare::new(sessions);
+    bencher.bench_local(|| bare.evaluate());
+}
+
+#[divan::bench(args = SESSIONS)]
+fn host(bencher: divan::Bencher<'_, '_>, sessions: u32) {
+    let whole = Whole::new(sessions);
+    bencher.bench_local(|| whole.evaluate());
+}
+
+fn session(key: u32) -> SessionView {
+    let active = !key.is_multiple_of(IDLE);
+    SessionView {
+        key: SessionKey(key),
+        id: SessionId::new(&format!("00000000-0000-4000-8000-{key:012}")),
+        name: format!("team-{key}"),
+        session_type: SessionType::AwsIamRoleChained,
+        status: if active {
+            Status::Active
+        } else {
+            Status::Inactive
+        },
+        region: Some("eu-west-1".into()),
+        started_at: active.then_some(Timestamp::from_millis(1_000)),
+        expires_at: active.then_some(Timestamp::from_millis(3_601_000)),
+        named_profile: Some("default".into()),
+        account: Some("123456789012".into()),
+        role: Some("arn:aws:iam::123456789012:role/developer".into()),
+        parent: None,
+        labels: BTreeMap::from([("team".into(), "a".into())]),
+        last_error: None,
+        failures: 0,
+        last_use: None,
+        revision: Revision(1),
+    }
+}
+
+fn change(session: &Arc<SessionView>) -> SessionChange {
+    SessionChange {
+        after: Arc::clone(session),
+        previous_status: Some(Status::Pending),
+        fields: Fields::STATUS,
+        outcome: None,
+    }
+}
+
+fn bare_change(session: &SessionView) -> types::SessionChange {
+    types::SessionChange {
+        after: types::Session {
+            key: session.key.0,
+            id: session.id.as_str().into(),
+            name: session.name.clone(),
+            type_: types::SessionType::AwsIamRoleChained,
+            status: match session.status {
+                Status::Active => types::Status::Active,
+                _ => types::Status::Inactive,
+            },
+            region: session.region.clone(),
+            started_at: session.started_at.map(Timestamp::as_millis),
+            expires_at: session.expires_at.map(Timestamp::as_millis),
+            named_profile: session.named_profile.clone(),
+            account: session.account.clone(),
+            role: session.role.clone(),
+            parent: None,
+            labels: session
+                .labels
+                .iter()
+                .map(|(key, value)| types::Attribute {
+                    key: key.clone(),
+                    value: value.clone(),
+                })
+                .collect(),
+            last_error: None,
+            failures: 0,
+            last_use: None,
+            revision: session.revision.0,
+        },
+        previous_status: Some(types::Status::Pending),
+        fields: types::ChangedFields::STATUS,
+        outcome: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! `dayfly:policy@0.1.0`.
+
+mod imports;
+mod lift;
+mod lower;
+
+use dayfly_core::policy::{Context, Descriptor, Event, Subscription, Verdict};
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Store};
+
+use super::{Linked, PolicyError};
+use crate::sandbox::Sandbox;
+
+/// The code that Wasmtime makes of `wit/`. Values that go to a guest borrow: lowering copies them
+/// into the guest's memory anyhow, and a second copy on the way would cost as much.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+mod wit {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "stateful-policy",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        imports: { default: trappable },
+    });
+}
+
+use wit::dayfly::policy::types;
+use wit::exports::dayfly::policy::policy as exported;
+
+/// Everything that the larger world imports. A component can use only what it imports itself, so
+/// the world that it targets is decided by the component, not here.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Sandbox>> {
+    let mut linker = Linker::new(engine);
+    wit::StatefulPolicy::add_to_linker::<_, HasSelf<Sandbox>>(&mut linker, |sandbox| sandbox)?;
+    Ok(linker)
+}
+
+/// A guest that speaks this version.
+pub(crate) struct Guest(wit::StatefulPolicyPre<Sandbox>);
+
+impl Guest {
+    pub(super) fn new(linked: Linked) -> wasmtime::Result<Self> {
+        wit::StatefulPolicyPre::new(linked).map(Self)
+    }
+
+    pub(super) fn describe(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Descriptor> {
+        let instance = self.0.instantiate(&mut *store)?;
+        let described = instance.dayfly_policy_policy().call_describe(store)?;
+        Ok(lift::descriptor(described))
+    }
+
+    pub(super) fn configure(
+        &self,
+        store: &mut Store<Sandbox>,
+        config: &str,
+    ) -> wasmtime::Result<Result<Vec<Subscription>, PolicyError>> {
+        let instance = self.0.instantiate(&mut *store)?;
+        let answer = instance
+            .dayfly_policy_policy()
+            .call_configure(store, config)?;
+        Ok(answer
+            .map(|subscriptions| subscriptions.into_iter().map(lift::subscription).collect())
+            .map_err(lift::policy_error))
+    }
+
+    pub(super) fn evaluate(
+        &self,
+        store: &mut Store<Sandbox>,
+        config: &str,
+        context: &Context,
+        events: &[Event],
+    ) -> wasmtime::Result<Result<Verdict, PolicyError>> {
+        let instance = self.0.instantiate(&mut *store)?;
+        let answer = lower::events(events, |events| {
+            instance.dayfly_policy_policy().call_evaluate(
+                store,
+                config,
+                lower::context(context),
+                events,
+            )
+        })?;
+        Ok(answer.map(lift::verdict).map_err(lift::policy_error))
+    }
+}

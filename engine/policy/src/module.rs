@@ -1,0 +1,408 @@
+//! Loads components: compiles them or takes their code from the cache, checks them against the
+//! contract, and asks them what they are.
+
+use std::fmt;
+use std::sync::Arc;
+
+use dayfly_core::policy::{Descriptor, Fault};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use wasmtime::component::Component;
+
+use crate::bindings::{Contract, EXPORT, Guest, PACKAGE};
+use crate::cache::CacheError;
+use crate::host::{Host, HostConfig, Inner};
+use crate::imports::{self, Mismatch};
+use crate::{descriptor, language};
+
+/// SHA-256 of a component's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    /// 64 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{self}")
+    }
+}
+
+/// The world that a component targets: its first statement of what it can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// It knows only what a call says.
+    Pure,
+    /// It also asks about other sessions, or remembers.
+    Stateful,
+}
+
+impl World {
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pure => "pure-policy",
+            Self::Stateful => "stateful-policy",
+        }
+    }
+}
+
+/// Where a module's compiled code came from.
+#[derive(Debug)]
+pub enum Code {
+    /// From the cache.
+    Cached,
+    /// It was compiled. Where there is a cache: whether the code could be kept there.
+    Compiled(Option<CacheError>),
+}
+
+/// Why bytes are no policy that this engine can run.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The file is too large.
+    #[error("policy {module} is too large: {bytes} bytes, {limit} are allowed")]
+    TooLarge {
+        /// What the caller calls it.
+        module: String,
+        /// Its size.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// It is a core module.
+    #[error(
+        "policy {module} is a WebAssembly core module, not a component; encode it with \
+         `wasm-tools component new` or the language's own tool"
+    )]
+    CoreModule {
+        /// What the caller calls it.
+        module: String,
+    },
+    /// It is something else.
+    #[error("policy {module} is no WebAssembly component")]
+    NotWasm {
+        /// What the caller calls it.
+        module: String,
+    },
+    /// It is damaged, or uses WebAssembly that this engine leaves out.
+    #[error("policy {module} cannot be compiled: {problem}")]
+    Compile {
+        /// What the caller calls it.
+        module: String,
+        /// What the compiler says.
+        problem: String,
+    },
+    /// It needs more memory, tables or instances than any policy gets.
+    #[error("policy {module} needs more than a policy gets: {problem}")]
+    TooHungry {
+        /// What the caller calls it.
+        module: String,
+        /// Of what it needs too much.
+        problem: String,
+    },
+    /// It imports what the contract does not have.
+    #[error(
+        "policy {module} imports what no policy gets: {}. {advice}",
+        imports.join(", ")
+    )]
+    ForeignImports {
+        /// What the caller calls it.
+        module: String,
+        /// All of them.
+        imports: Vec<String>,
+        /// How to build it without.
+        advice: String,
+    },
+    /// It exports no policy.
+    #[error("component {module} is no policy: it does not export `{PACKAGE}/{EXPORT}`")]
+    NoPolicy {
+        /// What the caller calls it.
+        module: String,
+    },
+    /// It was built for other versions of the contract.
+    #[error(
+        "policy {module} was built for another version of the contract ({}); this engine \
+         speaks {speaks}",
+        found.join(", ")
+    )]
+    OtherVersion {
+        /// What the caller calls it.
+        module: String,
+        /// The names that it has.
+        found: Vec<String>,
+        /// What this engine speaks.
+        speaks: String,
+    },
+    /// Its imports or exports have other types than the contract says.
+    #[error("policy {module} does not keep to version {contract} of the contract: {problem}")]
+    WrongShape {
+        /// What the caller calls it.
+        module: String,
+        /// The version that it claims.
+        contract: String,
+        /// What differs.
+        problem: String,
+    },
+    /// It failed when it was asked what it is.
+    #[error("policy {module} cannot say what it is: {}", fault.message)]
+    Describe {
+        /// What the caller calls it.
+        module: String,
+        /// How it failed.
+        fault: Fault,
+    },
+    /// What it says of itself makes no sense.
+    #[error("policy {module} describes itself wrongly: {problem}")]
+    BadDescriptor {
+        /// What the caller calls it.
+        module: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A component that keeps to the contract. Cheap to clone.
+#[derive(Clone)]
+pub struct Module(Arc<Loaded>);
+
+struct Loaded {
+    name: String,
+    digest: Digest,
+    bytes: usize,
+    contract: Contract,
+    world: World,
+    descriptor: Descriptor,
+    code: Code,
+    guest: Guest,
+    host: Host,
+}
+
+impl Module {
+    /// Loads a component. `name` is what errors call it: a path, `builtin:keep-active`.
+    ///
+    /// Compiling takes about 1 ms for 2 KB of a compiled guest, and seconds for an interpreter, on
+    /// the calling thread; with a warm cache a load takes about as long as reading the code.
+    ///
+    /// # Errors
+    /// Where the component is no policy that this engine can run.
+    pub fn load(host: &Host, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        let module = || name.to_owned();
+        let inner = &*host.0;
+        check_kind(&inner.config, name, bytes)?;
+        let digest = Digest::of(bytes);
+        let (component, cached) = match from_cache(inner, digest) {
+            Some(component) => (component, true),
+            None => (compile(inner, name, bytes)?, false),
+        };
+        check_memory(inner, name, &component)?;
+        let target = imports::target(&inner.engine, &component)
+            .map_err(|mismatch| refusal(mismatch, name, bytes))?;
+        let guest = inner
+            .contracts
+            .link(target.contract, &component)
+            .map_err(|error| LoadError::WrongShape {
+                module: module(),
+                contract: target.contract.version().to_string(),
+                problem: format!("{error:#}"),
+            })?;
+        let limits = host.bounded(inner.config.describe);
+        let descriptor = host
+            .run(&limits, None, |store| guest.describe(store))
+            .answer
+            .map_err(|fault| LoadError::Describe {
+                module: module(),
+                fault,
+            })?;
+        let descriptor = descriptor::check(descriptor, target.world).map_err(|problem| {
+            LoadError::BadDescriptor {
+                module: module(),
+                problem,
+            }
+        })?;
+        let code = if cached {
+            Code::Cached
+        } else {
+            Code::Compiled(to_cache(inner, digest, &component).err())
+        };
+        Ok(Self(Arc::new(Loaded {
+            name: module(),
+            digest,
+            bytes: bytes.len(),
+            contract: target.contract,
+            world: target.world,
+            descriptor,
+            code,
+            guest,
+            host: host.clone(),
+        })))
+    }
+
+    /// What the loader called it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Digest of the component.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// Size of the component in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.bytes
+    }
+
+    /// The version of the contract that it is called with.
+    #[must_use]
+    pub fn contract(&self) -> String {
+        self.0.contract.version().to_string()
+    }
+
+    /// The world that it targets.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.0.world
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.0.descriptor
+    }
+
+    /// Where its compiled code came from.
+    #[must_use]
+    pub fn code(&self) -> &Code {
+        &self.0.code
+    }
+
+    pub(crate) fn guest(&self) -> &Guest {
+        &self.0.guest
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.0.host
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("name", &self.0.name)
+            .field("digest", &self.0.digest)
+            .field("world", &self.0.world)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of a page of WebAssembly memory.
+const PAGE: usize = 64 << 10;
+
+/// Looks at the size and the first eight bytes: magic, version, layer.
+fn check_kind(config: &HostConfig, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
+    let module = name.to_owned();
+    if bytes.len() > config.module_bytes {
+        return Err(LoadError::TooLarge {
+            module,
+            bytes: bytes.len(),
+            limit: config.module_bytes,
+        });
+    }
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', ..]) => Err(LoadError::CoreModule { module }),
+        _ => Err(LoadError::NotWasm { module }),
+    }
+}
+
+fn compile(inner: &Inner, name: &str, bytes: &[u8]) -> Result<Component, LoadError> {
+    Component::from_binary(&inner.engine, bytes).map_err(|error| {
+        let module = name.to_owned();
+        let problem = format!("{error:#}");
+        // What does not fit into the pool is found here; a test holds the wording.
+        if problem.contains("pooling allocator") {
+            LoadError::TooHungry { module, problem }
+        } else {
+            LoadError::Compile { module, problem }
+        }
+    })
+}
+
+/// The same bound where there is no pool.
+fn check_memory(inner: &Inner, name: &str, component: &Component) -> Result<(), LoadError> {
+    let pages = component
+        .resources_required()
+        .and_then(|required| required.max_initial_memory_size)
+        .unwrap_or(0);
+    let limit = inner.config.memory_ceiling;
+    if usize::try_from(pages).is_ok_and(|pages| pages <= limit / PAGE) {
+        return Ok(());
+    }
+    Err(LoadError::TooHungry {
+        module: name.to_owned(),
+        problem: format!(
+            "a memory of {pages} pages at its start, {} are allowed",
+            limit / PAGE
+        ),
+    })
+}
+
+fn refusal(mismatch: Mismatch, name: &str, bytes: &[u8]) -> LoadError {
+    let module = name.to_owned();
+    match mismatch {
+        Mismatch::Foreign(imports) => LoadError::ForeignImports {
+            module,
+            imports,
+            advice: language::advice(bytes),
+        },
+        Mismatch::OtherVersion(found) => LoadError::OtherVersion {
+            module,
+            found,
+            speaks: Host::contracts().collect::<Vec<_>>().join(", "),
+        },
+        Mismatch::NoPolicy => LoadError::NoPolicy { module },
+    }
+}
+
+/// The component from compiled code that this user's engine once wrote; none on any doubt.
+fn from_cache(inner: &Inner, digest: Digest) -> Option<Component> {
+    let cache = inner.config.cache.as_ref()?;
+    let code = cache.get(&digest, &inner.compatibility)?;
+    // SAFETY: `deserialize` trusts the bytes as it trusts native code. They carry a keyed MAC over
+    // the component's digest, the engine's compatibility digest and themselves, which
+    // `CodeCache::get` has checked; the key is readable to this user alone, and `to_cache` is the
+    // only one who signs with it, and signs only what `serialize` of such an engine made. Whoever
+    // can read the key can already act as this user.
+    #[expect(
+        unsafe_code,
+        reason = "compiled code can only be loaded by trusting it; see the comment above"
+    )]
+    let component = unsafe { Component::deserialize(&inner.engine, code) };
+    component.ok()
+}
+
+fn to_cache(inner: &Inner, digest: Digest, component: &Component) -> Result<(), CacheError> {
+    let Some(cache) = &inner.config.cache else {
+        return Ok(());
+    };
+    let code = component
+        .serialize()
+        .map_err(|error| CacheError::Serialize(format!("{error:#}")))?;
+    cache.put(&digest, &inner.compatibility, &code)
+}

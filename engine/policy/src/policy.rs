@@ -1,0 +1,255 @@
+//! A module with the configuration and limits of one entry: the thing that is asked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use dayfly_core::policy::{Fault, FaultKind, Subscription};
+use serde::de::IgnoredAny;
+use thiserror::Error;
+
+use crate::answer::{self, Question};
+use crate::bindings::PolicyError;
+use crate::call::{Call, Evaluated, Failed, Log};
+use crate::limits::Limits;
+use crate::module::Module;
+use crate::sandbox::Knowledge;
+use crate::state::Size;
+use crate::{text, trouble};
+
+/// Why an entry cannot use a module like this.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ConfigureError {
+    /// The configuration is no JSON.
+    #[error("the configuration for policy {module} is no JSON: {problem}")]
+    NotJson {
+        /// The module.
+        module: String,
+        /// Where and what.
+        problem: String,
+    },
+    /// The configuration is too long.
+    #[error(
+        "the configuration for policy {module} is too large: {bytes} bytes, {limit} are allowed"
+    )]
+    TooLarge {
+        /// The module.
+        module: String,
+        /// Its size.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// The policy needs more state than the entry may have.
+    #[error("policy {module} needs {needs} bytes of state, its entry may have {limit}")]
+    State {
+        /// The module.
+        module: String,
+        /// What the policy needs.
+        needs: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// The policy does not take the configuration.
+    #[error("policy {module} does not take its configuration: {message}")]
+    Refused {
+        /// The module.
+        module: String,
+        /// The policy's words.
+        message: String,
+    },
+    /// The policy brought no answer.
+    #[error("policy {module} could not be configured: {}", fault.message)]
+    Fault {
+        /// The module.
+        module: String,
+        /// How it failed.
+        fault: Fault,
+        /// What it logged before.
+        log: Log,
+    },
+}
+
+/// A configured policy. Cheap to clone; it can be asked from any number of threads at once.
+#[derive(Clone)]
+pub struct Policy(Arc<Configured>);
+
+struct Configured {
+    module: Module,
+    config: String,
+    limits: Limits,
+    quota: Size,
+    subscriptions: Vec<Subscription>,
+    log: Log,
+}
+
+impl Policy {
+    /// Hands a configuration, JSON text, to a module and learns what it wants to be called for.
+    ///
+    /// # Errors
+    /// Where the module does not take the configuration, fails, or needs more than the limits.
+    pub fn configure(
+        module: &Module,
+        config: &str,
+        limits: Limits,
+    ) -> Result<Self, ConfigureError> {
+        let name = || module.name().to_owned();
+        let limits = module.host().bounded(limits);
+        if config.len() > limits.config_bytes {
+            return Err(ConfigureError::TooLarge {
+                module: name(),
+                bytes: config.len(),
+                limit: limits.config_bytes,
+            });
+        }
+        serde_json::from_str::<IgnoredAny>(config).map_err(|error| ConfigureError::NotJson {
+            module: name(),
+            problem: error.to_string(),
+        })?;
+        let needs = usize::try_from(module.descriptor().state_bytes).unwrap_or(usize::MAX);
+        if needs > limits.state_bytes {
+            return Err(ConfigureError::State {
+                module: name(),
+                needs,
+                limit: limits.state_bytes,
+            });
+        }
+        let ran = module.host().run(&limits, None, |store| {
+            module.guest().configure(store, config)
+        });
+        let answered = ran.answer.and_then(|answer| match answer {
+            Ok(subscriptions) => {
+                answer::check_subscriptions(&subscriptions, &limits)?;
+                Ok(Ok(subscriptions))
+            }
+            Err(PolicyError::InvalidConfig(words)) => Ok(Err(said(words, &limits))),
+            Err(other) => Err(refusal(other, &limits)),
+        });
+        match answered {
+            Ok(Ok(subscriptions)) => Ok(Self(Arc::new(Configured {
+                module: module.clone(),
+                config: config.to_owned(),
+                quota: Size {
+                    bytes: needs,
+                    values: limits.state_values,
+                },
+                limits,
+                subscriptions,
+                log: ran.log,
+            }))),
+            Ok(Err(message)) => Err(ConfigureError::Refused {
+                module: name(),
+                message,
+            }),
+            Err(fault) => Err(ConfigureError::Fault {
+                module: name(),
+                fault,
+                log: ran.log,
+            }),
+        }
+    }
+
+    /// What it wants to be called for.
+    #[must_use]
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.0.subscriptions
+    }
+
+    /// The module that it is made of.
+    #[must_use]
+    pub fn module(&self) -> &Module {
+        &self.0.module
+    }
+
+    /// The limits that it is called under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// What it logged when it was configured.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// Asks what should be done, in a fresh instance, on the calling thread, whose stack has to
+    /// have room for the 512 KiB of a guest. The same call has the same answer.
+    ///
+    /// # Errors
+    /// Where the policy answers with an error, fails, exceeds a limit, or answers nonsense. Nothing
+    /// of the call counts then.
+    pub fn evaluate(&self, call: Call<'_>) -> Result<Evaluated, Failed> {
+        let Configured {
+            module,
+            config,
+            limits,
+            quota,
+            ..
+        } = &*self.0;
+        let knowledge =
+            Knowledge::new(Arc::clone(&call.workspace), call.events, call.state, *quota);
+        let ran = module.host().run(limits, Some(knowledge), |store| {
+            module
+                .guest()
+                .evaluate(store, config, &call.context, call.events)
+        });
+        let checked = ran
+            .answer
+            .and_then(|answer| answer.map_err(|error| refusal(error, limits)))
+            .and_then(|verdict| {
+                let question = Question {
+                    events: call.events,
+                    workspace: &*call.workspace,
+                    descriptor: module.descriptor(),
+                    limits,
+                };
+                answer::check(verdict, &question)
+            });
+        let mut used = ran.used;
+        used.wall = ran.begin.elapsed();
+        match checked {
+            Ok(verdict) => Ok(Evaluated {
+                verdict,
+                state_writes: ran.state.into_writes(),
+                log: ran.log,
+                used,
+            }),
+            Err(fault) => Err(Failed {
+                fault,
+                log: ran.log,
+                used,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the configuration: a person may have put anything there.
+        f.debug_struct("Policy")
+            .field("module", &self.0.module)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a policy says for itself, fit to be shown.
+fn said(mut words: String, limits: &Limits) -> String {
+    text::cut(&mut words, limits.long_text);
+    if words.is_empty() {
+        words.push_str("it does not say why");
+    }
+    text::tame(words)
+}
+
+fn refusal(error: PolicyError, limits: &Limits) -> Fault {
+    let (kind, words) = match error {
+        PolicyError::Transient(words) => (FaultKind::Transient, words),
+        PolicyError::Permanent(words) | PolicyError::InvalidConfig(words) => {
+            (FaultKind::Permanent, words)
+        }
+    };
+    trouble::new(
+        kind,
+        format!("the policy could not answer: {}", said(words, limits)),
+    )
+}

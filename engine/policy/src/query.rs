@@ -1,0 +1,99 @@
+//! The questions about sessions that a guest may ask, and who answers them.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use dayfly_core::policy::{SessionKey, SessionView};
+use dayfly_core::session::{SessionType, Status};
+
+/// Which sessions are meant: those that match all that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Of this type.
+    pub session_type: Option<SessionType>,
+    /// With this status.
+    pub status: Option<Status>,
+    /// With this value of this label.
+    pub label: Option<(String, String)>,
+    /// Published under this named profile.
+    pub named_profile: Option<String>,
+    /// With a name that begins like this.
+    pub name_prefix: Option<String>,
+}
+
+impl SessionQuery {
+    /// Whether the session is meant.
+    #[must_use]
+    pub fn matches(&self, session: &SessionView) -> bool {
+        self.session_type.is_none_or(|t| session.session_type == t)
+            && self.status.is_none_or(|s| session.status == s)
+            && self
+                .label
+                .as_ref()
+                .is_none_or(|(key, value)| session.labels.get(key) == Some(value))
+            && (self.named_profile.is_none() || self.named_profile == session.named_profile)
+            && self
+                .name_prefix
+                .as_ref()
+                .is_none_or(|prefix| session.name.starts_with(prefix.as_str()))
+    }
+}
+
+/// The sessions that a policy entry is granted, at one moment. What it does not answer with does
+/// not exist for the guest.
+///
+/// It must answer the same for as long as a call runs, and never wait. A map by key is one.
+pub trait WorkspaceQuery: Send + Sync {
+    /// The session with this key.
+    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>>;
+
+    /// Shows the sessions behind the key `after`, in the order of their keys, until `visit`
+    /// answers false.
+    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool);
+
+    /// How many sessions match. An implementor with an index may do better.
+    fn count(&self, query: &SessionQuery) -> u32 {
+        let mut count = 0u32;
+        self.scan(None, &mut |session| {
+            count = count.saturating_add(u32::from(query.matches(session)));
+            true
+        });
+        count
+    }
+
+    /// The first `limit` sessions behind `after` that match. An implementor with an index may do
+    /// better.
+    fn find(
+        &self,
+        query: &SessionQuery,
+        after: Option<SessionKey>,
+        limit: usize,
+    ) -> Vec<Arc<SessionView>> {
+        let mut found = Vec::new();
+        if limit > 0 {
+            self.scan(after, &mut |session| {
+                if query.matches(session) {
+                    found.push(Arc::clone(session));
+                }
+                found.len() < limit
+            });
+        }
+        found
+    }
+}
+
+impl WorkspaceQuery for BTreeMap<SessionKey, Arc<SessionView>> {
+    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>> {
+        BTreeMap::get(self, &key).cloned()
+    }
+
+    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool) {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        for session in self.range((begin, Bound::Unbounded)).map(|(_, s)| s) {
+            if !visit(session) {
+                return;
+            }
+        }
+    }
+}

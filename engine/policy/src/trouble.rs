@@ -1,0 +1,113 @@
+//! What went wrong while a guest ran, in words for a person.
+
+use dayfly_core::policy::{Fault, FaultKind};
+use thiserror::Error;
+use wasmtime::Trap;
+
+use crate::limits::Limits;
+
+/// A bound of the host's own that a guest ran into.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Overrun {
+    /// Too much memory.
+    #[error("it wanted {wanted} bytes of memory, {limit} are allowed")]
+    Memory {
+        /// In all.
+        wanted: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// Too many table elements.
+    #[error("it wanted {wanted} table elements, {limit} are allowed")]
+    Table {
+        /// In all.
+        wanted: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// Too many questions.
+    #[error("it called `workspace` and `state` more than the {0} times that are allowed")]
+    HostCalls(u32),
+    /// Too many sessions.
+    #[error("it asked `workspace` for more than the {0} sessions that are allowed")]
+    AnsweredSessions(u32),
+    /// An import that is not there at this point.
+    #[error("it called `{0}` where only `evaluate` may")]
+    Early(&'static str),
+}
+
+/// The fault for an error that Wasmtime reports from a call or an instantiation.
+pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
+    if let Some(overrun) = error.downcast_ref::<Overrun>() {
+        let kind = match overrun {
+            Overrun::Early(_) => FaultKind::Trap,
+            _ => FaultKind::Limit,
+        };
+        return new(kind, format!("the policy was stopped: {overrun}"));
+    }
+    if error
+        .downcast_ref::<wasmtime::PoolConcurrencyLimitError>()
+        .is_some()
+    {
+        return new(
+            FaultKind::Host,
+            format!("there was no room to run the policy: {error}"),
+        );
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return match trap {
+            Trap::Interrupt => new(
+                FaultKind::Deadline,
+                format!(
+                    "the policy was stopped: it ran longer than the {} ms that are allowed",
+                    limits.deadline.as_millis()
+                ),
+            ),
+            Trap::OutOfFuel => new(
+                FaultKind::Deadline,
+                format!(
+                    "the policy was stopped: it took more than the {} instructions that are allowed",
+                    limits.fuel
+                ),
+            ),
+            Trap::UnreachableCodeReached => new(
+                FaultKind::Trap,
+                "the policy gave up (it reached `unreachable`, which is how a panic or an abort \
+                 ends); its log may tell why"
+                    .into(),
+            ),
+            Trap::StackOverflow => new(
+                FaultKind::Trap,
+                "the policy failed: its calls nest too deeply".into(),
+            ),
+            other => new(FaultKind::Trap, format!("the policy failed: {other}")),
+        };
+    }
+    let text = format!("{error:#}");
+    // Wasmtime keeps these two errors private; tests hold the wording.
+    if text.contains("fuel allocated for hostcalls has been exhausted") {
+        return new(
+            FaultKind::Limit,
+            format!(
+                "the policy was stopped: it passed more than the {} bytes that are allowed in one \
+                 answer or question",
+                limits.crossing_bytes
+            ),
+        );
+    }
+    if text.contains("resource limit exceeded") {
+        return new(
+            FaultKind::Limit,
+            format!("the policy is too large to run: {text}"),
+        );
+    }
+    // What is left are values that break the canonical ABI.
+    new(
+        FaultKind::BadAnswer,
+        format!("the policy passed a broken value: {text}"),
+    )
+}
+
+pub(crate) fn new(kind: FaultKind, message: String) -> Fault {
+    Fault { kind, message }
+}
