@@ -1,1 +1,44 @@
 //! The Workspace file: parse, validate, diff, load, watch, merge and write.
+//!
+//! Pure: [`Workspace::parse`] (text to sessions and problems), [`diff`] (what changed),
+//! [`splice`] (text to text, touching nothing but what is to change), [`schema`].
+//! With the file system: [`WorkspaceFile`] (load, project, edit) and [`watch`].
+
+mod access;
+mod check;
+mod diff;
+mod disk;
+mod file;
+mod find;
+mod format;
+mod lock;
+mod method;
+mod parse;
+mod position;
+mod problem;
+mod projection;
+mod raw;
+mod read;
+mod refer;
+mod region;
+mod render;
+mod schema;
+mod section;
+pub mod splice;
+mod timestamp;
+mod tree;
+pub mod watch;
+mod workspace;
+mod write;
+
+pub use diff::{Difference, Upsert, diff};
+pub use disk::DiskError;
+pub use file::{DEFAULT_LIMIT, EditError, Loaded, WorkspaceFile, WriteError, Written};
+pub use find::{Candidate, ResolveError};
+pub use format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
+pub use problem::{Problem, Rejected, Severity};
+pub use projection::Projection;
+pub use schema::schema;
+pub use watch::{Backend, Watch, WatchError, watch};
+pub use workspace::{Entry, Workspace};
+pub use write::session_object;

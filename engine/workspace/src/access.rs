@@ -1,0 +1,206 @@
+//! The fields of each access method.
+
+use std::collections::BTreeMap;
+
+use dayfly_core::session::{Access, AssumeRole, SessionId, SessionType};
+
+use crate::check;
+use crate::format::SessionObject;
+use crate::method::Method;
+use crate::problem::{Note, Severity};
+use crate::raw::Field;
+use crate::read::{Integration, Reader, Spot};
+
+impl Reader<'_> {
+    fn duration(&mut self, method: &Method, field: Option<Field<'_, u32>>) -> Option<u32> {
+        let (seconds, offset) = self.take("durationSeconds", field)?;
+        let bounds = method.duration?;
+        self.note(offset, check::duration(seconds, bounds));
+        Some(seconds)
+    }
+
+    /// The access method with its fields, and the entry of another list that it needs; none where
+    /// a field that it cannot do without is missing or wrong.
+    pub(crate) fn access(
+        &mut self,
+        method: &Method,
+        object: &mut SessionObject<'_>,
+    ) -> Option<(Access, Option<(Integration, Spot)>)> {
+        let is_sso = method.kind == SessionType::AwsSsoRole;
+        let role_arn = if method.takes("roleArn") {
+            self.checked("roleArn", object.role_arn.take(), |arn| {
+                check::role_arn(arn, is_sso)
+            })
+        } else {
+            None
+        };
+        let access = match method.kind {
+            SessionType::AwsIamUser => Access::AwsIamUser {
+                mfa_device: self.sts("mfaDevice", object.mfa_device.take()),
+                duration_seconds: self.duration(method, object.duration_seconds.take()),
+            },
+            SessionType::AwsIamRoleChained => {
+                let parent = self.filled("parentSessionId", object.parent_session_id.take());
+                let assume = self.assume(method, object);
+                Access::AwsIamRoleChained {
+                    role_arn: role_arn?,
+                    parent: SessionId::new(&parent?.text),
+                    assume,
+                }
+            }
+            SessionType::AwsIamRoleFederated => {
+                let idp_arn = self.checked("idpArn", object.idp_arn.take(), check::idp_arn);
+                let url = self.filled("idpUrlId", object.idp_url_id.take());
+                let duration_seconds = self.duration(method, object.duration_seconds.take());
+                let url = url?;
+                let access = Access::AwsIamRoleFederated {
+                    role_arn: role_arn?,
+                    idp_arn: idp_arn?,
+                    idp_url_id: url.text.clone(),
+                    duration_seconds,
+                };
+                return Some((access, Some((Integration::IdpUrl, url))));
+            }
+            SessionType::AwsIamRoleWebIdentity => self.web_identity(method, object, role_arn)?,
+            SessionType::AwsSsoRole => {
+                let sso = "awsSsoConfigurationId";
+                self.take("email", object.email.take());
+                let id = self.filled(sso, object.aws_sso_configuration_id.take())?;
+                let access = Access::AwsSsoRole {
+                    role_arn: role_arn?,
+                    integration_id: id.text.clone(),
+                };
+                return Some((access, Some((Integration::AwsSso, id))));
+            }
+            SessionType::Azure => {
+                let subscription = self.filled("subscriptionId", object.subscription_id.take());
+                let tenant = self.filled("tenantId", object.tenant_id.take());
+                let id = self.filled("azureIntegrationId", object.azure_integration_id.take());
+                let subscription = subscription?;
+                if uuid::Uuid::parse_str(&subscription.text).is_err() {
+                    let message = "`subscriptionId` is not a UUID, as Azure's are";
+                    self.notes.push(Note::warning(subscription.offset, message));
+                }
+                let access = Access::Azure {
+                    subscription_id: subscription.text,
+                    tenant_id: tenant?.text,
+                    integration_id: id.as_ref().map(|id| id.text.clone()),
+                };
+                return Some((access, id.map(|id| (Integration::Azure, id))));
+            }
+            SessionType::Localstack => Access::Localstack {
+                endpoint_url: self.checked("endPointUrl", object.end_point_url.take(), |url| {
+                    check::http_url("endPointUrl", url)
+                }),
+            },
+        };
+        Some((access, None))
+    }
+
+    fn sts(&mut self, name: &str, field: Option<Field<'_, String>>) -> Option<String> {
+        self.checked(name, field, |text| check::sts_text(name, text))
+    }
+
+    fn assume(&mut self, method: &Method, object: &mut SessionObject<'_>) -> AssumeRole {
+        let tags = self.take("tags", object.tags.take());
+        let transitive = self.take("transitiveTagKeys", object.transitive_tag_keys.take());
+        let policy = self.take("sessionPolicy", object.session_policy.take());
+        if let Some((policy, offset)) = &policy
+            && policy.0.chars().count() > 2048
+        {
+            let message = "`sessionPolicy` has more than the 2,048 characters that AWS takes";
+            self.notes.push(Note::error(*offset, message));
+        }
+        AssumeRole {
+            role_session_name: self.sts("roleSessionName", object.role_session_name.take()),
+            duration_seconds: self.duration(method, object.duration_seconds.take()),
+            external_id: self.sts("externalId", object.external_id.take()),
+            source_identity: self.sts("sourceIdentity", object.source_identity.take()),
+            session_policy: policy.map(|(policy, _)| policy.0),
+            mfa_device: self.sts("mfaDevice", object.mfa_device.take()),
+            transitive_tag_keys: self.transitive(transitive, tags.as_ref().map(|(t, _)| t)),
+            tags: self.tags(tags),
+        }
+    }
+
+    fn tags(
+        &mut self,
+        tags: Option<(BTreeMap<String, String>, usize)>,
+    ) -> BTreeMap<String, String> {
+        let Some((tags, offset)) = tags else {
+            return BTreeMap::new();
+        };
+        if tags.len() > 50 {
+            let message = format!("`tags` has {} tags, but AWS takes 50", tags.len());
+            self.notes.push(Note::error(offset, message));
+        }
+        for (key, value) in &tags {
+            self.note(offset, check::tag(key, value));
+        }
+        tags
+    }
+
+    fn transitive(
+        &mut self,
+        keys: Option<(Vec<String>, usize)>,
+        tags: Option<&BTreeMap<String, String>>,
+    ) -> Vec<String> {
+        let Some((keys, offset)) = keys else {
+            return Vec::new();
+        };
+        if keys.len() > 50 {
+            let message = format!(
+                "`transitiveTagKeys` has {} keys, but AWS takes 50",
+                keys.len()
+            );
+            self.notes.push(Note::error(offset, message));
+        }
+        for key in &keys {
+            if !tags.is_some_and(|tags| tags.contains_key(key)) {
+                let message = format!("`transitiveTagKeys` has \"{key}\", which `tags` has not");
+                self.notes.push(Note::warning(offset, message));
+            }
+        }
+        keys
+    }
+
+    fn web_identity(
+        &mut self,
+        method: &Method,
+        object: &mut SessionObject<'_>,
+        role_arn: Option<String>,
+    ) -> Option<Access> {
+        let token_file = self.filled("tokenFile", object.token_file.take());
+        let command = self.take("tokenCommand", object.token_command.take());
+        if let Some((words, offset)) = &command
+            && words.first().is_none_or(String::is_empty)
+        {
+            let message = "`tokenCommand` names no program";
+            self.notes
+                .push(Note::error(*offset, message).hint("write [\"PROGRAM\", \"ARGUMENT\", …]"));
+        }
+        let choice = match (&token_file, &command) {
+            (Some(_), Some((_, offset))) => {
+                Some((*offset, "`tokenFile` and `tokenCommand` are both there"))
+            }
+            // Where one of them is there but wrong, that has been noted already.
+            (None, None) if !self.notes.iter().any(|n| n.severity == Severity::Error) => {
+                Some((0, "neither `tokenFile` nor `tokenCommand` is there"))
+            }
+            _ => None,
+        };
+        if let Some((offset, message)) = choice {
+            self.notes
+                .push(Note::error(offset, message).hint("say where the token comes from, once"));
+        }
+        let role_session_name = self.sts("roleSessionName", object.role_session_name.take());
+        let duration_seconds = self.duration(method, object.duration_seconds.take());
+        Some(Access::AwsIamRoleWebIdentity {
+            role_arn: role_arn?,
+            token_file: token_file.map(|f| f.text),
+            token_command: command.map(|(words, _)| words),
+            role_session_name,
+            duration_seconds,
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! Checks of single values: each says what is wrong, or nothing.
+
+use crate::region::{self, Shape};
+
+/// What a check found.
+pub(crate) enum Finding {
+    /// Cannot be used.
+    Wrong(String, Option<String>),
+    /// Probably not meant.
+    Odd(String, Option<String>),
+}
+
+impl Finding {
+    fn wrong(message: impl Into<String>, hint: &str) -> Option<Self> {
+        Some(Self::Wrong(message.into(), Some(hint.to_owned())))
+    }
+}
+
+/// How far a lower-case word is from a name; none where it is too far to be meant. A part of a
+/// name is nearer than a misspelling.
+pub(crate) fn distance(folded: &str, name: &str) -> Option<usize> {
+    let name = name.to_lowercase();
+    if folded.chars().count() >= 3 && name.contains(folded) {
+        return Some(0);
+    }
+    let most = (name.chars().count() / 3).clamp(1, 4);
+    if folded.len().abs_diff(name.len()) > 4 * most {
+        return None;
+    }
+    Some(strsim::damerau_levenshtein(folded, &name)).filter(|distance| *distance <= most)
+}
+
+/// The name on the list that was probably meant.
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded = word.to_lowercase();
+    names
+        .into_iter()
+        .filter_map(|name| Some((distance(&folded, name)?, name)))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// "did you mean …", where there is something near.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(word, names).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// A `region`, of AWS or of Azure.
+pub(crate) fn region(name: &str, is_azure: bool) -> Option<Finding> {
+    let (shape, known, kind, example): (_, &[&str], _, _) = if is_azure {
+        (
+            region::azure(name),
+            &region::AZURE,
+            "an Azure location",
+            "westeurope",
+        )
+    } else {
+        (
+            region::aws(name),
+            &region::AWS,
+            "an AWS region",
+            "eu-west-1",
+        )
+    };
+    let hint = did_you_mean(name, known.iter().copied());
+    match shape {
+        Shape::Known => None,
+        Shape::Unknown => Some(Finding::Odd(
+            format!("`region` \"{name}\" is not {kind} that Dayfly knows; it is used as it is"),
+            hint,
+        )),
+        Shape::Wrong => Some(Finding::Wrong(
+            format!("`region` \"{name}\" is not the name of {kind}"),
+            hint.or_else(|| Some(format!("write it like `{example}`"))),
+        )),
+    }
+}
+
+/// The parts of an ARN of IAM that matter here.
+pub(crate) struct IamArn<'a> {
+    pub(crate) account: &'a str,
+    /// What follows the account: `:role/NAME`, or `/NAME` as Leapp writes SSO roles.
+    resource: &'a str,
+}
+
+/// Splits `arn:aws…:iam::ACCOUNT…`.
+pub(crate) fn iam_arn(text: &str) -> Option<IamArn<'_>> {
+    let rest = text.strip_prefix("arn:aws")?;
+    let (partition, rest) = rest.split_once(':')?;
+    let partition_ok = partition
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b == b'-');
+    let rest = rest.strip_prefix("iam::")?;
+    let (account, resource) = rest.split_at_checked(12)?;
+    (partition_ok && account_id(account).is_none()).then_some(IamArn { account, resource })
+}
+
+/// The ARN of a role. IAM Identity Center's roles may also stand as `arn:aws:iam::ACCOUNT/NAME`,
+/// which is how Leapp writes them.
+pub(crate) fn role_arn(text: &str, is_sso: bool) -> Option<Finding> {
+    let named = |arn: &IamArn<'_>, prefix: &str| {
+        arn.resource
+            .strip_prefix(prefix)
+            .is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+    };
+    match iam_arn(text) {
+        Some(arn) if named(&arn, ":role/") || (is_sso && named(&arn, "/")) => None,
+        _ => Finding::wrong(
+            format!("`roleArn` \"{text}\" is not the ARN of a role"),
+            "write it like `arn:aws:iam::123456789012:role/NAME`",
+        ),
+    }
+}
+
+/// The ARN of a SAML provider.
+pub(crate) fn idp_arn(text: &str) -> Option<Finding> {
+    let named = iam_arn(text)
+        .and_then(|arn| arn.resource.strip_prefix(":saml-provider/"))
+        .is_some_and(|name| !name.is_empty());
+    if named {
+        return None;
+    }
+    Finding::wrong(
+        format!("`idpArn` \"{text}\" is not the ARN of a SAML provider"),
+        "write it like `arn:aws:iam::123456789012:saml-provider/NAME`",
+    )
+}
+
+/// Twelve digits.
+pub(crate) fn account_id(text: &str) -> Option<Finding> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Finding::wrong(
+        format!("`accountId` \"{text}\" is not an AWS account id"),
+        "it has twelve digits, in quotes",
+    )
+}
+
+/// A text of STS: its length in characters and its signs.
+/// Source: AWS STS API reference, `AssumeRole` and `GetSessionToken`.
+pub(crate) fn sts_text(field: &str, text: &str) -> Option<Finding> {
+    let (least, most, signs) = match field {
+        "roleSessionName" | "sourceIdentity" => (2, 64, "_+=,.@-"),
+        "externalId" => (2, 1224, "_+=,.@:/-"),
+        "mfaDevice" => (9, 256, "_+=/:,.@-"),
+        _ => return None,
+    };
+    let count = text.chars().count();
+    let strange = text
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !signs.contains(*c));
+    let hint = format!("{least} to {most} letters, digits and {signs}");
+    if let Some(sign) = strange {
+        return Finding::wrong(format!("`{field}` may not have {sign:?} in it"), &hint);
+    }
+    if !(least..=most).contains(&count) {
+        return Finding::wrong(format!("`{field}` has {count} characters"), &hint);
+    }
+    if field == "sourceIdentity" && text.starts_with("aws:") {
+        return Finding::wrong("`sourceIdentity` may not begin with \"aws:\"", &hint);
+    }
+    if field == "mfaDevice" && text.starts_with("arn:") {
+        let is_device = iam_arn(text).is_some_and(|arn| arn.resource.starts_with(":mfa/"));
+        if !is_device {
+            return Finding::wrong(
+                format!("`mfaDevice` \"{text}\" is not the ARN of an MFA device"),
+                "write it like `arn:aws:iam::123456789012:mfa/NAME`, or the serial number",
+            );
+        }
+    }
+    None
+}
+
+/// Session tags: at most 50, keys to 128 and values to 256 characters.
+/// Source: IAM user guide, "Pass session tags in AWS STS".
+pub(crate) fn tag(key: &str, value: &str) -> Option<Finding> {
+    let (key_length, value_length) = (key.chars().count(), value.chars().count());
+    if !(1..=128).contains(&key_length) {
+        return Finding::wrong(
+            format!("the tag key \"{key}\" has {key_length} characters"),
+            "1 to 128 are allowed",
+        );
+    }
+    if value_length > 256 {
+        return Finding::wrong(
+            format!("the value of tag \"{key}\" has {value_length} characters"),
+            "at most 256 are allowed",
+        );
+    }
+    None
+}
+
+/// An address of the web with a host.
+pub(crate) fn http_url(field: &str, text: &str) -> Option<Finding> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    match host {
+        Some(host) if !host.is_empty() && !text.contains(char::is_whitespace) => None,
+        _ => Finding::wrong(
+            format!("`{field}` \"{text}\" is not a web address"),
+            "begin it with https:// (or http://) and a host",
+        ),
+    }
+}
+
+/// A length of time within the bounds of the access method.
+pub(crate) fn duration(seconds: u32, (least, most): (u32, u32)) -> Option<Finding> {
+    if (least..=most).contains(&seconds) {
+        return None;
+    }
+    Finding::wrong(
+        format!("`durationSeconds` is {seconds}, but AWS takes {least} to {most} here"),
+        "leave it out for the usual lifetime",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn role_arns() {
+        for good in [
+            "arn:aws:iam::123456789012:role/admin",
+            "arn:aws-us-gov:iam::123456789012:role/path/admin",
+            "arn:aws-cn:iam::123456789012:role/x",
+        ] {
+            assert!(role_arn(good, false).is_none(), "{good}");
+        }
+        for bad in [
+            "",
+            "arn:aws:iam::123456789012:user/admin",
+            "arn:aws:iam::12345678901:role/admin",
+            "arn:aws:iam::123456789012:role/",
+            "arn:aws:sts::123456789012:role/a",
+            "arn:aws:iam::12345678901é:role/a",
+            "arn:aws:iam::123456789012/Admin",
+        ] {
+            assert!(role_arn(bad, false).is_some(), "{bad}");
+        }
+        assert!(role_arn("arn:aws:iam::123456789012/Admin", true).is_none());
+    }
+
+    #[test]
+    fn nearest_needs_to_be_near() {
+        assert_eq!(
+            nearest("awsIamuser", ["awsIamUser", "azure"]),
+            Some("awsIamUser")
+        );
+        assert_eq!(nearest("azur", ["awsIamUser", "azure"]), Some("azure"));
+        assert_eq!(nearest("banana", ["awsIamUser", "azure"]), None);
+    }
+
+    #[test]
+    fn sts_texts() {
+        assert!(sts_text("roleSessionName", "jo@example.com").is_none());
+        assert!(sts_text("roleSessionName", "a b").is_some());
+        assert!(sts_text("roleSessionName", "a").is_some());
+        assert!(sts_text("externalId", "a:/b").is_none());
+        assert!(sts_text("mfaDevice", "GAHT12345678").is_none());
+        assert!(sts_text("mfaDevice", "arn:aws:iam::123456789012:mfa/jo").is_none());
+        assert!(sts_text("mfaDevice", "arn:aws:iam::123456789012:user/jo").is_some());
+    }
+}

@@ -1,0 +1,390 @@
+//! The file itself: reading it with care, and putting a new text in its place.
+//!
+//! A Workspace can name programs to run (`tokenCommand`), so a file that others can write to is
+//! not read. The rule: the file, and a symbolic link that stands for it, belong to this user or
+//! to root; neither everybody may write to the file, nor everybody may replace it in its folder.
+//! A link is followed, and stays: the new text takes the place of the file that it leads to.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use crate::position::Walk;
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// There is no such file.
+    #[error("there is no file {path}")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a folder, a pipe or the like.
+    #[error("{path} is not a regular file")]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is longer than is read.
+    #[error("{path} has more than {limit} bytes")]
+    TooBig {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// Its bytes are no text.
+    #[error("{path} is not UTF-8 text: line {line}, column {column}")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line of the first wrong byte, from 1.
+        line: u32,
+        /// Its character in the line, from 1.
+        column: u32,
+    },
+    /// It belongs to somebody else.
+    #[error("{path} belongs to user {owner}, who is neither you nor root")]
+    Foreign {
+        /// The file, or the link that leads to it.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
+    /// Everybody may change it.
+    #[error("everybody may write to {path}")]
+    Open {
+        /// The file, or its folder.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {operation} {path}: {source}")]
+    Io {
+        /// What was tried, as "read".
+        operation: &'static str,
+        /// The object of it.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Another process holds the lock.
+    #[error("another process has been writing {path} for {seconds} s")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Others kept changing the file, so that no moment was left to write to it.
+    #[error("{path} kept changing while it was to be written")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl DiskError {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("`dayfly init` makes one".to_owned()),
+            Self::NotText { .. } => Some("save it as UTF-8".to_owned()),
+            Self::Foreign { path, .. } => Some(format!("chown it to yourself: {}", path.display())),
+            Self::Open { path } => Some(format!("chmod o-w {}", path.display())),
+            Self::Locked { .. } | Self::Busy { .. } => Some("try again".to_owned()),
+            Self::NotAFile { .. } | Self::TooBig { .. } | Self::Io { .. } => None,
+        }
+    }
+}
+
+fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
+    let path = path.to_owned();
+    move |source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            return DiskError::Missing { path };
+        }
+        DiskError::Io {
+            operation,
+            path,
+            source,
+        }
+    }
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) text: String,
+    /// Where it stands, links resolved.
+    pub(crate) target: PathBuf,
+    metadata: Metadata,
+}
+
+/// Where the file stands behind links.
+pub(crate) fn target(path: &Path) -> Result<PathBuf, DiskError> {
+    let link = fs::symlink_metadata(path).map_err(io_error("look at", path))?;
+    if link.is_symlink() {
+        owner::check(path, &link)?;
+    }
+    fs::canonicalize(path).map_err(io_error("follow", path))
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Base, DiskError> {
+    let target = target(path)?;
+    let file = owner::open(&target).map_err(io_error("read", &target))?;
+    let metadata = file.metadata().map_err(io_error("look at", &target))?;
+    if !metadata.is_file() {
+        return Err(DiskError::NotAFile { path: target });
+    }
+    owner::check(&target, &metadata)?;
+    owner::check_writers(&target, &metadata)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or(0));
+    let mut bounded = file.take(limit.saturating_add(1));
+    bounded
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read", &target))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        return Err(DiskError::TooBig {
+            path: target,
+            limit,
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let good = e.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(e.as_bytes().get(..good).unwrap_or_default());
+        let (line, column) = Walk::new(&text).to(good);
+        DiskError::NotText {
+            path: target.clone(),
+            line,
+            column,
+        }
+    })?;
+    Ok(Base {
+        text,
+        target,
+        metadata,
+    })
+}
+
+/// What came of the try to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swap {
+    /// The new text stands there.
+    Done,
+    /// Somebody wrote since the file was read: theirs stands there, read it again.
+    Disturbed,
+}
+
+/// Puts a new text in the place of the one that was read: written beside it, synced, swapped in
+/// one step. What came out of the swap is compared with what was read; where it differs, it is
+/// swapped back. So a save of an editor that knows nothing of our lock is not lost either.
+pub(crate) fn swap(base: &Base, text: &str) -> Result<Swap, DiskError> {
+    let temp = write_beside(&base.target, text, |file| owner::copy(file, &base.metadata))?;
+    let done = match exchange(&temp, &base.target) {
+        Ok(()) => {
+            if holds(&temp, &base.text) {
+                Swap::Done
+            } else {
+                put_back(&temp, &base.target, text)?;
+                Swap::Disturbed
+            }
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Swap::Disturbed),
+        // The file system cannot exchange: look, then rename.
+        Err(_) if !holds(&base.target, &base.text) => Swap::Disturbed,
+        Err(_) => {
+            let target = &base.target;
+            temp.persist(target)
+                .map_err(|e| io_error("replace", target)(e.error))?;
+            sync_folder(target)?;
+            return Ok(Swap::Done);
+        }
+    };
+    sync_folder(&base.target)?;
+    Ok(done)
+}
+
+/// Makes a file that is not there yet; readable for its owner only.
+pub(crate) fn create(path: &Path, text: &str) -> Result<(), DiskError> {
+    let temp = write_beside(path, text, |_| Ok(()))?;
+    temp.persist_noclobber(path)
+        .map_err(|e| io_error("create", path)(e.error))?;
+    sync_folder(path)
+}
+
+fn write_beside(
+    target: &Path,
+    text: &str,
+    prepare: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<TempPath, DiskError> {
+    let folder = folder_of(target);
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    // The temporary file is 0600 from its first moment.
+    let mut temp = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .map_err(io_error("write in", folder))?;
+    let written = temp
+        .write_all(text.as_bytes())
+        .and_then(|()| prepare(temp.as_file()))
+        .and_then(|()| temp.as_file().sync_all());
+    written.map_err(io_error("write beside", target))?;
+    Ok(temp.into_temp_path())
+}
+
+fn put_back(temp: &Path, target: &Path, ours: &str) -> Result<(), DiskError> {
+    exchange(temp, target).map_err(io_error("restore", target))?;
+    if !holds(temp, ours) {
+        // A third save came in between: the newest stays.
+        exchange(temp, target).map_err(io_error("restore", target))?;
+    }
+    Ok(())
+}
+
+fn holds(path: &Path, text: &str) -> bool {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|m| m.is_file());
+    is_file && fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename outlive a loss of power.
+fn sync_folder(target: &Path) -> Result<(), DiskError> {
+    if cfg!(unix) {
+        let folder = folder_of(target);
+        let synced = File::open(folder).and_then(|f| f.sync_all());
+        synced.map_err(io_error("sync", folder))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+pub(crate) mod owner {
+    //! Owners and modes, where files have them.
+
+    use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+    use std::io;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+
+    use super::{DiskError, folder_of, io_error};
+
+    const EVERYBODY_WRITES: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+
+    fn flags(flags: OFlags) -> i32 {
+        flags.bits().cast_signed()
+    }
+
+    /// Opens to read; neither follows a link nor waits for the other end of a pipe.
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)
+    }
+
+    /// Opens a lock file of our own, making it where it is missing.
+    pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)
+    }
+
+    pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), DiskError> {
+        let owner = metadata.uid();
+        if owner == 0 || owner == rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        let path = path.to_owned();
+        Err(DiskError::Foreign { path, owner })
+    }
+
+    pub(super) fn check_writers(path: &Path, metadata: &Metadata) -> Result<(), DiskError> {
+        let folder = folder_of(path);
+        let of_folder = fs::metadata(folder).map_err(io_error("look at", folder))?;
+        if metadata.mode() & EVERYBODY_WRITES != 0 {
+            let path = path.to_owned();
+            return Err(DiskError::Open { path });
+        }
+        if of_folder.mode() & (EVERYBODY_WRITES | STICKY) == EVERYBODY_WRITES {
+            let path = folder.to_owned();
+            return Err(DiskError::Open { path });
+        }
+        Ok(())
+    }
+
+    /// Gives a new file the mode and the owner of the old one.
+    pub(super) fn copy(file: &File, of: &Metadata) -> io::Result<()> {
+        let now = file.metadata()?;
+        if (now.uid(), now.gid()) != (of.uid(), of.gid()) {
+            fchown(file, Some(of.uid()), Some(of.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(of.mode() & 0o777))
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) mod owner {
+    //! Owners and modes are not looked at where the folder's own access rules do that.
+
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io;
+    use std::path::Path;
+
+    use super::DiskError;
+
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+    }
+
+    pub(super) fn check(_: &Path, _: &Metadata) -> Result<(), DiskError> {
+        Ok(())
+    }
+
+    pub(super) fn check_writers(_: &Path, _: &Metadata) -> Result<(), DiskError> {
+        Ok(())
+    }
+
+    pub(super) fn copy(_: &File, _: &Metadata) -> io::Result<()> {
+        Ok(())
+    }
+}

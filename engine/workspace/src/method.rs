@@ -1,0 +1,134 @@
+//! Which fields each access method needs and takes.
+
+use dayfly_core::session::SessionType;
+
+/// The fields of one access method, beside [`SEED`] and `labels`.
+pub(crate) struct Method {
+    pub(crate) kind: SessionType,
+    pub(crate) required: &'static [&'static str],
+    pub(crate) optional: &'static [&'static str],
+    /// The least and the most of `durationSeconds`; none where the method has no such wish.
+    pub(crate) duration: Option<(u32, u32)>,
+}
+
+/// The fields that every session may have, in the order that they are written in.
+pub(crate) const SEED: [&str; 7] = [
+    "sessionId",
+    "sessionName",
+    "status",
+    "startDateTime",
+    "region",
+    "type",
+    "sessionTokenExpiration",
+];
+
+/// Those of every session that must be there.
+pub(crate) const SEED_REQUIRED: [&str; 3] = ["sessionId", "sessionName", "type"];
+
+/// Bounds of `DurationSeconds` (AWS STS API reference): GetSessionToken.
+const SESSION_TOKEN_SECONDS: (u32, u32) = (900, 129_600);
+/// AssumeRole with role chaining: an hour at most, whatever the role allows.
+const CHAINED_SECONDS: (u32, u32) = (900, 3_600);
+/// AssumeRoleWithSAML and AssumeRoleWithWebIdentity: as much as the role allows.
+const ROLE_SECONDS: (u32, u32) = (900, 43_200);
+
+const METHODS: [Method; 7] = [
+    Method {
+        kind: SessionType::AwsIamUser,
+        required: &[],
+        optional: &[
+            "profileId",
+            "profileName",
+            "mfaDevice",
+            "awsAccount",
+            "durationSeconds",
+        ],
+        duration: Some(SESSION_TOKEN_SECONDS),
+    },
+    Method {
+        kind: SessionType::AwsIamRoleChained,
+        required: &["roleArn", "parentSessionId"],
+        optional: &[
+            "profileId",
+            "profileName",
+            "roleSessionName",
+            "mfaDevice",
+            "awsAccount",
+            "durationSeconds",
+            "externalId",
+            "sourceIdentity",
+            "sessionPolicy",
+            "tags",
+            "transitiveTagKeys",
+        ],
+        duration: Some(CHAINED_SECONDS),
+    },
+    Method {
+        kind: SessionType::AwsIamRoleFederated,
+        required: &["roleArn", "idpArn", "idpUrlId"],
+        optional: &["profileId", "profileName", "awsAccount", "durationSeconds"],
+        duration: Some(ROLE_SECONDS),
+    },
+    Method {
+        kind: SessionType::AwsIamRoleWebIdentity,
+        required: &["roleArn"],
+        optional: &[
+            "profileId",
+            "profileName",
+            "roleSessionName",
+            "tokenFile",
+            "tokenCommand",
+            "awsAccount",
+            "durationSeconds",
+        ],
+        duration: Some(ROLE_SECONDS),
+    },
+    Method {
+        kind: SessionType::AwsSsoRole,
+        required: &["roleArn", "awsSsoConfigurationId"],
+        optional: &["profileId", "profileName", "email", "awsAccount"],
+        duration: None,
+    },
+    Method {
+        kind: SessionType::Azure,
+        required: &["subscriptionId", "tenantId"],
+        optional: &["azureIntegrationId"],
+        duration: None,
+    },
+    Method {
+        kind: SessionType::Localstack,
+        required: &[],
+        optional: &["profileId", "profileName", "endPointUrl"],
+        duration: None,
+    },
+];
+
+impl Method {
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        METHODS.iter()
+    }
+
+    pub(crate) fn of(kind: SessionType) -> Option<&'static Self> {
+        METHODS.iter().find(|m| m.kind == kind)
+    }
+
+    /// Whether sessions of this method have a use for the field.
+    pub(crate) fn takes(&self, field: &str) -> bool {
+        SEED.contains(&field)
+            || field == "labels"
+            || self.required.contains(&field)
+            || self.optional.contains(&field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_access_method_has_its_fields() {
+        for kind in SessionType::ALL {
+            assert!(Method::of(kind).is_some(), "{kind}");
+        }
+    }
+}

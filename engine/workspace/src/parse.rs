@@ -1,0 +1,384 @@
+//! Text to Workspace.
+//!
+//! `sessions` is cut into the texts of its elements in one pass over the source; an element whose
+//! text is the same as in the previous version is not read again, so the cost beyond that pass
+//! follows what changed.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use dayfly_core::session::SessionId;
+use serde_json::value::RawValue;
+
+use crate::check::{self, Finding};
+use crate::format::WorkspaceObject;
+use crate::position::{Walk, message_of, offset_in, offset_of};
+use crate::problem::{Note, Problem, Rejected};
+use crate::projection::Projection;
+use crate::raw::{ELEMENTS_EXPECTED, Field};
+use crate::read::{self, Draft};
+use crate::refer;
+use crate::section::Section;
+use crate::workspace::{Element, Entry, Lists, Workspace};
+
+/// A byte order mark, as some editors write it.
+const MARK: char = '\u{feff}';
+
+/// A note and the session that it is about.
+pub(crate) struct Noted {
+    pub(crate) note: Note,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) name: Option<String>,
+}
+
+impl Noted {
+    /// A note on the file, not on a session.
+    fn of_file(note: Note) -> Self {
+        Self {
+            note,
+            session: None,
+            name: None,
+        }
+    }
+}
+
+impl Workspace {
+    /// Reads the text of a Workspace file.
+    ///
+    /// A problem of one session concerns that session alone: one that cannot be read keeps its
+    /// version of `previous` in force, and is left out where there is none; one that can be read
+    /// but not started has its `fault` set. An id that stands twice keeps its previous version.
+    /// While some session has no readable id, no session counts as removed.
+    ///
+    /// A session's named profile is the `name` of the entry of `profiles` that its `profileId`
+    /// refers to, or its `profileName`. Both may be there where they agree. With neither, the
+    /// credentials stand under no name and are served by the session's id only.
+    ///
+    /// # Errors
+    /// [`Rejected`] where the text as a whole cannot be used: it is not JSON, not an object, or
+    /// has no array `sessions`. The caller keeps the previous version in force.
+    pub fn parse(source: &str, path: &Path, previous: Option<&Self>) -> Result<Self, Rejected> {
+        let body = source.strip_prefix(MARK).unwrap_or(source);
+        let (object, raws) = cut(body).map_err(|mut note| {
+            note.offset += source.len() - body.len();
+            Rejected {
+                problems: place(source, path, vec![Noted::of_file(note)]),
+            }
+        })?;
+        let mut notes = Vec::new();
+        let lists = read_lists(source, object, previous, &mut notes);
+        let elements = read_elements(source, &raws, previous, &mut notes);
+        let in_force = force(source, &elements, previous, &mut notes);
+        let entries = refer::resolve(in_force, &elements, &lists, previous, &mut notes);
+        let by_id = match previous {
+            Some(old) if same_ids(&old.entries, &entries) => Arc::clone(&old.by_id),
+            _ => Arc::new(index(&entries)),
+        };
+        Ok(Self {
+            path: previous
+                .filter(|old| &*old.path == path)
+                .map_or_else(|| path.into(), |old| Arc::clone(&old.path)),
+            source: source.into(),
+            entries,
+            by_id,
+            elements,
+            lists,
+            problems: place(source, path, notes),
+        })
+    }
+}
+
+/// The top level, and the texts of the sessions.
+fn cut(body: &str) -> Result<(WorkspaceObject<'_>, Vec<&RawValue>), Note> {
+    let start = body.len() - body.trim_ascii_start().len();
+    if body.trim_ascii().is_empty() {
+        let note = Note::error(start, "the file is empty");
+        return Err(note.hint("the least that it can hold is {\"sessions\": []}"));
+    }
+    let rejected = |e: serde_json::Error| {
+        let message = match message_of(&e) {
+            text if !e.is_data() => format!("the file is not valid JSON: {text}"),
+            // Nothing else is read strictly in this pass.
+            text if text.contains(ELEMENTS_EXPECTED) => format!("`sessions`: {text}"),
+            text => text,
+        };
+        Note::error(offset_of(body, &e), message)
+    };
+    // The reader of an object takes an array for its fields in order.
+    if body.as_bytes().get(start) == Some(&b'[') {
+        serde_json::from_str::<&RawValue>(body).map_err(rejected)?;
+        let note = Note::error(start, "the file holds an array, not an object");
+        return Err(note.hint("write {\"sessions\": […]}"));
+    }
+    let mut object: WorkspaceObject<'_> = serde_json::from_str(body).map_err(rejected)?;
+    match object.sessions.take() {
+        Some(elements) => Ok((object, elements.0)),
+        None => {
+            let note = Note::error(start, "`sessions` is missing");
+            Err(note.hint("write \"sessions\": [] where there are none"))
+        }
+    }
+}
+
+fn read_lists(
+    source: &str,
+    object: WorkspaceObject<'_>,
+    previous: Option<&Workspace>,
+    notes: &mut Vec<Noted>,
+) -> Lists {
+    fn before<T>(
+        previous: Option<&Workspace>,
+        list: impl Fn(&Lists) -> &Arc<Section<T>>,
+    ) -> Option<(&str, &Arc<Section<T>>)> {
+        // The closure borrows from the Workspace that the text is of.
+        previous.map(|old| (&*old.source, list(&old.lists)))
+    }
+    let lists = Lists {
+        profiles: Section::read(source, object.profiles, before(previous, |l| &l.profiles)),
+        idp_urls: Section::read(source, object.idp_urls, before(previous, |l| &l.idp_urls)),
+        aws_sso: Section::read(
+            source,
+            object.aws_sso_integrations,
+            before(previous, |l| &l.aws_sso),
+        ),
+        azure: Section::read(
+            source,
+            object.azure_integrations,
+            before(previous, |l| &l.azure),
+        ),
+        default_region: default_region(source, object.default_region, previous, notes),
+    };
+    let of_lists = lists
+        .profiles
+        .notes()
+        .chain(lists.idp_urls.notes())
+        .chain(lists.aws_sso.notes())
+        .chain(lists.azure.notes());
+    notes.extend(of_lists.map(Noted::of_file));
+    lists
+}
+
+/// `defaultRegion`; the previous one where it is wrong.
+fn default_region(
+    source: &str,
+    field: Option<Field<'_, String>>,
+    previous: Option<&Workspace>,
+    notes: &mut Vec<Noted>,
+) -> Option<String> {
+    let field = field?;
+    let offset = offset_in(source, field.raw);
+    let before = || previous.and_then(|old| old.lists.default_region.clone());
+    let (note, region) = match field.value {
+        Err(e) => {
+            let message = format!("`defaultRegion`: {}", message_of(&e));
+            (Note::error(offset, message), before())
+        }
+        Ok(name) => match check::region(&name, false) {
+            None => return Some(name),
+            Some(Finding::Odd(message, hint)) => (
+                Note {
+                    hint,
+                    ..Note::warning(offset, message.replace("`region`", "`defaultRegion`"))
+                },
+                Some(name),
+            ),
+            Some(Finding::Wrong(message, hint)) => (
+                Note {
+                    hint,
+                    ..Note::error(offset, message.replace("`region`", "`defaultRegion`"))
+                },
+                before(),
+            ),
+        },
+    };
+    notes.push(Noted::of_file(note));
+    region
+}
+
+/// Reads each element, or takes what the previous version read from the same text.
+fn read_elements(
+    source: &str,
+    raws: &[&RawValue],
+    previous: Option<&Workspace>,
+    notes: &mut Vec<Noted>,
+) -> Vec<Element> {
+    let old = previous.map_or(&[][..], |p| &p.elements);
+    let text = |element: &Element| previous.map_or("", |p| p.raw(element));
+    let same = |(a, b): &(&Element, &&RawValue)| text(a) == b.get();
+    let head = old.iter().zip(raws).take_while(same).count();
+    let rest = (old.len().min(raws.len())) - head;
+    let tail = old
+        .iter()
+        .rev()
+        .zip(raws.iter().rev())
+        .take(rest)
+        .take_while(same)
+        .count();
+    // What was moved about between the unchanged head and tail.
+    let moved: HashMap<&str, &Element> = old[head..old.len() - tail]
+        .iter()
+        .map(|element| (text(element), element))
+        .collect();
+    let mut elements = Vec::with_capacity(raws.len());
+    for (place, raw) in raws.iter().enumerate() {
+        let raw = raw.get();
+        let start = offset_in(source, raw);
+        let span = start..start + raw.len();
+        let known = if place < head {
+            old.get(place)
+        } else if place >= raws.len() - tail {
+            old.get(old.len() - (raws.len() - place))
+        } else {
+            moved.get(raw).copied()
+        };
+        let known = known.and_then(|element| element.draft.clone());
+        let draft = match known.map_or_else(|| read::session(raw).map(Arc::new), Ok) {
+            Ok(draft) => draft,
+            Err(unreadable) => {
+                notes.extend(unreadable.notes.iter().map(|note| Noted {
+                    note: note.shifted(start),
+                    session: unreadable.id.clone(),
+                    name: unreadable.name.clone(),
+                }));
+                elements.push(Element {
+                    span,
+                    draft: None,
+                    id: unreadable.id,
+                });
+                continue;
+            }
+        };
+        notes.extend(draft.notes.iter().map(|note| Noted {
+            note: note.shifted(start),
+            session: Some(draft.session.id.clone()),
+            name: Some(draft.session.name.clone()),
+        }));
+        elements.push(Element {
+            span,
+            id: Some(draft.session.id.clone()),
+            draft: Some(draft),
+        });
+    }
+    elements
+}
+
+/// A session in force whose references are still open.
+pub(crate) struct Open {
+    pub(crate) draft: Arc<Draft>,
+    pub(crate) projection: Projection,
+    pub(crate) line: u32,
+    /// Where the text stands that is, or should have been, this session.
+    pub(crate) start: usize,
+    pub(crate) kept: bool,
+}
+
+/// Which version of which session is in force.
+fn force(
+    source: &str,
+    elements: &[Element],
+    previous: Option<&Workspace>,
+    notes: &mut Vec<Noted>,
+) -> Vec<Open> {
+    let mut first: HashMap<&SessionId, usize> = HashMap::with_capacity(elements.len());
+    let mut twice: HashSet<&SessionId> = HashSet::new();
+    let mut lines = Vec::with_capacity(elements.len());
+    let mut walk = Walk::new(source);
+    for (place, element) in elements.iter().enumerate() {
+        lines.push(walk.to(element.span.start).0);
+        let Some(id) = &element.id else { continue };
+        let Some(&earlier) = first.get(id) else {
+            first.insert(id, place);
+            continue;
+        };
+        twice.insert(id);
+        let message = format!(
+            "`sessionId` \"{id}\" stands twice: on lines {} and {}",
+            lines[earlier], lines[place]
+        );
+        notes.push(Noted {
+            note: Note::error(element.span.start, message).hint(
+                "give one of them another id, or remove it; until then neither is taken as new",
+            ),
+            session: Some(id.clone()),
+            name: None,
+        });
+    }
+    let old = |id: &SessionId| previous.and_then(|p| p.get(id));
+    let keep = |entry: &Entry, place: usize| Open {
+        draft: Arc::clone(&entry.draft),
+        projection: entry.projection,
+        line: lines[place],
+        start: elements[place].span.start,
+        kept: true,
+    };
+    let mut entries = Vec::with_capacity(elements.len());
+    let mut nameless = None;
+    for (place, element) in elements.iter().enumerate() {
+        let Some(id) = &element.id else {
+            nameless = nameless.or(Some(place));
+            continue;
+        };
+        if first.get(id) != Some(&place) {
+            continue;
+        }
+        let usable = match (&element.draft, old(id)) {
+            (Some(draft), _) if !twice.contains(id) => Some(draft),
+            (Some(draft), Some(entry)) if draft.session == entry.draft.session => Some(draft),
+            _ => None,
+        };
+        match (usable, old(id)) {
+            (Some(draft), _) => entries.push(Open {
+                draft: Arc::clone(draft),
+                projection: draft.projection,
+                line: lines[place],
+                start: element.span.start,
+                kept: false,
+            }),
+            (None, Some(entry)) => entries.push(keep(entry, place)),
+            (None, None) => {}
+        }
+    }
+    if let (Some(place), Some(previous)) = (nameless, previous) {
+        let gone = previous
+            .entries
+            .iter()
+            .filter(|entry| !first.contains_key(&entry.session.id));
+        entries.extend(gone.map(|entry| keep(entry, place)));
+    }
+    entries
+}
+
+fn same_ids(old: &[Entry], new: &[Entry]) -> bool {
+    let same = |(a, b): (&Entry, &Entry)| {
+        Arc::ptr_eq(&a.session, &b.session) || a.session.id == b.session.id
+    };
+    old.len() == new.len() && old.iter().zip(new).all(same)
+}
+
+fn index(entries: &[Entry]) -> HashMap<SessionId, usize> {
+    let places = entries.iter().enumerate();
+    places
+        .map(|(place, e)| (e.session.id.clone(), place))
+        .collect()
+}
+
+/// Gives notes their lines.
+fn place(source: &str, path: &Path, mut notes: Vec<Noted>) -> Vec<Problem> {
+    notes.sort_by_key(|noted| noted.note.offset);
+    let mut walk = Walk::new(source);
+    let placed = notes.into_iter().map(|noted| {
+        let (line, column) = walk.to(noted.note.offset);
+        Problem {
+            severity: noted.note.severity,
+            path: path.to_owned(),
+            line,
+            column,
+            session: noted.session,
+            session_name: noted.name,
+            message: noted.note.message,
+            hint: noted.note.hint,
+        }
+    });
+    placed.collect()
+}

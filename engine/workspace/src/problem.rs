@@ -1,0 +1,145 @@
+//! What is wrong with a Workspace file, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use dayfly_core::session::SessionId;
+
+/// How much a problem hinders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Something is not in force as it is written.
+    Error,
+    /// In force, but probably not what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One thing that is wrong with a Workspace file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How much it hinders.
+    pub severity: Severity,
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1; 0 where the problem is the file itself and not its text.
+    pub line: u32,
+    /// The character in the line, from 1; 0 where `line` is 0.
+    pub column: u32,
+    /// The session that has it, where it is one's own and its id can be read.
+    pub session: Option<SessionId>,
+    /// The name of that session, where it can be read.
+    pub session_name: Option<String>,
+    /// What is wrong, a sentence without a full stop.
+    pub message: String,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem of the file itself.
+    pub(crate) fn of_file(path: &Path, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            path: path.to_owned(),
+            line: 0,
+            column: 0,
+            session: None,
+            session_name: None,
+            message: message.into(),
+            hint,
+        }
+    }
+}
+
+/// `PATH:LINE:COLUMN: SEVERITY: MESSAGE (HINT)`, the form that editors jump to.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.path.display())?;
+        if self.line > 0 {
+            write!(f, "{}:{}:", self.line, self.column)?;
+        }
+        write!(f, " {}: ", self.severity)?;
+        match (&self.session_name, &self.session) {
+            (Some(name), _) => write!(f, "session \"{name}\": ")?,
+            (None, Some(id)) => write!(f, "session {id}: ")?,
+            (None, None) => {}
+        }
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, " ({hint})")?;
+        }
+        Ok(())
+    }
+}
+
+/// A Workspace file that cannot be used as a whole. The last good state stays in force.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the Workspace cannot be used: {}", first(problems))]
+pub struct Rejected {
+    /// Why; never empty.
+    pub problems: Vec<Problem>,
+}
+
+fn first(problems: &[Problem]) -> String {
+    problems
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+/// A problem at a byte offset, before it is known on which line that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) severity: Severity,
+    pub(crate) offset: usize,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Note {
+    pub(crate) fn error(offset: usize, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            offset,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn warning(offset: usize, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(offset, message)
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same note for a text that the noted one begins `by` bytes into.
+    pub(crate) fn shifted(&self, by: usize) -> Self {
+        Self {
+            offset: self.offset.saturating_add(by),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! One session object: its text to a session, without a look at the rest of the file.
+
+use dayfly_core::session::{Session, SessionId, SessionType, Status};
+use dayfly_core::time::Timestamp;
+
+use crate::check::{self, Finding};
+use crate::format::{AwsAccount, Identity, SessionObject, State};
+use crate::method::{Method, SEED_REQUIRED};
+use crate::position::{message_of, offset_in, offset_of};
+use crate::problem::{Note, Severity};
+use crate::projection::Projection;
+use crate::raw::{Field, Members};
+use crate::timestamp;
+
+/// A text and where it stands in the session's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) text: String,
+    pub(crate) offset: usize,
+}
+
+/// A session as its own text has it: named profile, default region and fault still open.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) session: Session,
+    pub(crate) projection: Projection,
+    pub(crate) profile_id: Option<Spot>,
+    pub(crate) profile_name: Option<Spot>,
+    /// What it needs from another list of the file.
+    pub(crate) integration: Option<(Integration, Spot)>,
+    /// Where `parentSessionId` stands.
+    pub(crate) parent_offset: usize,
+    /// Warnings only.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Which list of the file a session refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Integration {
+    IdpUrl,
+    AwsSso,
+    Azure,
+}
+
+/// A session that cannot be used as it is written.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) id: Option<SessionId>,
+    pub(crate) name: Option<String>,
+    /// At least one error.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Reads the text of one session, which is valid JSON. Offsets count from its start.
+pub(crate) fn session(raw: &str) -> Result<Draft, Unreadable> {
+    let mut reader = Reader {
+        raw,
+        notes: Vec::new(),
+    };
+    let draft = reader.session();
+    let failed = reader.notes.iter().any(|n| n.severity == Severity::Error);
+    match draft {
+        Some(draft) if !failed => Ok(Draft {
+            notes: reader.notes,
+            ..draft
+        }),
+        _ => {
+            let (id, name) = identity(raw);
+            Err(Unreadable {
+                id,
+                name,
+                notes: reader.notes,
+            })
+        }
+    }
+}
+
+/// Id and name of a session, whatever the rest of it is.
+pub(crate) fn identity(raw: &str) -> (Option<SessionId>, Option<String>) {
+    if !raw.starts_with('{') {
+        return (None, None);
+    }
+    let text = |field: Option<Field<'_, String>>| {
+        field.and_then(|f| f.value.ok()).filter(|t| !t.is_empty())
+    };
+    match serde_json::from_str::<Identity<'_>>(raw) {
+        Ok(found) => (
+            text(found.session_id).map(|id| SessionId::new(&id)),
+            text(found.session_name),
+        ),
+        Err(_) => (None, None),
+    }
+}
+
+/// The projected fields as far as they can be read: status, start and expiration; none where the
+/// object has one of them twice.
+pub(crate) fn projection(
+    raw: &str,
+) -> Option<(Option<Status>, Option<Timestamp>, Option<Timestamp>)> {
+    let object: State<'_> = serde_json::from_str(raw).ok()?;
+    let moment = |field: Option<Field<'_, String>>| timestamp::read(&field?.value.ok()?);
+    let status = match object.status {
+        None => Some(Status::Inactive),
+        Some(field) => field.value.ok().map(|word| word.0),
+    };
+    Some((
+        status,
+        moment(object.start_date_time),
+        moment(object.session_token_expiration),
+    ))
+}
+
+/// Reads the text of a session field by field.
+pub(crate) struct Reader<'a> {
+    raw: &'a str,
+    pub(crate) notes: Vec<Note>,
+}
+
+impl<'a> Reader<'a> {
+    fn session(&mut self) -> Option<Draft> {
+        if !self.raw.starts_with('{') {
+            self.notes
+                .push(Note::error(0, "a session must be an object"));
+            return None;
+        }
+        let mut object = match serde_json::from_str::<SessionObject<'a>>(self.raw) {
+            Ok(object) => object,
+            Err(e) => {
+                let offset = offset_of(self.raw, &e);
+                self.notes.push(Note::error(offset, message_of(&e)));
+                return None;
+            }
+        };
+        let method = self.method(&object);
+        self.presence(&object, method);
+        let labels = self.take("labels", object.labels.take()).map(|(l, _)| l);
+        let projection = self.projection(&mut object);
+        let id = self.filled("sessionId", object.session_id.take());
+        let name = self.filled("sessionName", object.session_name.take());
+        let profile_id = self.filled("profileId", object.profile_id.take());
+        let profile_name = self.filled("profileName", object.profile_name.take());
+        let method = method?;
+        let region = self.region(method.kind, object.region.take());
+        let given_account = self.account(object.aws_account.take());
+        let parent_offset = object
+            .parent_session_id
+            .as_ref()
+            .map_or(0, |f| offset_in(self.raw, f.raw));
+        let (access, integration) = self.access(method, &mut object)?;
+        let takes_profile = method.takes("profileName");
+        let mut session = Session {
+            id: SessionId::new(&id?.text),
+            name: name?.text,
+            region,
+            access,
+            named_profile: None,
+            account: None,
+            labels: labels.unwrap_or_default(),
+            fault: None,
+        };
+        session.account = self.pick_account(given_account, session.role_arn());
+        Some(Draft {
+            session,
+            projection,
+            profile_id: profile_id.filter(|_| takes_profile),
+            profile_name: profile_name.filter(|_| takes_profile),
+            integration,
+            parent_offset,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The access method that `type` names.
+    fn method(&mut self, object: &SessionObject<'_>) -> Option<&'static Method> {
+        let field = object.r#type.as_ref()?;
+        let offset = offset_in(self.raw, field.raw);
+        let word = match &field.value {
+            Ok(word) => word,
+            Err(e) => {
+                self.notes.push(wrong("type", offset, e));
+                return None;
+            }
+        };
+        let method = SessionType::from_word(word).and_then(Method::of);
+        if method.is_none() {
+            let words = SessionType::ALL.map(SessionType::as_str);
+            let hint = check::did_you_mean(word, words)
+                .unwrap_or_else(|| format!("it is one of {}", words.join(", ")));
+            self.notes
+                .push(Note::error(offset, format!("unknown `type` \"{word}\"")).hint(hint));
+        }
+        method
+    }
+
+    /// Notes the fields that are missing, and those that the access method has no use for.
+    fn presence(&mut self, object: &SessionObject<'a>, method: Option<&'static Method>) {
+        let present: Vec<(&str, &str)> = object.present().collect();
+        let needed = method.map_or(&[][..], |m| m.required);
+        for name in SEED_REQUIRED.iter().chain(needed) {
+            if present.iter().any(|(there, _)| there == name) {
+                continue;
+            }
+            let mut note = Note::error(0, format!("`{name}` is missing"));
+            if let Some(method) = method.filter(|m| m.required.contains(name)) {
+                note.message += &format!(", which `{}` needs", method.kind);
+            }
+            if let Some(near) = self.unknown_near(name) {
+                note = note.hint(format!("there is `{near}`: did you mean `{name}`?"));
+            }
+            self.notes.push(note);
+        }
+        let Some(method) = method else { return };
+        for (name, raw) in present.iter().filter(|(name, _)| !method.takes(name)) {
+            let offset = offset_in(self.raw, raw);
+            let message = format!("`{}` has no use for `{name}`", method.kind);
+            self.notes.push(Note::warning(offset, message));
+        }
+    }
+
+    /// A field of the text that nothing reads and that is nearly called `name`.
+    fn unknown_near(&self, name: &str) -> Option<String> {
+        let members = serde_json::from_str::<Members<'_>>(self.raw).ok()?.0;
+        let known = |key: &str| Method::all().any(|m| m.takes(key));
+        let keys = members.iter().map(|(key, _)| key.as_str());
+        check::nearest(name, keys.filter(|key| !known(key))).map(str::to_owned)
+    }
+
+    /// The value of a field, or a note of what is wrong with it.
+    pub(crate) fn take<T>(
+        &mut self,
+        name: &str,
+        field: Option<Field<'_, T>>,
+    ) -> Option<(T, usize)> {
+        let field = field?;
+        let offset = offset_in(self.raw, field.raw);
+        match field.value {
+            Ok(value) => Some((value, offset)),
+            Err(e) => {
+                self.notes.push(wrong(name, offset, &e));
+                None
+            }
+        }
+    }
+
+    /// The text of a field, which must not be empty.
+    pub(crate) fn filled(&mut self, name: &str, field: Option<Field<'_, String>>) -> Option<Spot> {
+        let (text, offset) = self.take(name, field)?;
+        if text.is_empty() {
+            self.notes
+                .push(Note::error(offset, format!("`{name}` is empty")));
+            return None;
+        }
+        Some(Spot { text, offset })
+    }
+
+    pub(crate) fn note(&mut self, offset: usize, finding: Option<Finding>) {
+        let (mut note, hint) = match finding {
+            None => return,
+            Some(Finding::Wrong(message, hint)) => (Note::error(offset, message), hint),
+            Some(Finding::Odd(message, hint)) => (Note::warning(offset, message), hint),
+        };
+        note.hint = hint;
+        self.notes.push(note);
+    }
+
+    /// A text that has to pass a check.
+    pub(crate) fn checked(
+        &mut self,
+        name: &str,
+        field: Option<Field<'_, String>>,
+        check: impl FnOnce(&str) -> Option<Finding>,
+    ) -> Option<String> {
+        let (text, offset) = self.take(name, field)?;
+        self.note(offset, check(&text));
+        Some(text)
+    }
+
+    /// The fields that the engine writes. A wrong moment is as good as none.
+    fn projection(&mut self, object: &mut SessionObject<'_>) -> Projection {
+        let status = self.take("status", object.status.take());
+        let mut moment = |name: &str, field: Option<Field<'_, String>>| {
+            let field = field?;
+            let read = field.value.as_ref().ok().and_then(|t| timestamp::read(t));
+            if read.is_none() {
+                let offset = offset_in(self.raw, field.raw);
+                let message = format!("`{name}` is not a moment in ISO 8601 and is ignored");
+                self.notes.push(
+                    Note::warning(offset, message).hint("Dayfly writes this field by itself"),
+                );
+            }
+            read
+        };
+        let start = moment("startDateTime", object.start_date_time.take());
+        let expiration = moment(
+            "sessionTokenExpiration",
+            object.session_token_expiration.take(),
+        );
+        Projection {
+            status: status.map_or(Status::Inactive, |(word, _)| word.0),
+            start,
+            expiration,
+        }
+    }
+
+    fn region(&mut self, kind: SessionType, field: Option<Field<'_, String>>) -> Option<String> {
+        let is_azure = kind == SessionType::Azure;
+        self.checked("region", field, |name| check::region(name, is_azure))
+    }
+
+    fn account(&mut self, field: Option<Field<'_, AwsAccount>>) -> Option<Spot> {
+        let (account, offset) = self.take("awsAccount", field)?;
+        let text = account.account_id?;
+        self.note(offset, check::account_id(&text));
+        Some(Spot { text, offset })
+    }
+
+    /// The account id that the session tells, or else its role.
+    fn pick_account(&mut self, given: Option<Spot>, role_arn: Option<&str>) -> Option<String> {
+        let of_role = role_arn.and_then(check::iam_arn).map(|arn| arn.account);
+        if let (Some(given), Some(of_role)) = (&given, of_role)
+            && given.text != of_role
+        {
+            let message = format!("`awsAccount` says {}, but `roleArn` {of_role}", given.text);
+            self.notes.push(Note::warning(given.offset, message));
+        }
+        given.map(|g| g.text).or(of_role.map(str::to_owned))
+    }
+}
+
+/// A value of the wrong kind.
+fn wrong(name: &str, offset: usize, error: &serde_json::Error) -> Note {
+    Note::error(offset, format!("`{name}`: {}", message_of(error)))
+}

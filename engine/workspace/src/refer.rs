@@ -1,0 +1,298 @@
+//! What sessions refer to: named profiles, integrations, parents.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dayfly_core::session::{Session, SessionId, SessionType};
+
+use crate::check;
+use crate::parse::{Noted, Open};
+use crate::problem::Note;
+use crate::read::{Draft, Integration, Spot};
+use crate::workspace::{Element, Entry, Lists, Workspace};
+
+/// Why a session cannot be started, and which of its fields says so.
+struct Fault {
+    offset: usize,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    fn at(offset: usize, message: String) -> Self {
+        Self {
+            offset,
+            message,
+            hint: None,
+        }
+    }
+
+    fn hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+}
+
+/// Completes the sessions. One that is equal to its previous version is that version.
+pub(crate) fn resolve(
+    open: Vec<Open>,
+    elements: &[Element],
+    lists: &Lists,
+    previous: Option<&Workspace>,
+    notes: &mut Vec<Noted>,
+) -> Vec<Entry> {
+    let profiles: Vec<_> = open
+        .iter()
+        .map(|o| named_profile(&o.draft, lists))
+        .collect();
+    let family = Family::new(&open, elements);
+    let mut sessions = Vec::with_capacity(open.len());
+    for (place, o) in open.iter().enumerate() {
+        let (profile, faults) = match &profiles[place] {
+            Ok(name) => (*name, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let later = integration_fault(&o.draft, lists)
+            .into_iter()
+            .chain(family.fault(place, &profiles));
+        let mut first: Option<String> = None;
+        let mut report = |fault: &Fault| {
+            first.get_or_insert_with(|| fault.message.clone());
+            // The fields of a kept version do not stand in the present text.
+            let offset = if o.kept { 0 } else { fault.offset };
+            notes.push(Noted {
+                note: Note {
+                    hint: fault.hint.clone(),
+                    ..Note::error(o.start + offset, fault.message.clone())
+                },
+                session: Some(o.draft.session.id.clone()),
+                name: Some(o.draft.session.name.clone()),
+            });
+        };
+        faults.into_iter().for_each(&mut report);
+        later.for_each(|fault| report(&fault));
+        let before = previous.and_then(|old| before(old, place, &o.draft));
+        sessions.push(complete(&o.draft, profile, lists, first, before));
+    }
+    let entry = |(o, session): (Open, Arc<Session>)| Entry {
+        session,
+        projection: o.projection,
+        line: o.line,
+        kept: o.kept,
+        draft: o.draft,
+    };
+    open.into_iter().zip(sessions).map(entry).collect()
+}
+
+/// The previous version of a session, which mostly stands at the same place.
+fn before<'a>(old: &'a Workspace, place: usize, draft: &Arc<Draft>) -> Option<&'a Entry> {
+    old.entries
+        .get(place)
+        .filter(|entry| Arc::ptr_eq(&entry.draft, draft))
+        .or_else(|| old.get(&draft.session.id))
+}
+
+fn complete(
+    draft: &Arc<Draft>,
+    profile: Option<&str>,
+    lists: &Lists,
+    fault: Option<String>,
+    before: Option<&Entry>,
+) -> Arc<Session> {
+    let is_azure = draft.session.session_type() == SessionType::Azure;
+    let default = lists.default_region.as_deref().filter(|_| !is_azure);
+    let region = draft.session.region.as_deref().or(default);
+    if let Some(entry) = before
+        && Arc::ptr_eq(&entry.draft, draft)
+        && entry.session.named_profile.as_deref() == profile
+        && entry.session.region.as_deref() == region
+        && entry.session.fault == fault
+    {
+        return Arc::clone(&entry.session);
+    }
+    let session = Session {
+        region: region.map(str::to_owned),
+        named_profile: profile.map(str::to_owned),
+        fault,
+        ..draft.session.clone()
+    };
+    match before {
+        Some(entry) if *entry.session == session => Arc::clone(&entry.session),
+        _ => Arc::new(session),
+    }
+}
+
+/// The name that the credentials stand under.
+fn named_profile<'a>(draft: &'a Draft, lists: &'a Lists) -> Result<Option<&'a str>, Fault> {
+    let own = draft.profile_name.as_ref().map(|spot| spot.text.as_str());
+    let Some(id) = &draft.profile_id else {
+        return Ok(own);
+    };
+    let Some(profile) = lists.profiles.get(&id.text) else {
+        let message = format!("`profileId` \"{}\" names no entry of `profiles`", id.text);
+        let ids = lists.profiles.items.iter().map(|p| p.id.as_str());
+        let hint = check::did_you_mean(&id.text, ids)
+            .unwrap_or_else(|| "add the profile, or write `profileName` instead".to_owned());
+        return Err(Fault::at(id.offset, message).hint(Some(hint)));
+    };
+    match own {
+        Some(name) if name != profile.name => {
+            let message = format!(
+                "`profileId` means the profile \"{}\", but `profileName` says \"{name}\"",
+                profile.name
+            );
+            Err(Fault::at(id.offset, message).hint(Some("keep one of them".to_owned())))
+        }
+        _ => Ok(Some(&profile.name)),
+    }
+}
+
+fn integration_fault(draft: &Draft, lists: &Lists) -> Option<Fault> {
+    let (integration, Spot { text: id, offset }) = draft.integration.as_ref()?;
+    let (field, list, ids): (_, _, Vec<&str>) = match integration {
+        Integration::IdpUrl => {
+            let ids = lists.idp_urls.items.iter().map(|i| i.id.as_str());
+            ("idpUrlId", "idpUrls", ids.collect())
+        }
+        Integration::AwsSso => {
+            let ids = lists.aws_sso.items.iter().map(|i| i.id.as_str());
+            ("awsSsoConfigurationId", "awsSsoIntegrations", ids.collect())
+        }
+        Integration::Azure => {
+            let ids = lists.azure.items.iter().map(|i| i.id.as_str());
+            ("azureIntegrationId", "azureIntegrations", ids.collect())
+        }
+    };
+    if ids.contains(&id.as_str()) {
+        return None;
+    }
+    let message = format!("`{field}` \"{id}\" names no entry of `{list}`");
+    let hint = check::did_you_mean(id, ids)
+        .unwrap_or_else(|| "add it with `dayfly integration add`".to_owned());
+    Some(Fault::at(*offset, message).hint(Some(hint)))
+}
+
+/// Who is whose parent.
+struct Family<'a> {
+    open: &'a [Open],
+    elements: &'a [Element],
+    by_id: HashMap<&'a SessionId, usize>,
+    /// For each session, whether its chain of parents leads back to it.
+    in_cycle: Vec<bool>,
+}
+
+impl<'a> Family<'a> {
+    fn new(open: &'a [Open], elements: &'a [Element]) -> Self {
+        let mut family = Self {
+            open,
+            elements,
+            by_id: HashMap::new(),
+            in_cycle: vec![false; open.len()],
+        };
+        if open.iter().any(|o| o.draft.session.parent().is_some()) {
+            let places = open.iter().enumerate();
+            family.by_id = places.map(|(p, o)| (&o.draft.session.id, p)).collect();
+            family.find_cycles();
+        }
+        family
+    }
+
+    fn parent(&self, place: usize) -> Option<usize> {
+        let parent = self.open[place].draft.session.parent()?;
+        self.by_id.get(parent).copied()
+    }
+
+    /// Each session has one parent at most, so a walk from each that stops where an earlier walk
+    /// has been finds all cycles in one pass.
+    fn find_cycles(&mut self) {
+        let mut walk_of = vec![usize::MAX; self.open.len()];
+        for start in 0..self.open.len() {
+            let mut next = Some(start);
+            while let Some(place) = next.filter(|p| walk_of[*p] == usize::MAX) {
+                walk_of[place] = start;
+                next = self.parent(place);
+            }
+            // The walk ended on its own track: from there on it goes round.
+            let mut round = next.filter(|p| walk_of[*p] == start);
+            while let Some(place) = round.filter(|p| !self.in_cycle[*p]) {
+                self.in_cycle[place] = true;
+                round = self.parent(place);
+            }
+        }
+    }
+
+    fn fault(&self, place: usize, profiles: &[Result<Option<&str>, Fault>]) -> Option<Fault> {
+        let draft = &self.open[place].draft;
+        let wanted = draft.session.parent()?;
+        let at = |message: String| Fault::at(draft.parent_offset, message);
+        let Some(parent) = self.parent(place) else {
+            return Some(self.missing(wanted, draft));
+        };
+        let parent_session = &self.open[parent].draft.session;
+        if parent == place {
+            let message = "the session is its own parent".to_owned();
+            return Some(at(message));
+        }
+        if self.in_cycle[place] {
+            let message = format!(
+                "its chain of parents goes round in a circle: {}",
+                self.circle(place)
+            );
+            return Some(at(message).hint(Some("one of them needs another parent".to_owned())));
+        }
+        if parent_session.session_type() == SessionType::Azure {
+            let message = format!(
+                "its parent \"{}\" is of type `azure`, which has no AWS credentials",
+                parent_session.name
+            );
+            return Some(at(message));
+        }
+        match (&profiles[place], &profiles[parent]) {
+            (Ok(Some(own)), Ok(Some(of_parent))) if own == of_parent => {
+                let message = format!(
+                    "it has the same named profile \"{own}\" as its parent \"{}\", and only one \
+                     session can be active under a name",
+                    parent_session.name
+                );
+                Some(at(message).hint(Some("give one of them another profile".to_owned())))
+            }
+            _ => None,
+        }
+    }
+
+    fn missing(&self, wanted: &SessionId, draft: &Draft) -> Fault {
+        let is_there = self.elements.iter().any(|e| e.id.as_ref() == Some(wanted));
+        let message = if is_there {
+            format!("its parent session \"{wanted}\" cannot be used as it is written")
+        } else {
+            format!("its parent session \"{wanted}\" is not in the Workspace")
+        };
+        let sessions = || self.open.iter().map(|o| &o.draft.session);
+        let hint = match sessions().find(|s| s.name == wanted.as_str()) {
+            _ if is_there => None,
+            Some(named) => Some(format!(
+                "that is a session's name: write its id, \"{}\"",
+                named.id
+            )),
+            None => check::did_you_mean(wanted.as_str(), sessions().map(|s| s.id.as_str())),
+        };
+        Fault::at(draft.parent_offset, message).hint(hint)
+    }
+
+    /// The names along a circle, at most a few.
+    fn circle(&self, start: usize) -> String {
+        const SHOWN: usize = 5;
+        let mut names = vec![self.open[start].draft.session.name.as_str()];
+        let mut next = self.parent(start);
+        while let Some(place) = next.filter(|p| *p != start) {
+            if names.len() == SHOWN {
+                names.push("…");
+                break;
+            }
+            names.push(&self.open[place].draft.session.name);
+            next = self.parent(place);
+        }
+        names.push(&self.open[start].draft.session.name);
+        names.join(" → ")
+    }
+}

@@ -1,0 +1,221 @@
+//! The lists of the file that sessions refer to.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::check::{self, Finding};
+use crate::format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
+use crate::position::{message_of, offset_in, offset_of};
+use crate::problem::Note;
+use crate::raw::{Elements, Field};
+
+/// An entry of such a list.
+pub(crate) trait Item: DeserializeOwned + Clone + std::fmt::Debug {
+    /// The list's name in the file.
+    const LIST: &'static str;
+    fn id(&self) -> &str;
+    /// What is wrong with it although its fields are there.
+    fn finding(&self) -> Option<Finding>;
+}
+
+impl Item for NamedProfile {
+    const LIST: &'static str = "profiles";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn finding(&self) -> Option<Finding> {
+        let empty = || Finding::Wrong("`name` of the profile is empty".to_owned(), None);
+        self.name.is_empty().then(empty)
+    }
+}
+
+impl Item for IdpUrl {
+    const LIST: &'static str = "idpUrls";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn finding(&self) -> Option<Finding> {
+        check::http_url("url", &self.url)
+    }
+}
+
+impl Item for AwsSsoIntegration {
+    const LIST: &'static str = "awsSsoIntegrations";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn finding(&self) -> Option<Finding> {
+        check::http_url("portalUrl", &self.portal_url)
+            .or_else(|| check::region(&self.region, false))
+    }
+}
+
+impl Item for AzureIntegration {
+    const LIST: &'static str = "azureIntegrations";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn finding(&self) -> Option<Finding> {
+        let region = self.region.as_deref();
+        region.and_then(|region| check::region(region, true))
+    }
+}
+
+/// A list as far as it can be used.
+#[derive(Debug)]
+pub(crate) struct Section<T> {
+    /// Its text in the source, to see whether it changed.
+    span: Range<usize>,
+    pub(crate) items: Vec<T>,
+    by_id: HashMap<String, usize>,
+    /// From the start of the list's text.
+    notes: Vec<Note>,
+}
+
+impl<T> Default for Section<T> {
+    fn default() -> Self {
+        Self {
+            span: 0..0,
+            items: Vec::new(),
+            by_id: HashMap::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl<T: Item> Section<T> {
+    pub(crate) fn get(&self, id: &str) -> Option<&T> {
+        self.by_id.get(id).and_then(|place| self.items.get(*place))
+    }
+
+    /// Its notes, by offsets of the whole source.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = Note> {
+        self.notes.iter().map(|n| n.shifted(self.span.start))
+    }
+
+    /// Reads the list. What cannot be read keeps its previous version; a list whose text has not
+    /// changed is not read again.
+    pub(crate) fn read(
+        source: &str,
+        raw: Option<&RawValue>,
+        previous: Option<(&str, &Arc<Self>)>,
+    ) -> Arc<Self> {
+        let Some(raw) = raw.map(RawValue::get) else {
+            return Arc::default();
+        };
+        let start = offset_in(source, raw);
+        let span = start..start + raw.len();
+        let before = previous.map(|(_, section)| section);
+        if let Some((text, section)) = previous
+            && text.get(section.span.clone()) == Some(raw)
+            // One with problems may have stood on entries that are gone by now: read it again.
+            && section.notes.is_empty()
+        {
+            return if section.span == span {
+                Arc::clone(section)
+            } else {
+                Arc::new(Self {
+                    span,
+                    items: section.items.clone(),
+                    by_id: section.by_id.clone(),
+                    notes: Vec::new(),
+                })
+            };
+        }
+        let mut section = Self {
+            span,
+            ..Self::default()
+        };
+        match serde_json::from_str::<Elements<'_>>(raw) {
+            Ok(elements) => {
+                for element in elements.0 {
+                    section.add(raw, element.get(), before);
+                }
+            }
+            Err(e) => {
+                section.notes.push(Note::error(
+                    offset_of(raw, &e),
+                    format!("`{}`: {}", T::LIST, message_of(&e)),
+                ));
+                for item in before.into_iter().flat_map(|b| &b.items) {
+                    section.keep(item.clone());
+                }
+            }
+        }
+        Arc::new(section)
+    }
+
+    fn add(&mut self, raw: &str, element: &str, before: Option<&Arc<Self>>) {
+        let offset = offset_in(raw, element);
+        let item = match read_item::<T>(element) {
+            Ok(item) => item,
+            Err((at, message)) => {
+                let message = format!("`{}`: {message}", T::LIST);
+                let id = read_id(element);
+                let kept = before.and_then(|b| b.get(id.as_deref()?)).cloned();
+                self.notes.push(Note::error(offset + at, message));
+                if let Some(item) = kept {
+                    self.keep(item);
+                }
+                return;
+            }
+        };
+        if self.by_id.contains_key(item.id()) {
+            let message = format!(
+                "`{}` has the id \"{}\" twice; the first counts",
+                T::LIST,
+                item.id()
+            );
+            self.notes.push(Note::error(offset, message));
+            return;
+        }
+        if let Some(Finding::Odd(message, hint)) = item.finding() {
+            let note = Note::warning(offset, format!("`{}`: {message}", T::LIST));
+            self.notes.push(Note { hint, ..note });
+        }
+        self.keep(item);
+    }
+
+    fn keep(&mut self, item: T) {
+        let place = self.items.len();
+        if let std::collections::hash_map::Entry::Vacant(free) =
+            self.by_id.entry(item.id().to_owned())
+        {
+            free.insert(place);
+            self.items.push(item);
+        }
+    }
+}
+
+fn read_item<T: Item>(element: &str) -> Result<T, (usize, String)> {
+    if !element.starts_with('{') {
+        return Err((0, "expected an object".to_owned()));
+    }
+    let item: T =
+        serde_json::from_str(element).map_err(|e| (offset_of(element, &e), message_of(&e)))?;
+    if item.id().is_empty() {
+        return Err((0, "`id` is empty".to_owned()));
+    }
+    match item.finding() {
+        Some(Finding::Wrong(message, _)) => Err((0, message)),
+        _ => Ok(item),
+    }
+}
+
+fn read_id(element: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(bound(deserialize = "'de: 'a"))]
+    struct Id<'a> {
+        id: Option<Field<'a, String>>,
+    }
+    if !element.starts_with('{') {
+        return None;
+    }
+    let id = serde_json::from_str::<Id<'_>>(element).ok()?;
+    id.id?.value.ok()
+}

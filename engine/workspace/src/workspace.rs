@@ -1,0 +1,160 @@
+//! A Workspace: what one version of the file says, as far as it can be used.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use dayfly_core::session::{Session, SessionId};
+
+use crate::format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
+use crate::problem::Problem;
+use crate::projection::Projection;
+use crate::read::Draft;
+use crate::section::Section;
+
+/// One version of the file: its sessions in file order, what they refer to, and its problems.
+/// [`Workspace::parse`] makes one.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub(crate) path: Arc<Path>,
+    pub(crate) source: Arc<str>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) by_id: Arc<HashMap<SessionId, usize>>,
+    /// Every element of `sessions`, also those that no entry came of.
+    pub(crate) elements: Vec<Element>,
+    pub(crate) lists: Lists,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// A session of a Workspace and where it stands.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The session.
+    pub session: Arc<Session>,
+    /// Its state as the file has it.
+    pub projection: Projection,
+    /// The line that it begins on, from 1.
+    pub line: u32,
+    /// Whether this is the previous version of the session, still in force because the present
+    /// text of it cannot be used.
+    pub kept: bool,
+    pub(crate) draft: Arc<Draft>,
+}
+
+/// An element of `sessions`.
+#[derive(Clone, Debug)]
+pub(crate) struct Element {
+    /// Its text in the source.
+    pub(crate) span: Range<usize>,
+    /// What was read from it; none where that failed.
+    pub(crate) draft: Option<Arc<Draft>>,
+    /// Its `sessionId`, where that can be read.
+    pub(crate) id: Option<SessionId>,
+}
+
+/// The lists that sessions refer to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists {
+    pub(crate) profiles: Arc<Section<NamedProfile>>,
+    pub(crate) idp_urls: Arc<Section<IdpUrl>>,
+    pub(crate) aws_sso: Arc<Section<AwsSsoIntegration>>,
+    pub(crate) azure: Arc<Section<AzureIntegration>>,
+    pub(crate) default_region: Option<String>,
+}
+
+impl Workspace {
+    /// The sessions in force, in file order.
+    #[must_use]
+    pub fn sessions(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The session with this `sessionId`.
+    #[must_use]
+    pub fn get(&self, id: &SessionId) -> Option<&Entry> {
+        self.entries.get(*self.by_id.get(id)?)
+    }
+
+    /// What is wrong, in file order.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The file that it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text that it was read from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// `defaultRegion`: already in force in the sessions that have no region of their own.
+    #[must_use]
+    pub fn default_region(&self) -> Option<&str> {
+        self.lists.default_region.as_deref()
+    }
+
+    /// `profiles`.
+    #[must_use]
+    pub fn profiles(&self) -> &[NamedProfile] {
+        &self.lists.profiles.items
+    }
+
+    /// `idpUrls`.
+    #[must_use]
+    pub fn idp_urls(&self) -> &[IdpUrl] {
+        &self.lists.idp_urls.items
+    }
+
+    /// The entry of `idpUrls` with this id.
+    #[must_use]
+    pub fn idp_url(&self, id: &str) -> Option<&IdpUrl> {
+        self.lists.idp_urls.get(id)
+    }
+
+    /// `awsSsoIntegrations`.
+    #[must_use]
+    pub fn aws_sso_integrations(&self) -> &[AwsSsoIntegration] {
+        &self.lists.aws_sso.items
+    }
+
+    /// The entry of `awsSsoIntegrations` with this id.
+    #[must_use]
+    pub fn aws_sso_integration(&self, id: &str) -> Option<&AwsSsoIntegration> {
+        self.lists.aws_sso.get(id)
+    }
+
+    /// `azureIntegrations`.
+    #[must_use]
+    pub fn azure_integrations(&self) -> &[AzureIntegration] {
+        &self.lists.azure.items
+    }
+
+    /// The entry of `azureIntegrations` with this id.
+    #[must_use]
+    pub fn azure_integration(&self, id: &str) -> Option<&AzureIntegration> {
+        self.lists.azure.get(id)
+    }
+
+    /// The same with other states, as they read back once they are written.
+    pub(crate) fn with_states(&self, states: &BTreeMap<SessionId, Projection>) -> Self {
+        let mut next = self.clone();
+        for (id, state) in states {
+            if let Some(entry) = next.by_id.get(id).and_then(|p| next.entries.get_mut(*p)) {
+                entry.projection = state.as_written();
+            }
+        }
+        next
+    }
+
+    /// The text of an element of `sessions`.
+    pub(crate) fn raw(&self, element: &Element) -> &str {
+        self.source.get(element.span.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,177 @@
+//! A session as the object that the file has for it.
+
+use dayfly_core::session::{Access, Session, Status};
+use serde_json::{Map, Value};
+
+use crate::projection::Projection;
+use crate::timestamp;
+
+/// The fields that a person may expect first, in this order; others follow as they come.
+pub(crate) const ORDER: [&str; 41] = [
+    "sessionId",
+    "sessionName",
+    "status",
+    "startDateTime",
+    "region",
+    "type",
+    "sessionTokenExpiration",
+    "labels",
+    "profileId",
+    "profileName",
+    "awsAccount",
+    "accountName",
+    "accountId",
+    "roleArn",
+    "parentSessionId",
+    "roleSessionName",
+    "mfaDevice",
+    "durationSeconds",
+    "externalId",
+    "sourceIdentity",
+    "sessionPolicy",
+    "tags",
+    "transitiveTagKeys",
+    "idpUrlId",
+    "idpArn",
+    "tokenFile",
+    "tokenCommand",
+    "awsSsoConfigurationId",
+    "email",
+    "subscriptionId",
+    "tenantId",
+    "azureIntegrationId",
+    "endPointUrl",
+    "id",
+    "name",
+    "alias",
+    "url",
+    "portalUrl",
+    "sessions",
+    "profiles",
+    "defaultRegion",
+];
+
+/// The members of an object in the order to write them in.
+pub(crate) fn ordered(object: &Map<String, Value>) -> Vec<(&str, &Value)> {
+    let rank = |name: &str| {
+        let place = ORDER.iter().position(|known| *known == name);
+        place.unwrap_or(ORDER.len())
+    };
+    let mut members: Vec<(&str, &Value)> = object.iter().map(|(k, v)| (k.as_str(), v)).collect();
+    // Stable: the unknown ones keep their order.
+    members.sort_by_key(|(name, _)| rank(name));
+    members
+}
+
+/// The object that reads as this session in this state; its named profile stands in
+/// `profileName`. For [`splice::add`](crate::splice::add), imports and exports.
+#[must_use]
+pub fn session_object(session: &Session, projection: &Projection) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            object.insert(name.to_owned(), value);
+        }
+    };
+    let text = |text: &Option<String>| text.clone().map(Value::String);
+    let own = |text: &str| Some(Value::String(text.to_owned()));
+    let number = |number: Option<u32>| number.map(Value::from);
+    put("sessionId", own(session.id.as_str()));
+    put("sessionName", own(&session.name));
+    put("type", own(session.session_type().as_str()));
+    put("region", text(&session.region));
+    for (name, value) in projected(projection) {
+        put(name, value.map(Value::String));
+    }
+    put("profileName", text(&session.named_profile));
+    if !session.labels.is_empty() {
+        put("labels", Some(map(session.labels.iter())));
+    }
+    put("roleArn", session.role_arn().and_then(own));
+    let of_role = session.role_arn().and_then(crate::check::iam_arn);
+    if let Some(account) = &session.account
+        && of_role.is_none_or(|arn| arn.account != account)
+    {
+        let account = Value::from(account.as_str());
+        let object = Map::from_iter([("accountId".to_owned(), account)]);
+        put("awsAccount", Some(Value::Object(object)));
+    }
+    match &session.access {
+        Access::AwsIamUser {
+            mfa_device,
+            duration_seconds,
+        } => {
+            put("mfaDevice", text(mfa_device));
+            put("durationSeconds", number(*duration_seconds));
+        }
+        Access::AwsIamRoleChained { parent, assume, .. } => {
+            put("parentSessionId", own(parent.as_str()));
+            put("roleSessionName", text(&assume.role_session_name));
+            put("durationSeconds", number(assume.duration_seconds));
+            put("externalId", text(&assume.external_id));
+            put("sourceIdentity", text(&assume.source_identity));
+            put("sessionPolicy", text(&assume.session_policy));
+            put("mfaDevice", text(&assume.mfa_device));
+            if !assume.tags.is_empty() {
+                put("tags", Some(map(assume.tags.iter())));
+            }
+            if !assume.transitive_tag_keys.is_empty() {
+                let keys = assume.transitive_tag_keys.as_slice();
+                put("transitiveTagKeys", Some(Value::from(keys)));
+            }
+        }
+        Access::AwsIamRoleFederated {
+            idp_arn,
+            idp_url_id,
+            duration_seconds,
+            ..
+        } => {
+            put("idpArn", own(idp_arn));
+            put("idpUrlId", own(idp_url_id));
+            put("durationSeconds", number(*duration_seconds));
+        }
+        Access::AwsIamRoleWebIdentity {
+            token_file,
+            token_command,
+            role_session_name,
+            duration_seconds,
+            ..
+        } => {
+            put("tokenFile", text(token_file));
+            let command = token_command.as_deref();
+            put("tokenCommand", command.map(Value::from));
+            put("roleSessionName", text(role_session_name));
+            put("durationSeconds", number(*duration_seconds));
+        }
+        Access::AwsSsoRole { integration_id, .. } => {
+            put("awsSsoConfigurationId", own(integration_id));
+        }
+        Access::Azure {
+            subscription_id,
+            tenant_id,
+            integration_id,
+        } => {
+            put("subscriptionId", own(subscription_id));
+            put("tenantId", own(tenant_id));
+            put("azureIntegrationId", text(integration_id));
+        }
+        Access::Localstack { endpoint_url } => put("endPointUrl", text(endpoint_url)),
+    }
+    object
+}
+
+fn map<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
+    let pairs = pairs.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    Value::Object(pairs.collect())
+}
+
+/// The three fields of a projection as they are written; none for a field that is left out.
+pub(crate) fn projected(projection: &Projection) -> [(&'static str, Option<String>); 3] {
+    let moment = |moment: Option<_>| moment.and_then(timestamp::write);
+    let status: Status = projection.status;
+    [
+        ("status", Some(status.as_str().to_owned())),
+        ("startDateTime", moment(projection.start)),
+        ("sessionTokenExpiration", moment(projection.expiration)),
+    ]
+}
