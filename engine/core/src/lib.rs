@@ -8,6 +8,21 @@
 //! Start reading at [`session`] (the nouns), then [`policy`] (what a policy hears and
 //! says), then `step`.
 
+pub mod arbitration;
+pub mod backoff;
+mod consider;
+pub mod effect;
+pub mod grant;
+mod index;
+pub mod input;
+mod life;
+mod opinions;
 pub mod policy;
+pub mod random;
+mod roster;
 pub mod session;
+pub mod settings;
+pub mod state;
+pub mod step;
 pub mod time;
+mod timers;

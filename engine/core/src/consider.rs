@@ -1,0 +1,334 @@
+//! What is to be done to one session now, from all that is proposed for it.
+
+use crate::arbitration::{
+    Arbitration, Lost, Rank, Situation, StandingAct, StandingHold, Tier, Voice, arbitrate,
+};
+use crate::effect::{Cause, Effect, Happening, Loss, Reply};
+use crate::policy::{Action, Outcome, Reason};
+use crate::session::{ErrorKind, Failure, SessionId, Status};
+use crate::state::{Phase, Tracked};
+use crate::step::Turn;
+use crate::time::Timestamp;
+use crate::timers::TimerKey;
+
+/// All that stands for one session.
+#[derive(Default)]
+pub(crate) struct Standing {
+    pub(crate) acts: Vec<StandingAct>,
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) holds: Vec<StandingHold>,
+    shadow_acts: Vec<StandingAct>,
+    shadow_holds: Vec<StandingHold>,
+    /// A policy that is being asked has not answered yet.
+    owed: bool,
+}
+
+impl Turn<'_> {
+    pub(crate) fn standing(&self, id: &SessionId, tracked: &Tracked) -> Standing {
+        let mut standing = Standing::default();
+        for tracking in self.state.entries.values() {
+            let owes = tracking.owes_answer(id, tracked.view.key);
+            standing.owed |= owes && !tracking.entry.shadow;
+            let Some(opinion) = tracking.opinions.get(id) else {
+                continue;
+            };
+            let broken = tracking.dirty.contains_key(id) && !owes;
+            let acts = opinion.acts.iter().cloned().map(|act| StandingAct {
+                unanswered: broken,
+                ..act
+            });
+            if tracking.entry.shadow {
+                standing.shadow_acts.extend(acts);
+                standing.shadow_holds.extend(opinion.holds.iter().cloned());
+            } else {
+                standing.acts.extend(acts);
+                standing.causes.resize(standing.acts.len(), opinion.cause);
+                standing.holds.extend(opinion.holds.iter().cloned());
+            }
+        }
+        let person = Rank {
+            tier: Tier::Person,
+            priority: 0,
+        };
+        let mut say = |voice, rank, action, not_after, code, message: &str| {
+            standing.acts.push(StandingAct {
+                voice,
+                rank,
+                action,
+                revision: None,
+                not_after,
+                why: Reason::new(code, message),
+                unanswered: false,
+            });
+            standing.causes.push(tracked.cause);
+        };
+        if let Some(word) = &tracked.word {
+            let rank = word.rank();
+            say(
+                Voice::Person,
+                rank,
+                word.action,
+                word.until,
+                "person",
+                "you said so",
+            );
+        }
+        if tracked.rotate_asked.is_some() {
+            say(
+                Voice::Person,
+                person,
+                Action::Rotate,
+                None,
+                "person",
+                "you said so",
+            );
+        }
+        if tracked.outdated {
+            let why = "the session was edited while its credentials are in use";
+            say(Voice::Edit, person, Action::Rotate, None, "edited", why);
+        }
+        standing
+    }
+
+    /// Decides about one session and begins what is to be done.
+    pub(crate) fn consider(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        if !tracked.present {
+            let cause = tracked.cause;
+            if tracked.phase == Phase::Inactive {
+                self.forget(id);
+            } else if tracked.retry_at.is_none_or(|at| at <= self.now) {
+                self.stop(id, Outcome::Stopped, cause);
+            }
+            return;
+        }
+        let standing = self.standing(id, tracked);
+        let commanded = !tracked.waiting.is_empty();
+        if standing.owed && !commanded {
+            return;
+        }
+        let status = tracked.phase.status();
+        let situation = Situation {
+            now: self.now,
+            status,
+            revision: tracked.view.revision,
+        };
+        let result = arbitrate(situation, &standing.acts, &standing.holds);
+        let retry_at = tracked.retry_at.filter(|at| *at > self.now);
+        let again = [result.reconsider_at, retry_at].into_iter().flatten().min();
+        self.state
+            .timers
+            .put(TimerKey::Reconsider(id.clone()), again);
+        self.compare_shadow(id, situation, &standing, result.action);
+        self.answer_commands(id, &standing, &result, status);
+        let (Some(action), Some(winner)) = (result.action, result.winner) else {
+            return;
+        };
+        let act = &standing.acts[winner];
+        if let Some(until) = retry_at {
+            let why = "the last attempt failed".to_owned();
+            self.defer(id, action, why, Some(until), standing.causes[winner]);
+            return;
+        }
+        let decided = Happening::Decided {
+            session: id.clone(),
+            action,
+            by: act.voice.clone(),
+            why: act.why.clone(),
+            losers: losses(&standing.acts, &result),
+        };
+        self.carry_out(id, action, act, standing.causes[winner], decided);
+    }
+
+    fn carry_out(
+        &mut self,
+        id: &SessionId,
+        action: Action,
+        act: &StandingAct,
+        cause: Cause,
+        decided: Happening,
+    ) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        match action {
+            Action::Stop if tracked.phase.operation().is_some_and(|o| o.is_publishing()) => {}
+            Action::Stop if matches!(tracked.phase, Phase::Stopping(..)) => {}
+            Action::Stop => {
+                self.record(cause, decided);
+                self.stop(id, Outcome::Stopped, cause);
+            }
+            Action::Start if tracked.phase != Phase::Inactive => {}
+            Action::Rotate if !matches!(tracked.phase, Phase::Active(_)) => {}
+            Action::Start | Action::Rotate => {
+                if let Some(fault) = &tracked.session.fault {
+                    let failure = Failure::new(ErrorKind::Misconfigured, fault.clone())
+                        .with_hint("mend the session in the Workspace");
+                    self.defer(id, action, failure.message.clone(), None, cause);
+                    if let Some(tracked) = self.state.sessions.get_mut(id) {
+                        tracked.last_failure = Some(failure.clone());
+                    }
+                    self.reply(id, |_| {
+                        Some(Reply::Failed {
+                            failure: failure.clone(),
+                            retry_at: None,
+                        })
+                    });
+                    return;
+                }
+                match self.profile_obstacle(id, &act.voice, act.rank) {
+                    Some(why) => self.defer(id, action, why, None, cause),
+                    None => {
+                        self.record(cause, decided);
+                        self.begin(id, action, act.voice.clone(), act.rank, cause);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Records, once, that something is put off.
+    pub(crate) fn defer(
+        &mut self,
+        id: &SessionId,
+        action: Action,
+        why: String,
+        until: Option<Timestamp>,
+        cause: Cause,
+    ) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let told = Some((action, why.clone()));
+        if tracked.told != told {
+            tracked.told = told;
+            let session = id.clone();
+            self.record(
+                cause,
+                Happening::Deferred {
+                    session,
+                    action,
+                    why,
+                    until,
+                },
+            );
+        }
+    }
+
+    /// Answers commands that are already fulfilled or may not be.
+    fn answer_commands(
+        &mut self,
+        id: &SessionId,
+        standing: &Standing,
+        result: &Arbitration,
+        status: Status,
+    ) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        if tracked.waiting.is_empty() || status == Status::Pending {
+            return;
+        }
+        let lease = tracked.phase.lease();
+        let lost = |action: Action| {
+            result.lost.iter().find_map(|(index, lost)| {
+                let act = &standing.acts[*index];
+                (act.voice == Voice::Person && act.action == action).then_some(lost)
+            })
+        };
+        let mut refused = false;
+        let mut answers = Vec::new();
+        for (command, action) in &tracked.waiting {
+            let reply = match lost(*action) {
+                Some(Lost::Satisfied) => Reply::Unchanged { lease },
+                Some(Lost::Held { by, why }) => Reply::Refused {
+                    by: by.to_string(),
+                    why: why.clone(),
+                },
+                Some(Lost::Outranked { by }) => {
+                    let why = "a voice that counts more decided otherwise".to_owned();
+                    Reply::Refused {
+                        by: by.to_string(),
+                        why,
+                    }
+                }
+                Some(Lost::Ended | Lost::Stale) => Reply::Superseded,
+                None => continue,
+            };
+            refused |= matches!(reply, Reply::Refused { .. });
+            answers.push((*command, reply));
+        }
+        tracked
+            .waiting
+            .retain(|(command, _)| !answers.iter().any(|(c, _)| c == command));
+        if refused {
+            tracked.word = None;
+            tracked.rotate_asked = None;
+            self.effects.push(Effect::Remember {
+                session: id.clone(),
+                word: None,
+            });
+        } else if tracked.phase == Phase::Inactive {
+            tracked.rotate_asked = None;
+        }
+        for (command, reply) in answers {
+            self.effects.push(Effect::Reply { command, reply });
+        }
+    }
+
+    /// The second, silent arbitration in which shadow entries take part.
+    fn compare_shadow(
+        &mut self,
+        id: &SessionId,
+        situation: Situation,
+        standing: &Standing,
+        live: Option<Action>,
+    ) {
+        if standing.shadow_acts.is_empty() && standing.shadow_holds.is_empty() {
+            return;
+        }
+        let acts: Vec<_> = standing
+            .acts
+            .iter()
+            .chain(&standing.shadow_acts)
+            .cloned()
+            .collect();
+        let holds: Vec<_> = standing
+            .holds
+            .iter()
+            .chain(&standing.shadow_holds)
+            .cloned()
+            .collect();
+        let shadow = arbitrate(situation, &acts, &holds).action;
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let told = Some((live, shadow));
+        if live != shadow && tracked.shadow_told != told {
+            let cause = tracked.cause;
+            let session = id.clone();
+            self.record(
+                cause,
+                Happening::ShadowDiffers {
+                    session,
+                    live,
+                    shadow,
+                },
+            );
+        }
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.shadow_told = told;
+        }
+    }
+}
+
+fn losses(acts: &[StandingAct], result: &Arbitration) -> Vec<Loss> {
+    let loss = |(index, lost): &(usize, Lost)| Loss {
+        by: acts[*index].voice.clone(),
+        action: acts[*index].action,
+        lost: lost.clone(),
+    };
+    result.lost.iter().map(loss).collect()
+}

@@ -1,0 +1,698 @@
+//! The life of a session: START, STOP and ROTATE from their beginning to their end.
+
+use crate::arbitration::{Rank, Situation, StandingAct, Voice, arbitrate};
+use crate::effect::{Cause, Effect, Happening, OperationId, Reply};
+use crate::policy::{Action, Fields, Outcome, Reason};
+use crate::session::{ErrorKind, Failure, Lease, SessionId, Status};
+use crate::state::{Operation, Phase, Stage};
+use crate::step::Turn;
+use crate::timers::TimerKey;
+
+/// How many deadlines of one provider call a session waits for its parent.
+const PARENT_DEADLINES: u32 = 10;
+
+impl Turn<'_> {
+    /// Sessions other than this one that hold, or are about to hold, its named profile.
+    fn occupants(&self, id: &SessionId) -> Vec<SessionId> {
+        let profile = self
+            .state
+            .sessions
+            .get(id)
+            .and_then(|t| t.session.named_profile.as_ref());
+        let Some(profile) = profile else {
+            return Vec::new();
+        };
+        let claimants = self.state.by_profile.get(profile).into_iter().flatten();
+        claimants
+            .filter(|other| *other != id)
+            .filter(|other| {
+                self.state
+                    .sessions
+                    .get(*other)
+                    .is_some_and(|t| match &t.phase {
+                        Phase::Inactive => false,
+                        Phase::Starting(_) => t.session.named_profile.as_ref() == Some(profile),
+                        _ => t.published_profile.as_ref() == Some(profile),
+                    })
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// Why the session may not take its named profile now.
+    pub(crate) fn profile_obstacle(
+        &self,
+        id: &SessionId,
+        voice: &Voice,
+        rank: Rank,
+    ) -> Option<String> {
+        for other in self.occupants(id) {
+            let Some(holder) = self.state.sessions.get(&other) else {
+                continue;
+            };
+            let name = &holder.session.name;
+            if !matches!(holder.phase, Phase::Active(_)) {
+                return Some(format!(
+                    "session {name} ({other}) is using the same named profile"
+                ));
+            }
+            // Of two policies that want one profile, neither may push the other out for ever.
+            if *voice != Voice::Person && rank <= holder.started_rank {
+                return Some(format!(
+                    "session {name} ({other}) holds the same named profile"
+                ));
+            }
+        }
+        None
+    }
+
+    /// Begins a START or a ROTATE.
+    pub(crate) fn begin(
+        &mut self,
+        id: &SessionId,
+        action: Action,
+        by: Voice,
+        rank: Rank,
+        cause: Cause,
+    ) {
+        let operation = self.new_operation(id);
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let stage = Stage::Parent;
+        let under_way = Operation {
+            id: operation,
+            cause,
+            by: by.clone(),
+            stage,
+        };
+        tracked.phase = match (&tracked.phase, action) {
+            (Phase::Inactive, Action::Start) => Phase::Starting(under_way),
+            (Phase::Active(lease), Action::Rotate) => Phase::Rotating(*lease, under_way),
+            _ => {
+                self.state.operations.remove(&operation);
+                return;
+            }
+        };
+        tracked.cause = cause;
+        tracked.told = None;
+        if action == Action::Start {
+            tracked.started_rank = rank;
+        }
+        let session = id.clone();
+        self.record(
+            cause,
+            Happening::Began {
+                session,
+                operation,
+                action,
+                by,
+            },
+        );
+        self.touch(id, Fields::STATUS, None, cause);
+        self.advance(id);
+    }
+
+    /// Goes on with an operation that waits for the parent, where it need not wait any more.
+    fn advance(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let Some(operation) = tracked.phase.operation().cloned() else {
+            return;
+        };
+        if operation.stage != Stage::Parent {
+            return;
+        }
+        let rank = tracked.started_rank;
+        let Some(parent_id) = tracked.session.parent().cloned() else {
+            return self.enqueue(id);
+        };
+        let fail = |turn: &mut Self, message: String| {
+            turn.fail(id, Failure::new(ErrorKind::Parent, message));
+        };
+        let Some(parent) = self.state.sessions.get(&parent_id).filter(|p| p.present) else {
+            return fail(
+                self,
+                format!("the parent session {parent_id} is not in the Workspace"),
+            );
+        };
+        let name = parent.session.name.clone();
+        match &parent.phase {
+            Phase::Active(lease) => {
+                let spent = self.mostly_spent(*lease) && parent.retry_at.is_none();
+                if lease.expired(self.now) {
+                    // It is about to be retracted; then this session is told.
+                } else if spent && parent.session.fault.is_none() {
+                    self.begin(
+                        &parent_id,
+                        Action::Rotate,
+                        Voice::Child,
+                        rank,
+                        operation.cause,
+                    );
+                } else {
+                    return self.enqueue(id);
+                }
+            }
+            Phase::Inactive => {
+                if let Some(fault) = parent.session.fault.clone() {
+                    return fail(self, format!("the parent session {name}: {fault}"));
+                }
+                if parent.retry_at.is_some_and(|at| at > self.now) {
+                    let why = parent
+                        .last_failure
+                        .as_ref()
+                        .map_or("", |f| f.message.as_str());
+                    return fail(self, format!("the parent session {name} failed: {why}"));
+                }
+                if let Err(why) = self.may_start_for_child(&parent_id, rank) {
+                    return fail(
+                        self,
+                        format!("the parent session {name} may not start: {why}"),
+                    );
+                }
+                self.begin(
+                    &parent_id,
+                    Action::Start,
+                    Voice::Child,
+                    rank,
+                    operation.cause,
+                );
+            }
+            Phase::Starting(_) | Phase::Rotating(..) | Phase::Stopping(..) => {}
+        }
+        let waits = self
+            .state
+            .sessions
+            .get(id)
+            .and_then(|t| t.phase.operation());
+        if waits.is_some_and(|o| o.stage == Stage::Parent) {
+            let deadline = self
+                .now
+                .plus(self.state.settings.issue_deadline * PARENT_DEADLINES);
+            let key = TimerKey::Deadline(id.clone());
+            if self.state.timers.get(&key).is_none() {
+                self.state.timers.set(key, deadline);
+            }
+        }
+    }
+
+    /// Whether two thirds of the lifetime are over.
+    fn mostly_spent(&self, lease: Lease) -> bool {
+        lease
+            .expires_at
+            .is_some_and(|end| end.since(self.now).saturating_mul(3) < end.since(lease.issued_at))
+    }
+
+    /// Whether a session may be started on behalf of one that is chained to it.
+    fn may_start_for_child(&self, id: &SessionId, rank: Rank) -> Result<(), String> {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return Err("it is gone".into());
+        };
+        let mut standing = self.standing(id, tracked);
+        // What a person says of the child holds for what the child needs.
+        standing.acts.push(StandingAct {
+            voice: Voice::Child,
+            rank,
+            action: Action::Start,
+            revision: None,
+            not_after: None,
+            why: Reason::new("child", "a session chained to it needs it"),
+            unanswered: false,
+        });
+        let mine = standing.acts.len() - 1;
+        let revision = tracked.view.revision;
+        let situation = Situation {
+            now: self.now,
+            status: Status::Inactive,
+            revision,
+        };
+        let result = arbitrate(situation, &standing.acts, &standing.holds);
+        if result.action == Some(Action::Start) {
+            let obstacle = self.profile_obstacle(id, &Voice::Child, rank);
+            return obstacle.map_or(Ok(()), Err);
+        }
+        use crate::arbitration::Lost;
+        Err(result
+            .lost
+            .iter()
+            .find(|(index, _)| *index == mine)
+            .map_or_else(
+                || "it is to stay inactive".into(),
+                |(_, lost)| match lost {
+                    Lost::Held { by, why } => format!("{by}: {why}"),
+                    Lost::Outranked { by } => format!("{by} wants it stopped"),
+                    Lost::Ended | Lost::Stale | Lost::Satisfied => "it is to stay inactive".into(),
+                },
+            ))
+    }
+
+    fn enqueue(&mut self, id: &SessionId) {
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        if let Some(operation) = tracked.phase.operation_mut() {
+            operation.stage = Stage::Queued;
+            self.state.queue.push_back(id.clone());
+        }
+    }
+
+    /// Hands the next waiting session to its provider; whether there was one and room for it.
+    pub(crate) fn issue_next(&mut self) -> bool {
+        if self.state.issuing >= self.state.settings.issuing_max {
+            return false;
+        }
+        while let Some(id) = self.state.queue.pop_front() {
+            let Some(tracked) = self.state.sessions.get_mut(&id) else {
+                continue;
+            };
+            let parent = tracked.session.parent().cloned();
+            let attempt = tracked.failures.saturating_add(1);
+            let Some(operation) = tracked
+                .phase
+                .operation_mut()
+                .filter(|o| o.stage == Stage::Queued)
+            else {
+                continue;
+            };
+            operation.stage = Stage::Issuing;
+            let operation = operation.id;
+            // From here on, only a later edit makes the outcome outdated.
+            tracked.outdated = false;
+            self.state.issuing += 1;
+            let deadline = self.now.plus(self.state.settings.issue_deadline);
+            self.state
+                .timers
+                .set(TimerKey::Deadline(id.clone()), deadline);
+            self.effects.push(Effect::Issue {
+                operation,
+                session: id,
+                parent,
+                attempt,
+            });
+            return true;
+        }
+        false
+    }
+
+    /// The provider answered.
+    pub(crate) fn issued(&mut self, id: OperationId, result: Result<Lease, Failure>) {
+        let session = self.state.operations.get(&id).cloned();
+        let current = session.filter(|session| {
+            self.state
+                .sessions
+                .get(session)
+                .and_then(|t| t.phase.operation())
+                .is_some_and(|o| o.id == id && o.stage == Stage::Issuing)
+        });
+        let Some(session) = current else {
+            self.stale(id);
+            if result.is_ok() {
+                self.effects.push(Effect::Discard { operation: id });
+            }
+            return;
+        };
+        self.state.issuing -= 1;
+        self.state
+            .timers
+            .clear(&TimerKey::Deadline(session.clone()));
+        let lease = match result {
+            Ok(lease) if lease.expired(self.now) => {
+                self.effects.push(Effect::Discard { operation: id });
+                let message = "the credentials had ended when they arrived";
+                let failure =
+                    Failure::new(ErrorKind::Other, message).with_hint("check this machine's clock");
+                return self.fail(&session, failure);
+            }
+            Ok(lease) => lease,
+            Err(failure) => return self.fail(&session, failure),
+        };
+        let mut displaced = Vec::new();
+        for other in self.occupants(&session) {
+            let Some(holder) = self.state.sessions.get(&other) else {
+                continue;
+            };
+            match &holder.phase {
+                Phase::Starting(o) | Phase::Rotating(_, o) if o.is_publishing() => {
+                    self.effects.push(Effect::Discard { operation: id });
+                    let name = &holder.session.name;
+                    let message = format!("session {name} took the named profile meanwhile");
+                    return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
+                }
+                Phase::Active(_) | Phase::Rotating(..) => displaced.push(other),
+                _ => {}
+            }
+        }
+        let Some(tracked) = self.state.sessions.get_mut(&session) else {
+            return;
+        };
+        if let Some(operation) = tracked.phase.operation_mut() {
+            operation.stage = Stage::Publishing(lease);
+        }
+        self.effects.push(Effect::Publish {
+            operation: id,
+            session,
+            displaced,
+        });
+    }
+
+    /// The chain answered.
+    pub(crate) fn delivered(&mut self, id: OperationId, result: Result<(), Failure>) {
+        let Some(session) = self.state.operations.remove(&id) else {
+            return;
+        };
+        let Some(tracked) = self.state.sessions.get(&session) else {
+            return;
+        };
+        match (tracked.phase.clone(), result) {
+            (Phase::Starting(o) | Phase::Rotating(_, o), Ok(())) if o.id == id => {
+                if let Stage::Publishing(lease) = o.stage {
+                    self.published(&session, &o, lease);
+                }
+            }
+            (Phase::Starting(o) | Phase::Rotating(_, o), Err(failure)) if o.id == id => {
+                self.fail(&session, failure);
+            }
+            (Phase::Stopping(_, o, outcome), Ok(())) if o == id => {
+                self.retracted(&session, id, outcome);
+            }
+            (Phase::Stopping(lease, o, _), Err(failure)) if o == id => {
+                self.still_there(&session, id, lease, failure);
+            }
+            _ => self.stale(id),
+        }
+    }
+
+    fn stale(&mut self, id: OperationId) {
+        self.state.operations.remove(&id);
+        let cause = Cause::default();
+        self.record(
+            cause,
+            Happening::Stale {
+                what: format!("operation {}", id.0),
+            },
+        );
+    }
+
+    fn published(&mut self, id: &SessionId, operation: &Operation, lease: Lease) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let was_rotation = matches!(tracked.phase, Phase::Rotating(..));
+        tracked.phase = Phase::Active(lease);
+        tracked.failures = 0;
+        let mended = tracked.last_failure.take().is_some();
+        tracked.retry_at = None;
+        tracked.rotate_asked = None;
+        tracked
+            .published_profile
+            .clone_from(&tracked.session.named_profile);
+        self.state
+            .timers
+            .put(TimerKey::Expiry(id.clone()), lease.expires_at);
+        for other in self.occupants(id) {
+            self.displace(&other, id, operation.cause);
+        }
+        let outcome = if was_rotation {
+            Outcome::Rotated
+        } else {
+            Outcome::Started
+        };
+        self.ended(id, operation.id, outcome, operation.cause);
+        self.reply(id, |action| {
+            (action != Action::Stop).then_some(Reply::Done { lease: Some(lease) })
+        });
+        let failure = if mended {
+            Fields::FAILURE
+        } else {
+            Fields::NONE
+        };
+        let fields = Fields::STATUS.union(Fields::CREDENTIALS).union(failure);
+        self.touch(id, fields, Some(outcome), operation.cause);
+        self.settled(id);
+    }
+
+    /// Another session took the named profile: what this one had there is gone.
+    fn displace(&mut self, id: &SessionId, by: &SessionId, cause: Cause) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        if tracked.phase.lease().is_none() || matches!(tracked.phase, Phase::Stopping(..)) {
+            return;
+        }
+        self.cancel(id);
+        let (session, other) = (id.clone(), by.clone());
+        self.record(cause, Happening::Displaced { session, by: other });
+        self.stop_children(id, cause);
+        self.gone(id, Outcome::Stopped, cause);
+    }
+
+    fn retracted(&mut self, id: &SessionId, operation: OperationId, outcome: Outcome) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let cause = tracked.cause;
+        self.gone(id, outcome, cause);
+        self.ended(id, operation, outcome, cause);
+    }
+
+    /// The session has nothing in the chain any more.
+    fn gone(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        tracked.phase = Phase::Inactive;
+        tracked.published_profile = None;
+        tracked.outdated = false;
+        tracked.rotate_asked = None;
+        if outcome == Outcome::Stopped {
+            tracked.failures = 0;
+            tracked.last_failure = None;
+            tracked.retry_at = None;
+        }
+        if tracked
+            .word
+            .as_ref()
+            .is_some_and(|word| word.action == Action::Start)
+        {
+            tracked.word = None;
+            self.effects.push(Effect::Remember {
+                session: id.clone(),
+                word: None,
+            });
+        }
+        self.state.timers.clear(&TimerKey::Expiry(id.clone()));
+        self.reply(id, |action| {
+            Some(if action == Action::Stop {
+                Reply::Done { lease: None }
+            } else {
+                Reply::Superseded
+            })
+        });
+        self.touch(
+            id,
+            Fields::STATUS.union(Fields::CREDENTIALS),
+            Some(outcome),
+            cause,
+        );
+        self.settled(id);
+    }
+
+    /// The credentials could not be removed: the truth is that they are still there.
+    fn still_there(
+        &mut self,
+        id: &SessionId,
+        operation: OperationId,
+        lease: Lease,
+        failure: Failure,
+    ) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        tracked.phase = Phase::Active(lease);
+        let retry_at = self.note_failure(id, &failure);
+        if lease.expired(self.now) {
+            self.state
+                .timers
+                .set(TimerKey::Expiry(id.clone()), retry_at);
+        }
+        self.report_failure(id, operation, failure);
+    }
+
+    /// An operation that was to bring credentials failed.
+    pub(crate) fn fail(&mut self, id: &SessionId, failure: Failure) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let Some(operation) = tracked.phase.operation().map(|o| o.id) else {
+            return;
+        };
+        let lease = tracked.phase.lease();
+        tracked.phase = lease.map_or(Phase::Inactive, Phase::Active);
+        // What was edited while this ran is still to be obtained.
+        tracked.outdated |=
+            lease.is_some() && tracked.published_profile != tracked.session.named_profile;
+        if lease.is_none()
+            && tracked
+                .word
+                .as_ref()
+                .is_some_and(|w| w.action == Action::Start)
+        {
+            tracked.word = None;
+            self.effects.push(Effect::Remember {
+                session: id.clone(),
+                word: None,
+            });
+        }
+        self.state.operations.remove(&operation);
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        self.note_failure(id, &failure);
+        self.report_failure(id, operation, failure);
+    }
+
+    fn note_failure(&mut self, id: &SessionId, failure: &Failure) -> crate::time::Timestamp {
+        let settings = self.state.settings;
+        let lasting = failure.kind.needs_person()
+            || matches!(failure.kind, ErrorKind::Denied | ErrorKind::Misconfigured);
+        let backoff = if lasting {
+            settings.retry_lasting
+        } else {
+            settings.retry
+        };
+        let failures = self
+            .state
+            .sessions
+            .get(id)
+            .map_or(1, |t| t.failures.saturating_add(1));
+        let at = backoff.retry_at(self.now, failures, &mut self.state.random);
+        let retry_at = failure.retry_at.map_or(at, |wish| wish.max(at));
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.failures = failures;
+            tracked.last_failure = Some(failure.clone());
+            tracked.retry_at = Some(retry_at);
+        }
+        self.state
+            .timers
+            .set(TimerKey::Reconsider(id.clone()), retry_at);
+        retry_at
+    }
+
+    fn report_failure(&mut self, id: &SessionId, operation: OperationId, failure: Failure) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let (cause, retry_at) = (tracked.cause, tracked.retry_at);
+        let retried = if tracked.phase == Phase::Inactive {
+            None
+        } else {
+            retry_at
+        };
+        self.ended(id, operation, Outcome::Failed, cause);
+        self.reply(id, |_| {
+            Some(Reply::Failed {
+                failure: failure.clone(),
+                retry_at: retried,
+            })
+        });
+        let fields = Fields::STATUS.union(Fields::FAILURE);
+        self.touch(id, fields, Some(Outcome::Failed), cause);
+        self.settled(id);
+    }
+
+    fn ended(&mut self, id: &SessionId, operation: OperationId, outcome: Outcome, cause: Cause) {
+        self.state.operations.remove(&operation);
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let failed = outcome == Outcome::Failed;
+        let happening = Happening::Ended {
+            session: id.clone(),
+            operation,
+            outcome,
+            lease: tracked.phase.lease(),
+            failure: tracked.last_failure.clone().filter(|_| failed),
+            retry_at: tracked.retry_at.filter(|_| failed),
+        };
+        self.record(cause, happening);
+    }
+
+    /// Whoever waited for this session is looked at again.
+    fn settled(&mut self, id: &SessionId) {
+        let children = self.state.children.get(id).cloned().unwrap_or_default();
+        for child in children {
+            self.advance(&child);
+        }
+        for others in self
+            .state
+            .by_profile
+            .values()
+            .filter(|set| set.contains(id))
+        {
+            self.reconsider.extend(others.iter().cloned());
+        }
+        self.reconsider.insert(id.clone());
+    }
+
+    /// Gives up an operation that is not yet in the chain's hands.
+    pub(crate) fn cancel(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let Some(operation) = tracked.phase.operation().cloned() else {
+            return;
+        };
+        if operation.stage == Stage::Issuing {
+            self.state.issuing -= 1;
+            self.effects.push(Effect::Cancel {
+                operation: operation.id,
+            });
+        }
+        // The session's phase is the caller's to change; an answer to this operation is stale.
+        self.state.operations.remove(&operation.id);
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        self.state.queue.retain(|waiting| waiting != id);
+    }
+
+    fn stop_children(&mut self, id: &SessionId, cause: Cause) {
+        for child in self.state.children.get(id).cloned().unwrap_or_default() {
+            self.stop(&child, Outcome::Stopped, cause);
+        }
+    }
+
+    /// Retracts the credentials of a session, after those of the sessions chained to it.
+    pub(crate) fn stop(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let lease = match &tracked.phase {
+            Phase::Inactive | Phase::Stopping(..) => return,
+            // The chain has it in hand; what is to be done is decided anew when it answers.
+            Phase::Starting(o) | Phase::Rotating(_, o) if o.is_publishing() => return,
+            phase => phase.lease(),
+        };
+        let under_way = tracked.phase.operation().map(|o| o.id);
+        self.cancel(id);
+        if outcome == Outcome::Stopped {
+            self.stop_children(id, cause);
+        }
+        let Some(lease) = lease else {
+            self.gone(id, outcome, cause);
+            if let Some(operation) = under_way {
+                self.ended(id, operation, outcome, cause);
+            }
+            return;
+        };
+        let operation = self.new_operation(id);
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.phase = Phase::Stopping(lease, operation, outcome);
+            tracked.cause = cause;
+        }
+        self.effects.push(Effect::Retract {
+            operation,
+            session: id.clone(),
+        });
+        self.touch(id, Fields::STATUS, None, cause);
+    }
+}

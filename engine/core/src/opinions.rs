@@ -1,0 +1,511 @@
+//! Policies are asked, and their answers become standing opinions.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::arbitration::{StandingAct, StandingHold, Voice};
+use crate::effect::{Cause, Effect, Happening, action_list};
+use crate::index::Index;
+use crate::input::Entry;
+use crate::policy::{
+    Actions, Context, EntryName, EvaluationId, Event, Fault, FaultKind, Fields, PolicyEffect,
+    ResyncReason, SessionChange, SessionKey, Verdict,
+};
+use crate::session::SessionId;
+use crate::state::{Asked, Dirty, Opinion, Tracking};
+use crate::step::Turn;
+use crate::time::Timestamp;
+use crate::timers::TimerKey;
+
+impl Turn<'_> {
+    /// Puts these entries in force, and no others.
+    pub(crate) fn policies(&mut self, entries: Vec<Entry>) {
+        let cause = self.new_cause();
+        let cold = self.state.entries.is_empty();
+        let mut old = std::mem::take(&mut self.state.entries);
+        let mut changed = Vec::new();
+        for entry in entries {
+            let name = entry.name.clone();
+            let kept = old.remove(&name).filter(|tracking| tracking.entry == entry);
+            let tracking = kept.unwrap_or_else(|| {
+                changed.push(name.clone());
+                let reason = if cold {
+                    ResyncReason::ColdStart
+                } else {
+                    ResyncReason::Reconfigured
+                };
+                Tracking {
+                    entry,
+                    failures: 0,
+                    last_fault: None,
+                    suspended: false,
+                    dirty: BTreeMap::new(),
+                    others: VecDeque::new(),
+                    resync: Some((reason, None)),
+                    asked: None,
+                    opinions: BTreeMap::new(),
+                    wakes: BTreeMap::new(),
+                    notices: BTreeSet::new(),
+                    not_before: None,
+                    sequence: 0,
+                }
+            });
+            self.state.entries.insert(name, tracking);
+        }
+        // Timers of entries that went, or that begin anew, are void.
+        for (name, tracking) in old {
+            self.clear_timers(&name, tracking.wakes.keys());
+        }
+        for name in &changed {
+            self.state.timers.clear(&TimerKey::Ask(name.clone()));
+        }
+        let subscriptions = self
+            .state
+            .entries
+            .iter()
+            .map(|(name, tracking)| (name, tracking.entry.subscriptions.as_slice()));
+        self.state.index = Index::new(subscriptions);
+        let entries = self.state.entries.keys().cloned().collect();
+        self.record(cause, Happening::PoliciesAccepted { entries, changed });
+        self.reconsider.extend(self.state.sessions.keys().cloned());
+    }
+
+    fn clear_timers<'a>(&mut self, name: &EntryName, wakes: impl Iterator<Item = &'a String>) {
+        for wake in wakes {
+            self.state
+                .timers
+                .clear(&TimerKey::Wake(name.clone(), wake.clone()));
+        }
+        self.state.timers.clear(&TimerKey::Ask(name.clone()));
+    }
+
+    pub(crate) fn custom(&mut self, name: String, data: String) {
+        let cause = self.new_cause();
+        let entries = self.state.index.custom(&name).to_vec();
+        for entry in &entries {
+            let Some(tracking) = self.state.entries.get_mut(entry) else {
+                continue;
+            };
+            if tracking.others.len() >= self.state.settings.customs_max {
+                tracking
+                    .others
+                    .retain(|event| matches!(event, Event::Wake { .. }));
+                tracking.resync = Some((ResyncReason::Overflow, None));
+            } else {
+                let event = Event::Custom {
+                    name: name.clone(),
+                    data: data.clone(),
+                };
+                tracking.others.push_back(event);
+            }
+        }
+        self.record(cause, Happening::Custom { name, entries });
+    }
+
+    /// Asks every entry that has something to hear and is not working on a question.
+    pub(crate) fn ask_entries(&mut self) {
+        let names: Vec<_> = self.state.entries.keys().cloned().collect();
+        for name in names {
+            self.ask(&name);
+        }
+    }
+
+    fn ask(&mut self, name: &EntryName) {
+        let Some(tracking) = self.state.entries.get_mut(name) else {
+            return;
+        };
+        let idle = tracking.asked.is_none() && !tracking.suspended && tracking.not_before.is_none();
+        let nothing =
+            tracking.dirty.is_empty() && tracking.others.is_empty() && tracking.resync.is_none();
+        if !idle || nothing {
+            return;
+        }
+        let batch_max = self.state.settings.batch_max;
+        let mut sessions = Vec::new();
+        let mut others = Vec::new();
+        let mut page = None;
+        let mut events = Vec::new();
+        let mut cause = Cause::default();
+        let mut resync = None;
+        if let Some((reason, after)) = tracking.resync.take() {
+            let from = after.map_or(0, |SessionKey(key)| key.saturating_add(1));
+            let mut views = Vec::new();
+            let mut next = None;
+            for (key, id) in self.state.by_key.range(SessionKey(from)..) {
+                let Some(tracked) = self.state.sessions.get(id).filter(|t| t.present) else {
+                    continue;
+                };
+                if !tracking.entry.grant.sessions.matches(&tracked.view) {
+                    continue;
+                }
+                if views.len() == batch_max {
+                    break;
+                }
+                next = Some(*key);
+                views.push(Arc::clone(&tracked.view));
+                let dirty = tracking.dirty.remove(id).unwrap_or(Dirty {
+                    fields: Fields::NONE,
+                    previous_status: None,
+                    outcome: None,
+                    last_view: None,
+                    cause: tracked.cause,
+                });
+                sessions.push((id.clone(), dirty));
+            }
+            let last = views.len() < batch_max;
+            page = Some((reason, after, next.filter(|_| !last)));
+            if after.is_none() {
+                resync = Some(reason);
+            }
+            events.push(Event::Resync {
+                reason,
+                sessions: views,
+                last,
+            });
+        } else {
+            let mut changes = Vec::new();
+            while changes.len() < batch_max {
+                let Some((id, dirty)) = tracking.dirty.pop_first() else {
+                    break;
+                };
+                let current = self.state.sessions.get(&id).filter(|t| t.present);
+                let view = current
+                    .map(|t| Arc::clone(&t.view))
+                    .or(dirty.last_view.clone());
+                let Some(after) = view else { continue };
+                cause = dirty.cause;
+                changes.push(SessionChange {
+                    after,
+                    previous_status: dirty.previous_status,
+                    fields: dirty.fields,
+                    outcome: dirty.outcome,
+                });
+                sessions.push((id, dirty));
+            }
+            if !changes.is_empty() {
+                events.push(Event::Sessions(changes));
+            }
+            others.extend(tracking.others.drain(..));
+            events.extend(others.iter().cloned());
+        }
+        if events.is_empty() {
+            return;
+        }
+        self.state.next_evaluation += 1;
+        let id = EvaluationId(self.state.next_evaluation);
+        tracking.sequence += 1;
+        let context = Context {
+            now: self.now,
+            sequence: tracking.sequence,
+            seed: self.state.random.next_u64(),
+            dry_run: tracking.entry.shadow,
+            workspace_revision: self.state.workspace_revision,
+        };
+        let ids = sessions.iter().map(|(id, _)| id.clone()).collect();
+        let generation = tracking.entry.generation;
+        tracking.asked = Some(Asked {
+            id,
+            sessions,
+            ids,
+            others,
+            page,
+            cause,
+        });
+        let entry = name.clone();
+        if let Some(reason) = resync {
+            self.record(
+                cause,
+                Happening::Resync {
+                    entry: entry.clone(),
+                    reason,
+                },
+            );
+        }
+        self.effects.push(Effect::Evaluate {
+            entry,
+            evaluation: id,
+            generation,
+            context,
+            events,
+        });
+    }
+
+    pub(crate) fn evaluated(
+        &mut self,
+        name: &EntryName,
+        id: EvaluationId,
+        result: Result<Verdict, Fault>,
+    ) {
+        let tracking = self.state.entries.get_mut(name);
+        let asked = tracking.and_then(|t| t.asked.take_if(|asked| asked.id == id));
+        let Some(asked) = asked else {
+            let what = format!("evaluation {} of policy {name}", id.0);
+            return self.record(Cause::default(), Happening::Stale { what });
+        };
+        // Whatever waited for this answer may go on, with or without it.
+        self.reconsider.extend(asked.ids.iter().cloned());
+        match result.and_then(|verdict| self.check(name, &asked, &verdict).map(|()| verdict)) {
+            Ok(verdict) => self.accept(name, asked, verdict),
+            Err(fault) => self.fault(name, asked, fault),
+        }
+    }
+
+    /// An answer that names what does not exist or is not granted counts for nothing.
+    fn check(&self, name: &EntryName, asked: &Asked, verdict: &Verdict) -> Result<(), Fault> {
+        let bad = |message: String| {
+            Err(Fault {
+                kind: FaultKind::BadAnswer,
+                message,
+            })
+        };
+        let Some(Tracking { entry, wakes, .. }) = self.state.entries.get(name) else {
+            return bad("the entry is gone".into());
+        };
+        let seen = |key: SessionKey| match self.state.by_key.get(&key) {
+            Some(id) => self.state.sessions.get(id).is_some_and(|tracked| {
+                asked.ids.contains(id) || entry.grant.sessions.matches(&tracked.view)
+            }),
+            // It was there, and went while the policy thought.
+            None => key.0 >= 1 && key.0 <= self.state.next_key,
+        };
+        let allowed: Actions = entry
+            .actions
+            .iter()
+            .filter(|a| entry.grant.actions.contains(*a))
+            .collect();
+        let mut wishes = wakes.len();
+        for effect in &verdict.effects {
+            match effect {
+                PolicyEffect::Act(act) if !seen(act.session) => {
+                    return bad(format!(
+                        "it named session {}, which is not granted",
+                        act.session.0
+                    ));
+                }
+                PolicyEffect::Act(act) if !allowed.contains(act.action) => {
+                    return bad(format!("it proposed {}, which is not granted", act.action));
+                }
+                PolicyEffect::Hold(hold) if !seen(hold.session) => {
+                    let key = hold.session.0;
+                    return bad(format!("it named session {key}, which is not granted"));
+                }
+                PolicyEffect::Hold(_) if !(entry.may_hold && entry.grant.may_hold) => {
+                    return bad("it proposed a hold, which is not granted".into());
+                }
+                PolicyEffect::Wake { .. } => wishes += 1,
+                _ => {}
+            }
+        }
+        let limit = self.state.settings.wakes_max;
+        if wishes > limit {
+            let message = format!("it wishes for more than {limit} wake-ups at a time");
+            return Err(Fault {
+                kind: FaultKind::Limit,
+                message,
+            });
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, name: &EntryName, asked: Asked, verdict: Verdict) {
+        let Some(tracking) = self.state.entries.get_mut(name) else {
+            return;
+        };
+        tracking.failures = 0;
+        tracking.last_fault = None;
+        let shadow = tracking.entry.shadow;
+        let rank = tracking.entry.rank;
+        let limit = verdict.stopped_after.and_then(|n| usize::try_from(n).ok());
+        let looked_at = limit
+            .unwrap_or(asked.sessions.len())
+            .min(asked.sessions.len());
+        let mut causes: BTreeMap<SessionId, Cause> = BTreeMap::new();
+        let mut silenced: BTreeSet<SessionId> = BTreeSet::new();
+        let total = asked.sessions.len();
+        for (index, (id, dirty)) in asked.sessions.into_iter().enumerate() {
+            if index < looked_at {
+                tracking.opinions.remove(&id);
+                causes.insert(id.clone(), dirty.cause);
+                silenced.insert(id);
+            } else {
+                tracking.dirty.entry(id).or_insert(dirty);
+            }
+        }
+        if let Some((reason, _, Some(next))) = asked.page {
+            // A resync asked for meanwhile begins from the start and covers the rest.
+            tracking.resync.get_or_insert((reason, Some(next)));
+        }
+        let mut notes = Vec::new();
+        let mut proposals = 0;
+        for effect in verdict.effects {
+            match effect {
+                PolicyEffect::Act(act) => {
+                    let Some(id) = self.state.by_key.get(&act.session) else {
+                        continue;
+                    };
+                    let opinion = opinion(tracking, &mut silenced, id);
+                    opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
+                    notes.push((
+                        opinion.cause,
+                        Happening::Proposed {
+                            session: id.clone(),
+                            entry: name.clone(),
+                            action: act.action,
+                            why: act.why.clone(),
+                            shadow,
+                        },
+                    ));
+                    opinion.acts.push(StandingAct {
+                        voice: Voice::Policy(name.clone()),
+                        rank,
+                        action: act.action,
+                        revision: Some(act.revision),
+                        not_after: act.not_after,
+                        why: act.why,
+                        unanswered: false,
+                    });
+                    proposals += 1;
+                    self.reconsider.insert(id.clone());
+                }
+                PolicyEffect::Hold(hold) => {
+                    let Some(id) = self.state.by_key.get(&hold.session) else {
+                        continue;
+                    };
+                    let opinion = opinion(tracking, &mut silenced, id);
+                    opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
+                    notes.push((
+                        opinion.cause,
+                        Happening::Held {
+                            session: id.clone(),
+                            entry: name.clone(),
+                            actions: action_list(hold.actions),
+                            until: hold.until,
+                            why: hold.why.clone(),
+                            shadow,
+                        },
+                    ));
+                    opinion.holds.push(StandingHold {
+                        voice: Voice::Policy(name.clone()),
+                        rank,
+                        actions: hold.actions,
+                        until: hold.until,
+                        why: hold.why,
+                    });
+                    proposals += 1;
+                    self.reconsider.insert(id.clone());
+                }
+                PolicyEffect::Wake { id, at, slack_ms } => {
+                    let slack = std::time::Duration::from_millis(slack_ms.into());
+                    tracking.wakes.insert(id.clone(), at);
+                    let due = at.max(self.now).plus(slack);
+                    self.state.timers.set(TimerKey::Wake(name.clone(), id), due);
+                }
+                PolicyEffect::CancelWake(id) => {
+                    tracking.wakes.remove(&id);
+                    self.state.timers.clear(&TimerKey::Wake(name.clone(), id));
+                }
+                PolicyEffect::Notify(notice) => {
+                    if tracking.notices.insert(notice.key) {
+                        let entry = name.clone();
+                        let (severity, text) = (notice.severity, notice.text);
+                        notes.push((
+                            asked.cause,
+                            Happening::Notice {
+                                entry,
+                                severity,
+                                text,
+                            },
+                        ));
+                    }
+                }
+            }
+        }
+        // Proposals that rest on an older session are void; their policy is told, so that it can look again.
+        for id in causes.keys() {
+            let Some(tracked) = self.state.sessions.get(id) else {
+                continue;
+            };
+            let revision = tracked.view.revision;
+            let old = |act: &StandingAct| act.revision.is_some_and(|seen| seen < revision);
+            if tracking
+                .opinions
+                .get(id)
+                .is_some_and(|o| o.acts.iter().any(old))
+            {
+                let dirty = Dirty {
+                    fields: Fields::STATUS,
+                    previous_status: None,
+                    outcome: None,
+                    last_view: None,
+                    cause: tracked.cause,
+                };
+                tracking.dirty.entry(id.clone()).or_insert(dirty);
+            }
+        }
+        let (entry, evaluation) = (name.clone(), asked.id);
+        let done = Happening::Evaluated {
+            entry,
+            evaluation,
+            sessions: total,
+            proposals,
+        };
+        self.record(asked.cause, done);
+        for (cause, note) in notes {
+            self.record(cause, note);
+        }
+    }
+
+    fn fault(&mut self, name: &EntryName, asked: Asked, fault: Fault) {
+        let settings = self.state.settings;
+        let Some(tracking) = self.state.entries.get_mut(name) else {
+            return;
+        };
+        tracking.failures = tracking.failures.saturating_add(1);
+        let failures = tracking.failures;
+        tracking.last_fault = Some(fault.clone());
+        // Nothing of the call counts, so all of it is still to be answered.
+        if let Some((reason, from, _)) = asked.page {
+            tracking.resync.get_or_insert((reason, from));
+        } else {
+            for (id, dirty) in asked.sessions {
+                tracking.dirty.entry(id).or_insert(dirty);
+            }
+            for event in asked.others.into_iter().rev() {
+                tracking.others.push_front(event);
+            }
+        }
+        let retry_at = if fault.kind == FaultKind::Permanent || failures >= settings.faults_max {
+            tracking.suspended = true;
+            None
+        } else {
+            let at: Timestamp =
+                settings
+                    .ask_again
+                    .retry_at(self.now, failures, &mut self.state.random);
+            tracking.not_before = Some(at);
+            self.state.timers.set(TimerKey::Ask(name.clone()), at);
+            Some(at)
+        };
+        let (entry, evaluation) = (name.clone(), asked.id);
+        let faulted = Happening::Faulted {
+            entry,
+            evaluation,
+            fault,
+            failures,
+            retry_at,
+        };
+        self.record(asked.cause, faulted);
+    }
+}
+
+/// The entry's opinion on a session; the first word in a verdict replaces the earlier opinion.
+fn opinion<'a>(
+    tracking: &'a mut Tracking,
+    silenced: &mut BTreeSet<SessionId>,
+    id: &SessionId,
+) -> &'a mut Opinion {
+    if silenced.insert(id.clone()) {
+        tracking.opinions.remove(id);
+    }
+    tracking.opinions.entry(id.clone()).or_default()
+}

@@ -1,0 +1,303 @@
+//! All that the core knows.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::arbitration::{Rank, StandingAct, StandingHold, Voice};
+use crate::effect::{Cause, OperationId};
+use crate::index::Index;
+use crate::input::{CommandId, Entry, Found, Projection, Word};
+use crate::policy::{
+    Action, EntryName, EvaluationId, Event, Fields, Outcome, ResyncReason, Revision, SessionKey,
+    SessionView,
+};
+use crate::random::Random;
+use crate::session::{Failure, Lease, Session, SessionId, Status};
+use crate::settings::Settings;
+use crate::time::Timestamp;
+use crate::timers::Timers;
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits for the parent session.
+    Parent,
+    /// It waits for its turn at the provider.
+    Queued,
+    /// The provider works on it.
+    Issuing,
+    /// The chain takes the credentials.
+    Publishing(Lease),
+}
+
+/// An action under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Names it.
+    pub id: OperationId,
+    /// What it came of.
+    pub cause: Cause,
+    /// For whom.
+    pub by: Voice,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+impl Operation {
+    /// Whether the chain is taking the credentials: the point of no return.
+    #[must_use]
+    pub const fn is_publishing(&self) -> bool {
+        matches!(self.stage, Stage::Publishing(_))
+    }
+}
+
+/// Where a session stands in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No credentials are in the chain.
+    Inactive,
+    /// The first credentials are on their way.
+    Starting(Operation),
+    /// Credentials are in the chain.
+    Active(Lease),
+    /// Credentials are in the chain and new ones are on their way.
+    Rotating(Lease, Operation),
+    /// The chain removes the credentials; they end as the outcome says.
+    Stopping(Lease, OperationId, Outcome),
+}
+
+impl Phase {
+    /// The status that the Workspace shows.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Inactive => Status::Inactive,
+            Self::Active(_) => Status::Active,
+            Self::Starting(_) | Self::Rotating(..) | Self::Stopping(..) => Status::Pending,
+        }
+    }
+
+    /// The credentials that are in the chain.
+    #[must_use]
+    pub const fn lease(&self) -> Option<Lease> {
+        match self {
+            Self::Inactive | Self::Starting(_) => None,
+            Self::Active(lease) | Self::Rotating(lease, _) | Self::Stopping(lease, ..) => {
+                Some(*lease)
+            }
+        }
+    }
+
+    /// The operation that is to bring credentials.
+    #[must_use]
+    pub const fn operation(&self) -> Option<&Operation> {
+        match self {
+            Self::Starting(operation) | Self::Rotating(_, operation) => Some(operation),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn operation_mut(&mut self) -> Option<&mut Operation> {
+        match self {
+            Self::Starting(operation) | Self::Rotating(_, operation) => Some(operation),
+            _ => None,
+        }
+    }
+}
+
+/// A session and all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Tracked {
+    /// What the Workspace says.
+    pub session: Arc<Session>,
+    /// Whether it is still in the Workspace.
+    pub present: bool,
+    /// Where it stands.
+    pub phase: Phase,
+    /// What policies see of it.
+    pub view: Arc<SessionView>,
+    /// Attempts that failed since the last success.
+    pub failures: u32,
+    /// The last failure, until a success.
+    pub last_failure: Option<Failure>,
+    /// No attempt is made by itself before.
+    pub retry_at: Option<Timestamp>,
+    /// The person's standing word.
+    pub word: Option<Word>,
+    /// Whether the credentials in the chain were obtained for an earlier version of the session.
+    pub outdated: bool,
+    /// The named profile that the credentials in the chain stand under.
+    pub published_profile: Option<String>,
+    /// The last projection that was asked for.
+    pub projected: Projection,
+    pub(crate) revision: Revision,
+    pub(crate) last_use: Option<Timestamp>,
+    pub(crate) rotate_asked: Option<Timestamp>,
+    pub(crate) waiting: Vec<(CommandId, Action)>,
+    pub(crate) cause: Cause,
+    /// How much the voice counts that had it started.
+    pub(crate) started_rank: Rank,
+    /// The last deferral and shadow difference that were recorded: each is said once.
+    pub(crate) told: Option<(Action, String)>,
+    pub(crate) shadow_told: Option<(Option<Action>, Option<Action>)>,
+}
+
+/// What an entry is to hear of one session.
+#[derive(Clone, Debug)]
+pub(crate) struct Dirty {
+    pub(crate) fields: Fields,
+    pub(crate) previous_status: Option<Status>,
+    pub(crate) outcome: Option<Outcome>,
+    /// The view of a session that went.
+    pub(crate) last_view: Option<Arc<SessionView>>,
+    pub(crate) cause: Cause,
+}
+
+/// What one entry proposes for one session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Opinion {
+    pub(crate) acts: Vec<StandingAct>,
+    pub(crate) holds: Vec<StandingHold>,
+    pub(crate) cause: Cause,
+}
+
+/// A question that a policy works on.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) id: EvaluationId,
+    /// Sessions of the call in order of delivery.
+    pub(crate) sessions: Vec<(SessionId, Dirty)>,
+    /// The same, for look-ups.
+    pub(crate) ids: BTreeSet<SessionId>,
+    /// Events without sessions, for another try.
+    pub(crate) others: Vec<Event>,
+    /// The resync that this call was a page of: its reason, where the page began, and the
+    /// key that the next begins behind (none: it was the last).
+    pub(crate) page: Option<(ResyncReason, Option<SessionKey>, Option<SessionKey>)>,
+    pub(crate) cause: Cause,
+}
+
+/// A policy entry and all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Tracking {
+    /// The entry.
+    pub entry: Entry,
+    /// Faults in a row.
+    pub failures: u32,
+    /// The last fault, until an answer.
+    pub last_fault: Option<crate::policy::Fault>,
+    /// Whether it is suspended.
+    pub suspended: bool,
+    pub(crate) dirty: BTreeMap<SessionId, Dirty>,
+    pub(crate) others: VecDeque<Event>,
+    pub(crate) resync: Option<(ResyncReason, Option<SessionKey>)>,
+    pub(crate) asked: Option<Asked>,
+    pub(crate) opinions: BTreeMap<SessionId, Opinion>,
+    pub(crate) wakes: BTreeMap<String, Timestamp>,
+    pub(crate) notices: BTreeSet<String>,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) sequence: u64,
+}
+
+impl Tracking {
+    /// Whether its opinion on the session is still to come.
+    pub(crate) fn owes_answer(&self, session: &SessionId, key: SessionKey) -> bool {
+        if self.suspended || self.not_before.is_some() {
+            return false;
+        }
+        let ahead = |after: Option<SessionKey>| after.is_none_or(|done| key > done);
+        self.dirty.contains_key(session)
+            || self.resync.is_some_and(|(_, after)| ahead(after))
+            || self.asked.as_ref().is_some_and(|asked| {
+                asked.ids.contains(session) || asked.page.is_some_and(|(_, from, _)| ahead(from))
+            })
+    }
+}
+
+/// All that the core knows.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Bounds and waits.
+    pub settings: Settings,
+    pub(crate) sessions: BTreeMap<SessionId, Tracked>,
+    pub(crate) by_key: BTreeMap<SessionKey, SessionId>,
+    pub(crate) children: BTreeMap<SessionId, BTreeSet<SessionId>>,
+    pub(crate) by_profile: BTreeMap<String, BTreeSet<SessionId>>,
+    pub(crate) entries: BTreeMap<EntryName, Tracking>,
+    pub(crate) index: Index,
+    pub(crate) timers: Timers,
+    pub(crate) random: Random,
+    /// Which session an operation belongs to.
+    pub(crate) operations: BTreeMap<OperationId, SessionId>,
+    pub(crate) issuing: usize,
+    pub(crate) queue: VecDeque<SessionId>,
+    pub(crate) found: BTreeMap<SessionId, Found>,
+    pub(crate) words: BTreeMap<SessionId, Word>,
+    pub(crate) workspace_revision: u64,
+    pub(crate) next_operation: u64,
+    pub(crate) next_evaluation: u64,
+    pub(crate) next_cause: u64,
+    pub(crate) next_key: u32,
+}
+
+impl State {
+    /// A state that knows nothing yet. The seed decides jitter.
+    #[must_use]
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        Self {
+            settings,
+            sessions: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            children: BTreeMap::new(),
+            by_profile: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            index: Index::default(),
+            timers: Timers::default(),
+            random: Random::new(seed),
+            operations: BTreeMap::new(),
+            issuing: 0,
+            queue: VecDeque::new(),
+            found: BTreeMap::new(),
+            words: BTreeMap::new(),
+            workspace_revision: 0,
+            next_operation: 0,
+            next_evaluation: 0,
+            next_cause: 0,
+            next_key: 0,
+        }
+    }
+
+    /// When the core wants to be called with a `Tick`, if nothing else happens before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// The sessions, by id.
+    pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Tracked)> {
+        self.sessions.iter()
+    }
+
+    /// One session.
+    #[must_use]
+    pub fn session(&self, id: &SessionId) -> Option<&Tracked> {
+        self.sessions.get(id)
+    }
+
+    /// The session with this key.
+    #[must_use]
+    pub fn by_key(&self, key: SessionKey) -> Option<&Tracked> {
+        self.by_key.get(&key).and_then(|id| self.sessions.get(id))
+    }
+
+    /// The policy entries, by name.
+    pub fn entries(&self) -> impl Iterator<Item = (&EntryName, &Tracking)> {
+        self.entries.iter()
+    }
+
+    /// Counts the accepted versions of the Workspace.
+    #[must_use]
+    pub const fn workspace_revision(&self) -> u64 {
+        self.workspace_revision
+    }
+}

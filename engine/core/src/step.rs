@@ -1,0 +1,292 @@
+//! One input in, effects out.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::effect::{Cause, Effect, Happening, Note, OperationId, Reply};
+use crate::input::{CommandId, Input, Order, Word};
+use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
+use crate::session::{ErrorKind, Failure, SessionId};
+use crate::state::{Stage, State};
+use crate::time::Timestamp;
+use crate::timers::TimerKey;
+
+/// Takes one input at a moment, changes the state and answers what is to be done.
+///
+/// The same state, moment and input give the same effects, in the same order.
+#[must_use]
+pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Effect> {
+    let mut turn = Turn {
+        state,
+        now,
+        effects: Vec::new(),
+        reconsider: BTreeSet::new(),
+    };
+    turn.take(input);
+    turn.settle();
+    turn.effects
+}
+
+/// One call of [`step`].
+pub(crate) struct Turn<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Vec<Effect>,
+    /// Sessions for which something changed that may change what is to be done.
+    pub(crate) reconsider: BTreeSet<SessionId>,
+}
+
+impl Turn<'_> {
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Boot { found, words } => {
+                let cause = self.new_cause();
+                let ids = found.iter().map(|f| f.session.clone()).collect();
+                self.record(cause, Happening::Booted { found: ids });
+                self.state.found = found.into_iter().map(|f| (f.session.clone(), f)).collect();
+                self.state.words = words.into_iter().collect();
+            }
+            Input::Workspace(change) => self.workspace(change),
+            Input::Policies(entries) => self.policies(entries),
+            Input::Command { id, session, order } => self.command(Some(id), &session, order),
+            Input::Evaluated {
+                entry,
+                evaluation,
+                result,
+            } => {
+                self.evaluated(&entry, evaluation, result);
+            }
+            Input::Issued { operation, result } => self.issued(operation, result),
+            Input::Delivered { operation, result } => self.delivered(operation, result),
+            Input::Used { session } => {
+                let now = self.now;
+                if let Some(tracked) = self.state.sessions.get_mut(&session) {
+                    tracked.last_use = Some(now);
+                    let cause = tracked.cause;
+                    self.touch(&session, Fields::LAST_USE, None, cause);
+                }
+            }
+            Input::Custom { name, data } => self.custom(name, data),
+            Input::Enable(name) => {
+                if let Some(tracking) = self.state.entries.get_mut(&name) {
+                    tracking.suspended = false;
+                    tracking.failures = 0;
+                    tracking.not_before = None;
+                    tracking.resync = Some((ResyncReason::Reconfigured, None));
+                    self.state.timers.clear(&TimerKey::Ask(name));
+                }
+            }
+            Input::Resumed => {
+                for tracking in self.state.entries.values_mut() {
+                    tracking.resync = Some((ResyncReason::Resumed, None));
+                }
+            }
+            Input::Tick => {}
+        }
+    }
+
+    /// Goes on until nothing is left to be done at this moment.
+    fn settle(&mut self) {
+        loop {
+            if let Some((due, key)) = self.state.timers.pop_due(self.now) {
+                self.timer(due, key);
+            } else if let Some(id) = self.reconsider.pop_first() {
+                self.consider(&id);
+            } else if !self.issue_next() {
+                break;
+            }
+        }
+        self.ask_entries();
+    }
+
+    fn timer(&mut self, due: Timestamp, key: TimerKey) {
+        match key {
+            TimerKey::Expiry(id) => self.expire(&id),
+            TimerKey::Deadline(id) => {
+                let Some(tracked) = self.state.sessions.get(&id) else {
+                    return;
+                };
+                let waits_for = match tracked.phase.operation().map(|o| o.stage) {
+                    Some(Stage::Parent) => "the session that it is chained to",
+                    Some(Stage::Issuing) => "the cloud",
+                    _ => return,
+                };
+                let failure = Failure::new(
+                    ErrorKind::Network,
+                    format!("no answer from {waits_for} within the time allowed"),
+                );
+                self.cancel(&id);
+                self.fail(&id, failure);
+            }
+            TimerKey::Reconsider(id) => {
+                self.reconsider.insert(id);
+            }
+            TimerKey::Wake(entry, id) => {
+                let Some(tracking) = self.state.entries.get_mut(&entry) else {
+                    return;
+                };
+                // One call serves all wishes whose moment has come.
+                let now = self.now;
+                let ready: Vec<_> = tracking
+                    .wakes
+                    .iter()
+                    .filter(|(wake, at)| **wake == id || **at <= now)
+                    .map(|(wake, at)| (wake.clone(), *at))
+                    .collect();
+                for (wake, at) in ready {
+                    tracking.wakes.remove(&wake);
+                    self.state
+                        .timers
+                        .clear(&TimerKey::Wake(entry.clone(), wake.clone()));
+                    tracking.others.push_back(Event::Wake {
+                        id: wake,
+                        due: at.min(due),
+                    });
+                }
+            }
+            TimerKey::Ask(entry) => {
+                if let Some(tracking) = self.state.entries.get_mut(&entry) {
+                    tracking.not_before = None;
+                }
+            }
+        }
+    }
+
+    /// A person's command; without an id it came by an edit of the Workspace.
+    pub(crate) fn command(&mut self, id: Option<CommandId>, session: &SessionId, order: Order) {
+        let cause = self.new_cause();
+        let now = self.now;
+        let Some(tracked) = self.state.sessions.get_mut(session).filter(|t| t.present) else {
+            if let Some(command) = id {
+                self.effects.push(Effect::Reply {
+                    command,
+                    reply: Reply::NotFound,
+                });
+            }
+            return;
+        };
+        tracked.cause = cause;
+        let superseded = std::mem::take(&mut tracked.waiting);
+        let (action, override_reason) = match &order {
+            Order::Do {
+                action,
+                override_reason,
+                ..
+            } => (Some(*action), override_reason.clone()),
+            Order::Release => (None, None),
+        };
+        match order {
+            Order::Do {
+                action: Action::Rotate,
+                ..
+            } => {
+                tracked.rotate_asked = Some(now);
+                tracked.retry_at = None;
+            }
+            Order::Do {
+                action,
+                lasting,
+                override_reason,
+            } => {
+                let until = lasting.map(|span: Duration| now.plus(span));
+                tracked.word = Some(Word {
+                    action,
+                    at: now,
+                    until,
+                    override_reason,
+                });
+                tracked.retry_at = None;
+                tracked.rotate_asked = None;
+            }
+            Order::Release => {
+                tracked.word = None;
+                tracked.rotate_asked = None;
+            }
+        }
+        let word = tracked.word.clone();
+        match (id, action) {
+            (Some(id), Some(action)) => tracked.waiting.push((id, action)),
+            (Some(command), None) => {
+                let lease = tracked.phase.lease();
+                self.effects.push(Effect::Reply {
+                    command,
+                    reply: Reply::Done { lease },
+                });
+            }
+            (None, _) => {}
+        }
+        for (command, _) in superseded {
+            self.effects.push(Effect::Reply {
+                command,
+                reply: Reply::Superseded,
+            });
+        }
+        self.effects.push(Effect::Remember {
+            session: session.clone(),
+            word,
+        });
+        let by_edit = id.is_none();
+        let session_id = session.clone();
+        self.record(
+            cause,
+            Happening::Commanded {
+                session: session_id,
+                action,
+                by_edit,
+                override_reason,
+            },
+        );
+        self.reconsider.insert(session.clone());
+    }
+
+    pub(crate) fn new_cause(&mut self) -> Cause {
+        self.state.next_cause += 1;
+        Cause(self.state.next_cause)
+    }
+
+    pub(crate) fn new_operation(&mut self, session: &SessionId) -> OperationId {
+        self.state.next_operation += 1;
+        let id = OperationId(self.state.next_operation);
+        self.state.operations.insert(id, session.clone());
+        id
+    }
+
+    pub(crate) fn record(&mut self, cause: Cause, what: Happening) {
+        self.effects.push(Effect::Record(Note {
+            at: self.now,
+            cause,
+            what,
+        }));
+    }
+
+    /// Answers the commands that wait for this session.
+    pub(crate) fn reply(&mut self, id: &SessionId, answer: impl Fn(Action) -> Option<Reply>) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let mut rest = Vec::new();
+        for (command, action) in std::mem::take(&mut tracked.waiting) {
+            match answer(action) {
+                Some(reply) => self.effects.push(Effect::Reply { command, reply }),
+                None => rest.push((command, action)),
+            }
+        }
+        tracked.waiting = rest;
+    }
+
+    /// The credentials of a session end.
+    fn expire(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        if !tracked
+            .phase
+            .lease()
+            .is_some_and(|lease| lease.expired(self.now))
+        {
+            return;
+        }
+        let cause = tracked.cause;
+        self.stop(id, Outcome::Expired, cause);
+    }
+}

@@ -1,0 +1,39 @@
+//! Long-lived and temporary credentials.
+
+use dayfly_core::session::Lease;
+
+use crate::secret::SecretString;
+
+/// A long-lived AWS access key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKey {
+    /// `AKIA…`; an identifier, not a secret.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret_access_key: SecretString,
+}
+
+/// Temporary credentials and the facts about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemporaryCredentials {
+    /// When they were issued and when they end.
+    pub lease: Lease,
+    /// The credentials.
+    pub material: Material,
+}
+
+/// What a cloud accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Material {
+    /// An AWS key, with the session token that temporary keys have.
+    Aws {
+        /// An identifier, not a secret.
+        access_key_id: String,
+        /// The secret half.
+        secret_access_key: SecretString,
+        /// Sent with each request; absent for LocalStack's fixed key.
+        session_token: Option<SecretString>,
+        /// The region that the session names.
+        region: Option<String>,
+    },
+}

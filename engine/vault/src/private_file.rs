@@ -1,0 +1,167 @@
+//! Files that only their owner may read, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Why a private file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    /// The operating system refused.
+    #[error("{path}: cannot {operation}", path = path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A link stands where the file should be.
+    #[error("{path} is a symbolic link; put the file itself there", path = .0.display())]
+    Link(PathBuf),
+    /// Somebody else owns the file.
+    #[error("{path} belongs to another user; remove it or give it to yourself with chown", path = .0.display())]
+    Foreign(PathBuf),
+    /// Others may read the file.
+    #[error("{path} can be read by others (mode {mode:o}); run: chmod 600 {path}", path = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another process kept the lock too long.
+    #[error("{path} has been locked by another process for {seconds} s; try again when it is done", path = path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+}
+
+fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
+    let path = path.to_owned();
+    move |source| PrivateFileError::Io {
+        operation,
+        path,
+        source,
+    }
+}
+
+/// Reads a private file without following a link; none where there is no file.
+///
+/// # Errors
+/// The file is a link, belongs to somebody else, can be read by others, or cannot be read.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateFileError> {
+    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = match OpenOptions::new()
+        .read(true)
+        .custom_flags(no_follow)
+        .open(path)
+    {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(PrivateFileError::Link(path.to_owned()));
+        }
+        Err(e) => return Err(io_error("open", path)(e)),
+    };
+    let meta = file.metadata().map_err(io_error("look at", path))?;
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(PrivateFileError::Foreign(path.to_owned()));
+    }
+    let mode = meta.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(PrivateFileError::Open {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .map_err(io_error("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Replaces a file, or creates it, with mode 0600: a reader sees the old content or the
+/// new, and after a crash one of the two is there.
+///
+/// # Errors
+/// A link stands there, or the folder cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
+        return Err(PrivateFileError::Link(path.to_owned()));
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_folder(folder)?;
+    // A named temporary file is created with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io_error("write", path))?;
+    file.write_all(bytes).map_err(io_error("write", path))?;
+    file.as_file().sync_all().map_err(io_error("write", path))?;
+    file.persist(path)
+        .map_err(|e| io_error("replace", path)(e.error))?;
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(io_error("write", folder))
+}
+
+/// Creates a folder with mode 0700, and its parents, where they do not exist.
+///
+/// # Errors
+/// The operating system refuses.
+pub fn create_folder(folder: &Path) -> Result<(), PrivateFileError> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(io_error("create", folder))
+}
+
+/// A lock between processes, held until dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Lock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+
+/// Takes the lock that this file stands for, waiting at most so long.
+///
+/// # Errors
+/// The deadline passed, or the file cannot be opened.
+pub fn lock(path: &Path, deadline: Duration) -> Result<Lock, PrivateFileError> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(no_follow)
+        .open(path)
+        .map_err(io_error("open", path))?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock(file)),
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                let seconds = deadline.as_secs();
+                return Err(PrivateFileError::Locked {
+                    path: path.to_owned(),
+                    seconds,
+                });
+            }
+            Err(fs::TryLockError::Error(e)) => return Err(io_error("lock", path)(e)),
+        }
+    }
+}
