@@ -93,6 +93,8 @@ pub enum Effect {
         operation: OperationId,
         /// Of which session.
         session: SessionId,
+        /// The named profile to publish under.
+        profile: Option<String>,
         /// Sessions that held the named profile.
         displaced: Vec<SessionId>,
     },

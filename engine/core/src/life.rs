@@ -12,13 +12,9 @@ use crate::timers::TimerKey;
 const PARENT_DEADLINES: u32 = 10;
 
 impl Turn<'_> {
-    /// Sessions other than this one that hold, or are about to hold, its named profile.
-    fn occupants(&self, id: &SessionId) -> Vec<SessionId> {
-        let profile = self
-            .state
-            .sessions
-            .get(id)
-            .and_then(|t| t.session.named_profile.as_ref());
+    /// Sessions other than this one whose credentials stand under the named profile, or are
+    /// on their way there.
+    fn occupants(&self, id: &SessionId, profile: Option<&String>) -> Vec<SessionId> {
         let Some(profile) = profile else {
             return Vec::new();
         };
@@ -26,14 +22,15 @@ impl Turn<'_> {
         claimants
             .filter(|other| *other != id)
             .filter(|other| {
-                self.state
-                    .sessions
-                    .get(*other)
-                    .is_some_and(|t| match &t.phase {
-                        Phase::Inactive => false,
-                        Phase::Starting(_) => t.session.named_profile.as_ref() == Some(profile),
-                        _ => t.published_profile.as_ref() == Some(profile),
-                    })
+                self.state.sessions.get(*other).is_some_and(|t| {
+                    let stands =
+                        t.phase.lease().is_some() && t.published_profile.as_ref() == Some(profile);
+                    let comes = t.phase.operation().is_some_and(|o| match &o.stage {
+                        Stage::Publishing(_) => t.publishing_profile.as_ref() == Some(profile),
+                        _ => t.session.named_profile.as_ref() == Some(profile),
+                    });
+                    stands || comes
+                })
             })
             .cloned()
             .collect()
@@ -46,7 +43,12 @@ impl Turn<'_> {
         voice: &Voice,
         rank: Rank,
     ) -> Option<String> {
-        for other in self.occupants(id) {
+        let profile = self
+            .state
+            .sessions
+            .get(id)
+            .and_then(|t| t.session.named_profile.as_ref());
+        for other in self.occupants(id, profile) {
             let Some(holder) = self.state.sessions.get(&other) else {
                 continue;
             };
@@ -329,33 +331,61 @@ impl Turn<'_> {
             Ok(lease) => lease,
             Err(failure) => return self.fail(&session, failure),
         };
+        let Some(tracked) = self.state.sessions.get(&session) else {
+            return;
+        };
+        if tracked.outdated {
+            // Edited meanwhile: these credentials are those of another definition.
+            self.effects.push(Effect::Discard { operation: id });
+            return self.begin_anew(&session, id);
+        }
+        let profile = tracked.session.named_profile.clone();
         let mut displaced = Vec::new();
-        for other in self.occupants(&session) {
+        for other in self.occupants(&session, profile.as_ref()) {
             let Some(holder) = self.state.sessions.get(&other) else {
                 continue;
             };
-            match &holder.phase {
-                Phase::Starting(o) | Phase::Rotating(_, o) if o.is_publishing() => {
-                    self.effects.push(Effect::Discard { operation: id });
-                    let name = &holder.session.name;
-                    let message = format!("session {name} took the named profile meanwhile");
-                    return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
-                }
-                Phase::Active(_) | Phase::Rotating(..) => displaced.push(other),
-                _ => {}
+            if holder
+                .phase
+                .operation()
+                .is_some_and(Operation::is_publishing)
+            {
+                self.effects.push(Effect::Discard { operation: id });
+                let name = &holder.session.name;
+                let message = format!("session {name} took the named profile meanwhile");
+                return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
+            }
+            if holder.phase.lease().is_some() && holder.published_profile == profile {
+                displaced.push(other);
             }
         }
         let Some(tracked) = self.state.sessions.get_mut(&session) else {
             return;
         };
+        tracked.publishing_profile.clone_from(&profile);
         if let Some(operation) = tracked.phase.operation_mut() {
             operation.stage = Stage::Publishing(lease);
         }
         self.effects.push(Effect::Publish {
             operation: id,
             session,
+            profile,
             displaced,
         });
+    }
+
+    /// Has the operation obtain credentials again, for the session as it is now.
+    fn begin_anew(&mut self, id: &SessionId, old: OperationId) {
+        self.state.operations.remove(&old);
+        let operation = self.new_operation(id);
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        if let Some(under_way) = tracked.phase.operation_mut() {
+            under_way.id = operation;
+            under_way.stage = Stage::Parent;
+        }
+        self.advance(id);
     }
 
     /// The chain answered.
@@ -406,14 +436,16 @@ impl Turn<'_> {
         let mended = tracked.last_failure.take().is_some();
         tracked.retry_at = None;
         tracked.rotate_asked = None;
-        tracked
-            .published_profile
-            .clone_from(&tracked.session.named_profile);
+        let profile = tracked.publishing_profile.take();
+        tracked.published_profile.clone_from(&profile);
         self.state
             .timers
             .put(TimerKey::Expiry(id.clone()), lease.expires_at);
-        for other in self.occupants(id) {
-            self.displace(&other, id, operation.cause);
+        for other in self.occupants(id, profile.as_ref()) {
+            let holder = self.state.sessions.get(&other);
+            if holder.is_some_and(|t| t.phase.lease().is_some() && t.published_profile == profile) {
+                self.displace(&other, id, operation.cause);
+            }
         }
         let outcome = if was_rotation {
             Outcome::Rotated
@@ -436,15 +468,31 @@ impl Turn<'_> {
 
     /// Another session took the named profile: what this one had there is gone.
     fn displace(&mut self, id: &SessionId, by: &SessionId, cause: Cause) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(tracked) = self.state.sessions.get(id).cloned() else {
             return;
         };
-        if tracked.phase.lease().is_none() || matches!(tracked.phase, Phase::Stopping(..)) {
-            return;
+        if let Phase::Stopping(_, operation, outcome) = tracked.phase {
+            // Nothing of it is left to be removed; the chain's answer will be stale.
+            self.ended(id, operation, outcome, cause);
+            return self.gone(id, outcome, cause);
         }
-        self.cancel(id);
         let (session, other) = (id.clone(), by.clone());
         self.record(cause, Happening::Displaced { session, by: other });
+        if let Some(operation) = tracked
+            .phase
+            .operation()
+            .filter(|o| o.is_publishing())
+            .cloned()
+        {
+            // It is on its way to another profile; only what it had here is gone.
+            if let Some(tracked) = self.state.sessions.get_mut(id) {
+                tracked.phase = Phase::Starting(operation);
+                tracked.published_profile = None;
+            }
+            self.state.timers.clear(&TimerKey::Expiry(id.clone()));
+            return self.touch(id, Fields::CREDENTIALS, None, cause);
+        }
+        self.cancel(id);
         self.stop_children(id, cause);
         self.gone(id, Outcome::Stopped, cause);
     }

@@ -156,6 +156,7 @@ impl Turn<'_> {
             word,
             outdated,
             published_profile,
+            publishing_profile: None,
             projected: Projection::default(),
             revision: Revision(0),
             last_use: None,

@@ -128,6 +128,8 @@ pub struct Tracked {
     pub outdated: bool,
     /// The named profile that the credentials in the chain stand under.
     pub published_profile: Option<String>,
+    /// The named profile that credentials are on their way to.
+    pub(crate) publishing_profile: Option<String>,
     /// The last projection that was asked for.
     pub projected: Projection,
     pub(crate) revision: Revision,

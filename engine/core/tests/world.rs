@@ -1,0 +1,464 @@
+//! Random walks through a small world: what the chain holds and what the core believes agree.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dayfly_core::arbitration::{Rank, Tier};
+use dayfly_core::effect::{Effect, OperationId};
+use dayfly_core::grant::{Grant, Selector};
+use dayfly_core::input::{
+    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+};
+use dayfly_core::policy::{
+    Act, Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect,
+    Reason, SessionFilter, SessionView, Subscription, Verdict,
+};
+use dayfly_core::random::Random;
+use dayfly_core::session::{
+    Access, AssumeRole, ErrorKind, Failure, Lease, Session, SessionId, Status,
+};
+use dayfly_core::settings::Settings;
+use dayfly_core::state::{Phase, State};
+use dayfly_core::step::step;
+use dayfly_core::time::Timestamp;
+use proptest::prelude::*;
+
+const SESSIONS: u64 = 6;
+
+struct World {
+    state: State,
+    now: Timestamp,
+    random: Random,
+    /// Named profile to the session whose credentials stand there.
+    chain: BTreeMap<String, SessionId>,
+    to_chain: VecDeque<Effect>,
+    to_provider: Vec<OperationId>,
+    leases: BTreeMap<OperationId, Lease>,
+    questions: Vec<(EntryName, EvaluationId, Vec<Event>)>,
+    commands: BTreeMap<CommandId, bool>,
+    written: BTreeMap<SessionId, Projection>,
+    trace: Vec<Effect>,
+    faults: bool,
+}
+
+fn session(n: u64, profile: u64) -> Arc<Session> {
+    let access = match n {
+        0 | 1 | 5 => Access::AwsIamUser {
+            mfa_device: None,
+            duration_seconds: None,
+        },
+        n => Access::AwsIamRoleChained {
+            role_arn: format!("arn:aws:iam::123456789012:role/r{n}"),
+            parent: SessionId::new(&format!("s{}", if n == 4 { 3 } else { n - 2 })),
+            assume: AssumeRole::default(),
+        },
+    };
+    Arc::new(Session {
+        id: SessionId::new(&format!("s{n}")),
+        name: format!("session {n}"),
+        region: None,
+        access,
+        named_profile: Some(format!("p{profile}")),
+        account: None,
+        labels: BTreeMap::new(),
+        fault: None,
+    })
+}
+
+fn entry(name: &str, tier: Tier, generation: u64) -> Entry {
+    Entry {
+        name: EntryName::new(name),
+        rank: Rank { tier, priority: 0 },
+        shadow: false,
+        grant: Grant {
+            sessions: Selector::default(),
+            actions: Actions::ALL,
+            may_hold: true,
+        },
+        actions: Actions::ALL,
+        may_hold: true,
+        subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
+        generation,
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let settings = Settings {
+            issuing_max: 2,
+            ..Settings::default()
+        };
+        let mut world = Self {
+            state: State::new(settings, seed),
+            now: Timestamp::from_millis(1_800_000_000_000),
+            random: Random::new(seed ^ 0x5eed),
+            chain: BTreeMap::new(),
+            to_chain: VecDeque::new(),
+            to_provider: Vec::new(),
+            leases: BTreeMap::new(),
+            questions: Vec::new(),
+            commands: BTreeMap::new(),
+            written: BTreeMap::new(),
+            trace: Vec::new(),
+            faults: true,
+        };
+        world.input(Input::Boot {
+            found: Vec::new(),
+            words: Vec::new(),
+        });
+        let upserts = (0..SESSIONS)
+            .map(|n| SessionUpsert {
+                session: session(n, n),
+                written: Projection::default(),
+            })
+            .collect();
+        world.input(Input::Workspace(WorkspaceChange {
+            upserts,
+            removed: Vec::new(),
+        }));
+        let entries = vec![entry("a", Tier::Personal, 0), entry("b", Tier::Team, 0)];
+        world.input(Input::Policies(entries));
+        world
+    }
+
+    fn input(&mut self, input: Input) {
+        let effects = step(&mut self.state, self.now, input);
+        for effect in effects {
+            self.trace.push(effect.clone());
+            match effect {
+                Effect::Evaluate {
+                    entry,
+                    evaluation,
+                    events,
+                    ..
+                } => {
+                    self.questions.push((entry, evaluation, events));
+                }
+                Effect::Issue { operation, .. } => self.to_provider.push(operation),
+                Effect::Publish { .. } | Effect::Retract { .. } => self.to_chain.push_back(effect),
+                Effect::Cancel { operation } | Effect::Discard { operation } => {
+                    self.leases.remove(&operation);
+                }
+                Effect::Project {
+                    session,
+                    projection,
+                } => {
+                    self.written.insert(session, projection);
+                }
+                Effect::Reply { command, .. } => {
+                    let answered = self.commands.get_mut(&command).expect("a known command");
+                    assert!(!*answered, "one answer a command");
+                    *answered = true;
+                }
+                Effect::Remember { .. } | Effect::Record(_) => {}
+            }
+        }
+        self.check();
+    }
+
+    /// What has to be so after every step.
+    fn check(&self) {
+        let mut holders: BTreeMap<&str, &SessionId> = BTreeMap::new();
+        for (id, tracked) in self.state.sessions() {
+            let Some(lease) = tracked.phase.lease() else {
+                assert!(
+                    !self.chain.values().any(|owner| owner == id),
+                    "{id} is still in the chain"
+                );
+                continue;
+            };
+            let profile = tracked.published_profile.as_deref().expect("a profile");
+            if let Some(other) = holders.insert(profile, id) {
+                panic!("{id} and {other} share the profile {profile}");
+            }
+            assert_eq!(
+                self.chain.get(profile),
+                Some(id),
+                "{id} is absent from the chain"
+            );
+            if lease.expired(self.now) {
+                let ending = matches!(tracked.phase, Phase::Stopping(..))
+                    || tracked.phase.operation().is_some_and(|o| o.is_publishing())
+                    || tracked.last_failure.is_some();
+                assert!(ending, "{id} is served after its end");
+            }
+        }
+        for owner in self.chain.values() {
+            let held = self
+                .state
+                .session(owner)
+                .is_some_and(|t| t.phase.lease().is_some());
+            assert!(held, "the chain holds {owner}, and nobody stands for it");
+        }
+        if let Some(at) = self.state.next_wake() {
+            assert!(at > self.now, "a due timer was left");
+        }
+    }
+
+    fn failure(&mut self) -> Option<Failure> {
+        let kinds = [ErrorKind::Network, ErrorKind::Denied, ErrorKind::NeedsMfa];
+        let kind = kinds[usize::try_from(self.random.up_to(2)).unwrap()];
+        (self.faults && self.random.up_to(3) == 0).then(|| Failure::new(kind, "drawn by chance"))
+    }
+
+    fn provider_answers(&mut self) {
+        let last = u64::try_from(self.to_provider.len() - 1).unwrap();
+        let operation = self
+            .to_provider
+            .remove(usize::try_from(self.random.up_to(last)).unwrap());
+        let result = match self.failure() {
+            Some(failure) => Err(failure),
+            None => {
+                let lifetime = Duration::from_secs(1 + self.random.up_to(900));
+                let expires_at = Some(self.now.plus(lifetime));
+                let lease = Lease {
+                    issued_at: self.now,
+                    expires_at,
+                };
+                self.leases.insert(operation, lease);
+                Ok(lease)
+            }
+        };
+        self.input(Input::Issued { operation, result });
+    }
+
+    fn chain_answers(&mut self) {
+        let effect = self.to_chain.pop_front().expect("something to do");
+        let failure = self.failure();
+        let operation = match effect {
+            Effect::Publish {
+                operation,
+                session,
+                profile,
+                displaced,
+            } => {
+                if failure.is_none() {
+                    self.leases
+                        .remove(&operation)
+                        .expect("credentials that were issued");
+                    self.chain
+                        .retain(|_, owner| *owner != session && !displaced.contains(owner));
+                    self.chain.insert(profile.expect("a profile"), session);
+                }
+                operation
+            }
+            Effect::Retract { operation, session } => {
+                if failure.is_none() {
+                    self.chain.retain(|_, owner| *owner != session);
+                }
+                operation
+            }
+            _ => unreachable!("only these go to the chain"),
+        };
+        let result = failure.map_or(Ok(()), Err);
+        self.input(Input::Delivered { operation, result });
+    }
+
+    fn policy_answers(&mut self) {
+        let (entry, evaluation, events) = self.questions.remove(0);
+        if self.faults && self.random.up_to(9) == 0 {
+            let fault = Fault {
+                kind: FaultKind::Trap,
+                message: "drawn by chance".into(),
+            };
+            return self.input(Input::Evaluated {
+                entry,
+                evaluation,
+                result: Err(fault),
+            });
+        }
+        let mut effects = Vec::new();
+        if self.faults {
+            let mut views: Vec<Arc<SessionView>> = Vec::new();
+            for event in events {
+                match event {
+                    Event::Sessions(changes) => views.extend(changes.into_iter().map(|c| c.after)),
+                    Event::Resync { sessions, .. } => views.extend(sessions),
+                    _ => {}
+                }
+            }
+            for view in views {
+                let action = match self.random.up_to(5) {
+                    0 | 1 => Action::Start,
+                    2 => Action::Stop,
+                    3 => Action::Rotate,
+                    4 => {
+                        let actions = [Action::ALL[usize::try_from(self.random.up_to(2)).unwrap()]];
+                        effects.push(PolicyEffect::Hold(Hold {
+                            session: view.key,
+                            actions: actions.into_iter().collect(),
+                            until: Some(self.now.plus(Duration::from_secs(self.random.up_to(60)))),
+                            why: Reason::new("test", "drawn by chance"),
+                        }));
+                        continue;
+                    }
+                    _ => continue,
+                };
+                effects.push(PolicyEffect::Act(Act {
+                    session: view.key,
+                    action,
+                    revision: view.revision,
+                    not_after: None,
+                    why: Reason::new("test", "drawn by chance"),
+                }));
+            }
+        }
+        let verdict = Verdict {
+            effects,
+            stopped_after: None,
+        };
+        self.input(Input::Evaluated {
+            entry,
+            evaluation,
+            result: Ok(verdict),
+        });
+    }
+
+    fn person_commands(&mut self) {
+        let id = CommandId(u64::try_from(self.commands.len()).unwrap());
+        self.commands.insert(id, false);
+        let session = SessionId::new(&format!("s{}", self.random.up_to(SESSIONS - 1)));
+        let action = Action::ALL[usize::try_from(self.random.up_to(2)).unwrap()];
+        let order = if self.random.up_to(5) == 0 {
+            Order::Release
+        } else {
+            Order::Do {
+                action,
+                lasting: None,
+                override_reason: None,
+            }
+        };
+        self.input(Input::Command { id, session, order });
+    }
+
+    fn person_edits(&mut self) {
+        let n = self.random.up_to(SESSIONS - 1);
+        let session = session(n, self.random.up_to(SESSIONS - 1));
+        let mut change = WorkspaceChange::default();
+        if self.random.up_to(3) == 0 {
+            self.written.remove(&session.id);
+            change.removed.push(session.id.clone());
+        } else {
+            let mut written = self.written.get(&session.id).copied().unwrap_or_default();
+            if self.random.up_to(3) == 0 {
+                let edits = [Status::Inactive, Status::Active];
+                written.status = edits[usize::try_from(self.random.up_to(1)).unwrap()];
+            }
+            change.upserts.push(SessionUpsert { session, written });
+        }
+        self.input(Input::Workspace(change));
+    }
+
+    fn time_passes(&mut self) {
+        let span = Duration::from_millis(self.random.up_to(30_000));
+        self.now = match self.state.next_wake() {
+            Some(at) if self.random.up_to(1) == 0 => at,
+            _ => self.now.plus(span),
+        };
+        self.input(Input::Tick);
+    }
+
+    fn walk(&mut self, steps: u32) {
+        for _ in 0..steps {
+            match self.random.up_to(9) {
+                0 => self.person_commands(),
+                1 => self.person_edits(),
+                2 | 3 => self.time_passes(),
+                4 | 5 if !self.to_provider.is_empty() => self.provider_answers(),
+                6 | 7 if !self.to_chain.is_empty() => self.chain_answers(),
+                _ if !self.questions.is_empty() => self.policy_answers(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Faults and wishes cease; whatever is under way has to come to its end.
+    fn rest(&mut self) {
+        self.faults = false;
+        for _ in 0..2_000 {
+            if !self.questions.is_empty() {
+                self.policy_answers();
+            } else if !self.to_chain.is_empty() {
+                self.chain_answers();
+            } else if !self.to_provider.is_empty() {
+                self.provider_answers();
+            } else {
+                let pending = self
+                    .state
+                    .sessions()
+                    .any(|(_, t)| t.phase.status() == Status::Pending);
+                let waiting = self.commands.values().any(|answered| !answered);
+                if !pending && !waiting {
+                    return;
+                }
+                let Some(at) = self.state.next_wake() else {
+                    break;
+                };
+                self.now = at;
+                self.input(Input::Tick);
+            }
+        }
+        for (id, tracked) in self.state.sessions() {
+            let phase = &tracked.phase;
+            assert_ne!(
+                phase.status(),
+                Status::Pending,
+                "{id} is pending for ever: {phase:?}"
+            );
+        }
+        let unanswered: Vec<_> = self
+            .commands
+            .iter()
+            .filter(|(_, answered)| !**answered)
+            .collect();
+        assert!(
+            unanswered.is_empty(),
+            "commands without an answer: {unanswered:?}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn chain_and_core_agree_and_everything_ends(seed in any::<u64>(), steps in 1..300u32) {
+        let mut world = World::new(seed);
+        world.walk(steps);
+        world.rest();
+    }
+
+    #[test]
+    fn the_same_inputs_have_the_same_effects(seed in any::<u64>()) {
+        let run = || {
+            let mut world = World::new(seed);
+            world.walk(150);
+            world.trace
+        };
+        prop_assert_eq!(run(), run());
+    }
+}
+
+#[test]
+fn walks_reach_every_kind_of_effect() {
+    let mut seen = [false; 6];
+    for seed in 0..200 {
+        let mut world = World::new(seed);
+        world.walk(200);
+        for effect in &world.trace {
+            match effect {
+                Effect::Publish { displaced, .. } => {
+                    seen[0] = true;
+                    seen[1] |= !displaced.is_empty();
+                }
+                Effect::Retract { .. } => seen[2] = true,
+                Effect::Cancel { .. } => seen[3] = true,
+                Effect::Discard { .. } => seen[4] = true,
+                Effect::Reply { .. } => seen[5] = true,
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(seen, [true; 6]);
+}
