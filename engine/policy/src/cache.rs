@@ -256,6 +256,7 @@ fn key(folder: &Path) -> Result<[u8; KEY], CacheError> {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 #[path = "cache/tests.rs"]
 mod tests;

@@ -25,12 +25,12 @@ pub struct HostConfig {
     pub module_bytes: usize,
     /// Bytes of one memory that no [`Limits`] can exceed. Default 256 MiB.
     pub memory_ceiling: usize,
-    /// Guests that may run at once; further calls wait for a place. Default 32. A pool sets
+    /// Guests that may run at once, at least 1; further calls wait for a place. Default 32. A pool sets
     /// about 32 GiB of address space aside for each, but no memory.
     pub places: u32,
     /// How long a call waits for a place. Default 10 s.
     pub patience: Duration,
-    /// How often the wall time of running guests is looked at. Default 5 ms. Nothing is looked at
+    /// How often the wall time of running guests is looked at, at least 1 ms. Default 5 ms. Nothing is looked at
     /// while none runs.
     pub tick: Duration,
     /// Whether to set address space aside for instances, where that works. Default true.
@@ -97,6 +97,11 @@ impl Host {
     /// # Errors
     /// Where Wasmtime or a thread cannot be started on this machine.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        let config = HostConfig {
+            places: config.places.max(1),
+            tick: config.tick.max(Duration::from_millis(1)),
+            ..config
+        };
         let refused = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let (engine, allocation) = engine::engine(&config).map_err(refused)?;
         Ok(Self(Arc::new(Inner {

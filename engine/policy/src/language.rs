@@ -28,7 +28,7 @@ const FAMILIES: [Family; 7] = [
         advice: "TinyGo: build with `-target=wasm-unknown`, not `wasip2`",
     },
     Family {
-        marks: &["Go cmd/compile", "runtime.wasmStack", "go1."],
+        marks: &["Go cmd/compile"],
         advice: "Go: its runtime needs WASI; build with TinyGo and `-target=wasm-unknown`",
     },
     Family {

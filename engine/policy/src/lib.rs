@@ -22,6 +22,7 @@ pub mod host;
 mod imports;
 mod language;
 pub mod limits;
+mod load_error;
 mod meter;
 pub mod module;
 mod places;

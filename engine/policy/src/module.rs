@@ -4,16 +4,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dayfly_core::policy::{Descriptor, Fault};
+use dayfly_core::policy::Descriptor;
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 use wasmtime::component::Component;
 
-use crate::bindings::{Contract, EXPORT, Guest, PACKAGE};
+use crate::bindings::{Contract, Guest};
 use crate::cache::CacheError;
 use crate::host::{Host, HostConfig, Inner};
 use crate::imports::{self, Mismatch};
 use crate::{descriptor, language};
+
+pub use crate::load_error::LoadError;
 
 /// SHA-256 of a component's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,111 +70,6 @@ pub enum Code {
     Compiled(Option<CacheError>),
 }
 
-/// Why bytes are no policy that this engine can run.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// The file is too large.
-    #[error("policy {module} is too large: {bytes} bytes, {limit} are allowed")]
-    TooLarge {
-        /// What the caller calls it.
-        module: String,
-        /// Its size.
-        bytes: usize,
-        /// The bound.
-        limit: usize,
-    },
-    /// It is a core module.
-    #[error(
-        "policy {module} is a WebAssembly core module, not a component; encode it with \
-         `wasm-tools component new` or the language's own tool"
-    )]
-    CoreModule {
-        /// What the caller calls it.
-        module: String,
-    },
-    /// It is something else.
-    #[error("policy {module} is no WebAssembly component")]
-    NotWasm {
-        /// What the caller calls it.
-        module: String,
-    },
-    /// It is damaged, or uses WebAssembly that this engine leaves out.
-    #[error("policy {module} cannot be compiled: {problem}")]
-    Compile {
-        /// What the caller calls it.
-        module: String,
-        /// What the compiler says.
-        problem: String,
-    },
-    /// It needs more memory, tables or instances than any policy gets.
-    #[error("policy {module} needs more than a policy gets: {problem}")]
-    TooHungry {
-        /// What the caller calls it.
-        module: String,
-        /// Of what it needs too much.
-        problem: String,
-    },
-    /// It imports what the contract does not have.
-    #[error(
-        "policy {module} imports what no policy gets: {}. {advice}",
-        imports.join(", ")
-    )]
-    ForeignImports {
-        /// What the caller calls it.
-        module: String,
-        /// All of them.
-        imports: Vec<String>,
-        /// How to build it without.
-        advice: String,
-    },
-    /// It exports no policy.
-    #[error("component {module} is no policy: it does not export `{PACKAGE}/{EXPORT}`")]
-    NoPolicy {
-        /// What the caller calls it.
-        module: String,
-    },
-    /// It was built for other versions of the contract.
-    #[error(
-        "policy {module} was built for another version of the contract ({}); this engine \
-         speaks {speaks}",
-        found.join(", ")
-    )]
-    OtherVersion {
-        /// What the caller calls it.
-        module: String,
-        /// The names that it has.
-        found: Vec<String>,
-        /// What this engine speaks.
-        speaks: String,
-    },
-    /// Its imports or exports have other types than the contract says.
-    #[error("policy {module} does not keep to version {contract} of the contract: {problem}")]
-    WrongShape {
-        /// What the caller calls it.
-        module: String,
-        /// The version that it claims.
-        contract: String,
-        /// What differs.
-        problem: String,
-    },
-    /// It failed when it was asked what it is.
-    #[error("policy {module} cannot say what it is: {}", fault.message)]
-    Describe {
-        /// What the caller calls it.
-        module: String,
-        /// How it failed.
-        fault: Fault,
-    },
-    /// What it says of itself makes no sense.
-    #[error("policy {module} describes itself wrongly: {problem}")]
-    BadDescriptor {
-        /// What the caller calls it.
-        module: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
 /// A component that keeps to the contract. Cheap to clone.
 #[derive(Clone)]
 pub struct Module(Arc<Loaded>);
@@ -193,7 +89,7 @@ struct Loaded {
 impl Module {
     /// Loads a component. `name` is what errors call it: a path, `builtin:keep-active`.
     ///
-    /// Compiling takes about 1 ms for 2 KB of a compiled guest, and seconds for an interpreter, on
+    /// Compiling takes about 2 ms for each KB of a compiled guest, and seconds for an interpreter, on
     /// the calling thread; with a warm cache a load takes about as long as reading the code.
     ///
     /// # Errors

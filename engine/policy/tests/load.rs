@@ -9,6 +9,7 @@ mod session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dayfly_policy::module::{Code, Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
@@ -323,6 +324,35 @@ fn compiled_code_is_kept_and_works_the_same() {
     }
     assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0]));
     assert_eq!(code_files(&folder).len(), 1);
+}
+
+/// Where the test below tells its other process to keep code.
+const FOLDER: &str = "DAYFLY_TEST_CODE_FOLDER";
+
+#[test]
+#[ignore = "the other process of the test below"]
+fn other_process() {
+    let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
+    let module = Module::load(&caching(&folder), "guest", &Guest::default().component()).unwrap();
+    assert!(matches!(module.code(), Code::Compiled(None)));
+}
+
+#[test]
+fn code_of_another_process_of_this_program_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("code");
+    let done = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "other_process", "--include-ignored"])
+        .env(FOLDER, &folder)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stdout)
+    );
+    let module = Module::load(&caching(&folder), "guest", &Guest::default().component()).unwrap();
+    assert!(matches!(module.code(), Code::Cached));
 }
 
 #[test]
