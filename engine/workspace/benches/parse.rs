@@ -7,9 +7,10 @@ mod sample;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dayfly_core::input::Projection;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
-use dayfly_workspace::{Projection, Workspace, WorkspaceFile, diff, splice};
+use dayfly_workspace::{Workspace, WorkspaceFile, diff, splice};
 use divan::Bencher;
 
 const SIZES: [usize; 3] = [100, 1_000, 10_000];

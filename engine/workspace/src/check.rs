@@ -65,16 +65,16 @@ pub(crate) fn region(name: &str, is_azure: bool) -> Option<Finding> {
             "eu-west-1",
         )
     };
-    let hint = did_you_mean(name, known.iter().copied());
+    let hint = || did_you_mean(name, known.iter().copied());
     match shape {
         Shape::Known => None,
         Shape::Unknown => Some(Finding::Odd(
             format!("`region` \"{name}\" is not {kind} that Dayfly knows; it is used as it is"),
-            hint,
+            hint(),
         )),
         Shape::Wrong => Some(Finding::Wrong(
             format!("`region` \"{name}\" is not the name of {kind}"),
-            hint.or_else(|| Some(format!("write it like `{example}`"))),
+            hint().or_else(|| Some(format!("write it like `{example}`"))),
         )),
     }
 }

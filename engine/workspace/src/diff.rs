@@ -3,41 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use dayfly_core::session::{Session, SessionId};
+use dayfly_core::input::{SessionUpsert, WorkspaceChange};
+use dayfly_core::session::SessionId;
 
-use crate::projection::Projection;
 use crate::workspace::Workspace;
-
-/// A session that is new or was edited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upsert {
-    /// The session.
-    pub session: Arc<Session>,
-    /// Its state as the file has it.
-    pub written: Projection,
-}
-
-/// What changed from one version of the Workspace to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
-    /// Sessions that are new, or that have another content or state than before; in file order.
-    pub upserts: Vec<Upsert>,
-    /// Sessions that are no longer there, in their old order.
-    pub removed: Vec<SessionId>,
-}
-
-impl Difference {
-    /// Whether nothing changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.upserts.is_empty() && self.removed.is_empty()
-    }
-}
 
 /// What `new` has that `old` had not, and the reverse. Where a session merely moved in the file,
 /// nothing changed.
 #[must_use]
-pub fn diff(old: Option<&Workspace>, new: &Workspace) -> Difference {
+pub fn diff(old: Option<&Workspace>, new: &Workspace) -> WorkspaceChange {
     let mut upserts = Vec::new();
     for (place, entry) in new.entries.iter().enumerate() {
         let before = old.and_then(|old| {
@@ -52,7 +26,7 @@ pub fn diff(old: Option<&Workspace>, new: &Workspace) -> Difference {
                 && (Arc::ptr_eq(&b.session, &entry.session) || b.session == entry.session)
         });
         if !same {
-            upserts.push(Upsert {
+            upserts.push(SessionUpsert {
                 session: Arc::clone(&entry.session),
                 written: entry.projection,
             });
@@ -67,5 +41,5 @@ pub fn diff(old: Option<&Workspace>, new: &Workspace) -> Difference {
         }
         _ => Vec::new(),
     };
-    Difference { upserts, removed }
+    WorkspaceChange { upserts, removed }
 }

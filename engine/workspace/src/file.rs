@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use dayfly_core::session::SessionId;
 
-use crate::diff::{Difference, diff};
+use crate::diff::diff;
 use crate::disk::{self, Base, DiskError, Swap};
 use crate::lock::Lock;
 use crate::problem::{Problem, Rejected, Severity};
-use crate::projection::Projection;
 use crate::splice;
 use crate::workspace::Workspace;
+use dayfly_core::input::{Projection, WorkspaceChange};
 
 /// The longest file that is read, unless another limit is set: 64 MiB, room for about 100,000
 /// sessions.
@@ -57,7 +57,7 @@ pub enum Loaded {
         workspace: Arc<Workspace>,
         /// What others changed; may be empty, as where only an indentation changed. The states
         /// that were written by [`WorkspaceFile::project`] are not in it.
-        difference: Difference,
+        difference: WorkspaceChange,
     },
 }
 

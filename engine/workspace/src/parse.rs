@@ -4,7 +4,7 @@
 //! text is the same as in the previous version is not read again, so the cost beyond that pass
 //! follows what changed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use dayfly_core::session::SessionId;
 use serde_json::value::RawValue;
 
 use crate::check::{self, Finding};
+use crate::force::InForce;
 use crate::format::WorkspaceObject;
 use crate::position::{Walk, message_of, offset_in, offset_of};
 use crate::problem::{Note, Problem, Rejected};
-use crate::projection::Projection;
 use crate::raw::{ELEMENTS_EXPECTED, Field};
-use crate::read::{self, Draft};
+use crate::read;
 use crate::refer;
-use crate::section::Section;
-use crate::workspace::{Element, Entry, Lists, Workspace};
+use crate::section::Placed;
+use crate::workspace::{Element, Lists, Workspace};
 
 /// A byte order mark, as some editors write it.
 const MARK: char = '\u{feff}';
@@ -69,12 +69,9 @@ impl Workspace {
         let mut notes = Vec::new();
         let lists = read_lists(source, object, previous, &mut notes);
         let elements = read_elements(source, &raws, previous, &mut notes);
-        let in_force = force(source, &elements, previous, &mut notes);
+        let in_force = InForce::choose(source, &elements, previous, &mut notes);
+        let (by_id, unique_ids) = (Arc::clone(&in_force.by_id), in_force.unique_ids);
         let entries = refer::resolve(in_force, &elements, &lists, previous, &mut notes);
-        let by_id = match previous {
-            Some(old) if same_ids(&old.entries, &entries) => Arc::clone(&old.by_id),
-            _ => Arc::new(index(&entries)),
-        };
         Ok(Self {
             path: previous
                 .filter(|old| &*old.path == path)
@@ -82,6 +79,7 @@ impl Workspace {
             source: source.into(),
             entries,
             by_id,
+            unique_ids,
             elements,
             lists,
             problems: place(source, path, notes),
@@ -129,24 +127,17 @@ fn read_lists(
 ) -> Lists {
     fn before<T>(
         previous: Option<&Workspace>,
-        list: impl Fn(&Lists) -> &Arc<Section<T>>,
-    ) -> Option<(&str, &Arc<Section<T>>)> {
-        // The closure borrows from the Workspace that the text is of.
+        list: impl Fn(&Lists) -> &Placed<T>,
+    ) -> Option<(&str, &Placed<T>)> {
         previous.map(|old| (&*old.source, list(&old.lists)))
     }
+    let sso = object.aws_sso_integrations;
+    let azure = object.azure_integrations;
     let lists = Lists {
-        profiles: Section::read(source, object.profiles, before(previous, |l| &l.profiles)),
-        idp_urls: Section::read(source, object.idp_urls, before(previous, |l| &l.idp_urls)),
-        aws_sso: Section::read(
-            source,
-            object.aws_sso_integrations,
-            before(previous, |l| &l.aws_sso),
-        ),
-        azure: Section::read(
-            source,
-            object.azure_integrations,
-            before(previous, |l| &l.azure),
-        ),
+        profiles: Placed::read(source, object.profiles, before(previous, |l| &l.profiles)),
+        idp_urls: Placed::read(source, object.idp_urls, before(previous, |l| &l.idp_urls)),
+        aws_sso: Placed::read(source, sso, before(previous, |l| &l.aws_sso)),
+        azure: Placed::read(source, azure, before(previous, |l| &l.azure)),
         default_region: default_region(source, object.default_region, previous, notes),
     };
     let of_lists = lists
@@ -261,106 +252,6 @@ fn read_elements(
         });
     }
     elements
-}
-
-/// A session in force whose references are still open.
-pub(crate) struct Open {
-    pub(crate) draft: Arc<Draft>,
-    pub(crate) projection: Projection,
-    pub(crate) line: u32,
-    /// Where the text stands that is, or should have been, this session.
-    pub(crate) start: usize,
-    pub(crate) kept: bool,
-}
-
-/// Which version of which session is in force.
-fn force(
-    source: &str,
-    elements: &[Element],
-    previous: Option<&Workspace>,
-    notes: &mut Vec<Noted>,
-) -> Vec<Open> {
-    let mut first: HashMap<&SessionId, usize> = HashMap::with_capacity(elements.len());
-    let mut twice: HashSet<&SessionId> = HashSet::new();
-    let mut lines = Vec::with_capacity(elements.len());
-    let mut walk = Walk::new(source);
-    for (place, element) in elements.iter().enumerate() {
-        lines.push(walk.to(element.span.start).0);
-        let Some(id) = &element.id else { continue };
-        let Some(&earlier) = first.get(id) else {
-            first.insert(id, place);
-            continue;
-        };
-        twice.insert(id);
-        let message = format!(
-            "`sessionId` \"{id}\" stands twice: on lines {} and {}",
-            lines[earlier], lines[place]
-        );
-        notes.push(Noted {
-            note: Note::error(element.span.start, message).hint(
-                "give one of them another id, or remove it; until then neither is taken as new",
-            ),
-            session: Some(id.clone()),
-            name: None,
-        });
-    }
-    let old = |id: &SessionId| previous.and_then(|p| p.get(id));
-    let keep = |entry: &Entry, place: usize| Open {
-        draft: Arc::clone(&entry.draft),
-        projection: entry.projection,
-        line: lines[place],
-        start: elements[place].span.start,
-        kept: true,
-    };
-    let mut entries = Vec::with_capacity(elements.len());
-    let mut nameless = None;
-    for (place, element) in elements.iter().enumerate() {
-        let Some(id) = &element.id else {
-            nameless = nameless.or(Some(place));
-            continue;
-        };
-        if first.get(id) != Some(&place) {
-            continue;
-        }
-        let usable = match (&element.draft, old(id)) {
-            (Some(draft), _) if !twice.contains(id) => Some(draft),
-            (Some(draft), Some(entry)) if draft.session == entry.draft.session => Some(draft),
-            _ => None,
-        };
-        match (usable, old(id)) {
-            (Some(draft), _) => entries.push(Open {
-                draft: Arc::clone(draft),
-                projection: draft.projection,
-                line: lines[place],
-                start: element.span.start,
-                kept: false,
-            }),
-            (None, Some(entry)) => entries.push(keep(entry, place)),
-            (None, None) => {}
-        }
-    }
-    if let (Some(place), Some(previous)) = (nameless, previous) {
-        let gone = previous
-            .entries
-            .iter()
-            .filter(|entry| !first.contains_key(&entry.session.id));
-        entries.extend(gone.map(|entry| keep(entry, place)));
-    }
-    entries
-}
-
-fn same_ids(old: &[Entry], new: &[Entry]) -> bool {
-    let same = |(a, b): (&Entry, &Entry)| {
-        Arc::ptr_eq(&a.session, &b.session) || a.session.id == b.session.id
-    };
-    old.len() == new.len() && old.iter().zip(new).all(same)
-}
-
-fn index(entries: &[Entry]) -> HashMap<SessionId, usize> {
-    let places = entries.iter().enumerate();
-    places
-        .map(|(place, e)| (e.session.id.clone(), place))
-        .collect()
 }
 
 /// Gives notes their lines.

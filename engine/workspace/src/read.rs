@@ -8,9 +8,9 @@ use crate::format::{AwsAccount, Identity, SessionObject, State};
 use crate::method::{Method, SEED_REQUIRED};
 use crate::position::{message_of, offset_in, offset_of};
 use crate::problem::{Note, Severity};
-use crate::projection::Projection;
 use crate::raw::{Field, Members};
 use crate::timestamp;
+use dayfly_core::input::Projection;
 
 /// A text and where it stands in the session's text.
 #[derive(Clone, Debug, PartialEq, Eq)]

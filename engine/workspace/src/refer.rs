@@ -1,14 +1,17 @@
 //! What sessions refer to: named profiles, integrations, parents.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use dayfly_core::session::{Session, SessionId, SessionType};
 
 use crate::check;
-use crate::parse::{Noted, Open};
+use crate::force::{InForce, Open};
+use crate::parse::Noted;
 use crate::problem::Note;
 use crate::read::{Draft, Integration, Spot};
+use crate::section::{Item, Section};
 use crate::workspace::{Element, Entry, Lists, Workspace};
 
 /// Why a session cannot be started, and which of its fields says so.
@@ -35,24 +38,34 @@ impl Fault {
 
 /// Completes the sessions. One that is equal to its previous version is that version.
 pub(crate) fn resolve(
-    open: Vec<Open>,
+    in_force: InForce,
     elements: &[Element],
     lists: &Lists,
     previous: Option<&Workspace>,
     notes: &mut Vec<Noted>,
 ) -> Vec<Entry> {
-    let profiles: Vec<_> = open
-        .iter()
-        .map(|o| named_profile(&o.draft, lists))
-        .collect();
-    let family = Family::new(&open, elements);
+    let open = in_force.open;
+    let hints = Hints::default();
+    let same_profiles = previous.is_some_and(|old| old.lists.profiles.is(&lists.profiles));
+    let mut profiles = Vec::with_capacity(open.len());
+    for (place, o) in open.iter().enumerate() {
+        // Where neither the session nor the list changed, the name did not either.
+        let before = previous.and_then(|old| same_place(old, place, &o.draft));
+        let before = before.filter(|e| same_profiles && e.session.fault.is_none());
+        profiles.push(match before {
+            Some(entry) => Ok(entry.session.named_profile.as_deref()),
+            None => named_profile(&o.draft, lists, &hints),
+        });
+    }
+    let all_in_force = in_force.unique_ids && open.len() == elements.len();
+    let family = Family::new(&open, &in_force.by_id, elements, all_in_force, &hints);
     let mut sessions = Vec::with_capacity(open.len());
     for (place, o) in open.iter().enumerate() {
         let (profile, faults) = match &profiles[place] {
             Ok(name) => (*name, None),
             Err(fault) => (None, Some(fault)),
         };
-        let later = integration_fault(&o.draft, lists)
+        let later = integration_fault(&o.draft, lists, &hints)
             .into_iter()
             .chain(family.fault(place, &profiles));
         let mut first: Option<String> = None;
@@ -71,7 +84,9 @@ pub(crate) fn resolve(
         };
         faults.into_iter().for_each(&mut report);
         later.for_each(|fault| report(&fault));
-        let before = previous.and_then(|old| before(old, place, &o.draft));
+        let before = previous.and_then(|old| {
+            same_place(old, place, &o.draft).or_else(|| old.get(&o.draft.session.id))
+        });
         sessions.push(complete(&o.draft, profile, lists, first, before));
     }
     let entry = |(o, session): (Open, Arc<Session>)| Entry {
@@ -84,12 +99,11 @@ pub(crate) fn resolve(
     open.into_iter().zip(sessions).map(entry).collect()
 }
 
-/// The previous version of a session, which mostly stands at the same place.
-fn before<'a>(old: &'a Workspace, place: usize, draft: &Arc<Draft>) -> Option<&'a Entry> {
-    old.entries
-        .get(place)
-        .filter(|entry| Arc::ptr_eq(&entry.draft, draft))
-        .or_else(|| old.get(&draft.session.id))
+/// The previous version of a session whose text has not changed, where it stands at the same
+/// place, as most do.
+fn same_place<'a>(old: &'a Workspace, place: usize, draft: &Arc<Draft>) -> Option<&'a Entry> {
+    let entry = old.entries.get(place)?;
+    Arc::ptr_eq(&entry.draft, draft).then_some(entry)
 }
 
 fn complete(
@@ -123,7 +137,11 @@ fn complete(
 }
 
 /// The name that the credentials stand under.
-fn named_profile<'a>(draft: &'a Draft, lists: &'a Lists) -> Result<Option<&'a str>, Fault> {
+fn named_profile<'a>(
+    draft: &'a Draft,
+    lists: &'a Lists,
+    hints: &Hints,
+) -> Result<Option<&'a str>, Fault> {
     let own = draft.profile_name.as_ref().map(|spot| spot.text.as_str());
     let Some(id) = &draft.profile_id else {
         return Ok(own);
@@ -131,7 +149,8 @@ fn named_profile<'a>(draft: &'a Draft, lists: &'a Lists) -> Result<Option<&'a st
     let Some(profile) = lists.profiles.get(&id.text) else {
         let message = format!("`profileId` \"{}\" names no entry of `profiles`", id.text);
         let ids = lists.profiles.items.iter().map(|p| p.id.as_str());
-        let hint = check::did_you_mean(&id.text, ids)
+        let hint = hints
+            .did_you_mean(&id.text, ids)
             .unwrap_or_else(|| "add the profile, or write `profileName` instead".to_owned());
         return Err(Fault::at(id.offset, message).hint(Some(hint)));
     };
@@ -147,59 +166,102 @@ fn named_profile<'a>(draft: &'a Draft, lists: &'a Lists) -> Result<Option<&'a st
     }
 }
 
-fn integration_fault(draft: &Draft, lists: &Lists) -> Option<Fault> {
-    let (integration, Spot { text: id, offset }) = draft.integration.as_ref()?;
-    let (field, list, ids): (_, _, Vec<&str>) = match integration {
-        Integration::IdpUrl => {
-            let ids = lists.idp_urls.items.iter().map(|i| i.id.as_str());
-            ("idpUrlId", "idpUrls", ids.collect())
-        }
-        Integration::AwsSso => {
-            let ids = lists.aws_sso.items.iter().map(|i| i.id.as_str());
-            ("awsSsoConfigurationId", "awsSsoIntegrations", ids.collect())
-        }
-        Integration::Azure => {
-            let ids = lists.azure.items.iter().map(|i| i.id.as_str());
-            ("azureIntegrationId", "azureIntegrations", ids.collect())
-        }
-    };
-    if ids.contains(&id.as_str()) {
-        return None;
+fn integration_fault(draft: &Draft, lists: &Lists, hints: &Hints) -> Option<Fault> {
+    /// The entry is missing: the ids that are there.
+    fn unless<'a, T: Item>(section: &'a Section<T>, id: &str) -> Option<Vec<&'a str>> {
+        let ids = || section.items.iter().map(Item::id).collect();
+        section.get(id).is_none().then(ids)
     }
+    let (integration, Spot { text: id, offset }) = draft.integration.as_ref()?;
+    let (field, list, ids) = match integration {
+        Integration::IdpUrl => ("idpUrlId", "idpUrls", unless(&lists.idp_urls, id)?),
+        Integration::AwsSso => (
+            "awsSsoConfigurationId",
+            "awsSsoIntegrations",
+            unless(&lists.aws_sso, id)?,
+        ),
+        Integration::Azure => (
+            "azureIntegrationId",
+            "azureIntegrations",
+            unless(&lists.azure, id)?,
+        ),
+    };
     let message = format!("`{field}` \"{id}\" names no entry of `{list}`");
-    let hint = check::did_you_mean(id, ids)
+    let hint = hints
+        .did_you_mean(id, ids)
         .unwrap_or_else(|| "add it with `dayfly integration add`".to_owned());
     Some(Fault::at(*offset, message).hint(Some(hint)))
+}
+
+/// Looks for names that were meant, as often as a person would read of it: each look costs as
+/// much as there are names.
+struct Hints(Cell<u32>);
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self(Cell::new(20))
+    }
+}
+
+impl Hints {
+    /// Whether one more look may be had.
+    fn spend(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    fn did_you_mean<'a>(
+        &self,
+        word: &str,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Option<String> {
+        if !self.spend() {
+            return None;
+        }
+        check::did_you_mean(word, names)
+    }
 }
 
 /// Who is whose parent.
 struct Family<'a> {
     open: &'a [Open],
-    elements: &'a [Element],
-    by_id: HashMap<&'a SessionId, usize>,
+    hints: &'a Hints,
+    /// Sessions that are in the file, but not in force.
+    left_out: HashSet<&'a SessionId>,
+    /// The place of each session's parent.
+    parents: Vec<Option<usize>>,
     /// For each session, whether its chain of parents leads back to it.
     in_cycle: Vec<bool>,
 }
 
 impl<'a> Family<'a> {
-    fn new(open: &'a [Open], elements: &'a [Element]) -> Self {
+    fn new(
+        open: &'a [Open],
+        by_id: &HashMap<SessionId, usize>,
+        elements: &'a [Element],
+        all_in_force: bool,
+        hints: &'a Hints,
+    ) -> Self {
+        let parent = |o: &Open| by_id.get(o.draft.session.parent()?).copied();
+        let ids = elements.iter().filter_map(|e| e.id.as_ref());
         let mut family = Self {
             open,
-            elements,
-            by_id: HashMap::new(),
+            hints,
+            left_out: if all_in_force {
+                HashSet::new()
+            } else {
+                ids.filter(|id| !by_id.contains_key(*id)).collect()
+            },
+            parents: open.iter().map(parent).collect(),
             in_cycle: vec![false; open.len()],
         };
-        if open.iter().any(|o| o.draft.session.parent().is_some()) {
-            let places = open.iter().enumerate();
-            family.by_id = places.map(|(p, o)| (&o.draft.session.id, p)).collect();
-            family.find_cycles();
-        }
+        family.find_cycles();
         family
     }
 
     fn parent(&self, place: usize) -> Option<usize> {
-        let parent = self.open[place].draft.session.parent()?;
-        self.by_id.get(parent).copied()
+        self.parents.get(place).copied().flatten()
     }
 
     /// Each session has one parent at most, so a walk from each that stops where an earlier walk
@@ -261,21 +323,23 @@ impl<'a> Family<'a> {
     }
 
     fn missing(&self, wanted: &SessionId, draft: &Draft) -> Fault {
-        let is_there = self.elements.iter().any(|e| e.id.as_ref() == Some(wanted));
-        let message = if is_there {
-            format!("its parent session \"{wanted}\" cannot be used as it is written")
-        } else {
-            format!("its parent session \"{wanted}\" is not in the Workspace")
-        };
+        if self.left_out.contains(wanted) {
+            let message =
+                format!("its parent session \"{wanted}\" cannot be used as it is written");
+            return Fault::at(draft.parent_offset, message);
+        }
+        let message = format!("its parent session \"{wanted}\" is not in the Workspace");
         let sessions = || self.open.iter().map(|o| &o.draft.session);
-        let hint = match sessions().find(|s| s.name == wanted.as_str()) {
-            _ if is_there => None,
-            Some(named) => Some(format!(
-                "that is a session's name: write its id, \"{}\"",
-                named.id
-            )),
-            None => check::did_you_mean(wanted.as_str(), sessions().map(|s| s.id.as_str())),
-        };
+        let mut hint = None;
+        if self.hints.spend() {
+            hint = match sessions().find(|s| s.name == wanted.as_str()) {
+                Some(named) => Some(format!(
+                    "that is a session's name: write its id, \"{}\"",
+                    named.id
+                )),
+                None => check::did_you_mean(wanted.as_str(), sessions().map(|s| s.id.as_str())),
+            };
+        }
         Fault::at(draft.parent_offset, message).hint(hint)
     }
 

@@ -1,7 +1,7 @@
 //! The lists of the file that sessions refer to.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -69,18 +69,15 @@ impl Item for AzureIntegration {
 /// A list as far as it can be used.
 #[derive(Debug)]
 pub(crate) struct Section<T> {
-    /// Its text in the source, to see whether it changed.
-    span: Range<usize>,
     pub(crate) items: Vec<T>,
     by_id: HashMap<String, usize>,
-    /// From the start of the list's text.
+    /// Their offsets count from the start of the list's text.
     notes: Vec<Note>,
 }
 
 impl<T> Default for Section<T> {
     fn default() -> Self {
         Self {
-            span: 0..0,
             items: Vec::new(),
             by_id: HashMap::new(),
             notes: Vec::new(),
@@ -93,44 +90,8 @@ impl<T: Item> Section<T> {
         self.by_id.get(id).and_then(|place| self.items.get(*place))
     }
 
-    /// Its notes, by offsets of the whole source.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = Note> {
-        self.notes.iter().map(|n| n.shifted(self.span.start))
-    }
-
-    /// Reads the list. What cannot be read keeps its previous version; a list whose text has not
-    /// changed is not read again.
-    pub(crate) fn read(
-        source: &str,
-        raw: Option<&RawValue>,
-        previous: Option<(&str, &Arc<Self>)>,
-    ) -> Arc<Self> {
-        let Some(raw) = raw.map(RawValue::get) else {
-            return Arc::default();
-        };
-        let start = offset_in(source, raw);
-        let span = start..start + raw.len();
-        let before = previous.map(|(_, section)| section);
-        if let Some((text, section)) = previous
-            && text.get(section.span.clone()) == Some(raw)
-            // One with problems may have stood on entries that are gone by now: read it again.
-            && section.notes.is_empty()
-        {
-            return if section.span == span {
-                Arc::clone(section)
-            } else {
-                Arc::new(Self {
-                    span,
-                    items: section.items.clone(),
-                    by_id: section.by_id.clone(),
-                    notes: Vec::new(),
-                })
-            };
-        }
-        let mut section = Self {
-            span,
-            ..Self::default()
-        };
+    fn read(raw: &str, before: Option<&Self>) -> Self {
+        let mut section = Self::default();
         match serde_json::from_str::<Elements<'_>>(raw) {
             Ok(elements) => {
                 for element in elements.0 {
@@ -138,19 +99,17 @@ impl<T: Item> Section<T> {
                 }
             }
             Err(e) => {
-                section.notes.push(Note::error(
-                    offset_of(raw, &e),
-                    format!("`{}`: {}", T::LIST, message_of(&e)),
-                ));
+                let message = format!("`{}`: {}", T::LIST, message_of(&e));
+                section.notes.push(Note::error(offset_of(raw, &e), message));
                 for item in before.into_iter().flat_map(|b| &b.items) {
                     section.keep(item.clone());
                 }
             }
         }
-        Arc::new(section)
+        section
     }
 
-    fn add(&mut self, raw: &str, element: &str, before: Option<&Arc<Self>>) {
+    fn add(&mut self, raw: &str, element: &str, before: Option<&Self>) {
         let offset = offset_in(raw, element);
         let item = match read_item::<T>(element) {
             Ok(item) => item,
@@ -189,6 +148,68 @@ impl<T: Item> Section<T> {
             free.insert(place);
             self.items.push(item);
         }
+    }
+}
+
+/// A list and where its text stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed<T> {
+    span: Range<usize>,
+    section: Arc<Section<T>>,
+}
+
+impl<T> Default for Placed<T> {
+    fn default() -> Self {
+        Self {
+            span: 0..0,
+            section: Arc::default(),
+        }
+    }
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = Section<T>;
+
+    fn deref(&self) -> &Section<T> {
+        &self.section
+    }
+}
+
+impl<T: Item> Placed<T> {
+    /// Reads the list. What cannot be read keeps its previous version; a list whose text has not
+    /// changed is not read again.
+    pub(crate) fn read(
+        source: &str,
+        raw: Option<&RawValue>,
+        previous: Option<(&str, &Self)>,
+    ) -> Self {
+        let Some(raw) = raw.map(RawValue::get) else {
+            return Self::default();
+        };
+        let start = offset_in(source, raw);
+        let same = previous.filter(|(text, before)| {
+            // One with problems may have stood on entries that are gone by now: read it again.
+            before.section.notes.is_empty() && text.get(before.span.clone()) == Some(raw)
+        });
+        let section = match same {
+            Some((_, before)) => Arc::clone(&before.section),
+            None => Arc::new(Section::read(raw, previous.map(|(_, before)| &**before))),
+        };
+        Self {
+            span: start..start + raw.len(),
+            section,
+        }
+    }
+
+    /// Whether both are the same reading of the same text.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.section, &other.section)
+    }
+
+    /// Its notes, by offsets of the whole source.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = Note> {
+        let notes = self.section.notes.iter();
+        notes.map(|note| note.shifted(self.span.start))
     }
 }
 

@@ -8,12 +8,12 @@ use dayfly_core::session::SessionId;
 use serde_json::{Map, Value};
 
 use crate::method::SEED;
-use crate::projection::Projection;
 use crate::read;
 use crate::render::{self, Style};
 use crate::tree::{self, Edit, Object};
 use crate::workspace::Workspace;
 use crate::write::{ordered, projected};
+use dayfly_core::input::Projection;
 
 /// A list of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

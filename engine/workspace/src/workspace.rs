@@ -9,9 +9,10 @@ use dayfly_core::session::{Session, SessionId};
 
 use crate::format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
 use crate::problem::Problem;
-use crate::projection::Projection;
+use crate::projection;
 use crate::read::Draft;
-use crate::section::Section;
+use crate::section::Placed;
+use dayfly_core::input::Projection;
 
 /// One version of the file: its sessions in file order, what they refer to, and its problems.
 /// [`Workspace::parse`] makes one.
@@ -21,6 +22,8 @@ pub struct Workspace {
     pub(crate) source: Arc<str>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) by_id: Arc<HashMap<SessionId, usize>>,
+    /// Whether each element of `sessions` has an id, and none stands twice.
+    pub(crate) unique_ids: bool,
     /// Every element of `sessions`, also those that no entry came of.
     pub(crate) elements: Vec<Element>,
     pub(crate) lists: Lists,
@@ -56,10 +59,10 @@ pub(crate) struct Element {
 /// The lists that sessions refer to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lists {
-    pub(crate) profiles: Arc<Section<NamedProfile>>,
-    pub(crate) idp_urls: Arc<Section<IdpUrl>>,
-    pub(crate) aws_sso: Arc<Section<AwsSsoIntegration>>,
-    pub(crate) azure: Arc<Section<AzureIntegration>>,
+    pub(crate) profiles: Placed<NamedProfile>,
+    pub(crate) idp_urls: Placed<IdpUrl>,
+    pub(crate) aws_sso: Placed<AwsSsoIntegration>,
+    pub(crate) azure: Placed<AzureIntegration>,
     pub(crate) default_region: Option<String>,
 }
 
@@ -147,7 +150,7 @@ impl Workspace {
         let mut next = self.clone();
         for (id, state) in states {
             if let Some(entry) = next.by_id.get(id).and_then(|p| next.entries.get_mut(*p)) {
-                entry.projection = state.as_written();
+                entry.projection = projection::as_written(state);
             }
         }
         next

@@ -3,8 +3,8 @@
 use dayfly_core::session::{Access, Session, Status};
 use serde_json::{Map, Value};
 
-use crate::projection::Projection;
 use crate::timestamp;
+use dayfly_core::input::Projection;
 
 /// The fields that a person may expect first, in this order; others follow as they come.
 pub(crate) const ORDER: [&str; 41] = [

@@ -11,12 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use dayfly_core::input::{Projection, WorkspaceChange};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::splice::{self, List};
-use dayfly_workspace::{
-    Difference, EditError, Loaded, Projection, Workspace, WorkspaceFile, WriteError,
-};
+use dayfly_workspace::{EditError, Loaded, Workspace, WorkspaceFile, WriteError};
 use serde_json::{Map, Value, json};
 
 const TWO: &str = r#"{
@@ -50,7 +49,7 @@ impl Home {
         fs::read_to_string(self.path()).unwrap()
     }
 
-    fn change(&self) -> Difference {
+    fn change(&self) -> WorkspaceChange {
         match self.file.load().unwrap() {
             Loaded::Changed { difference, .. } => difference,
             Loaded::Unchanged => panic!("unchanged"),

@@ -6,9 +6,10 @@ mod sample;
 use std::path::Path;
 use std::sync::Arc;
 
+use dayfly_core::input::{Projection, WorkspaceChange};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
-use dayfly_workspace::{Projection, ResolveError, Severity, Workspace, diff};
+use dayfly_workspace::{ResolveError, Severity, Workspace, diff};
 
 fn parse(text: &str, previous: Option<&Workspace>) -> Workspace {
     Workspace::parse(text, Path::new("workspace.json"), previous).unwrap()
@@ -74,7 +75,7 @@ fn a_broken_session_keeps_its_previous_version() {
     assert_eq!(entry.projection.status, Status::Active);
     assert_eq!(new.problems().len(), 1);
     assert_eq!(new.problems()[0].session_name.as_deref(), Some("B2"));
-    assert!(diff(Some(&old), &new).is_empty());
+    assert_eq!(diff(Some(&old), &new), WorkspaceChange::default());
     // Without a previous version it is left out, and the others are not.
     let alone = parse(&of(&format!("{A}, {broken}")), None);
     assert_eq!(alone.sessions().len(), 1);
@@ -95,7 +96,7 @@ fn no_session_goes_while_an_id_cannot_be_read() {
         Some(&old),
     );
     assert!(new.get(&SessionId::new("b")).unwrap().kept);
-    assert!(diff(Some(&old), &new).is_empty());
+    assert_eq!(diff(Some(&old), &new), WorkspaceChange::default());
     let gone = parse(&of(A), Some(&new));
     assert_eq!(diff(Some(&new), &gone).removed, [SessionId::new("b")]);
 }
@@ -126,7 +127,11 @@ fn lists_keep_what_cannot_be_read() {
         let text = of(B).replace(r#"[{"id": "p", "name": "prod"}]"#, broken);
         let new = parse(&text, Some(&old));
         assert_eq!(new.problems().len(), 1, "{broken}");
-        assert!(diff(Some(&old), &new).is_empty(), "{broken}");
+        assert_eq!(
+            diff(Some(&old), &new),
+            WorkspaceChange::default(),
+            "{broken}"
+        );
         assert_ne!(
             parse(&text, None).sessions()[0].session.fault,
             None,
@@ -216,10 +221,7 @@ fn reading_on_from_a_previous_version_gives_what_reading_anew_gives() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(sessions(&on), sessions(&anew));
-        assert_eq!(
-            diff(Some(&on), &anew),
-            dayfly_workspace::Difference::default()
-        );
+        assert_eq!(diff(Some(&on), &anew), WorkspaceChange::default());
     }
 }
 
@@ -227,7 +229,7 @@ fn reading_on_from_a_previous_version_gives_what_reading_anew_gives() {
 fn moving_a_session_is_no_change() {
     let old = parse(&of(&format!("{A}, {B}")), None);
     let new = parse(&of(&format!("\n\n{B},\n{A}")), Some(&old));
-    assert!(diff(Some(&old), &new).is_empty());
+    assert_eq!(diff(Some(&old), &new), WorkspaceChange::default());
     assert_eq!(new.get(&SessionId::new("a")).unwrap().line, 4);
 }
 

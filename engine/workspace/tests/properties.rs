@@ -6,10 +6,11 @@ mod sample;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dayfly_core::input::Projection;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::splice::{self, List};
-use dayfly_workspace::{Projection, Workspace, WorkspaceFile, diff};
+use dayfly_workspace::{Workspace, WorkspaceFile, diff};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};

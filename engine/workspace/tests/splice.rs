@@ -6,10 +6,11 @@ mod sample;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dayfly_core::input::Projection;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::splice::{self, List, SpliceError};
-use dayfly_workspace::{Projection, Workspace, session_object};
+use dayfly_workspace::{Workspace, session_object};
 use serde_json::{Map, Value, json};
 
 fn parse(text: &str) -> Workspace {
