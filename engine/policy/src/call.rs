@@ -76,7 +76,8 @@ pub struct LogLine {
 pub struct Used {
     /// From before the instance to after the check of the answer.
     pub wall: Duration,
-    /// Wasm instructions, roughly. The same for the same call of the same engine version.
+    /// Wasm instructions, roughly. The same for the same call of the same engine version; too few
+    /// where the call was stopped at its deadline, since the count is kept in a register.
     pub fuel: u64,
     /// Bytes of memory at the end, which is the most that there was.
     pub memory: usize,
