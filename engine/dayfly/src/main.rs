@@ -1,2 +1,14 @@
 //! The dayfly command.
-fn main() {}
+//!
+//! The only place that prints or exits: one file a command in `commands`.
+
+mod commands;
+mod exit;
+
+use clap::Parser;
+
+use crate::commands::Dayfly;
+
+fn main() -> std::process::ExitCode {
+    Dayfly::parse().run().into()
+}

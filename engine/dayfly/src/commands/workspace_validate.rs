@@ -1,0 +1,76 @@
+//! `dayfly workspace validate`
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is what the command is for"
+)]
+
+use std::path::PathBuf;
+
+use dayfly_workspace::{Loaded, Problem, Severity, WorkspaceFile};
+use serde_json::json;
+
+use crate::exit::Exit;
+
+/// Check a Workspace file and name each problem with its line and column.
+///
+/// Ends with 1 where a problem is an error; warnings alone end with 0.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dayfly workspace validate workspace.json")]
+pub(crate) struct Args {
+    /// The Workspace file.
+    path: PathBuf,
+    /// Print the problems as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Exit {
+    let file = WorkspaceFile::at(&args.path);
+    let (problems, sessions) = match file.load() {
+        Ok(Loaded::Changed { workspace, .. }) => {
+            (workspace.problems().to_vec(), workspace.sessions().len())
+        }
+        Ok(Loaded::Unchanged) => (Vec::new(), 0),
+        Err(rejected) => (rejected.problems, 0),
+    };
+    let errors = problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .count();
+    if args.json {
+        let problems: Vec<_> = problems.iter().map(as_json).collect();
+        println!(
+            "{:#}",
+            json!({ "sessions": sessions, "problems": problems })
+        );
+    } else {
+        for problem in &problems {
+            eprintln!("{problem}");
+        }
+        println!(
+            "{}: sessions: {sessions}, errors: {errors}, warnings: {}",
+            args.path.display(),
+            problems.len() - errors
+        );
+    }
+    if errors == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}
+
+fn as_json(problem: &Problem) -> serde_json::Value {
+    json!({
+        "severity": problem.severity.to_string(),
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "sessionId": problem.session.as_ref().map(|id| id.as_str()),
+        "sessionName": problem.session_name,
+        "message": problem.message,
+        "hint": problem.hint,
+    })
+}
