@@ -196,17 +196,19 @@ impl World {
         }
     }
 
+    fn draw(&mut self, up_to: u64) -> usize {
+        usize::try_from(self.random.up_to(up_to)).expect("a small number")
+    }
+
     fn failure(&mut self) -> Option<Failure> {
         let kinds = [ErrorKind::Network, ErrorKind::Denied, ErrorKind::NeedsMfa];
-        let kind = kinds[usize::try_from(self.random.up_to(2)).unwrap()];
+        let kind = kinds[self.draw(2)];
         (self.faults && self.random.up_to(3) == 0).then(|| Failure::new(kind, "drawn by chance"))
     }
 
     fn provider_answers(&mut self) {
-        let last = u64::try_from(self.to_provider.len() - 1).unwrap();
-        let operation = self
-            .to_provider
-            .remove(usize::try_from(self.random.up_to(last)).unwrap());
+        let at = self.draw(self.to_provider.len() as u64 - 1);
+        let operation = self.to_provider.remove(at);
         let result = match self.failure() {
             Some(failure) => Err(failure),
             None => {
@@ -284,7 +286,7 @@ impl World {
                     2 => Action::Stop,
                     3 => Action::Rotate,
                     4 => {
-                        let actions = [Action::ALL[usize::try_from(self.random.up_to(2)).unwrap()]];
+                        let actions = [Action::ALL[self.draw(2)]];
                         effects.push(PolicyEffect::Hold(Hold {
                             session: view.key,
                             actions: actions.into_iter().collect(),
@@ -316,10 +318,10 @@ impl World {
     }
 
     fn person_commands(&mut self) {
-        let id = CommandId(u64::try_from(self.commands.len()).unwrap());
+        let id = CommandId(self.commands.len() as u64);
         self.commands.insert(id, false);
         let session = SessionId::new(&format!("s{}", self.random.up_to(SESSIONS - 1)));
-        let action = Action::ALL[usize::try_from(self.random.up_to(2)).unwrap()];
+        let action = Action::ALL[self.draw(2)];
         let order = if self.random.up_to(5) == 0 {
             Order::Release
         } else {
@@ -343,7 +345,7 @@ impl World {
             let mut written = self.written.get(&session.id).copied().unwrap_or_default();
             if self.random.up_to(3) == 0 {
                 let edits = [Status::Inactive, Status::Active];
-                written.status = edits[usize::try_from(self.random.up_to(1)).unwrap()];
+                written.status = edits[self.draw(1)];
             }
             change.upserts.push(SessionUpsert { session, written });
         }

@@ -2,7 +2,7 @@
 //!
 //! Pure: [`Workspace::parse`] (text to sessions and problems), [`diff`] (what changed),
 //! [`splice`] (text to text, touching nothing but what is to change), [`schema`].
-//! With the file system: [`WorkspaceFile`] (load, project, edit) and [`watch`].
+//! With the file system: [`WorkspaceFile`] (load, project, edit) and [`watch()`].
 
 mod access;
 mod check;
