@@ -28,7 +28,7 @@ mod section;
 pub mod splice;
 mod timestamp;
 mod tree;
-pub mod watch;
+mod watch;
 mod workspace;
 mod write;
 
@@ -39,6 +39,6 @@ pub use find::{Candidate, ResolveError};
 pub use format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
 pub use problem::{Problem, Rejected, Severity};
 pub use schema::schema;
-pub use watch::{Backend, Watch, WatchError, watch};
+pub use watch::{Backend, Watch, WatchError, watch, watch_by_polling};
 pub use workspace::{Entry, Workspace};
 pub use write::session_object;

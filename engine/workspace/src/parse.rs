@@ -273,3 +273,35 @@ fn place(source: &str, path: &Path, mut notes: Vec<Noted>) -> Vec<Problem> {
     });
     placed.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_only_moved_is_not_read_again() {
+        let session = |id: &str| {
+            format!(r#"{{"sessionId": "{id}", "sessionName": "{id}", "type": "localstack"}}"#)
+        };
+        let parse = |ids: &[&str], previous: Option<&Workspace>| {
+            let all: Vec<String> = ids.iter().map(|id| session(id)).collect();
+            let text = format!("{{\"sessions\": [{}]}}", all.join(", "));
+            Workspace::parse(&text, Path::new("w"), previous).unwrap()
+        };
+        let old = parse(&["a", "b", "c", "d", "e"], None);
+        for ids in [
+            &["a", "b", "c", "d", "e"][..],
+            &["e", "d", "c", "b", "a"],
+            &["a", "new", "b", "c", "d", "e"],
+            &["a", "c", "b", "new", "e"],
+            &["b", "e"],
+            &["new", "other", "a"],
+        ] {
+            for entry in parse(ids, Some(&old)).sessions() {
+                let before = old.get(&entry.session.id);
+                let same = before.map(|b| Arc::ptr_eq(&b.draft, &entry.draft));
+                assert_ne!(same, Some(false), "{} in {ids:?}", entry.session.id);
+            }
+        }
+    }
+}

@@ -154,6 +154,27 @@ impl Shared {
 /// # Errors
 /// [`WatchError`] where the path cannot be made absolute or no thread can be started.
 pub fn watch(path: &Path, on_dirty: impl Fn() + Send + 'static) -> Result<Watch, WatchError> {
+    begin(path, None, on_dirty)
+}
+
+/// The same, but the file is looked at every two seconds from the start, for this reason: for
+/// where it is known that notices do not come, though the system promises them.
+///
+/// # Errors
+/// As [`watch`].
+pub fn watch_by_polling(
+    path: &Path,
+    reason: &str,
+    on_dirty: impl Fn() + Send + 'static,
+) -> Result<Watch, WatchError> {
+    begin(path, Some(reason.to_owned()), on_dirty)
+}
+
+fn begin(
+    path: &Path,
+    no_notices: Option<String>,
+    on_dirty: impl Fn() + Send + 'static,
+) -> Result<Watch, WatchError> {
     let file = std::path::absolute(path).map_err(|source| WatchError::Path {
         path: path.to_owned(),
         source,
@@ -174,7 +195,7 @@ pub fn watch(path: &Path, on_dirty: impl Fn() + Send + 'static) -> Result<Watch,
         watched: Vec::new(),
         seen: Sight::of(&file),
     };
-    guard.start();
+    guard.start(no_notices);
     let thread = thread::Builder::new()
         .name("dayfly-watch".to_owned())
         .spawn(move || guard.run(&woken, &on_dirty))
@@ -219,8 +240,8 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(&mut self) {
-        if let Some(reason) = deaf(&self.file) {
+    fn start(&mut self, no_notices: Option<String>) {
+        if let Some(reason) = no_notices.or_else(|| deaf(&self.file)) {
             self.poll(reason);
             return;
         }
