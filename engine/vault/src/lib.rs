@@ -6,6 +6,7 @@
 mod credentials;
 pub mod private_file;
 mod secret;
+pub mod shared_file;
 mod vault;
 
 pub use credentials::{AccessKey, Material, TemporaryCredentials};

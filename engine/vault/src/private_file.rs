@@ -21,6 +21,46 @@ pub enum PrivateFileError {
         #[source]
         source: io::Error,
     },
+    /// Something that is no file stands where the file should be.
+    #[error("{path} is not a regular file; move it away", path = .0.display())]
+    NotAFile(PathBuf),
+    /// A link whose target may not be written through it.
+    #[error("{path} is a symbolic link that {problem}; {advice}", path = path.display())]
+    UnsafeLink {
+        /// The link.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Others could put another file in the place of this one.
+    #[error("{path} can be written by others (mode {mode:o}), who could replace the files in it; run: chmod go-w {path}", path = path.display())]
+    OpenFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The person took away the right to write.
+    #[error("{path} is read-only (mode {mode:o}); to let it be written, run: chmod u+w {path}", path = path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is bigger than anything that belongs there.
+    #[error("{path} has more than {limit} bytes; nothing of that size belongs there", path = path.display())]
+    TooBig {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The file is mounted by itself, so it cannot be replaced in one step.
+    #[error("{path} is a mount point, so it cannot be replaced in one step; mount its folder instead", path = .0.display())]
+    Mounted(PathBuf),
     /// A link stands where the file should be.
     #[error("{path} is a symbolic link; put the file itself there", path = .0.display())]
     Link(PathBuf),
@@ -45,7 +85,10 @@ pub enum PrivateFileError {
     },
 }
 
-fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
+pub(crate) fn io_error(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> PrivateFileError {
     let path = path.to_owned();
     move |source| PrivateFileError::Io {
         operation,

@@ -1,0 +1,92 @@
+//! Why credentials could not be put into, or removed from, the provider chain.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dayfly_core::session::{ErrorKind, Failure};
+use dayfly_vault::private_file::PrivateFileError;
+
+/// What went wrong, with which file and session. Carries no secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The file could not be read, locked or replaced.
+    #[error("{0}{because}", because = cause(.0))]
+    File(Arc<PrivateFileError>),
+    /// The profile holds credentials that a person or another program put there.
+    #[error(
+        "profile \"{profile}\" in {path} holds \"{key}\" in line {line}, which Dayfly did not write",
+        path = path.display()
+    )]
+    ForeignProfile {
+        /// The file.
+        path: PathBuf,
+        /// The profile.
+        profile: String,
+        /// The line of the key, from 1.
+        line: usize,
+        /// The key, without its value.
+        key: String,
+    },
+    /// Clients would not read the profile as it is meant.
+    #[error("{path} line {line}: {problem}", path = path.display())]
+    Unclear {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and how to put it right.
+        problem: &'static str,
+    },
+    /// A value cannot be written, as clients would read it differently.
+    #[error("session \"{session}\": its {field} {problem}")]
+    Value {
+        /// The session's name.
+        session: String,
+        /// Which value.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The file changed each time between reading and replacing it.
+    #[error("{path} is being changed by another program all the time", path = .0.display())]
+    Busy(PathBuf),
+}
+
+fn cause(error: &PrivateFileError) -> String {
+    match error {
+        PrivateFileError::Io { source, .. } => format!(": {source}"),
+        _ => String::new(),
+    }
+}
+
+impl From<PrivateFileError> for ChainError {
+    fn from(error: PrivateFileError) -> Self {
+        Self::File(Arc::new(error))
+    }
+}
+
+impl ChainError {
+    /// What to do next, where the message does not already say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::ForeignProfile { profile, .. } => Some(format!(
+                "give the session another named profile, or rename or remove the section [{profile}] \
+                 after keeping its keys, for example with `dayfly secret set`"
+            )),
+            Self::Busy(_) => Some("try again when that program has ended".into()),
+            Self::Value { .. } => Some("change it in the Workspace".into()),
+            Self::File(_) | Self::Unclear { .. } => None,
+        }
+    }
+
+    /// The same for the core, the journal and a person.
+    #[must_use]
+    pub fn to_failure(&self) -> Failure {
+        let failure = Failure::new(ErrorKind::Delivery, self.to_string());
+        match self.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Publishing into, retracting from and reading back the text of a credentials file. Pure: bytes
+//! in, bytes out.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use dayfly_core::session::SessionId;
+use zeroize::Zeroizing;
+
+use crate::error::ChainError;
+use crate::ini::{Document, Kind, Line, Section};
+use crate::section::{self, Ours};
+use crate::target::{Change, Observed, Publication};
+
+/// Keys that we write over, and so must be ours or absent.
+const WRITTEN: [&str; 4] = [
+    section::KEY_ID,
+    section::SECRET,
+    section::TOKEN,
+    "aws_security_token",
+];
+/// Keys that make a profile get its credentials in another way.
+const OTHER_WAYS: [&str; 9] = [
+    "credential_process",
+    "credential_source",
+    "login_session",
+    "role_arn",
+    "source_profile",
+    "sso_account_id",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+];
+/// Keys of ours that no client reads.
+const MARKS: [&str; 4] = [
+    section::EXPIRES,
+    section::SESSION,
+    section::ISSUED,
+    section::WROTE,
+];
+
+/// The text of a credentials file, taken apart for any number of changes.
+#[derive(Debug)]
+pub struct Profiles<'a> {
+    path: PathBuf,
+    document: Document<'a>,
+    /// Sections by name; may still name some that are gone.
+    named: HashMap<Vec<u8>, Vec<usize>>,
+    /// Sections by session; may still name some that are another's by now.
+    held: HashMap<SessionId, Vec<usize>>,
+    unclear: Option<(usize, &'static str)>,
+}
+
+impl<'a> Profiles<'a> {
+    /// Takes the text apart; the path is for messages.
+    #[must_use]
+    pub fn parse(path: &Path, source: &'a [u8]) -> Self {
+        let mut document = Document::parse(source);
+        let mut named: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        let mut held: HashMap<SessionId, Vec<usize>> = HashMap::new();
+        for at in 0..document.sections.len() {
+            let section = &document.sections[at];
+            let Some(name) = &section.name else { continue };
+            named
+                .entry(name.trim_ascii().to_vec())
+                .or_default()
+                .push(at);
+            let Some(ours) = Ours::of(section) else {
+                continue;
+            };
+            // The empty line that we put above our section goes with it.
+            if ours.wrote.blank
+                && let Some(above) = document.sections[at - 1]
+                    .lines
+                    .pop_if(|line| line.text().is_empty())
+            {
+                document.sections[at].lines.insert(0, above);
+            }
+            held.entry(ours.session).or_default().push(at);
+        }
+        let unclear = unclear(source, &document);
+        Self {
+            path: path.to_owned(),
+            document,
+            named,
+            held,
+            unclear,
+        }
+    }
+
+    /// The text after all changes.
+    #[must_use]
+    pub fn render(&self) -> Zeroizing<Vec<u8>> {
+        self.document.render()
+    }
+
+    /// Makes one change.
+    ///
+    /// # Errors
+    /// The change is refused; nothing is changed then.
+    pub fn apply(&mut self, change: &Change) -> Result<(), ChainError> {
+        match change {
+            Change::Publish(publication) => self.publish(publication),
+            Change::Retract { session } => {
+                self.retract(session, None);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is there of ours and whole.
+    #[must_use]
+    pub fn observe(&self) -> Vec<Observed> {
+        let sections = self.document.sections.iter();
+        sections
+            .filter(|section| section.name.is_some())
+            .filter_map(|section| Ours::of(section)?.observe(section))
+            .collect()
+    }
+
+    /// Whether anything is there of ours, whole or not.
+    #[must_use]
+    pub fn holds_any(&self) -> bool {
+        let mut sections = self.document.sections.iter();
+        sections.any(|section| section.name.is_some() && Ours::of(section).is_some())
+    }
+
+    fn publish(&mut self, publication: &Publication) -> Result<(), ChainError> {
+        if let Some((line, problem)) = self.unclear {
+            return Err(self.unclear_at(line, problem));
+        }
+        let sections = &self.document.sections;
+        let named = self.named.get(publication.profile.as_bytes());
+        let places = named.into_iter().flatten().copied();
+        let places: Vec<usize> = places.filter(|at| sections[*at].name.is_some()).collect();
+        for at in &places {
+            self.refuse_foreign(*at, &publication.profile)?;
+        }
+        let at = match places.as_slice() {
+            [] => self.append(publication)?,
+            [at] => {
+                self.fill(*at, publication)?;
+                *at
+            }
+            [_, second, ..] => {
+                let problem = "the profile is in the file twice, and clients differ on which \
+                               counts; make one section of the two";
+                return Err(self.unclear_at(first_line(&sections[*second]), problem));
+            }
+        };
+        self.retract(&publication.session, Some(at));
+        Ok(())
+    }
+
+    fn unclear_at(&self, line: usize, problem: &'static str) -> ChainError {
+        ChainError::Unclear {
+            path: self.path.clone(),
+            line,
+            problem,
+        }
+    }
+
+    /// Keeps a person's keys from being lost or shadowed.
+    fn refuse_foreign(&self, at: usize, profile: &str) -> Result<(), ChainError> {
+        let section = &self.document.sections[at];
+        let ours = Ours::of(section);
+        for (index, line) in section.lines.iter().enumerate() {
+            if ours.as_ref().is_some_and(|ours| ours.owned[index]) {
+                continue;
+            }
+            let among = |keys: &[&str]| keys.iter().any(|key| line.is_key(key));
+            if among(&WRITTEN) || (ours.is_none() && among(&OTHER_WAYS)) {
+                let (key, _) = line.pair().unwrap_or_default();
+                return Err(ChainError::ForeignProfile {
+                    path: self.path.clone(),
+                    profile: profile.to_owned(),
+                    line: line.number,
+                    key: String::from_utf8_lossy(key).into_owned(),
+                });
+            }
+            if among(&MARKS) {
+                let problem = "this line stands where Dayfly writes its own; remove it";
+                return Err(self.unclear_at(line.number, problem));
+            }
+        }
+        if section.name.as_deref() != Some(profile.as_bytes()) {
+            let problem = "clients differ on blanks between the brackets; remove these";
+            return Err(self.unclear_at(first_line(section), problem));
+        }
+        Ok(())
+    }
+
+    /// Adds a section at the end.
+    fn append(&mut self, publication: &Publication) -> Result<usize, ChainError> {
+        let blank = !self.document.is_empty();
+        let pairs = section::pairs(publication, true, blank, true)?;
+        let ending = self.document.ending;
+        let mut lines = Vec::with_capacity(pairs.len() + 2);
+        lines.extend(blank.then(|| Line::blank(ending)));
+        lines.push(Line::header(&publication.profile, ending));
+        lines.extend(pairs.iter().map(|(k, v)| Line::key(k, v, ending)));
+        let name = publication.profile.clone().into_bytes();
+        let at = self.document.sections.len();
+        self.document.sections.push(Section {
+            name: Some(name.clone()),
+            lines,
+        });
+        self.named.entry(name).or_default().push(at);
+        self.hold(publication, at);
+        Ok(at)
+    }
+
+    /// Puts our lines into a section, in the place of earlier ones.
+    fn fill(&mut self, at: usize, publication: &Publication) -> Result<(), ChainError> {
+        let section = &self.document.sections[at];
+        let ours = Ours::of(section);
+        let frame = ours.as_ref().map(|ours| &ours.wrote);
+        let header = frame.is_some_and(|wrote| wrote.section);
+        let blank = frame.is_some_and(|wrote| wrote.blank);
+        let owned = |index: usize| ours.as_ref().is_some_and(|ours| ours.owned[index]);
+        let lines = section.lines.iter().enumerate();
+        let mut theirs = lines.clone().filter(|(index, _)| !owned(*index));
+        let with_region = !theirs.any(|(_, line)| line.is_key(section::REGION));
+        let pairs = section::pairs(publication, header, blank, with_region)?;
+        let place = match lines.clone().find(|(index, _)| owned(*index)) {
+            Some((first, _)) => first,
+            None => {
+                if let Some(line) = self.indented_header_after(at) {
+                    let problem = "this section is indented, so clients would read it as part \
+                                   of the profile above; remove the blanks before it";
+                    return Err(self.unclear_at(line, problem));
+                }
+                let mut significant = lines.rev().filter(|(_, line)| !is_filler(line));
+                significant.next().map_or(0, |(index, _)| index + 1)
+            }
+        };
+        let same = ours.as_ref().is_some_and(|ours| {
+            let mut there = ours.pairs(section);
+            let mut wanted: Vec<_> = pairs
+                .iter()
+                .map(|(key, value)| (key.as_bytes(), value.as_bytes()))
+                .collect();
+            there.sort_unstable();
+            wanted.sort_unstable();
+            there == wanted
+        });
+        if same {
+            return Ok(());
+        }
+        let above = place.checked_sub(1).map(|above| &section.lines[above]);
+        let ending = above.and_then(|line| line.ending);
+        let ending = ending.unwrap_or(self.document.ending);
+        let mut new = pairs.iter().map(|(k, v)| Line::key(k, v, ending));
+        let old = std::mem::take(&mut self.document.sections[at].lines);
+        let mut lines = Vec::with_capacity(old.len() + pairs.len());
+        let end = old.len();
+        for (index, line) in old.into_iter().enumerate() {
+            if index == place {
+                lines.extend(new.by_ref());
+            }
+            if !ours.as_ref().is_some_and(|ours| ours.owned[index]) {
+                lines.push(line);
+            }
+        }
+        debug_assert!(place <= end);
+        lines.extend(new);
+        self.document.sections[at].lines = lines;
+        self.hold(publication, at);
+        Ok(())
+    }
+
+    fn hold(&mut self, publication: &Publication, at: usize) {
+        let held = self.held.entry(publication.session.clone()).or_default();
+        if !held.contains(&at) {
+            held.push(at);
+        }
+    }
+
+    /// The line of the next header, where white space stands before it.
+    fn indented_header_after(&self, at: usize) -> Option<usize> {
+        let mut below = self.document.sections[at + 1..].iter();
+        let next = below.find(|section| section.name.is_some())?;
+        let header = next.lines.iter().find(|line| line.kind == Kind::Header)?;
+        header.is_indented().then_some(header.number)
+    }
+
+    /// Removes what is ours in the sections that a session holds, but for one.
+    fn retract(&mut self, session: &SessionId, except: Option<usize>) {
+        let Some(held) = self.held.get_mut(session) else {
+            return;
+        };
+        let mut places = std::mem::take(held);
+        if let Some(kept) = except {
+            places.retain(|at| *at != kept);
+            held.push(kept);
+        }
+        for at in places {
+            let section = &mut self.document.sections[at];
+            if let Some(ours) = Ours::of(section).filter(|ours| ours.session == *session) {
+                take_out(section, &ours);
+            }
+        }
+    }
+}
+
+/// Removes our lines, and the section's frame where it is ours and nothing else is in it.
+fn take_out(section: &mut Section<'_>, ours: &Ours) {
+    let last = ours.owned.iter().rposition(|owned| *owned).unwrap_or(0);
+    let mut used = false;
+    for (index, line) in section.lines.iter().enumerate() {
+        used |= match line.kind {
+            Kind::Key { .. } | Kind::Continuation | Kind::Other => !ours.owned[index],
+            // Comments below all of our lines may be about what follows.
+            Kind::Comment => index < last,
+            Kind::Blank | Kind::Header => false,
+        };
+    }
+    let mut owned = ours.owned.iter();
+    section
+        .lines
+        .retain(|_| !owned.next().copied().unwrap_or(false));
+    if used || !ours.wrote.section {
+        return;
+    }
+    let header = section
+        .lines
+        .iter()
+        .position(|line| line.kind == Kind::Header);
+    // Above the header stands at most the empty line that we put there.
+    if let Some(header) = header {
+        section.lines.drain(..=header);
+    }
+    section.name = None;
+}
+
+fn is_filler(line: &Line<'_>) -> bool {
+    matches!(line.kind, Kind::Blank | Kind::Comment)
+}
+
+fn first_line(section: &Section<'_>) -> usize {
+    let header = section.lines.iter().find(|line| line.kind == Kind::Header);
+    header.map_or(0, |line| line.number)
+}
+
+/// Bytes that clients read in different ways, or not at all.
+fn unclear(source: &[u8], document: &Document<'_>) -> Option<(usize, &'static str)> {
+    if source.starts_with(b"\xff\xfe") || source.starts_with(b"\xfe\xff") {
+        return Some((
+            1,
+            "the file is UTF-16, which no client reads; save it as UTF-8",
+        ));
+    }
+    let lines = document.sections.iter().flat_map(|section| &section.lines);
+    for line in lines {
+        if line.text().contains(&0) {
+            return Some((
+                line.number,
+                "there is a NUL byte, so this is no text; remove it",
+            ));
+        }
+        if line.text().contains(&b'\r') {
+            let problem = "there is a carriage return inside the line, where some clients see \
+                           a new line; remove it";
+            return Some((line.number, problem));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "profiles_tests.rs"]
+mod tests;

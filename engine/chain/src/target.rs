@@ -1,0 +1,65 @@
+//! What every chain target can do.
+
+use std::sync::Arc;
+
+use dayfly_core::session::SessionId;
+use dayfly_vault::TemporaryCredentials;
+
+use crate::error::ChainError;
+
+/// A place where cloud SDKs look for credentials.
+pub trait Target: Send + Sync {
+    /// The word for it, for messages and the journal.
+    fn name(&self) -> &'static str;
+
+    /// Makes all these changes in one step, in their order; one result a change. A refused
+    /// change leaves everything as it was and does not keep the others from being made.
+    ///
+    /// May block for seconds where another process holds the lock.
+    fn apply(&self, changes: &[Change]) -> Vec<Result<(), ChainError>>;
+
+    /// What the place holds of ours now.
+    ///
+    /// # Errors
+    /// The place cannot be read.
+    fn observe(&self) -> Result<Vec<Observed>, ChainError>;
+}
+
+/// A change to a chain target.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Put credentials there, in the place of earlier ones of the session and of whoever else
+    /// of ours held the profile.
+    Publish(Publication),
+    /// Remove the credentials of a session; no error where there are none.
+    Retract {
+        /// The session.
+        session: SessionId,
+    },
+}
+
+/// Credentials to publish.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The session.
+    pub session: SessionId,
+    /// Its name, for messages.
+    pub session_name: String,
+    /// The named profile.
+    pub profile: String,
+    /// The credentials.
+    pub credentials: Arc<TemporaryCredentials>,
+    /// The region that the profile is to name; the one inside the credentials is not asked.
+    pub region: Option<String>,
+}
+
+/// Credentials of ours that a chain target holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The session.
+    pub session: SessionId,
+    /// The named profile.
+    pub profile: String,
+    /// The credentials.
+    pub credentials: TemporaryCredentials,
+}

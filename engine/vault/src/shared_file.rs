@@ -1,0 +1,291 @@
+//! Private files that a person and other programs edit too, such as the AWS credentials file.
+//!
+//! Nobody but us takes our lock, so a change is made on what was read just before, and only
+//! where the file still is what was read. What remains is the moment between that last look
+//! and the rename; no file system closes it against a writer that takes no lock.
+//!
+//! The rule for links, which managers of dotfiles make: a link is followed where the link and
+//! the file that it leads to belong to this user, and nobody else may write in that file's
+//! folder. The link stays, and the file that it leads to is replaced. Any other link is refused.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::private_file::{self, Lock, PrivateFileError, io_error};
+
+/// A file that others edit too, locked against other processes that use this type.
+#[derive(Debug)]
+#[must_use]
+pub struct SharedFile {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+/// What stood in a file at one moment.
+#[derive(Debug)]
+pub struct Seen {
+    file: Option<(File, Identity)>,
+    bytes: Zeroizing<Vec<u8>>,
+    mode: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Seen {
+    /// The content; empty where there is no file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl SharedFile {
+    /// Follows an allowed link, and locks the file that is meant through a lock file beside it,
+    /// `NAME.dayfly-lock`. The folder is created with mode 0700 where there is none.
+    ///
+    /// # Errors
+    /// A link or folder is refused, or another process kept the lock longer than `deadline`.
+    pub fn lock(path: &Path, deadline: Duration) -> Result<Self, PrivateFileError> {
+        private_file::create_folder(folder_of(path))?;
+        let path = resolve(path)?;
+        let lock = private_file::lock(&beside(&path, ".dayfly-lock"), deadline)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where the file really stands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the file, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    /// It belongs to somebody else, is read-only, is no regular file, is bigger, or cannot be
+    /// read.
+    pub fn read(&self, limit: u64) -> Result<Seen, PrivateFileError> {
+        let seen = look(&self.path, limit)?;
+        if seen.file.is_some() && seen.mode & 0o200 == 0 {
+            return Err(PrivateFileError::ReadOnly {
+                path: self.path.clone(),
+                mode: seen.mode,
+            });
+        }
+        Ok(seen)
+    }
+
+    /// Takes the rights of all others to the file away, where they have some.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn tighten(&self, seen: &Seen) -> Result<(), PrivateFileError> {
+        match &seen.file {
+            Some((file, _)) if seen.mode & 0o077 != 0 => file
+                .set_permissions(fs::Permissions::from_mode(seen.mode & 0o700))
+                .map_err(io_error("change the mode of", &self.path)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts `bytes`, with mode 0600, in the place of what was seen; false, and nothing is
+    /// changed, where the file is no longer what was seen.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or what stands there now may not be replaced.
+    pub fn replace(&self, seen: &Seen, bytes: &[u8]) -> Result<bool, PrivateFileError> {
+        let staged = Staged::write(beside(&self.path, ".dayfly-new"), bytes)?;
+        let limit = u64::try_from(seen.bytes.len()).unwrap_or(u64::MAX);
+        let unchanged = match look(&self.path, limit) {
+            Ok(now) => {
+                let identity = |s: &Seen| s.file.as_ref().map(|(_, identity)| *identity);
+                identity(&now) == identity(seen) && now.bytes == seen.bytes
+            }
+            Err(PrivateFileError::TooBig { .. }) => false,
+            Err(e) => return Err(e),
+        };
+        if unchanged {
+            staged.rename(&self.path)?;
+        }
+        Ok(unchanged)
+    }
+}
+
+/// A new file beside the one that it is to replace; removed where it never does.
+struct Staged(PathBuf);
+
+impl Staged {
+    /// Only the holder of the lock writes this file, so one that stands there was left by a
+    /// process that was killed. It holds credentials, so its name is fixed: the next writer
+    /// removes it.
+    fn write(path: PathBuf, bytes: &[u8]) -> Result<Self, PrivateFileError> {
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error("remove", &path)(e));
+            }
+            _ => {}
+        }
+        let created = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let mut file = created.map_err(io_error("create", &path))?;
+        let staged = Self(path);
+        // The mode above is reduced by the umask, which may leave too little.
+        let written = file
+            .set_permissions(fs::Permissions::from_mode(0o600))
+            .and_then(|()| file.write_all(bytes))
+            .and_then(|()| file.sync_all());
+        written.map_err(io_error("write", &staged.0))?;
+        Ok(staged)
+    }
+
+    fn rename(self, path: &Path) -> Result<(), PrivateFileError> {
+        fs::rename(&self.0, path).map_err(|e| match e.kind() {
+            io::ErrorKind::ResourceBusy => PrivateFileError::Mounted(path.to_owned()),
+            _ => io_error("replace", path)(e),
+        })?;
+        let folder = folder_of(path);
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(io_error("write", folder))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Nothing is there after a rename; a failure leaves it to the next writer.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What stands in a file now, read without a lock: as files are renamed into place, it is whole.
+///
+/// # Errors
+/// As for [`SharedFile::read`], but for read-only files, which may be looked at.
+pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
+    look(&resolve(path)?, limit)
+}
+
+fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
+    // Without NONBLOCK a pipe that stands there would keep us waiting.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Ok(Seen {
+                file: None,
+                bytes: Zeroizing::default(),
+                mode: 0o600,
+            });
+        }
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(PrivateFileError::Link(path.to_owned()));
+        }
+        Err(e) => return Err(io_error("open", path)(e)),
+    };
+    let meta = file.metadata().map_err(io_error("look at", path))?;
+    if !meta.is_file() {
+        return Err(PrivateFileError::NotAFile(path.to_owned()));
+    }
+    if !mine(&meta) {
+        return Err(PrivateFileError::Foreign(path.to_owned()));
+    }
+    // Room for all of it at once: a vector that grows leaves copies of secrets behind.
+    let room = usize::try_from(meta.len().min(limit)).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room.saturating_add(1)));
+    let read = (&file)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes);
+    read.map_err(io_error("read", path))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        return Err(PrivateFileError::TooBig {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    let identity = Identity {
+        device: meta.dev(),
+        inode: meta.ino(),
+    };
+    Ok(Seen {
+        file: Some((file, identity)),
+        bytes,
+        mode: meta.permissions().mode() & 0o777,
+    })
+}
+
+/// The file that is meant, after the rule for links.
+fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
+    let refused = |problem, advice| PrivateFileError::UnsafeLink {
+        path: path.to_owned(),
+        problem,
+        advice,
+    };
+    let target = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => {
+            if !mine(&meta) {
+                return Err(refused("belongs to another user", "replace it by your own"));
+            }
+            match fs::canonicalize(path) {
+                Ok(target) => target,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    let advice = "create the file that it leads to, or remove the link";
+                    return Err(refused("leads to no file", advice));
+                }
+                Err(e) => return Err(io_error("follow", path)(e)),
+            }
+        }
+        Ok(_) => path.to_owned(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(e) => return Err(io_error("look at", path)(e)),
+    };
+    let folder = folder_of(&target);
+    match fs::metadata(folder) {
+        Ok(meta) if writable_by_others(&meta) => Err(PrivateFileError::OpenFolder {
+            path: folder.to_owned(),
+            mode: meta.permissions().mode() & 0o7777,
+        }),
+        Ok(_) => Ok(target),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(target),
+        Err(e) => Err(io_error("look at", folder)(e)),
+    }
+}
+
+fn mine(meta: &Metadata) -> bool {
+    meta.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Whether somebody else could replace a file in this folder. The user's own group is no other:
+/// many systems give each user one, and write rights to it. In a sticky folder only the owner
+/// of a file replaces it.
+fn writable_by_others(meta: &Metadata) -> bool {
+    let mode = meta.permissions().mode();
+    let by_group = mode & 0o020 != 0 && meta.gid() != rustix::process::getegid().as_raw();
+    (mode & 0o002 != 0 || by_group) && mode & 0o1000 == 0
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
