@@ -1,8 +1,10 @@
 //! Private files that a person and other programs edit too, such as the AWS credentials file.
 //!
-//! Nobody but us takes our lock, so a change is made on what was read just before, and only
-//! where the file still is what was read. What remains is the moment between that last look
-//! and the rename; no file system closes it against a writer that takes no lock.
+//! Nobody but us takes our lock, so a change is made on what was read just before, and counts
+//! only where the file still was what was read: the new file and the old change places in one
+//! step, and back again where the old one turns out to be another. File systems that cannot
+//! do that leave the moment between the last look and the rename. What nobody can prevent is
+//! that a program which opened the old file before goes on writing into it afterwards.
 //!
 //! The rule for links, which managers of dotfiles make: a link is followed where the link and
 //! the file that it leads to belong to this user, and nobody else may write in that file's
@@ -12,11 +14,17 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::private_file::{self, Lock, PrivateFileError, io_error};
+
+/// How long a file that ends in the middle of a line has to have been left alone.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// A file that others edit too, locked against other processes that use this type.
 #[derive(Debug)]
@@ -41,6 +49,19 @@ struct Identity {
 }
 
 impl Seen {
+    /// Programs that write into the file itself, as the AWS CLI does, empty it first. What was
+    /// emptied or cut off a moment ago is not yet what it is to be.
+    fn is_being_written(&self) -> bool {
+        let Some((file, _)) = &self.file else {
+            return false;
+        };
+        if self.bytes.ends_with(b"\n") {
+            return false;
+        }
+        let modified = file.metadata().and_then(|meta| meta.modified());
+        modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < SETTLED))
+    }
+
     /// The content; empty where there is no file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -73,7 +94,12 @@ impl SharedFile {
     /// It belongs to somebody else, is read-only, is no regular file, is bigger, or cannot be
     /// read.
     pub fn read(&self, limit: u64) -> Result<Seen, PrivateFileError> {
-        let seen = look(&self.path, limit)?;
+        let mut seen = look(&self.path, limit)?;
+        let begun = Instant::now();
+        while seen.is_being_written() && begun.elapsed() < SETTLED * 2 {
+            thread::sleep(SETTLED / 10);
+            seen = look(&self.path, limit)?;
+        }
         if seen.file.is_some() && seen.mode & 0o200 == 0 {
             return Err(PrivateFileError::ReadOnly {
                 path: self.path.clone(),
@@ -103,19 +129,30 @@ impl SharedFile {
     /// The folder cannot be written, or what stands there now may not be replaced.
     pub fn replace(&self, seen: &Seen, bytes: &[u8]) -> Result<bool, PrivateFileError> {
         let staged = Staged::write(beside(&self.path, ".dayfly-new"), bytes)?;
-        let limit = u64::try_from(seen.bytes.len()).unwrap_or(u64::MAX);
-        let unchanged = match look(&self.path, limit) {
-            Ok(now) => {
-                let identity = |s: &Seen| s.file.as_ref().map(|(_, identity)| *identity);
-                identity(&now) == identity(seen) && now.bytes == seen.bytes
-            }
-            Err(PrivateFileError::TooBig { .. }) => false,
-            Err(e) => return Err(e),
-        };
-        if unchanged {
-            staged.rename(&self.path)?;
+        if !still(&self.path, seen)? {
+            return Ok(false);
         }
-        Ok(unchanged)
+        let done = match &seen.file {
+            Some(_) => staged.change_places(&self.path, seen)?,
+            None => staged.take_place(&self.path)?,
+        };
+        let folder = folder_of(&self.path);
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(io_error("write", folder))?;
+        Ok(done)
+    }
+}
+
+/// Whether what was seen stands at `path`.
+fn still(path: &Path, seen: &Seen) -> Result<bool, PrivateFileError> {
+    let limit = u64::try_from(seen.bytes.len()).unwrap_or(u64::MAX);
+    match look(path, limit) {
+        Ok(now) => {
+            let identity = |s: &Seen| s.file.as_ref().map(|(_, identity)| *identity);
+            Ok(identity(&now) == identity(seen) && now.bytes == seen.bytes)
+        }
+        Err(PrivateFileError::TooBig { .. }) => Ok(false),
+        Err(e) => Err(e),
     }
 }
 
@@ -149,20 +186,66 @@ impl Staged {
         Ok(staged)
     }
 
-    fn rename(self, path: &Path) -> Result<(), PrivateFileError> {
-        fs::rename(&self.0, path).map_err(|e| match e.kind() {
-            io::ErrorKind::ResourceBusy => PrivateFileError::Mounted(path.to_owned()),
-            _ => io_error("replace", path)(e),
-        })?;
-        let folder = folder_of(path);
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(io_error("write", folder))
+    /// Takes the place of what was seen.
+    fn change_places(self, path: &Path, seen: &Seen) -> Result<bool, PrivateFileError> {
+        match rename_with(&self.0, path, RenameFlags::EXCHANGE) {
+            Ok(()) => {}
+            Err(e) if unsupported(e) => {
+                fs::rename(&self.0, path).map_err(replace_error(path))?;
+                return Ok(true);
+            }
+            // Somebody removed the file.
+            Err(Errno::NOENT) => return Ok(false),
+            Err(e) => return Err(replace_error(path)(e.into())),
+        }
+        // The old file is now ours alone, so this look cannot be overtaken.
+        if matches!(still(&self.0, seen), Ok(true)) {
+            return Ok(true);
+        }
+        match rename_with(&self.0, path, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(false),
+            Err(e) => {
+                // Better a person's file under another name than none.
+                std::mem::forget(self);
+                Err(replace_error(path)(e.into()))
+            }
+        }
+    }
+
+    /// Takes the place of nothing.
+    fn take_place(self, path: &Path) -> Result<bool, PrivateFileError> {
+        match rename_with(&self.0, path, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(e) if unsupported(e) => {
+                fs::rename(&self.0, path).map_err(replace_error(path))?;
+                Ok(true)
+            }
+            Err(e) => Err(replace_error(path)(e.into())),
+        }
+    }
+}
+
+fn rename_with(from: &Path, to: &Path, flags: RenameFlags) -> Result<(), Errno> {
+    rustix::fs::renameat_with(CWD, from, CWD, to, flags)
+}
+
+/// Whether the file system knows only the plain rename.
+fn unsupported(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
+}
+
+fn replace_error(path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
+    move |e| match e.kind() {
+        io::ErrorKind::ResourceBusy => PrivateFileError::Mounted(path.to_owned()),
+        _ => io_error("replace", path)(e),
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // Nothing is there after a rename; a failure leaves it to the next writer.
+        // What is there is the old file, or a new one that is not wanted. A failure leaves it
+        // to the next writer.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -177,7 +260,7 @@ pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
 
 fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
     // Without NONBLOCK a pipe that stands there would keep us waiting.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
@@ -191,7 +274,7 @@ fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
                 mode: 0o600,
             });
         }
-        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+        Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
             return Err(PrivateFileError::Link(path.to_owned()));
         }
         Err(e) => return Err(io_error("open", path)(e)),
