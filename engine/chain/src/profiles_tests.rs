@@ -30,7 +30,7 @@ fn publication(session: &str, profile: &str, n: u64, region: Option<&str>) -> Pu
         session: SessionId::new(session),
         session_name: format!("name of {session}"),
         profile: profile.into(),
-        credentials: Arc::new(credentials(n, n % 5 != 0, region)),
+        credentials: Arc::new(credentials(n, !n.is_multiple_of(5), region)),
         region: region.map(str::to_owned),
     }
 }
