@@ -149,6 +149,9 @@ impl<'a> Profiles<'a> {
             }
         };
         self.retract(&publication.session, Some(at));
+        for session in &publication.displaced {
+            self.retract(session, None);
+        }
         Ok(())
     }
 

@@ -31,6 +31,7 @@ fn publication(session: &str, profile: &str, n: u64, region: Option<&str>) -> Pu
         session_name: format!("name of {session}"),
         profile: profile.into(),
         credentials: Arc::new(credentials(n, !n.is_multiple_of(5), region)),
+        displaced: Vec::new(),
         region: region.map(str::to_owned),
     }
 }
@@ -61,6 +62,23 @@ fn refusal(source: &str, publication: Publication) -> String {
     let (text, results) = edit(source.as_bytes(), &[Change::Publish(publication)]);
     assert_eq!(text, source.as_bytes());
     results[0].as_ref().unwrap_err().to_string()
+}
+
+#[test]
+fn the_displaced_go_with_what_displaces_them_or_stay_with_its_refusal() {
+    let before = publish("", publication("a", "old", 1, None));
+    let taking = |profile: &str| Publication {
+        displaced: vec![SessionId::new("a")],
+        ..publication("b", profile, 2, None)
+    };
+    let after = publish(&before, taking("new"));
+    assert!(
+        !after.contains("[old]") && after.contains("[new]"),
+        "{after}"
+    );
+    let (kept, results) = edit(before.as_bytes(), &[Change::Publish(taking("[no]"))]);
+    assert!(results[0].is_err());
+    assert_eq!(kept, before.as_bytes());
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct Publication {
     pub profile: String,
     /// The credentials.
     pub credentials: Arc<TemporaryCredentials>,
+    /// Sessions whose credentials go in the same step; they stay where this one is refused.
+    pub displaced: Vec<SessionId>,
     /// The region that the profile is to name; the one inside the credentials is not asked.
     pub region: Option<String>,
 }

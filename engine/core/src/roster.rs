@@ -169,6 +169,8 @@ impl Turn<'_> {
         };
         // So that the first touch sees a session that came, not one that changed.
         Arc::make_mut(&mut tracked.view).status = tracked.phase.status();
+        let view = Arc::clone(&tracked.view);
+        self.state.views.insert(key, view);
         self.state.sessions.insert(id.clone(), tracked);
         self.state.by_key.insert(key, id);
         self.link(&session);
@@ -263,6 +265,7 @@ impl Turn<'_> {
         view.revision = tracked.revision;
         tracked.view = Arc::new(view);
         let after = Arc::clone(&tracked.view);
+        self.state.views.insert(after.key, Arc::clone(&after));
         self.project(id);
         self.reconsider.insert(id.clone());
 
@@ -312,6 +315,7 @@ impl Turn<'_> {
             return;
         };
         self.state.by_key.remove(&tracked.view.key);
+        self.state.views.remove(&tracked.view.key);
         for key in [
             TimerKey::Expiry(id.clone()),
             TimerKey::Deadline(id.clone()),

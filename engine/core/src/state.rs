@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use imbl::OrdMap;
+
 use crate::arbitration::{Rank, StandingAct, StandingHold, Voice};
 use crate::effect::{Cause, OperationId};
 use crate::index::Index;
@@ -223,6 +225,7 @@ pub struct State {
     pub settings: Settings,
     pub(crate) sessions: BTreeMap<SessionId, Tracked>,
     pub(crate) by_key: BTreeMap<SessionKey, SessionId>,
+    pub(crate) views: OrdMap<SessionKey, Arc<SessionView>>,
     pub(crate) children: BTreeMap<SessionId, BTreeSet<SessionId>>,
     pub(crate) by_profile: BTreeMap<String, BTreeSet<SessionId>>,
     pub(crate) entries: BTreeMap<EntryName, Tracking>,
@@ -250,6 +253,7 @@ impl State {
             settings,
             sessions: BTreeMap::new(),
             by_key: BTreeMap::new(),
+            views: OrdMap::new(),
             children: BTreeMap::new(),
             by_profile: BTreeMap::new(),
             entries: BTreeMap::new(),
@@ -290,6 +294,13 @@ impl State {
     #[must_use]
     pub fn by_key(&self, key: SessionKey) -> Option<&Tracked> {
         self.by_key.get(&key).and_then(|id| self.sessions.get(id))
+    }
+
+    /// What policies see of all sessions, at this moment. Cheap to clone; the clone stays as it
+    /// is.
+    #[must_use]
+    pub fn views(&self) -> &OrdMap<SessionKey, Arc<SessionView>> {
+        &self.views
     }
 
     /// The policy entries, by name.

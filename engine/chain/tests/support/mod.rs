@@ -26,6 +26,7 @@ pub(crate) fn credentials(n: u64) -> TemporaryCredentials {
 /// Publishes [`credentials`] `n` of a session.
 pub(crate) fn publish(session: &str, profile: &str, n: u64) -> Change {
     Change::Publish(Publication {
+        displaced: Vec::new(),
         session: SessionId::new(session),
         session_name: session.into(),
         profile: profile.into(),
