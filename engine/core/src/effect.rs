@@ -381,6 +381,32 @@ pub enum Happening {
         /// The message.
         text: String,
     },
+    /// A policy logged a line. Recorded by who runs the policies.
+    Said {
+        /// The entry.
+        entry: EntryName,
+        /// How loud.
+        severity: Severity,
+        /// The line.
+        text: String,
+    },
+    /// Something around the core went wrong: a file, a module. Recorded by who runs the core.
+    Trouble {
+        /// What it is about: `workspace`, `config`, `policy NAME`.
+        about: String,
+        /// What happened, and what was done about it.
+        message: String,
+        /// What to do next.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// That is well again.
+    Mended {
+        /// What it was about.
+        about: String,
+    },
+    /// The engine stops. Recorded by who runs the core.
+    Halted,
 }
 
 impl Happening {
@@ -408,7 +434,11 @@ impl Happening {
             | Self::Evaluated { .. }
             | Self::Faulted { .. }
             | Self::Stale { .. }
-            | Self::Notice { .. } => None,
+            | Self::Notice { .. }
+            | Self::Said { .. }
+            | Self::Trouble { .. }
+            | Self::Mended { .. }
+            | Self::Halted => None,
         }
     }
 
@@ -422,7 +452,8 @@ impl Happening {
             | Self::Proposed { entry, .. }
             | Self::Held { entry, .. }
             | Self::Dropped { entry, .. }
-            | Self::Notice { entry, .. } => Some(entry),
+            | Self::Notice { entry, .. }
+            | Self::Said { entry, .. } => Some(entry),
             Self::Decided {
                 by: Voice::Policy(entry),
                 ..

@@ -1,1 +1,29 @@
 //! The effectful loop around the pure core.
+//!
+//! [`engine`] is the loop: one task owns the state, every input comes through one closed enum,
+//! `step` decides, and workers carry the effects out: the chain, the Workspace file, evaluations
+//! of policies, calls of providers, the journal. [`home`] says where everything lies, [`config`]
+//! what the person configured, [`report`] what the person can be told.
+
+pub mod builtin;
+mod chain_worker;
+pub mod clock;
+pub mod config;
+mod config_worker;
+pub mod engine;
+pub mod entries;
+mod evaluators;
+mod granted;
+pub mod home;
+mod issuing;
+pub mod journal;
+mod mailbox;
+mod memory;
+pub mod message;
+pub mod report;
+mod workspace_worker;
+
+pub use config::{Config, ConfigError};
+pub use engine::{Engine, EngineError, Options, Policies};
+pub use home::Home;
+pub use message::{Handle, Ordered, Stopped};

@@ -1,0 +1,172 @@
+//! The clock on the wall, and waiting for a moment on it.
+//!
+//! Credentials end by the clock on the wall, so the engine waits by it too: through a sleep of the
+//! machine and when somebody sets the clock.
+
+#[cfg(not(target_os = "linux"))]
+use std::time::Duration;
+use std::time::SystemTime;
+
+use dayfly_core::time::Timestamp;
+
+/// The time.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    Timestamp::from_millis(millis)
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rang {
+    /// The moment came.
+    Due,
+    /// The clock jumped, or the machine slept.
+    Jumped,
+}
+
+/// Rings at moments of the clock on the wall.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    timer: tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
+    /// What it is set to; none: it has to be set before a wait.
+    set: Option<Option<Timestamp>>,
+}
+
+#[cfg(target_os = "linux")]
+impl Alarm {
+    /// Where the system gives no timer there is an error.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for types that may change their descriptor; an \
+                      `OwnedFd` keeps its one"
+        )]
+        let timer = tokio::io::unix::AsyncFd::new(timer)?;
+        let mut alarm = Self { timer, set: None };
+        alarm.arm(None)?;
+        Ok(alarm)
+    }
+
+    /// Waits for the moment; without one, for a jump of the clock only. May be dropped and
+    /// called again at any time. Nothing wakes up in between.
+    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<Rang> {
+        if self.set != Some(moment) {
+            self.arm(moment)?;
+        }
+        loop {
+            let mut ready = self.timer.readable().await?;
+            let mut expirations = [0u8; 8];
+            match rustix::io::read(self.timer.get_ref(), &mut expirations) {
+                Ok(_) => {
+                    self.set = None;
+                    return Ok(if moment.is_some() {
+                        Rang::Due
+                    } else {
+                        Rang::Jumped
+                    });
+                }
+                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                Err(rustix::io::Errno::CANCELED) => {
+                    self.arm(moment)?;
+                    return Ok(Rang::Jumped);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn arm(&mut self, moment: Option<Timestamp>) -> std::io::Result<()> {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        // A timer without a moment is set to one that never comes, so that it tells of jumps.
+        let never = Timestamp::from_millis(i64::MAX as u64 / 1_000_000);
+        let millis = moment.unwrap_or(never).min(never).as_millis().max(1);
+        let spec = Itimerspec {
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: Timespec {
+                tv_sec: i64::try_from(millis / 1_000).unwrap_or(i64::MAX),
+                tv_nsec: i64::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
+            },
+        };
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        timerfd_settime(self.timer.get_ref(), flags, &spec)?;
+        self.set = Some(moment);
+        Ok(())
+    }
+}
+
+/// Rings at moments of the clock on the wall. This system tells nothing of sleep or jumps, so the
+/// clock is looked at every half minute.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub(crate) struct Alarm;
+
+#[cfg(not(target_os = "linux"))]
+impl Alarm {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<Rang> {
+        loop {
+            let before = now();
+            let wait = moment.map_or(LOOK, |m| m.since(before)).min(LOOK);
+            let begun = std::time::Instant::now();
+            tokio::time::sleep(wait).await;
+            let (wall, real) = (now().since(before), begun.elapsed());
+            if wall.abs_diff(real) > JUMP {
+                return Ok(Rang::Jumped);
+            }
+            if moment.is_some_and(|m| m <= now()) {
+                return Ok(Rang::Due);
+            }
+        }
+    }
+}
+
+/// How often the clock is looked at where the system tells nothing.
+#[cfg(not(target_os = "linux"))]
+const LOOK: Duration = Duration::from_secs(30);
+/// How far the clock may drift in that time.
+#[cfg(not(target_os = "linux"))]
+const JUMP: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_rings_at_the_moment_and_not_before() {
+        let mut alarm = Alarm::new().unwrap();
+        let moment = now().plus(Duration::from_millis(60));
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+        assert!(now() >= moment);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_wait_can_be_begun_anew() {
+        let mut alarm = Alarm::new().unwrap();
+        let moment = now().plus(Duration::from_millis(80));
+        let soon = Duration::from_millis(20);
+        assert!(
+            tokio::time::timeout(soon, alarm.until(Some(moment)))
+                .await
+                .is_err()
+        );
+        assert!(tokio::time::timeout(soon, alarm.until(None)).await.is_err());
+        let sooner = now().plus(Duration::from_millis(5));
+        assert_eq!(alarm.until(Some(sooner)).await.unwrap(), Rang::Due);
+        assert!(now() < moment);
+    }
+}

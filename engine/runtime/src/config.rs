@@ -1,0 +1,485 @@
+//! `dayfly.toml`: what the person configures.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dayfly_core::arbitration::{Rank, Tier};
+use dayfly_core::grant::Selector;
+use dayfly_core::policy::{Action, Actions};
+use dayfly_core::session::SessionType;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The longest file that is read.
+const LIMIT: u64 = 4 << 20;
+/// Policy entries in one configuration.
+const ENTRIES: usize = 1_000;
+
+/// The configuration. [`Config::default`] is that of an empty file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// Settings for the access methods of AWS.
+    pub aws: Aws,
+    /// Where the key to the vault is.
+    pub vault: VaultSettings,
+    /// How the engine works.
+    pub engine: EngineSettings,
+    /// The policy entries, in file order.
+    pub policies: Vec<PolicySettings>,
+}
+
+/// `[aws]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Aws {
+    /// The region of sessions that name none, where the Workspace names none either.
+    pub default_region: Option<String>,
+    /// Where STS is, before what the environment and the AWS config file say.
+    pub sts_endpoint_url: Option<String>,
+    /// The credentials file, before `AWS_SHARED_CREDENTIALS_FILE` and `~/.aws/credentials`.
+    pub credentials_file: Option<PathBuf>,
+}
+
+/// `[vault]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct VaultSettings {
+    /// Where its key is.
+    pub key: VaultKey,
+}
+
+/// Where the key to the vault is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VaultKey {
+    /// In a file that only this user can read.
+    #[default]
+    File,
+    /// In the keyring of the operating system.
+    Keyring,
+    /// In a file that a passphrase opens.
+    Passphrase,
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EngineSettings {
+    /// Calls of providers at the same time.
+    pub calls_in_flight: usize,
+    /// Evaluations of policies at the same time; 0: as many as there are processors.
+    pub evaluations_in_flight: usize,
+    /// Faults in a row after which a policy entry is suspended.
+    pub faults_max: u32,
+    /// Megabytes of the journal.
+    pub journal_megabytes: u64,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            calls_in_flight: 8,
+            evaluations_in_flight: 0,
+            faults_max: 10,
+            journal_megabytes: 64,
+        }
+    }
+}
+
+/// `[[policy]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySettings {
+    /// Its name.
+    pub name: String,
+    /// `builtin:NAME` or a path.
+    pub module: ModuleSource,
+    /// Its configuration, handed to the module as it is.
+    pub config: serde_json::Value,
+    /// How much it counts.
+    pub rank: Rank,
+    /// Whether its decisions are only recorded.
+    pub shadow: bool,
+    /// What it may see and do; none: nothing was written.
+    pub grant: Option<GrantSettings>,
+    /// Bounds on its calls that are not the usual ones.
+    pub limits: LimitSettings,
+    /// The line that it begins on, from 1.
+    pub line: usize,
+}
+
+/// Where the component of an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleSource {
+    /// Inside this program.
+    Builtin(String),
+    /// A file.
+    Path(PathBuf),
+}
+
+impl fmt::Display for ModuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// What an entry is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantSettings {
+    /// The sessions.
+    pub sessions: Selector,
+    /// The actions.
+    pub actions: Actions,
+    /// Whether it may hold.
+    pub may_hold: bool,
+}
+
+/// `[policy.limits]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LimitSettings {
+    /// Megabytes of memory.
+    pub memory_megabytes: Option<usize>,
+    /// Milliseconds of a call.
+    pub deadline_ms: Option<u64>,
+    /// Instructions of a call.
+    pub fuel: Option<u64>,
+    /// Bytes of state.
+    pub state_bytes: Option<usize>,
+}
+
+impl LimitSettings {
+    /// The limits that these make of the usual ones.
+    #[must_use]
+    pub fn limits(&self) -> dayfly_policy::Limits {
+        let usual = dayfly_policy::Limits::default();
+        dayfly_policy::Limits {
+            memory: self
+                .memory_megabytes
+                .map_or(usual.memory, |m| m.saturating_mul(1 << 20)),
+            deadline: self
+                .deadline_ms
+                .map_or(usual.deadline, Duration::from_millis),
+            fuel: self.fuel.unwrap_or(usual.fuel),
+            state_bytes: self.state_bytes.unwrap_or(usual.state_bytes),
+            ..usual
+        }
+    }
+}
+
+/// Why a configuration cannot be used. The one in force stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1; 0 where it is about the file.
+    pub line: usize,
+    /// The column, from 1; 0 where it is about the file.
+    pub column: usize,
+    /// What is wrong, a sentence without a full stop.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.path.display())?;
+        if self.line > 0 {
+            write!(f, "{}:{}:", self.line, self.column)?;
+        }
+        write!(f, " {}", self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, " ({hint})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the configuration; that of an empty file where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or says something that has no meaning.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let whole = |message: String, hint: Option<String>| ConfigError {
+            path: path.to_owned(),
+            line: 0,
+            column: 0,
+            message,
+            hint,
+        };
+        match std::fs::metadata(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Ok(meta) if meta.len() > LIMIT => {
+                return Err(whole(format!("is longer than {LIMIT} bytes"), None));
+            }
+            _ => {}
+        }
+        let bytes = std::fs::read(path).map_err(|e| {
+            let hint = (e.kind() == std::io::ErrorKind::PermissionDenied)
+                .then(|| "make it readable to you".to_owned());
+            whole(format!("cannot be read: {e}"), hint)
+        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|e| whole(format!("is no text: {}", e.utf8_error()), None))?;
+        Self::parse(path, &text)
+    }
+
+    /// Takes the text of a configuration apart; paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// It is no TOML, or says something that has no meaning.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let at = |span: Option<Range<usize>>, message: String, hint: Option<String>| {
+            let (line, column) = span.map_or((0, 0), |s| position(text, s.start));
+            ConfigError {
+                path: path.to_owned(),
+                line,
+                column,
+                message,
+                hint,
+            }
+        };
+        let file: File = toml::from_str(text)
+            .map_err(|e| at(e.span(), e.message().trim_end().replace('\n', ", "), None))?;
+        if file.policy.len() > ENTRIES {
+            let message = format!("there are more than {ENTRIES} policy entries");
+            return Err(at(None, message, None));
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut names = BTreeSet::new();
+        let mut policies = Vec::new();
+        for entry in file.policy {
+            let line = position(text, entry.span().start).0;
+            let entry = entry.into_inner();
+            let name = entry.name.get_ref().clone();
+            if !is_entry_name(&name) {
+                let message = format!("\"{name}\" is no name for a policy entry");
+                let hint = "use 1 to 64 letters, digits, \"-\", \"_\" and \".\"".to_owned();
+                return Err(at(Some(entry.name.span()), message, Some(hint)));
+            }
+            if !names.insert(name.clone()) {
+                let message = format!("a second policy entry is named \"{name}\"");
+                let hint = "each needs a name of its own".to_owned();
+                return Err(at(Some(entry.name.span()), message, Some(hint)));
+            }
+            if !entry.enabled {
+                continue;
+            }
+            let module = source(folder, entry.module.get_ref()).map_err(|(message, hint)| {
+                at(
+                    Some(entry.module.span()),
+                    format!("policy entry \"{name}\": {message}"),
+                    Some(hint),
+                )
+            })?;
+            let grant = match entry.grant {
+                Some(grant) => {
+                    let span = grant.span();
+                    Some(grant.into_inner().settings().map_err(|message| {
+                        let message = format!("policy entry \"{name}\": {message}");
+                        at(Some(span), message, None)
+                    })?)
+                }
+                None => None,
+            };
+            policies.push(PolicySettings {
+                name,
+                module,
+                config: json(entry.config),
+                rank: Rank {
+                    tier: entry.tier.tier(),
+                    priority: entry.priority,
+                },
+                shadow: entry.shadow,
+                grant,
+                limits: entry.limits,
+                line,
+            });
+        }
+        let mut aws = file.aws;
+        aws.credentials_file = aws.credentials_file.map(|file| resolve(folder, &file));
+        Ok(Self {
+            aws,
+            vault: file.vault,
+            engine: file.engine,
+            policies,
+        })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    aws: Aws,
+    vault: VaultSettings,
+    engine: EngineSettings,
+    policy: Vec<Spanned<EntryTable>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct EntryTable {
+    name: Spanned<String>,
+    module: Spanned<String>,
+    #[serde(default)]
+    config: toml::Table,
+    #[serde(default)]
+    tier: TierWord,
+    #[serde(default)]
+    priority: i32,
+    #[serde(default)]
+    shadow: bool,
+    #[serde(default = "yes")]
+    enabled: bool,
+    grant: Option<Spanned<GrantTable>>,
+    #[serde(default)]
+    limits: LimitSettings,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The tiers that a policy can be given.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TierWord {
+    #[default]
+    Personal,
+    Team,
+    GuardRail,
+}
+
+impl TierWord {
+    const fn tier(self) -> Tier {
+        match self {
+            Self::Personal => Tier::Personal,
+            Self::Team => Tier::Team,
+            Self::GuardRail => Tier::GuardRail,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct GrantTable {
+    #[serde(default)]
+    sessions: SelectorTable,
+    #[serde(default)]
+    actions: Vec<Action>,
+    #[serde(default)]
+    hold: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct SelectorTable {
+    types: Vec<String>,
+    ids: Vec<String>,
+    names: Vec<String>,
+    profiles: Vec<String>,
+    accounts: Vec<String>,
+    labels: Vec<String>,
+}
+
+impl GrantTable {
+    fn settings(self) -> Result<GrantSettings, String> {
+        let types = self.sessions.types.iter().map(|word| {
+            SessionType::from_word(word).ok_or_else(|| {
+                let known: Vec<_> = SessionType::ALL.iter().map(|t| t.as_str()).collect();
+                format!(
+                    "\"{word}\" is no access method; there are {}",
+                    known.join(", ")
+                )
+            })
+        });
+        Ok(GrantSettings {
+            sessions: Selector {
+                types: types.collect::<Result<_, _>>()?,
+                ids: self.sessions.ids,
+                names: self.sessions.names,
+                profiles: self.sessions.profiles,
+                accounts: self.sessions.accounts,
+                labels: self.sessions.labels,
+            },
+            actions: self.actions.into_iter().collect(),
+            may_hold: self.hold,
+        })
+    }
+}
+
+/// Whether an entry can have this name: it becomes the name of a file.
+fn is_entry_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn source(folder: &Path, text: &str) -> Result<ModuleSource, (String, String)> {
+    if let Some(name) = text.strip_prefix("builtin:") {
+        return Ok(ModuleSource::Builtin(name.to_owned()));
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err((
+            format!("modules cannot be had from \"{scheme}://\" by this version"),
+            "give the path of a component, or builtin:NAME".into(),
+        ));
+    }
+    if text.is_empty() {
+        return Err((
+            "the module is empty".into(),
+            "give the path of a component, or builtin:NAME".into(),
+        ));
+    }
+    Ok(ModuleSource::Path(resolve(folder, Path::new(text))))
+}
+
+/// A path as the configuration means it: `~` is the person's own folder, and what is not
+/// absolute begins at the configuration's folder.
+fn resolve(folder: &Path, path: &Path) -> PathBuf {
+    if let Ok(rest) = path.strip_prefix("~")
+        && let Some(own) = std::env::home_dir()
+    {
+        return own.join(rest);
+    }
+    folder.join(path)
+}
+
+/// TOML as JSON; moments become texts.
+fn json(table: toml::Table) -> serde_json::Value {
+    fn of(value: toml::Value) -> serde_json::Value {
+        match value {
+            toml::Value::String(text) => text.into(),
+            toml::Value::Integer(number) => number.into(),
+            toml::Value::Float(number) => number.into(),
+            toml::Value::Boolean(truth) => truth.into(),
+            toml::Value::Datetime(moment) => moment.to_string().into(),
+            toml::Value::Array(list) => list.into_iter().map(of).collect(),
+            toml::Value::Table(table) => json(table),
+        }
+    }
+    table.into_iter().map(|(k, v)| (k, of(v))).collect()
+}
+
+/// Line and column, both from 1, of a byte.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    (line, before[begin..].chars().count() + 1)
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

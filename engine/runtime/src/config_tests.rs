@@ -1,0 +1,103 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/c/dayfly.toml"), text)
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(parse("").unwrap(), Config::default());
+    let none = Config::load(Path::new("/nowhere/dayfly.toml")).unwrap();
+    assert_eq!(none, Config::default());
+}
+
+#[test]
+fn an_entry_with_everything() {
+    let config = parse(
+        r#"
+[aws]
+sts-endpoint-url = "http://127.0.0.1:4566"
+credentials-file = "creds"
+
+[[policy]]
+name = "keep-dev"
+module = "builtin:keep-active"
+tier = "team"
+priority = 3
+shadow = true
+config = { match = { labels = ["dev"] }, since = 2026-01-02 }
+[policy.grant]
+sessions = { types = ["awsIamUser"], names = ["dev-*"] }
+actions = ["start"]
+hold = true
+[policy.limits]
+deadline-ms = 50
+
+[[policy]]
+name = "mine"
+module = "rules/mine.wasm"
+
+[[policy]]
+name = "off"
+module = "builtin:keep-active"
+enabled = false
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.aws.credentials_file, Some("/c/creds".into()));
+    let [keep, mine] = config.policies.as_slice() else {
+        panic!("{:?}", config.policies);
+    };
+    assert_eq!(keep.module, ModuleSource::Builtin("keep-active".into()));
+    assert_eq!(
+        keep.rank,
+        Rank {
+            tier: Tier::Team,
+            priority: 3
+        }
+    );
+    assert!(keep.shadow);
+    assert_eq!(keep.config["since"], "2026-01-02");
+    let grant = keep.grant.as_ref().unwrap();
+    assert_eq!(grant.sessions.types, [SessionType::AwsIamUser]);
+    assert!(grant.may_hold && grant.actions.contains(Action::Start));
+    assert_eq!(keep.limits.limits().deadline, Duration::from_millis(50));
+    assert_eq!(keep.line, 6);
+    assert_eq!(mine.module, ModuleSource::Path("/c/rules/mine.wasm".into()));
+    assert_eq!(mine.grant, None);
+}
+
+#[test]
+fn mistakes_name_their_place() {
+    for (text, line, part) in [
+        ("[aws]\nregoin = 'x'", 2, "regoin"),
+        ("[[policy]]\nname = 'a'", 1, "module"),
+        (
+            "[[policy]]\nname = 'a b'\nmodule = 'builtin:x'",
+            2,
+            "\"a b\" is no name",
+        ),
+        (
+            "[[policy]]\nname='a'\nmodule='m'\n[[policy]]\nname='a'\nmodule='m'",
+            5,
+            "a second policy entry",
+        ),
+        ("[[policy]]\nname='a'\nmodule='oci://h/r'", 3, "oci://"),
+        (
+            "[[policy]]\nname='a'\nmodule='m'\ngrant = { sessions = { types = ['aws'] } }",
+            4,
+            "\"aws\" is no access method",
+        ),
+        (
+            "[[policy]]\nname='a'\nmodule='m'\ntier='person'",
+            4,
+            "person",
+        ),
+        ("[engine\n", 1, ""),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.line, line, "{text}: {error}");
+        assert!(error.column > 0, "{text}: {error}");
+        assert!(error.message.contains(part), "{text}: {error}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Where everything of one Dayfly lies.
+
+use std::path::{Path, PathBuf};
+
+/// The folders of one Dayfly: what the person writes, and what the engine keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    folder: PathBuf,
+    state: PathBuf,
+}
+
+/// The longest path that a Unix socket can have everywhere, in bytes.
+const SOCKET_PATH_MAX: usize = 100;
+
+impl Home {
+    /// A home with a folder of its own for what the engine keeps.
+    #[must_use]
+    pub fn new(folder: PathBuf, state: PathBuf) -> Self {
+        Self { folder, state }
+    }
+
+    /// A home that is all in one folder.
+    #[must_use]
+    pub fn in_one(folder: PathBuf) -> Self {
+        let state = folder.join("state");
+        Self { folder, state }
+    }
+
+    /// What the person writes is in here.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the engine keeps is in here.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The Workspace.
+    #[must_use]
+    pub fn workspace(&self) -> PathBuf {
+        self.folder.join("workspace.json")
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("dayfly.toml")
+    }
+
+    /// Long-lived secrets, encrypted.
+    #[must_use]
+    pub fn vault(&self) -> PathBuf {
+        self.folder.join("vault.age")
+    }
+
+    /// The key to them, where it is kept in a file.
+    #[must_use]
+    pub fn vault_key(&self) -> PathBuf {
+        self.folder.join("vault.key")
+    }
+
+    /// The folder of the journal.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal")
+    }
+
+    /// What the person said of sessions and is to outlive a restart.
+    #[must_use]
+    pub fn words(&self) -> PathBuf {
+        self.state.join("words.json")
+    }
+
+    /// What policy entries remember.
+    #[must_use]
+    pub fn memories(&self) -> PathBuf {
+        self.state.join("policies")
+    }
+
+    /// Compiled policies.
+    #[must_use]
+    pub fn code(&self) -> PathBuf {
+        self.state.join("code")
+    }
+
+    /// Locked by the one engine that works on this home.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.state.join("engine.lock")
+    }
+
+    /// Where the running engine listens. A folder of its own beside the state, or, where that
+    /// path is too long for a socket, one of this user in the folder for temporary files.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        let near = self.state.join("engine.sock");
+        if near.as_os_str().len() <= SOCKET_PATH_MAX {
+            return near;
+        }
+        use sha2::Digest as _;
+        let digest = sha2::Sha256::digest(self.state.as_os_str().as_encoded_bytes());
+        let name: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let user = rustix::process::geteuid().as_raw();
+        PathBuf::from(format!("/tmp/dayfly-{user}/{name}.sock"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deep_home_still_has_a_socket() {
+        let deep = Home::in_one(PathBuf::from("/").join("d".repeat(90)));
+        assert!(deep.socket().as_os_str().len() <= SOCKET_PATH_MAX);
+        let other = Home::in_one(PathBuf::from("/").join("e".repeat(90)));
+        assert_ne!(deep.socket(), other.socket());
+        let flat = Home::in_one("/h".into());
+        assert_eq!(flat.socket(), Path::new("/h/state/engine.sock"));
+    }
+}

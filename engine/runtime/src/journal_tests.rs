@@ -1,0 +1,102 @@
+use dayfly_core::effect::{Cause, Happening};
+use dayfly_core::time::Timestamp;
+
+use super::*;
+
+fn note(n: u64) -> Note {
+    Note {
+        at: Timestamp::from_millis(n),
+        cause: Cause(n),
+        what: Happening::Mended {
+            about: format!("thing {n}"),
+        },
+    }
+}
+
+fn journal(folder: &Path, keep: Keep) -> Journal {
+    Journal::open(folder.to_owned(), "run", keep, |trouble| {
+        panic!("{trouble:?}")
+    })
+    .expect("the journal opens")
+}
+
+fn numbers(reader: &mut Reader) -> Vec<u64> {
+    std::iter::from_fn(|| reader.next_line().expect("the journal reads"))
+        .map(|line| line.note.cause.0)
+        .collect()
+}
+
+#[test]
+fn lines_are_read_back_across_runs_and_a_torn_one_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mut reader = Reader::open(&path);
+    assert_eq!(reader.next_line().unwrap(), None);
+    journal(&path, Keep::megabytes(1)).write(vec![note(1), note(2)]);
+    let mut torn = OpenOptions::new()
+        .append(true)
+        .open(current(&path))
+        .unwrap();
+    torn.write_all(b"{\"run\":\"x\",\"at\":3,\"cau").unwrap();
+    journal(&path, Keep::megabytes(1)).write(vec![note(4)]);
+    assert_eq!(numbers(&mut Reader::open(&path)), [1, 2, 4]);
+    let mut reader = Reader::open(&path);
+    numbers(&mut reader);
+    assert_eq!(reader.unreadable, 1);
+}
+
+#[test]
+fn what_is_kept_is_bounded_and_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep {
+        file: 400,
+        files: 3,
+    };
+    for n in 0..100 {
+        // Each its own batch, as the thread puts batches that wait into one.
+        journal(folder.path(), keep).write(vec![note(n)]);
+    }
+    let kept = numbers(&mut Reader::open(folder.path()));
+    assert_eq!(kept.last(), Some(&99));
+    assert!((5..40).contains(&kept.len()), "{kept:?}");
+    assert!(kept.windows(2).all(|w| w[1] == w[0] + 1), "{kept:?}");
+    assert!(fs::read_dir(folder.path()).unwrap().count() <= 4);
+}
+
+#[test]
+fn a_reader_follows_what_is_written_later_and_across_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep {
+        file: 400,
+        files: 50,
+    };
+    journal(folder.path(), keep).write(vec![note(0)]);
+    let mut reader = Reader::open(folder.path());
+    let mut seen = numbers(&mut reader);
+    for n in 1..40 {
+        journal(folder.path(), keep).write(vec![note(n)]);
+        seen.extend(numbers(&mut reader));
+    }
+    assert_eq!(seen, (0..40).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_once_more_when_it_is_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("journal");
+    fs::write(&place, "a file where a folder is to be").unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let journal = Journal::open(place.clone(), "run", Keep::megabytes(1), move |t| {
+        let _ = tell.send(t.is_some());
+    })
+    .unwrap();
+    journal.write(vec![note(1)]);
+    assert!(told.recv().unwrap());
+    journal.write(vec![note(2)]);
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    fs::remove_file(&place).unwrap();
+    journal.write(vec![note(3)]);
+    assert!(!told.recv().unwrap());
+    drop(journal);
+    assert_eq!(numbers(&mut Reader::open(&place)), [3]);
+}

@@ -1,0 +1,75 @@
+//! Work for a thread, as a level: what waits is merged, so that nothing queues up.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What waits for a thread.
+#[derive(Debug)]
+pub(crate) struct Mailbox<T> {
+    inner: Mutex<Inner<T>>,
+    news: Condvar,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    waiting: Option<T>,
+    working: bool,
+    closed: bool,
+}
+
+impl<T: Default> Mailbox<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                waiting: None,
+                working: false,
+                closed: false,
+            }),
+            news: Condvar::new(),
+        }
+    }
+
+    /// Merges something into what waits.
+    pub(crate) fn put(&self, merge: impl FnOnce(&mut T)) {
+        merge(self.lock().waiting.get_or_insert_with(T::default));
+        self.news.notify_one();
+    }
+
+    /// Nothing more will come; what waits is still taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.news.notify_all();
+    }
+
+    /// Waits for something to do; none once it is closed and empty.
+    pub(crate) fn take(&self) -> Option<T> {
+        let mut inner = self.lock();
+        loop {
+            inner.working = inner.waiting.is_some();
+            if let Some(work) = inner.waiting.take() {
+                return Some(work);
+            }
+            if inner.closed {
+                return None;
+            }
+            inner = self
+                .news
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Says that what was taken is done.
+    pub(crate) fn done(&self) {
+        self.lock().working = false;
+    }
+
+    /// Whether nothing waits and all that was taken is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        let inner = self.lock();
+        inner.waiting.is_none() && !inner.working
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

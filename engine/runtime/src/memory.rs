@@ -1,0 +1,193 @@
+//! What outlives a restart beside the Workspace and the chain: the person's standing words, and
+//! what policy entries remember.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use dayfly_core::input::Word;
+use dayfly_core::policy::EntryName;
+use dayfly_core::session::SessionId;
+use dayfly_policy::{StateSnapshot, StateWrite};
+use dayfly_vault::private_file::{self, PrivateFileError};
+
+use crate::home::Home;
+use crate::mailbox::Mailbox;
+
+/// Texts that wait to be written, by file.
+type Texts = BTreeMap<PathBuf, Vec<u8>>;
+
+/// Reads at the start, and writes on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    home: Home,
+    words: BTreeMap<SessionId, Word>,
+    texts: Arc<Mailbox<Texts>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Memory {
+    /// Reads the words. A file that cannot be read is set aside, and the problem told.
+    pub(crate) fn open(
+        home: &Home,
+        trouble: impl Fn(String) + Send + 'static,
+    ) -> std::io::Result<(Self, Option<String>)> {
+        let (words, problem) = match read(&home.words()) {
+            Ok(words) => (words.unwrap_or_default(), None),
+            Err(problem) => (BTreeMap::new(), Some(problem)),
+        };
+        let texts = Arc::new(Mailbox::<Texts>::new());
+        let incoming = Arc::clone(&texts);
+        let thread = thread::Builder::new()
+            .name("dayfly-memory".into())
+            .spawn(move || {
+                while let Some(texts) = incoming.take() {
+                    for (path, text) in texts {
+                        if let Err(error) = private_file::write(&path, &text) {
+                            trouble(with_cause(&error));
+                        }
+                    }
+                    incoming.done();
+                }
+            })?;
+        let memory = Self {
+            home: home.clone(),
+            words,
+            texts,
+            thread: Some(thread),
+        };
+        Ok((memory, problem))
+    }
+
+    /// The words that stand.
+    pub(crate) fn words(&self) -> Vec<(SessionId, Word)> {
+        let words = self.words.iter();
+        words.map(|(id, word)| (id.clone(), word.clone())).collect()
+    }
+
+    pub(crate) fn remember(&mut self, session: SessionId, word: Option<Word>) {
+        let changed = match word {
+            Some(word) => self.words.insert(session, word.clone()) != Some(word),
+            None => self.words.remove(&session).is_some(),
+        };
+        if changed && let Ok(text) = serde_json::to_vec(&self.words) {
+            self.put(self.home.words(), text);
+        }
+    }
+
+    /// What an entry remembers, and why that is nothing where it should be something.
+    pub(crate) fn state(&self, entry: &EntryName) -> (StateSnapshot, Option<String>) {
+        match read::<Vec<StateWrite>>(&self.state_path(entry)) {
+            Ok(values) => (values.unwrap_or_default().into_iter().collect(), None),
+            Err(problem) => (StateSnapshot::default(), Some(problem)),
+        }
+    }
+
+    pub(crate) fn keep_state(&self, entry: &EntryName, state: &StateSnapshot) {
+        let values: Vec<StateWrite> = state.iter().collect();
+        if let Ok(text) = serde_json::to_vec(&values) {
+            self.put(self.state_path(entry), text);
+        }
+    }
+
+    fn state_path(&self, entry: &EntryName) -> PathBuf {
+        self.home.memories().join(format!("{entry}.json"))
+    }
+
+    fn put(&self, path: PathBuf, text: Vec<u8>) {
+        self.texts.put(|texts| {
+            texts.insert(path, text);
+        });
+    }
+}
+
+impl Drop for Memory {
+    /// Waits until everything is written.
+    fn drop(&mut self) {
+        self.texts.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
+    let Some(bytes) = private_file::read(path).map_err(|e| with_cause(&e))? else {
+        return Ok(None);
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            let aside = path.with_extension("unreadable");
+            let kept = match std::fs::rename(path, &aside) {
+                Ok(()) => format!("; it is kept as {}", aside.display()),
+                Err(_) => String::new(),
+            };
+            Err(format!("{} cannot be read: {error}{kept}", path.display()))
+        }
+    }
+}
+
+/// An error and what it came of, in one line.
+pub(crate) fn with_cause(error: &PrivateFileError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dayfly_core::policy::Action;
+    use dayfly_core::time::Timestamp;
+    use dayfly_policy::StateScope;
+
+    use super::*;
+
+    fn open(home: &Home) -> (Memory, Option<String>) {
+        Memory::open(home, |trouble| panic!("{trouble}")).expect("a thread starts")
+    }
+
+    #[test]
+    fn words_and_states_are_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::in_one(folder.path().to_owned());
+        let (mut memory, problem) = open(&home);
+        assert_eq!(problem, None);
+        let word = Word {
+            action: Action::Stop,
+            at: Timestamp::from_millis(7),
+            until: None,
+            override_reason: None,
+        };
+        memory.remember(SessionId::new("a"), Some(word.clone()));
+        memory.remember(SessionId::new("b"), Some(word.clone()));
+        memory.remember(SessionId::new("b"), None);
+        let entry = EntryName::new("keep");
+        let state: StateSnapshot = [StateWrite {
+            scope: StateScope::Session(SessionId::new("a")),
+            key: "k".into(),
+            value: Some(Arc::from(&b"\x00v"[..])),
+        }]
+        .into_iter()
+        .collect();
+        memory.keep_state(&entry, &state);
+        drop(memory);
+        let (memory, _) = open(&home);
+        assert_eq!(memory.words(), [(SessionId::new("a"), word)]);
+        assert_eq!(memory.state(&entry), (state, None));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_set_aside_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::in_one(folder.path().to_owned());
+        private_file::write(&home.words(), b"{ torn").unwrap();
+        let (memory, problem) = open(&home);
+        assert!(memory.words().is_empty());
+        assert!(problem.unwrap().contains("words.unreadable"));
+        let aside = home.words().with_extension("unreadable");
+        assert_eq!(std::fs::read(aside).unwrap(), b"{ torn");
+    }
+}

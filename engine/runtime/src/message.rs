@@ -1,0 +1,182 @@
+//! Everything that can reach the engine: one closed enum, and the handle through which people's
+//! programs send their part of it.
+
+use std::sync::Arc;
+
+use dayfly_core::effect::{Note, OperationId, Reply};
+use dayfly_core::input::Order;
+use dayfly_core::policy::{EntryName, EvaluationId};
+use dayfly_core::session::Failure;
+use dayfly_policy::{Evaluated, Failed};
+use dayfly_vault::TemporaryCredentials;
+use dayfly_workspace::{Problem, ResolveError};
+use thiserror::Error;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::config_worker::Configured;
+use crate::report::{EngineReport, SessionReport};
+use crate::workspace_worker::Looked;
+
+/// What can reach the engine.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The Workspace file was looked at.
+    Looked(Looked),
+    /// The thread for the Workspace file has nothing to do.
+    WorkspaceIdle,
+    /// States could not be written into the Workspace file; none: it works again.
+    StatesTrouble(Option<String>),
+    /// The configuration was read.
+    Configured(Configured),
+    /// A policy answered.
+    Evaluated {
+        entry: EntryName,
+        evaluation: EvaluationId,
+        result: Result<Evaluated, Failed>,
+    },
+    /// A provider answered.
+    Issued {
+        operation: OperationId,
+        result: Result<Arc<TemporaryCredentials>, Failure>,
+    },
+    /// The chain answered.
+    Delivered {
+        operation: OperationId,
+        result: Result<(), Failure>,
+    },
+    /// Something else went wrong, or is well again.
+    Trouble {
+        about: String,
+        message: Option<String>,
+    },
+    /// Somebody asks.
+    Ask(Ask),
+}
+
+/// What people's programs ask.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Order {
+        asked: String,
+        order: Order,
+        answer: oneshot::Sender<Result<Ordered, OrderError>>,
+    },
+    Report(oneshot::Sender<EngineReport>),
+    Enable {
+        entry: String,
+        answer: oneshot::Sender<bool>,
+    },
+    Emit {
+        name: String,
+        data: String,
+        answer: oneshot::Sender<()>,
+    },
+    Quiet(oneshot::Sender<()>),
+    Halt,
+}
+
+/// How an order ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// How.
+    pub reply: Reply,
+    /// The session as it is now.
+    pub session: Option<SessionReport>,
+}
+
+/// Why an order was not even tried.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum OrderError {
+    /// It does not name one session.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// There is no Workspace in force.
+    #[error("the Workspace cannot be used: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    NoWorkspace(Vec<Problem>),
+    /// The engine stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// The engine stopped before it answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the engine stopped before it answered")]
+pub struct Stopped;
+
+/// Talks to a running engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) notes: broadcast::Sender<Arc<Note>>,
+}
+
+impl Handle {
+    /// Gives an order for the session that `asked` means: an id, a beginning of it, or a name.
+    /// The Workspace file is looked at first. Answers when the order is carried out, or failed.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn order(&self, asked: &str, order: Order) -> Result<Ordered, OrderError> {
+        let asked = asked.to_owned();
+        self.ask(|answer| Ask::Order {
+            asked,
+            order,
+            answer,
+        })
+        .await?
+    }
+
+    /// What the engine knows.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn report(&self) -> Result<EngineReport, Stopped> {
+        self.ask(Ask::Report).await
+    }
+
+    /// Has a suspended policy entry asked again; false where there is none of that name.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn enable(&self, entry: &str) -> Result<bool, Stopped> {
+        let entry = entry.to_owned();
+        self.ask(|answer| Ask::Enable { entry, answer }).await
+    }
+
+    /// Sends a custom event; `data` is JSON text.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn emit(&self, name: &str, data: &str) -> Result<(), Stopped> {
+        let (name, data) = (name.to_owned(), data.to_owned());
+        self.ask(|answer| Ask::Emit { name, data, answer }).await
+    }
+
+    /// Waits until nothing is under way: no evaluation, no call of a provider, no change of the
+    /// chain or of the Workspace file. Attempts that wait for their time do not count.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn quiet(&self) -> Result<(), Stopped> {
+        self.ask(Ask::Quiet).await
+    }
+
+    /// Asks the engine to stop; [`crate::Engine::ended`] tells when it has.
+    pub async fn halt(&self) {
+        // One that is gone has stopped.
+        let _ = self.messages.send(Message::Ask(Ask::Halt)).await;
+    }
+
+    /// Everything that is recorded from now on. A reader that is too slow misses lines.
+    #[must_use]
+    pub fn notes(&self) -> broadcast::Receiver<Arc<Note>> {
+        self.notes.subscribe()
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        let message = Message::Ask(ask(answer));
+        self.messages.send(message).await.map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+}

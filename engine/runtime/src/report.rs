@@ -1,0 +1,379 @@
+//! What a person can be told: the same words for `--json`, the socket and the terminal.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use dayfly_core::arbitration::Tier;
+use dayfly_core::input::Word;
+use dayfly_core::policy::{Action, Fault};
+use dayfly_core::session::{ErrorKind, Failure, Lease, Session, SessionId, SessionType, Status};
+use dayfly_core::state::{Phase, Stage, Tracked, Tracking};
+use dayfly_core::time::Timestamp;
+use dayfly_workspace::Problem;
+use serde::{Deserialize, Serialize};
+
+use crate::entries::Prepared;
+
+/// The whole of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineReport {
+    /// The engine; none where none runs and the files were read instead.
+    pub engine: Option<EngineFacts>,
+    /// The Workspace file.
+    pub workspace: PathBuf,
+    /// What is wrong at present.
+    pub problems: Vec<ProblemReport>,
+    /// The sessions, by name.
+    pub sessions: Vec<SessionReport>,
+    /// The policy entries, by name.
+    pub policies: Vec<PolicyReport>,
+}
+
+/// A running engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineFacts {
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Since when it runs.
+    #[serde(with = "iso")]
+    pub since: Timestamp,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemReport {
+    /// What it is about: `workspace`, `config`, `policy NAME`.
+    pub about: String,
+    /// What is wrong, with file, line and column where there are such.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionReport {
+    /// `sessionId`.
+    pub id: SessionId,
+    /// `sessionName`.
+    pub name: String,
+    /// Access method.
+    #[serde(rename = "type")]
+    pub session_type: SessionType,
+    /// Whether its credentials are in the provider chain.
+    pub status: Status,
+    /// What is being done: `starting`, `rotating`, `stopping`, and what that waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<String>,
+    /// Named profile.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// Account or subscription.
+    pub account: Option<String>,
+    /// Role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The session that it is chained to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SessionId>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// When the credentials in the chain were issued.
+    #[serde(with = "iso_option")]
+    pub started_at: Option<Timestamp>,
+    /// When they end.
+    #[serde(with = "iso_option")]
+    pub expires_at: Option<Timestamp>,
+    /// Attempts that failed since the last success.
+    pub failures: u32,
+    /// Why the last one failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<FailureReport>,
+    /// When it is tried again.
+    #[serde(with = "iso_option")]
+    pub retry_at: Option<Timestamp>,
+    /// What the person said and policies go by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<WordReport>,
+    /// Why it cannot be started as it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// A failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureReport {
+    /// What sort.
+    pub kind: ErrorKind,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The cloud's id of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl From<&Failure> for FailureReport {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            message: failure.message.clone(),
+            hint: failure.hint.clone(),
+            request_id: failure.request_id.clone(),
+        }
+    }
+}
+
+/// A standing word of the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WordReport {
+    /// What.
+    pub action: Action,
+    /// When it was said.
+    #[serde(with = "iso")]
+    pub at: Timestamp,
+    /// When it ends.
+    #[serde(with = "iso_option")]
+    pub until: Option<Timestamp>,
+    /// The reason for overriding guard rails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<String>,
+}
+
+impl From<&Word> for WordReport {
+    fn from(word: &Word) -> Self {
+        Self {
+            action: word.action,
+            at: word.at,
+            until: word.until,
+            override_reason: word.override_reason.clone(),
+        }
+    }
+}
+
+/// Where a policy entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyState {
+    /// It is asked.
+    InForce,
+    /// It fails and is asked again later.
+    Failing,
+    /// It failed so often that it is not asked any more.
+    Suspended,
+}
+
+/// A policy entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyReport {
+    /// Its name.
+    pub name: String,
+    /// Where its component is.
+    pub source: String,
+    /// Version of the policy.
+    pub version: String,
+    /// One line on what it does.
+    pub summary: String,
+    /// SHA-256 of its component.
+    pub digest: String,
+    /// Where it stands.
+    pub state: PolicyState,
+    /// Its tier.
+    pub tier: Tier,
+    /// Its priority within the tier.
+    pub priority: i32,
+    /// Whether its decisions are only recorded.
+    pub shadow: bool,
+    /// The actions that it is granted.
+    pub actions: Vec<Action>,
+    /// Whether it may hold.
+    pub may_hold: bool,
+    /// Faults in a row.
+    pub failures: u32,
+    /// The last fault, until an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+impl SessionReport {
+    /// What a running engine knows.
+    #[must_use]
+    pub fn of(tracked: &Tracked) -> Self {
+        let mut report = Self::written(&tracked.session, tracked.phase.status());
+        report.set_lease(tracked.phase.lease());
+        report.doing = doing(&tracked.phase);
+        report.failures = tracked.failures;
+        report.error = tracked.last_failure.as_ref().map(FailureReport::from);
+        report.retry_at = tracked.retry_at.filter(|_| report.error.is_some());
+        report.word = tracked.word.as_ref().map(WordReport::from);
+        report
+    }
+
+    /// What the Workspace says, with a status that is known.
+    #[must_use]
+    pub fn written(session: &Session, status: Status) -> Self {
+        Self {
+            id: session.id.clone(),
+            name: session.name.clone(),
+            session_type: session.session_type(),
+            status,
+            doing: None,
+            profile: session.named_profile.clone(),
+            region: session.region.clone(),
+            account: session.account.clone(),
+            role_arn: session.role_arn().map(str::to_owned),
+            parent: session.parent().cloned(),
+            labels: session.labels.clone(),
+            started_at: None,
+            expires_at: None,
+            failures: 0,
+            error: None,
+            retry_at: None,
+            word: None,
+            fault: session.fault.clone(),
+        }
+    }
+
+    /// Says which credentials are in the chain.
+    pub fn set_lease(&mut self, lease: Option<Lease>) {
+        self.started_at = lease.map(|l| l.issued_at);
+        self.expires_at = lease.and_then(|l| l.expires_at);
+    }
+}
+
+fn doing(phase: &Phase) -> Option<String> {
+    let (verb, operation) = match phase {
+        Phase::Inactive | Phase::Active(_) => return None,
+        Phase::Stopping(..) => return Some("stopping".into()),
+        Phase::Starting(operation) => ("starting", operation),
+        Phase::Rotating(_, operation) => ("rotating", operation),
+    };
+    let waits = match operation.stage {
+        Stage::Parent => "waits for the session that it is chained to",
+        Stage::Queued => "waits for its turn",
+        Stage::Issuing => "waits for the cloud",
+        Stage::Publishing(_) => "publishes",
+    };
+    Some(format!("{verb}: {waits}"))
+}
+
+impl PolicyReport {
+    /// What a running engine knows.
+    #[must_use]
+    pub fn of(tracking: &Tracking, prepared: &Prepared) -> Self {
+        let mut report = Self::prepared(prepared);
+        report.state = if tracking.suspended {
+            PolicyState::Suspended
+        } else if tracking.failures > 0 {
+            PolicyState::Failing
+        } else {
+            PolicyState::InForce
+        };
+        report.failures = tracking.failures;
+        report.fault.clone_from(&tracking.last_fault);
+        report
+    }
+
+    /// What the configuration says.
+    #[must_use]
+    pub fn prepared(prepared: &Prepared) -> Self {
+        let (entry, module) = (&prepared.entry, prepared.policy.module());
+        let descriptor = module.descriptor();
+        Self {
+            name: entry.name.to_string(),
+            source: prepared.source.to_string(),
+            version: descriptor.version.clone(),
+            summary: descriptor.summary.clone(),
+            digest: module.digest().to_string(),
+            state: PolicyState::InForce,
+            tier: entry.rank.tier,
+            priority: entry.rank.priority,
+            shadow: entry.shadow,
+            actions: entry.grant.actions.iter().collect(),
+            may_hold: entry.grant.may_hold,
+            failures: 0,
+            fault: None,
+        }
+    }
+}
+
+impl ProblemReport {
+    /// A problem of the Workspace file.
+    #[must_use]
+    pub fn of_workspace(problem: &Problem) -> Self {
+        let bare = Problem {
+            hint: None,
+            ..problem.clone()
+        };
+        Self {
+            about: "workspace".into(),
+            message: bare.to_string(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+/// A moment as RFC 3339 in UTC; as milliseconds where the calendar has no such moment.
+#[must_use]
+pub fn moment(moment: Timestamp) -> String {
+    let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
+    match DateTime::<Utc>::from_timestamp_millis(millis) {
+        Some(date) => date.to_rfc3339_opts(SecondsFormat::Millis, true),
+        None => moment.to_string(),
+    }
+}
+
+mod iso {
+    use super::{DateTime, Timestamp, moment};
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&moment(*at))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        let date = DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
+        let millis = u64::try_from(date.timestamp_millis()).map_err(de::Error::custom)?;
+        Ok(Timestamp::from_millis(millis))
+    }
+}
+
+mod iso_option {
+    use super::{Timestamp, moment};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    struct Wrapped(#[serde(with = "super::iso")] Timestamp);
+
+    #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => to.serialize_some(&moment(*at)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
+    }
+}
