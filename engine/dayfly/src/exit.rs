@@ -2,13 +2,21 @@
 
 use std::process::ExitCode;
 
-/// How a command ended. Wrong usage (2) is answered by the parser of the command line.
+/// How a command ended. Wrong usage (2) is mostly answered by the parser of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done.
     Done,
     /// Failed; the reason was printed.
     Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// What it is about does not exist.
+    NotFound,
+    /// A policy or a grant forbids it.
+    Refused,
+    /// A person has to do something first: sign in, enter an MFA code.
+    NeedsPerson,
 }
 
 impl From<Exit> for ExitCode {
@@ -16,6 +24,10 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::from(0),
             Exit::Failed => Self::from(1),
+            Exit::Usage => Self::from(2),
+            Exit::NotFound => Self::from(3),
+            Exit::Refused => Self::from(4),
+            Exit::NeedsPerson => Self::from(5),
         }
     }
 }

@@ -3,7 +3,12 @@
 //! The only place that prints or exits: one file a command in `commands`.
 
 mod commands;
+mod control;
+mod engine;
 mod exit;
+mod locate;
+mod show;
+mod trouble;
 
 use clap::Parser;
 

@@ -114,6 +114,7 @@ pub enum EngineError {
 #[derive(Debug)]
 pub struct Engine {
     handle: Handle,
+    notes: Option<broadcast::Receiver<Arc<Note>>>,
     task: JoinHandle<()>,
 }
 
@@ -125,7 +126,7 @@ impl Engine {
     /// [`EngineError`].
     pub async fn start(options: Options) -> Result<Self, EngineError> {
         let (messages, incoming) = mpsc::channel(MESSAGES);
-        let (notes, _) = broadcast::channel(NOTES);
+        let (notes, listener) = broadcast::channel(NOTES);
         let handle = Handle {
             messages: messages.clone(),
             notes: notes.clone(),
@@ -141,7 +142,17 @@ impl Engine {
             // Its workers are waited for.
             let _ = tokio::task::spawn_blocking(move || drop(running)).await;
         });
-        Ok(Self { handle, task })
+        Ok(Self {
+            handle,
+            notes: Some(listener),
+            task,
+        })
+    }
+
+    /// Everything that is recorded from the start on; once. A reader that is too slow misses
+    /// lines.
+    pub fn listen(&mut self) -> Option<broadcast::Receiver<Arc<Note>>> {
+        self.notes.take()
     }
 
     /// Talks to it.
@@ -155,7 +166,7 @@ impl Engine {
     /// # Errors
     /// It did not stop by itself but broke.
     pub async fn ended(self) -> Result<(), EngineError> {
-        drop(self.handle);
+        drop((self.handle, self.notes));
         self.task
             .await
             .map_err(|e| EngineError::System(std::io::Error::other(e)))
@@ -207,6 +218,8 @@ struct Loop {
     /// Orders that wait until the Workspace file was looked at.
     tickets: BTreeMap<u64, (String, Order, Answer)>,
     quiet: Vec<oneshot::Sender<()>>,
+    /// Orders that came before the policies were in force.
+    early: Vec<Ask>,
     configured: bool,
     halting: bool,
     // Workers, in the order in which they are to end; the lock is the last.
@@ -293,6 +306,7 @@ impl Loop {
             next_command: 0,
             tickets: BTreeMap::new(),
             quiet: Vec::new(),
+            early: Vec::new(),
             configured: false,
             halting: false,
             issuing: Issuing::default(),
@@ -561,6 +575,9 @@ impl Loop {
         let all = self.entries.values().map(|e| e.prepared.entry.clone());
         let all = all.collect();
         self.enter(Input::Policies(all));
+        for ask in std::mem::take(&mut self.early) {
+            self.ask(ask);
+        }
     }
 
     fn evaluated(
@@ -629,6 +646,8 @@ impl Loop {
 
     fn ask(&mut self, ask: Ask) {
         match ask {
+            // Guard rails have to be in force before anything is done.
+            Ask::Order { .. } if !self.configured => self.early.push(ask),
             Ask::Order {
                 asked,
                 order,

@@ -1,25 +1,68 @@
 //! The tree of commands.
 
+mod events;
+mod run;
+mod session_list;
+mod session_order;
+mod session_show;
+mod status;
 mod workspace_schema;
 mod workspace_validate;
 
 use clap::{Parser, Subcommand};
+use dayfly_core::policy::Action;
 
 use crate::exit::Exit;
+use crate::trouble::Trouble;
 
 /// Keeps temporary cloud credentials alive exactly as long as rules say they should be.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = AFTER)]
 pub(crate) struct Dayfly {
     #[command(subcommand)]
     command: Command,
 }
 
+const AFTER: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by a policy or grant, \
+5 needs a person.
+DAYFLY_HOME names the folder of the Workspace and the configuration; without it that is `dayfly` \
+in the platform's folder for configuration.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
+    Status(status::Args),
+    /// Look at sessions, start, stop and rotate them.
+    #[command(subcommand)]
+    Session(Session),
+    Events(events::Args),
     /// Look at the Workspace file.
     #[command(subcommand)]
     Workspace(Workspace),
+}
+
+#[derive(Debug, Subcommand)]
+enum Session {
+    List(session_list::Args),
+    Show(session_show::Args),
+    /// Obtain temporary credentials and put them where cloud SDKs look.
+    #[command(
+        after_help = "Examples:\n  dayfly session start dev\n  dayfly session start dev --for 2h"
+    )]
+    Start(session_order::Args),
+    /// Remove the credentials of a session from where cloud SDKs look. Policies leave it stopped
+    /// until you start or release it.
+    #[command(
+        after_help = "Examples:\n  dayfly session stop prod\n  dayfly session stop prod --for 1h"
+    )]
+    Stop(session_order::Args),
+    /// Obtain new credentials and substitute them for the old.
+    #[command(after_help = "Example:\n  dayfly session rotate dev")]
+    Rotate(session_order::Args),
+    /// Take back what you said by `start` or `stop`: the policies decide again.
+    #[command(after_help = "Example:\n  dayfly session release dev")]
+    Release(session_order::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,8 +75,48 @@ impl Dayfly {
     /// Does what the command line says.
     pub(crate) fn run(self) -> Exit {
         match self.command {
-            Command::Workspace(Workspace::Validate(args)) => workspace_validate::run(&args),
+            Command::Run(args) => end(run::run(&args)),
+            Command::Status(args) => end(status::run(&args)),
+            Command::Session(Session::List(args)) => end(session_list::run(&args)),
+            Command::Session(Session::Show(args)) => end(session_show::run(&args)),
+            Command::Session(Session::Start(args)) => order(&args, Some(Action::Start)),
+            Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
+            Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
+            Command::Session(Session::Release(args)) => order(&args, None),
+            Command::Events(args) => end(events::run(&args)),
+            Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => workspace_schema::run(&args),
         }
     }
+}
+
+fn order(args: &session_order::Args, action: Option<Action>) -> Exit {
+    end(session_order::run(args, action))
+}
+
+/// Says what went wrong, where something did.
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place that tells of failed commands"
+)]
+fn end(result: Result<Exit, Trouble>) -> Exit {
+    result.unwrap_or_else(|trouble| {
+        eprintln!("{trouble}");
+        trouble.exit()
+    })
+}
+
+/// Writes to the standard output; where nobody reads it any more, that is no failure.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a value as JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Trouble::failed(format!("cannot be printed as JSON: {e}")))?;
+    print(&(text + "\n"));
+    Ok(Exit::Done)
 }

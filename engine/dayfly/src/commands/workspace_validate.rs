@@ -12,6 +12,8 @@ use dayfly_workspace::{Loaded, Problem, Severity, WorkspaceFile};
 use serde_json::json;
 
 use crate::exit::Exit;
+use crate::locate;
+use crate::trouble::Trouble;
 
 /// Check a Workspace file and name each problem with its line and column.
 ///
@@ -19,15 +21,19 @@ use crate::exit::Exit;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly workspace validate workspace.json")]
 pub(crate) struct Args {
-    /// The Workspace file.
-    path: PathBuf,
+    /// The Workspace file; without it, the one in force.
+    path: Option<PathBuf>,
     /// Print the problems as JSON.
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    let file = WorkspaceFile::at(&args.path);
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let path = match &args.path {
+        Some(path) => path.clone(),
+        None => locate::home()?.workspace(),
+    };
+    let file = WorkspaceFile::at(&path);
     let (problems, sessions) = match file.load() {
         Ok(Loaded::Changed { workspace, .. }) => {
             (workspace.problems().to_vec(), workspace.sessions().len())
@@ -51,15 +57,15 @@ pub(crate) fn run(args: &Args) -> Exit {
         }
         println!(
             "{}: sessions: {sessions}, errors: {errors}, warnings: {}",
-            args.path.display(),
+            path.display(),
             problems.len() - errors
         );
     }
-    if errors == 0 {
+    Ok(if errors == 0 {
         Exit::Done
     } else {
         Exit::Failed
-    }
+    })
 }
 
 fn as_json(problem: &Problem) -> serde_json::Value {

@@ -1,0 +1,152 @@
+//! `dayfly events`
+
+use std::collections::VecDeque;
+use std::sync::mpsc;
+
+use dayfly_core::session::SessionId;
+use dayfly_core::time::Timestamp;
+use dayfly_runtime::clock;
+use dayfly_runtime::journal::{self, Line, Reader};
+
+use crate::commands::print;
+use crate::control::protocol::not_found;
+use crate::exit::Exit;
+use crate::show::line::{self, Names};
+use crate::show::time::{self, parse_span};
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// Show the journal: events, decisions, actions and how they ended.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly events --follow\n  dayfly events --session dev --since 2h\n  dayfly events --policy keep-dev --json"
+)]
+pub(crate) struct Args {
+    /// Go on with what is recorded from now on.
+    #[arg(long, short)]
+    follow: bool,
+    /// Only what is about this session: an id, the beginning of one, or a name.
+    #[arg(long, value_name = "SESSION")]
+    session: Option<String>,
+    /// Only what is about this policy entry.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Only what is younger: a span (15m, 2h, 3d) or a moment (2026-03-01T14:00:00Z).
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    since: Option<Timestamp>,
+    /// The newest so many lines.
+    #[arg(long, short = 'n', value_name = "LINES")]
+    lines: Option<usize>,
+    /// Also lines of little interest: evaluations, proposals.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Print the lines as they are recorded: one JSON object a line, all of them.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let mut names = Names::new();
+    let workspace = engine::load(&home).ok();
+    for entry in workspace.iter().flat_map(|w| w.sessions()) {
+        names.insert(entry.session.id.clone(), entry.session.name.clone());
+    }
+    let session = match (&args.session, &workspace) {
+        // One that is gone from the Workspace may still be in the journal.
+        (Some(asked), Some(workspace)) => match workspace.resolve(asked) {
+            Ok(entry) => Some(entry.session.id.clone()),
+            Err(error @ dayfly_workspace::ResolveError::Ambiguous { .. }) => {
+                return Err(not_found(&error));
+            }
+            Err(_) => Some(SessionId::new(asked)),
+        },
+        (Some(asked), None) => Some(SessionId::new(asked)),
+        (None, _) => None,
+    };
+    let wanted = |line: &Line| {
+        let what = &line.note.what;
+        session.as_ref().is_none_or(|id| what.session() == Some(id))
+            && args
+                .policy
+                .as_ref()
+                .is_none_or(|name| what.entry().is_some_and(|e| e.as_str() == name))
+            && args.since.is_none_or(|since| line.note.at >= since)
+            && (args.json || args.verbose || args.policy.is_some() || line::is_main(what))
+    };
+    let folder = home.journal();
+    // Before the reading, so that nothing falls in between.
+    let (dirty, news) = mpsc::sync_channel(1);
+    let watch = if args.follow {
+        let watch = dayfly_workspace::watch(&journal::current(&folder), move || {
+            let _ = dirty.try_send(());
+        });
+        Some(watch.map_err(|e| Trouble::failed(e.to_string()))?)
+    } else {
+        None
+    };
+    let failed = |e: std::io::Error| {
+        Trouble::failed(format!(
+            "cannot read the journal in {}: {e}",
+            folder.display()
+        ))
+    };
+    let mut reader = Reader::open(&folder);
+    let mut newest = VecDeque::new();
+    while let Some(line) = reader.next_line().map_err(failed)? {
+        line::learn(&mut names, &line.note);
+        if !wanted(&line) {
+            continue;
+        }
+        match args.lines {
+            Some(count) => {
+                newest.push_back(line);
+                if newest.len() > count {
+                    newest.pop_front();
+                }
+            }
+            None => show(args, &line, &names)?,
+        }
+    }
+    for line in newest {
+        show(args, &line, &names)?;
+    }
+    let Some(_watch) = watch else {
+        return Ok(Exit::Done);
+    };
+    while news.recv().is_ok() {
+        while let Some(line) = reader.next_line().map_err(failed)? {
+            line::learn(&mut names, &line.note);
+            if wanted(&line) {
+                show(args, &line, &names)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn show(args: &Args, line: &Line, names: &Names) -> Result<(), Trouble> {
+    if args.json {
+        let text = serde_json::to_string(line)
+            .map_err(|e| Trouble::failed(format!("cannot be printed as JSON: {e}")))?;
+        print(&(text + "\n"));
+        return Ok(());
+    }
+    let (mark, text) = line::text(&line.note, names);
+    let at = time::date_and_clock(line.note.at);
+    print(&format!("{at} {mark} {text}\n"));
+    Ok(())
+}
+
+fn parse_when(text: &str) -> Result<Timestamp, String> {
+    if let Ok(date) = chrono::DateTime::parse_from_rfc3339(text) {
+        let millis =
+            u64::try_from(date.timestamp_millis()).map_err(|_| format!("{text} is before 1970"))?;
+        return Ok(Timestamp::from_millis(millis));
+    }
+    parse_span(text)
+        .map(|span| clock::now().minus(span))
+        .map_err(|_| {
+            format!("\"{text}\" is neither a span (15m, 2h) nor a moment (2026-03-01T14:00:00Z)")
+        })
+}

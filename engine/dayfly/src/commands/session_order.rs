@@ -1,0 +1,84 @@
+//! `dayfly session start`, `stop`, `rotate` and `release`
+
+use std::time::Duration;
+
+use dayfly_core::policy::Action;
+use dayfly_runtime::clock;
+
+use crate::commands::{print, print_json};
+use crate::control::protocol::{OrderDone, SessionOrder};
+use crate::exit::Exit;
+use crate::show::table::tame;
+use crate::show::time::{self, parse_span};
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// What all four take.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// How long policies go by what you say: 90s, 15m, 8h, 2d. Without it, until you say
+    /// something else, or until a started session ends.
+    #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
+    lasting: Option<Duration>,
+    /// Pass guard rails, for this reason; it is recorded.
+    #[arg(long = "override", value_name = "REASON")]
+    override_reason: Option<String>,
+    /// Print the session as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args, action: Option<Action>) -> Result<Exit, Trouble> {
+    if args
+        .override_reason
+        .as_ref()
+        .is_some_and(|r| r.trim().is_empty())
+    {
+        return Err(Trouble::usage("--override needs a reason"));
+    }
+    let home = locate::home()?;
+    let order = SessionOrder {
+        session: args.session.clone(),
+        action,
+        for_seconds: args.lasting.map(|span| span.as_secs()),
+        override_reason: args.override_reason.clone(),
+    };
+    let done = engine::order(&home, &order)?;
+    if args.json {
+        return print_json(&done);
+    }
+    print(&text(action, &done, &args.session));
+    Ok(Exit::Done)
+}
+
+fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> String {
+    let session = done.session.as_ref();
+    let name = tame(session.map_or(asked, |s| &s.name));
+    let what = match (action, done.changed) {
+        (Some(Action::Start), true) => "started",
+        (Some(Action::Start), false) => "is active already",
+        (Some(Action::Stop), true) => "stopped",
+        (Some(Action::Stop), false) => "is inactive already",
+        (Some(Action::Rotate), _) => "rotated",
+        (None, _) => "is left to the policies",
+    };
+    let mut text = format!("{name} {what}");
+    if matches!(action, Some(Action::Start | Action::Rotate))
+        && let Some(session) = session
+    {
+        if let Some(profile) = &session.profile {
+            text += &format!("; profile {}", tame(profile));
+        }
+        if let Some(end) = session.expires_at {
+            let now = clock::now();
+            text += &format!(
+                "; valid until {} ({})",
+                time::clock(end),
+                time::relative(end, now)
+            );
+        }
+    }
+    text + "\n"
+}

@@ -1,0 +1,107 @@
+//! `dayfly status`
+
+use dayfly_core::session::Status;
+use dayfly_runtime::clock;
+use dayfly_runtime::report::{EngineReport, PolicyState};
+
+use crate::commands::{print, print_json};
+use crate::exit::Exit;
+use crate::show::table::{Table, tame};
+use crate::show::{sessions, time};
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// Show what runs: the engine, sessions, policies, and what is wrong.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly status\n  dayfly status --json")]
+pub(crate) struct Args {
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let report = engine::report(&home)?;
+    if args.json {
+        return print_json(&report);
+    }
+    print(&text(&report));
+    Ok(Exit::Done)
+}
+
+/// The report as a person reads it.
+pub(crate) fn text(report: &EngineReport) -> String {
+    let now = clock::now();
+    let mut text = match &report.engine {
+        Some(engine) => format!(
+            "Dayfly {} runs (process {}, for {})",
+            engine.version,
+            engine.pid,
+            time::span(now.since(engine.since))
+        ),
+        None => "no Dayfly runs here; `dayfly run` starts one".to_owned(),
+    };
+    let counted = |status| {
+        report
+            .sessions
+            .iter()
+            .filter(|s| s.status == status)
+            .count()
+    };
+    let parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
+        .into_iter()
+        .map(|status| (counted(status), status))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{count} {status}"))
+        .collect();
+    if !parts.is_empty() {
+        text += &format!(" · sessions: {}", parts.join(", "));
+    }
+    text += &format!("\n{}\n\n", report.workspace.display());
+    text += &sessions::table(&report.sessions, now);
+    if !report.policies.is_empty() {
+        let mut table = Table::new(["POLICY", "MODULE", "STATE", "MAY", "NOTE"]);
+        for policy in &report.policies {
+            let state = match policy.state {
+                PolicyState::InForce if policy.shadow => "shadow",
+                PolicyState::InForce => "in force",
+                PolicyState::Failing => "failing",
+                PolicyState::Suspended => "suspended",
+            };
+            let mut may: Vec<&str> = policy.actions.iter().map(|a| a.as_str()).collect();
+            if policy.may_hold {
+                may.push("hold");
+            }
+            let fault = policy.fault.as_ref().map(|f| tame(&f.message));
+            table.row([
+                policy.name.clone(),
+                tame(&policy.source),
+                state.to_owned(),
+                may.join(", "),
+                fault.unwrap_or_default(),
+            ]);
+        }
+        text += &format!("\n{table}");
+    }
+    if !report.problems.is_empty() {
+        text += "\nproblems:\n";
+        for problem in &report.problems {
+            text += &format!("  {}: {}\n", problem.about, tame(&problem.message));
+            if let Some(hint) = &problem.hint {
+                text += &format!("    {}\n", tame(hint));
+            }
+        }
+    }
+    let errors = report.sessions.iter().filter_map(|s| {
+        let hint = s.error.as_ref()?.hint.as_ref()?;
+        Some((s, hint))
+    });
+    let hints: Vec<String> = errors
+        .map(|(session, hint)| format!("  {}: {}\n", tame(&session.name), tame(hint)))
+        .collect();
+    if !hints.is_empty() {
+        text += &format!("\nwhat to do:\n{}", hints.concat());
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! Asks a running engine.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use dayfly_runtime::Home;
+use serde::de::DeserializeOwned;
+
+use super::protocol::{Answer, LINE, Request};
+use crate::trouble::Trouble;
+
+/// How long an answer may take: an order waits for the cloud.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// Asks; none where no engine runs on this home.
+pub(crate) fn ask<T: DeserializeOwned>(
+    home: &Home,
+    request: &Request,
+) -> Option<Result<T, Trouble>> {
+    let path = home.socket();
+    let stream = match UnixStream::connect(&path) {
+        Ok(stream) => stream,
+        Err(e) if gone(&e) => return None,
+        Err(e) => {
+            let message = format!("cannot reach the running Dayfly at {}: {e}", path.display());
+            return Some(Err(Trouble::failed(message)));
+        }
+    };
+    Some(talk(stream, request).unwrap_or_else(|error| {
+        let message = format!("the running Dayfly gave no answer: {error}");
+        Err(Trouble::failed(message).hint("see `dayfly status`, and give the command again"))
+    }))
+}
+
+/// Whether nobody listens: no socket, or one that a killed engine left.
+fn gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn talk<T: DeserializeOwned>(
+    mut stream: UnixStream,
+    request: &Request,
+) -> io::Result<Result<T, Trouble>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(Duration::from_secs(10)))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = Vec::new();
+    let bound = u64::try_from(LINE).unwrap_or(u64::MAX);
+    BufReader::new(stream.take(bound)).read_until(b'\n', &mut answer)?;
+    if answer.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    match serde_json::from_slice(&answer)? {
+        Answer::Ok(value) => Ok(Ok(serde_json::from_value(value)?)),
+        Answer::Error(trouble) => Ok(Err(trouble)),
+    }
+}

@@ -1,0 +1,5 @@
+//! The control socket: how commands talk to a running engine. `CONTROL.md` has the protocol.
+
+pub(crate) mod client;
+pub(crate) mod protocol;
+pub(crate) mod server;

@@ -1,0 +1,180 @@
+//! What is said over the control socket: one request, one answer, each a line of JSON.
+
+use std::time::Duration;
+
+use dayfly_core::effect::Reply;
+use dayfly_core::input::Order;
+use dayfly_core::policy::Action;
+use dayfly_runtime::message::OrderError;
+use dayfly_runtime::report::SessionReport;
+use dayfly_runtime::{Ordered, Stopped, report};
+use serde::{Deserialize, Serialize};
+
+use crate::trouble::{Code, Trouble};
+
+/// The longest line, in bytes.
+pub(crate) const LINE: usize = 64 << 20;
+/// The longest request, in bytes.
+pub(crate) const REQUEST: usize = 1 << 20;
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "do",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub(crate) enum Request {
+    /// What the engine knows.
+    Report,
+    /// An order for a session.
+    Order(SessionOrder),
+    /// Have a suspended policy entry asked again.
+    Enable {
+        /// The entry.
+        entry: String,
+    },
+    /// A custom event.
+    Emit {
+        /// Its name.
+        name: String,
+        /// Anything.
+        #[serde(default)]
+        data: serde_json::Value,
+    },
+}
+
+/// An order for a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SessionOrder {
+    /// An id, a beginning of it that only it has, or a name that only it has.
+    pub(crate) session: String,
+    /// What is to be done; none: the standing word is taken back.
+    pub(crate) action: Option<Action>,
+    /// How long the word stands, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) for_seconds: Option<u64>,
+    /// A reason for passing guard rails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) override_reason: Option<String>,
+}
+
+impl SessionOrder {
+    pub(crate) fn to_order(&self) -> Order {
+        match self.action {
+            Some(action) => Order::Do {
+                action,
+                lasting: self.for_seconds.map(Duration::from_secs),
+                override_reason: self.override_reason.clone(),
+            },
+            None => Order::Release,
+        }
+    }
+}
+
+/// An order that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OrderDone {
+    /// Whether there was something to do.
+    pub(crate) changed: bool,
+    /// The session as it is now.
+    pub(crate) session: Option<SessionReport>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Answer {
+    /// It was done.
+    Ok(serde_json::Value),
+    /// It was not.
+    Error(Trouble),
+}
+
+/// How an order ended, as a person is told.
+pub(crate) fn outcome(
+    order: &SessionOrder,
+    result: Result<Ordered, OrderError>,
+) -> Result<OrderDone, Trouble> {
+    let Ordered { reply, session } = result.map_err(order_trouble)?;
+    let name = session.as_ref().map_or(&order.session, |s| &s.name).clone();
+    let verb = order.action.map_or("release", Action::as_str);
+    match reply {
+        Reply::Done { .. } => Ok(OrderDone {
+            changed: true,
+            session,
+        }),
+        Reply::Unchanged { .. } => Ok(OrderDone {
+            changed: false,
+            session,
+        }),
+        Reply::Failed { failure, retry_at } => {
+            let code = if failure.kind.needs_person() {
+                Code::NeedsPerson
+            } else {
+                Code::Failed
+            };
+            let mut message = format!("cannot {verb} \"{name}\": {}", failure.message);
+            if let Some(id) = &failure.request_id {
+                message += &format!(" (request {id})");
+            }
+            if let Some(at) = retry_at {
+                message += &format!("; next try at {}", report::moment(at));
+            }
+            Err(Trouble::new(code, message).maybe_hint(failure.hint))
+        }
+        Reply::Refused { by, why } => {
+            let message = format!("{by} does not let you {verb} \"{name}\": {why}");
+            let hint = "to pass a guard rail, say why with --override REASON; it is recorded";
+            Err(Trouble::new(Code::Refused, message).hint(hint))
+        }
+        Reply::Superseded => {
+            let message =
+                format!("\"{name}\": a later command, or the session's removal, took its place");
+            Err(Trouble::failed(message))
+        }
+        Reply::NotFound => {
+            let message = format!("session \"{name}\" is not in the Workspace any more");
+            Err(Trouble::new(Code::NotFound, message))
+        }
+    }
+}
+
+fn order_trouble(error: OrderError) -> Trouble {
+    match error {
+        OrderError::Resolve(error) => not_found(&error),
+        OrderError::NoWorkspace(_) => Trouble::failed(error.to_string())
+            .hint("mend the file; `dayfly workspace validate` lists all problems"),
+        OrderError::Stopped(error) => stopped(error),
+    }
+}
+
+pub(crate) fn not_found(error: &dayfly_workspace::ResolveError) -> Trouble {
+    Trouble::new(Code::NotFound, error.to_string())
+        .hint("`dayfly session list` shows all; use an id, the beginning of one, or a unique name")
+}
+
+pub(crate) fn stopped(error: Stopped) -> Trouble {
+    Trouble::failed(error.to_string()).hint("see `dayfly status`, and give the command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_what_the_page_says() {
+        let page = include_str!("CONTROL.md");
+        let lines = page.lines().filter(|line| line.starts_with("{\"do\""));
+        let requests: Vec<Request> = lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(requests.len() >= 5, "{requests:?}");
+        assert!(serde_json::from_str::<Request>(r#"{"do":"reprot"}"#).is_err());
+        let typo = r#"{"do":"order","session":"a","action":"stop","overide":"x"}"#;
+        assert!(serde_json::from_str::<Request>(typo).is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! Answers commands for a running engine.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dayfly_runtime::{Handle, Home};
+use dayfly_vault::private_file;
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::protocol::{self, Answer, REQUEST, Request};
+use crate::trouble::{Code, Trouble};
+
+/// Connections at once; more wait.
+const CONNECTIONS: usize = 64;
+/// How long a peer may take to ask, and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A listening socket; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens. The caller has to be the one engine of this home: a socket that is there already
+    /// is taken for one that a killed engine left.
+    pub(crate) fn start(home: &Home, handle: Handle) -> Result<Self, Trouble> {
+        let path = home.socket();
+        let listener = bind(&path).map_err(|e| {
+            let message = format!("cannot listen at {}: {e}", path.display());
+            Trouble::failed(message)
+        })?;
+        let task = tokio::spawn(serve(listener, handle));
+        Ok(Self { path, task })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Where it cannot be removed, the next engine does it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    private_file::create_folder(folder).map_err(io::Error::other)?;
+    let meta = fs::symlink_metadata(folder)?;
+    let private = meta.is_dir()
+        && meta.uid() == rustix::process::geteuid().as_raw()
+        && meta.mode() & 0o077 == 0;
+    if !private {
+        let message = format!("{} is not yours alone (chmod 700)", folder.display());
+        return Err(io::Error::other(message));
+    }
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn serve(listener: UnixListener, handle: Handle) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(_) => {
+                // Too many open files, say; later there may be room again.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let handle = handle.clone();
+        tokio::spawn(async move {
+            // A peer that goes away is no matter.
+            let _ = converse(stream, &handle).await;
+            drop(place);
+        });
+    }
+}
+
+async fn converse(mut stream: UnixStream, handle: &Handle) -> io::Result<()> {
+    let peer = stream.peer_cred()?;
+    if peer.uid() != rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let (read, mut write) = stream.split();
+    let bound = u64::try_from(REQUEST).unwrap_or(u64::MAX);
+    let mut line = Vec::new();
+    let mut read = BufReader::new(read.take(bound));
+    timeout(PATIENCE, read.read_until(b'\n', &mut line)).await??;
+    if line.is_empty() {
+        return Ok(());
+    }
+    let answer = match serde_json::from_slice(&line) {
+        Ok(request) => answer(request, handle).await,
+        Err(error) => Answer::Error(
+            Trouble::usage(format!("the request is not understood: {error}"))
+                .hint("the program and the running Dayfly may be of different versions"),
+        ),
+    };
+    let mut text = serde_json::to_vec(&answer)?;
+    text.push(b'\n');
+    timeout(PATIENCE, write.write_all(&text)).await??;
+    Ok(())
+}
+
+async fn answer(request: Request, handle: &Handle) -> Answer {
+    let result = match request {
+        Request::Report => handle
+            .report()
+            .await
+            .map_err(protocol::stopped)
+            .map(|r| json(&r)),
+        Request::Order(order) => {
+            let result = handle.order(&order.session, order.to_order()).await;
+            protocol::outcome(&order, result).map(|done| json(&done))
+        }
+        Request::Enable { entry } => match handle.enable(&entry).await {
+            Ok(true) => Ok(serde_json::Value::Null),
+            Ok(false) => {
+                let message = format!("no policy entry \"{entry}\" is in force");
+                let trouble = Trouble::new(Code::NotFound, message);
+                Err(trouble.hint("`dayfly policy list` shows all"))
+            }
+            Err(error) => Err(protocol::stopped(error)),
+        },
+        Request::Emit { name, data } => handle
+            .emit(&name, &data.to_string())
+            .await
+            .map_err(protocol::stopped)
+            .map(|()| serde_json::Value::Null),
+    };
+    match result {
+        Ok(value) => Answer::Ok(value),
+        Err(trouble) => Answer::Error(trouble),
+    }
+}
+
+fn json(value: &impl Serialize) -> serde_json::Value {
+    // Reports have nothing that JSON cannot say.
+    serde_json::to_value(value).unwrap_or_default()
+}

@@ -1,0 +1,204 @@
+//! An engine in this process, and what can be known without one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dayfly_chain::{CredentialsFile, Target as _};
+use dayfly_core::input::Word;
+use dayfly_core::session::{Lease, SessionId, Status};
+use dayfly_runtime::report::{EngineReport, ProblemReport, SessionReport, WordReport};
+use dayfly_runtime::{Config, Engine, EngineError, Home, Options, Policies, clock};
+use dayfly_vault::{Vault, private_file};
+use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
+
+use crate::control::client;
+use crate::control::protocol::{self, OrderDone, Request, SessionOrder};
+use crate::locate;
+use crate::trouble::Trouble;
+
+/// How long a single command waits for another to end.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How an engine on this home is to work.
+pub(crate) fn options(
+    home: &Home,
+    policies: Policies,
+    watching: bool,
+    patience: Duration,
+) -> Result<Options, Trouble> {
+    Ok(Options {
+        home: home.clone(),
+        credentials_file: credentials_file(home)?,
+        keys: Arc::new(vault(home)),
+        policies,
+        watching,
+        patience,
+    })
+}
+
+/// The credentials file that the configuration, or else the environment, names.
+pub(crate) fn credentials_file(home: &Home) -> Result<PathBuf, Trouble> {
+    let config = Config::load(&home.config()).unwrap_or_default();
+    match config.aws.credentials_file {
+        Some(file) => Ok(file),
+        None => locate::credentials_file(),
+    }
+}
+
+/// Where long-lived secrets are.
+pub(crate) fn vault(home: &Home) -> Vault {
+    Vault::new(home.vault(), home.vault_key())
+}
+
+/// Why an engine does not start, for a person.
+pub(crate) fn not_started(error: EngineError, home: &Home) -> Trouble {
+    match error {
+        EngineError::Taken { .. } => {
+            let report = client::ask::<EngineReport>(home, &Request::Report);
+            let pid = report
+                .and_then(Result::ok)
+                .and_then(|r| r.engine)
+                .map(|engine| format!(" (process {})", engine.pid));
+            let message = format!("{error}{}", pid.unwrap_or_default());
+            Trouble::failed(message).hint("one is enough; `dayfly status` shows what it does")
+        }
+        other => Trouble::failed(other.to_string()),
+    }
+}
+
+/// Gives an order to the running engine, or carries it out in this process.
+pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
+    let request = Request::Order(order.clone());
+    if let Some(answer) = client::ask(home, &request) {
+        return answer;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+    runtime.block_on(async {
+        let options = options(home, Policies::GuardRails, false, PATIENCE)?;
+        let engine = match Engine::start(options).await {
+            Ok(engine) => engine,
+            // One was started meanwhile.
+            Err(error @ EngineError::Taken { .. }) => {
+                let answer = client::ask(home, &request);
+                return answer.unwrap_or_else(|| Err(not_started(error, home)));
+            }
+            Err(error) => return Err(not_started(error, home)),
+        };
+        let handle = engine.handle().clone();
+        let result = handle.order(&order.session, order.to_order()).await;
+        // Children and the Workspace file follow; they have their own deadlines.
+        let quiet = tokio::time::timeout(Duration::from_secs(120), handle.quiet()).await;
+        handle.halt().await;
+        drop(handle);
+        let ended = engine.ended().await;
+        let mut outcome = protocol::outcome(order, result);
+        if let Err(trouble) = &mut outcome
+            && let Some(at) = trouble.message.find("; next try at ")
+        {
+            // This process ends, so nobody tries again.
+            trouble.message.truncate(at);
+        }
+        let _ = quiet;
+        ended.map_err(|e| Trouble::failed(e.to_string()))?;
+        outcome
+    })
+}
+
+/// What the running engine knows; without one, what the files say.
+pub(crate) fn report(home: &Home) -> Result<EngineReport, Trouble> {
+    match client::ask(home, &Request::Report) {
+        Some(answer) => answer,
+        None => from_files(home),
+    }
+}
+
+fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
+    let mut problems = Vec::new();
+    let workspace = match load(home) {
+        Ok(workspace) => {
+            problems.extend(workspace.problems().iter().map(ProblemReport::of_workspace));
+            Some(workspace)
+        }
+        Err(rejected) => {
+            let found = rejected.problems.iter();
+            problems.extend(found.map(ProblemReport::of_workspace));
+            None
+        }
+    };
+    let now = clock::now();
+    let mut leases: BTreeMap<SessionId, Lease> = BTreeMap::new();
+    match CredentialsFile::new(credentials_file(home)?).observe() {
+        Ok(observed) => {
+            let held = observed.into_iter();
+            let held = held.map(|one| (one.session, one.credentials.lease));
+            leases.extend(held.filter(|(_, lease)| !lease.expired(now)));
+        }
+        Err(error) => problems.push(ProblemReport {
+            about: "credentials-file".into(),
+            message: error.to_string(),
+            hint: error.hint(),
+        }),
+    }
+    let words = words(home);
+    let entries = workspace.as_deref().map(Workspace::sessions);
+    let mut sessions: Vec<SessionReport> = entries
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| {
+            let lease = leases.get(&entry.session.id).copied();
+            let status = if lease.is_some() {
+                Status::Active
+            } else {
+                Status::Inactive
+            };
+            let mut report = SessionReport::written(&entry.session, status);
+            report.set_lease(lease);
+            report.word = words.get(&entry.session.id).map(WordReport::from);
+            report
+        })
+        .collect();
+    sessions.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Ok(EngineReport {
+        engine: None,
+        workspace: home.workspace(),
+        problems,
+        sessions,
+        policies: Vec::new(),
+    })
+}
+
+fn words(home: &Home) -> BTreeMap<SessionId, Word> {
+    let text = private_file::read(&home.words()).ok().flatten();
+    let words = text.and_then(|text| serde_json::from_slice(&text).ok());
+    words.unwrap_or_default()
+}
+
+/// The Workspace as the file has it.
+pub(crate) fn load(home: &Home) -> Result<Arc<Workspace>, dayfly_workspace::Rejected> {
+    let file = WorkspaceFile::at(&home.workspace());
+    match file.load()? {
+        Loaded::Changed { workspace, .. } => Ok(workspace),
+        // The first load of a file is always of another text than none.
+        Loaded::Unchanged => file.current().ok_or(dayfly_workspace::Rejected {
+            problems: Vec::new(),
+        }),
+    }
+}
+
+/// The Workspace, where a command cannot do without it.
+pub(crate) fn require(home: &Home) -> Result<Arc<Workspace>, Trouble> {
+    load(home).map_err(|rejected| {
+        let hint = if home.workspace().exists() {
+            "mend the file; `dayfly workspace validate` lists all problems"
+        } else {
+            "`dayfly init` makes one"
+        };
+        Trouble::failed(rejected.to_string()).hint(hint)
+    })
+}

@@ -1,0 +1,341 @@
+//! A line of the journal, as a person reads it.
+
+use std::collections::HashMap;
+
+use dayfly_core::effect::{Happening, Note};
+use dayfly_core::policy::{Outcome, Severity};
+use dayfly_core::session::SessionId;
+
+use super::table::tame;
+use super::time;
+
+/// Names of sessions, as far as they are known.
+pub(crate) type Names = HashMap<SessionId, String>;
+
+/// What is remembered of a session while lines are shown.
+pub(crate) fn learn(names: &mut Names, note: &Note) {
+    if let Happening::SessionEdited { session, name, .. } = &note.what {
+        names.insert(session.clone(), name.clone());
+    }
+}
+
+/// Whether a line is worth showing to somebody who did not ask for everything.
+pub(crate) fn is_main(what: &Happening) -> bool {
+    match what {
+        Happening::Evaluated { .. }
+        | Happening::Resync { .. }
+        | Happening::Proposed { .. }
+        | Happening::Stale { .. }
+        | Happening::Booted { .. } => false,
+        Happening::Said { severity, .. } => *severity >= Severity::Warning,
+        _ => true,
+    }
+}
+
+/// Mark and text of a line, without its time.
+pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
+    let name = |id: &SessionId| {
+        let name = names.get(id).map_or_else(|| id.as_str(), String::as_str);
+        tame(name)
+    };
+    match &note.what {
+        Happening::Booted { found } => (
+            '·',
+            format!("engine starts; the chain holds {}", sessions(found.len())),
+        ),
+        Happening::Halted => ('·', "engine stops".into()),
+        Happening::WorkspaceAccepted {
+            added,
+            changed,
+            removed,
+            ..
+        } => {
+            let parts: Vec<String> = [(added, "added"), (changed, "changed"), (removed, "removed")]
+                .into_iter()
+                .filter(|(count, _)| **count > 0)
+                .map(|(count, word)| format!("{count} {word}"))
+                .collect();
+            let parts = if parts.is_empty() {
+                "no session changed".to_owned()
+            } else {
+                format!("sessions {}", parts.join(", "))
+            };
+            ('◇', format!("Workspace: {parts}"))
+        }
+        Happening::SessionEdited {
+            session, fields, ..
+        } => (
+            '◇',
+            format!("{}: {} in the Workspace", name(session), fields.join(", ")),
+        ),
+        Happening::PoliciesAccepted { entries, changed } => {
+            let changed: Vec<_> = changed.iter().map(|e| e.as_str()).collect();
+            let text = match (entries.len(), changed.is_empty()) {
+                (0, _) => "no policies are in force".to_owned(),
+                (n, true) => format!("policies: {n} in force"),
+                (n, false) => format!(
+                    "policies: {n} in force, new or changed: {}",
+                    changed.join(", ")
+                ),
+            };
+            ('◇', text)
+        }
+        Happening::Commanded {
+            session,
+            action,
+            by_edit,
+            override_reason,
+        } => {
+            let verb = action.map_or("let the policies decide on", |a| a.as_str());
+            let how = if *by_edit {
+                " (by an edit of the file)"
+            } else {
+                ""
+            };
+            let reason = override_reason.as_ref();
+            let reason = reason.map(|r| format!(", overriding guard rails: {}", tame(r)));
+            (
+                '◇',
+                format!(
+                    "you: {verb} {}{how}{}",
+                    name(session),
+                    reason.unwrap_or_default()
+                ),
+            )
+        }
+        Happening::Custom { name, entries } => (
+            '◇',
+            format!(
+                "event {}: heard by {}",
+                tame(name),
+                count(entries.len(), "policy", "policies")
+            ),
+        ),
+        Happening::Resync { entry, reason } => (
+            '·',
+            format!("{entry} looks at everything afresh ({})", reason.as_str()),
+        ),
+        Happening::Evaluated {
+            entry,
+            sessions: seen,
+            proposals,
+            ..
+        } => (
+            '·',
+            format!(
+                "{entry} looked at {}, proposals: {proposals}",
+                sessions(*seen)
+            ),
+        ),
+        Happening::Faulted {
+            entry,
+            fault,
+            failures,
+            retry_at,
+            ..
+        } => {
+            let next = match retry_at {
+                Some(at) => format!("; asked again at {}", time::clock(*at)),
+                None => "; suspended".to_owned(),
+            };
+            let row = if *failures > 1 {
+                format!(" ({failures} in a row)")
+            } else {
+                String::new()
+            };
+            (
+                '!',
+                format!("policy {entry} failed{row}: {}{next}", tame(&fault.message)),
+            )
+        }
+        Happening::Stale { what } => ('·', format!("too late: {}", tame(what))),
+        Happening::Proposed {
+            session,
+            entry,
+            action,
+            why,
+            shadow,
+        } => {
+            let shadow = if *shadow { " (shadow)" } else { "" };
+            (
+                '·',
+                format!(
+                    "{entry}{shadow} proposes to {action} {}: {}",
+                    name(session),
+                    tame(&why.message)
+                ),
+            )
+        }
+        Happening::Held {
+            session,
+            entry,
+            actions,
+            until,
+            why,
+            shadow,
+        } => {
+            let shadow = if *shadow { " (shadow)" } else { "" };
+            let actions: Vec<_> = actions.iter().map(|a| a.as_str()).collect();
+            let until = until.map(|at| format!(" until {}", time::date_and_clock(at)));
+            let until = until.unwrap_or_default();
+            (
+                '▪',
+                format!(
+                    "{entry}{shadow} holds {} ({}){until}: {}",
+                    name(session),
+                    actions.join(", "),
+                    tame(&why.message)
+                ),
+            )
+        }
+        Happening::Dropped {
+            session,
+            entry,
+            why,
+        } => {
+            let about = session.as_ref().map(|s| format!(" on {}", name(s)));
+            (
+                '·',
+                format!(
+                    "a proposal of {entry}{} was dropped: {}",
+                    about.unwrap_or_default(),
+                    tame(why)
+                ),
+            )
+        }
+        Happening::ShadowDiffers {
+            session,
+            live,
+            shadow,
+        } => {
+            let word = |action: &Option<dayfly_core::policy::Action>| {
+                action.map_or("nothing", |a| a.as_str())
+            };
+            (
+                '·',
+                format!(
+                    "{}: shadow policies would have made this {} instead of {}",
+                    name(session),
+                    word(shadow),
+                    word(live)
+                ),
+            )
+        }
+        Happening::Decided {
+            session,
+            action,
+            by,
+            why,
+            ..
+        } => (
+            '→',
+            format!("{action} {}: {by}: {}", name(session), tame(&why.message)),
+        ),
+        Happening::Deferred {
+            session,
+            action,
+            why,
+            until,
+        } => {
+            let until = until.map(|at| format!(" until {}", time::clock(at)));
+            (
+                '…',
+                format!(
+                    "{action} {} waits{}: {}",
+                    name(session),
+                    until.unwrap_or_default(),
+                    tame(why)
+                ),
+            )
+        }
+        Happening::Began {
+            session, action, ..
+        } => ('→', format!("{action} {} begins", name(session))),
+        Happening::Ended {
+            session,
+            outcome,
+            lease,
+            failure,
+            retry_at,
+            ..
+        } => {
+            let name = name(session);
+            match (outcome, failure) {
+                (Outcome::Failed, failure) => {
+                    let why = failure
+                        .as_ref()
+                        .map_or_else(String::new, |f| tame(&f.message));
+                    let next = retry_at.map(|at| format!("; next try at {}", time::clock(at)));
+                    (
+                        '✗',
+                        format!("{name} failed: {why}{}", next.unwrap_or_default()),
+                    )
+                }
+                (outcome, _) => {
+                    let end = lease.and_then(|l| l.expires_at);
+                    let end = end.map(|at| format!(", valid until {}", time::clock(at)));
+                    let mark = match outcome {
+                        Outcome::Started | Outcome::Rotated => '✓',
+                        _ => '■',
+                    };
+                    (
+                        mark,
+                        format!("{name} {}{}", outcome.as_str(), end.unwrap_or_default()),
+                    )
+                }
+            }
+        }
+        Happening::Displaced { session, by } => (
+            '■',
+            format!("{} gives its profile to {}", name(session), name(by)),
+        ),
+        Happening::Orphan { session } => (
+            '■',
+            format!(
+                "credentials of {} are removed: it is not in the Workspace",
+                name(session)
+            ),
+        ),
+        Happening::Notice {
+            entry,
+            severity,
+            text,
+        } => (mark(*severity), format!("{entry}: {}", tame(text))),
+        Happening::Said {
+            entry,
+            severity,
+            text,
+        } => (mark(*severity), format!("{entry} logs: {}", tame(text))),
+        Happening::Trouble {
+            about,
+            message,
+            hint,
+        } => {
+            let hint = hint.as_ref().map(|h| format!("\n           {}", tame(h)));
+            (
+                '!',
+                format!("{about}: {}{}", tame(message), hint.unwrap_or_default()),
+            )
+        }
+        Happening::Mended { about } => ('✓', format!("{about}: well again")),
+    }
+}
+
+fn mark(severity: Severity) -> char {
+    match severity {
+        Severity::Debug | Severity::Info => '·',
+        Severity::Warning | Severity::Error => '!',
+    }
+}
+
+fn sessions(number: usize) -> String {
+    count(number, "session", "sessions")
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    match number {
+        0 => format!("no {one}"),
+        1 => format!("1 {one}"),
+        n => format!("{n} {many}"),
+    }
+}

@@ -1,0 +1,6 @@
+//! How things look on a terminal.
+
+pub(crate) mod line;
+pub(crate) mod sessions;
+pub(crate) mod table;
+pub(crate) mod time;

@@ -1,0 +1,75 @@
+//! Sessions as a table.
+
+use dayfly_core::session::Status;
+use dayfly_core::time::Timestamp;
+use dayfly_runtime::report::SessionReport;
+
+use super::table::{Table, tame};
+use super::time::{relative, span};
+
+/// The table; nothing where there are no sessions.
+pub(crate) fn table(sessions: &[SessionReport], now: Timestamp) -> String {
+    if sessions.is_empty() {
+        return "no sessions; add one with `dayfly session add`, or edit the Workspace file\n"
+            .into();
+    }
+    let mut table = Table::new(["SESSION", "TYPE", "STATUS", "PROFILE", "ENDS", "NOTE"]);
+    for session in sessions {
+        table.row([
+            tame(&session.name),
+            session.session_type.to_string(),
+            session.status.to_string(),
+            session.profile.as_deref().map(tame).unwrap_or_default(),
+            ends(session, now),
+            note(session, now),
+        ]);
+    }
+    table.to_string()
+}
+
+/// When the credentials end.
+pub(crate) fn ends(session: &SessionReport, now: Timestamp) -> String {
+    match (session.started_at, session.expires_at) {
+        (_, Some(end)) => relative(end, now),
+        (Some(_), None) => "never".into(),
+        (None, None) => String::new(),
+    }
+}
+
+/// What else a person should know of it.
+pub(crate) fn note(session: &SessionReport, now: Timestamp) -> String {
+    if let Some(fault) = &session.fault {
+        return format!("cannot be started: {}", tame(fault));
+    }
+    let mut notes = Vec::new();
+    if let Some(error) = &session.error {
+        let again = session
+            .retry_at
+            .map(|at| format!("; next try {}", relative(at, now)));
+        notes.push(format!(
+            "{}{}",
+            tame(&error.message),
+            again.unwrap_or_default()
+        ));
+    } else if let Some(doing) = &session.doing {
+        notes.push(doing.clone());
+    }
+    if let Some(word) = &session.word
+        && session.status != Status::Pending
+    {
+        let until = word.until.map_or_else(
+            || String::new(),
+            |until| format!(" for {} more", span(until.since(now))),
+        );
+        match word.action {
+            dayfly_core::policy::Action::Stop => {
+                notes.push(format!("you stopped it{until}; policies leave it alone"));
+            }
+            dayfly_core::policy::Action::Start => {
+                notes.push(format!("you started it{until}; policies do not stop it"));
+            }
+            dayfly_core::policy::Action::Rotate => {}
+        }
+    }
+    notes.join("; ")
+}
