@@ -141,16 +141,48 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
     if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
         return Err(PrivateFileError::Link(path.to_owned()));
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
+    stage(path, bytes)?
+        .persist(path)
+        .map_err(|e| io_error("replace", path)(e.error))?;
+    sync_folder(path)
+}
+
+/// Creates a file with mode 0600, whole or not at all; whether it did. What stands there
+/// already, even a link, stays as it is.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<bool, PrivateFileError> {
+    match stage(path, bytes)?.persist_noclobber(path) {
+        Ok(_) => sync_folder(path).map(|()| true),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(io_error("create", path)(e.error)),
+    }
+}
+
+/// A new file in the folder of `path`, written to the disk.
+fn stage(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, PrivateFileError> {
+    let folder = folder_of(path);
     create_folder(folder)?;
     // A named temporary file is created with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io_error("write", path))?;
     file.write_all(bytes).map_err(io_error("write", path))?;
     file.as_file().sync_all().map_err(io_error("write", path))?;
-    file.persist(path)
-        .map_err(|e| io_error("replace", path)(e.error))?;
+    Ok(file)
+}
+
+fn sync_folder(path: &Path) -> Result<(), PrivateFileError> {
+    let folder = folder_of(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(io_error("write", folder))
+}
+
+/// The folder of a file, also where the path is a bare name.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Creates a folder with mode 0700, and its parents, where they do not exist.

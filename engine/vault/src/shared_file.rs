@@ -21,7 +21,7 @@ use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::private_file::{self, Lock, PrivateFileError, io_error};
+use crate::private_file::{self, Lock, PrivateFileError, folder_of, io_error};
 
 /// How long a file that ends in the middle of a line has to have been left alone.
 const SETTLED: Duration = Duration::from_millis(100);
@@ -358,13 +358,6 @@ fn writable_by_others(meta: &Metadata) -> bool {
     let mode = meta.permissions().mode();
     let by_group = mode & 0o020 != 0 && meta.gid() != rustix::process::getegid().as_raw();
     (mode & 0o002 != 0 || by_group) && mode & 0o1000 == 0
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
