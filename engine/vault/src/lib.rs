@@ -4,11 +4,21 @@
 //! leaves it only through [`SecretString::expose`]; nothing here prints or logs one.
 
 mod credentials;
+mod error;
+mod identities;
+mod key_source;
+mod keyring;
+mod keys;
+mod passphrase;
 pub mod private_file;
 mod secret;
 pub mod shared_file;
 mod vault;
 
 pub use credentials::{AccessKey, Material, TemporaryCredentials};
+pub use error::VaultError;
+pub use key_source::{KeyPlace, KeySource};
+pub use keyring::{KeyringError, KeyringItem};
+pub use passphrase::{AskPassphrase, PassphraseUse};
 pub use secret::SecretString;
-pub use vault::{SecretInfo, Vault, VaultError};
+pub use vault::{SecretInfo, Vault};

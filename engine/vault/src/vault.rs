@@ -1,47 +1,25 @@
 //! Long-lived secrets in one encrypted file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use age::secrecy::ExposeSecret;
 use dayfly_core::session::SessionId;
 use dayfly_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::credentials::AccessKey;
-use crate::private_file::{self, PrivateFileError};
+use crate::error::VaultError;
+use crate::identities::{Identities, OpenError};
+use crate::key_source::KeySource;
+use crate::keys::Keys;
+use crate::private_file;
 use crate::secret::SecretString;
 
 /// How long another process may keep the vault locked.
 const LOCK_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Why the vault could not be used. Never carries a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// A file of the vault could not be read or written.
-    #[error(transparent)]
-    File(#[from] PrivateFileError),
-    /// The key file holds no key.
-    #[error("{path} holds no age identity; restore it from a backup, or move it and the vault away to begin anew", path = .0.display())]
-    BadKey(PathBuf),
-    /// The vault cannot be decrypted with this key.
-    #[error("{vault} cannot be decrypted with the key in {key}; restore the key that the vault was made with", vault = vault.display(), key = key.display())]
-    WrongKey {
-        /// The encrypted file.
-        vault: PathBuf,
-        /// The key file.
-        key: PathBuf,
-    },
-    /// The vault's content makes no sense.
-    #[error("{path} was decrypted, but its content is damaged; restore it from a backup", path = .0.display())]
-    Damaged(PathBuf),
-    /// The vault could not be encrypted.
-    #[error("{path} could not be encrypted", path = .0.display())]
-    Encrypt(PathBuf),
-}
 
 /// What a list of secrets shows: never a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,24 +59,37 @@ impl Drop for KeyPair {
 
 type Items = BTreeMap<String, Item>;
 
-/// Long-lived secrets, in a file encrypted with the age format to an X25519 key that stands in
-/// a file of its own (mode 0600, created with the first secret).
+/// Long-lived secrets, in a file encrypted with the age format to an X25519 key that is kept
+/// elsewhere, as a [`KeySource`] says.
 ///
-/// Who can read both files can read the secrets: keep the key file where backups of the
-/// vault do not go.
+/// Clones share what is in memory of the key, and follow a [`Vault::rekey`] of any of them.
 ///
 /// Source: the age file encryption format, <https://age-encryption.org/v1>.
 #[derive(Clone, Debug)]
 pub struct Vault {
     path: PathBuf,
-    key: PathBuf,
+    keys: Arc<Mutex<Keys>>,
 }
 
 impl Vault {
-    /// The vault in this file, with its key in that file. Neither has to exist yet.
+    /// The vault in this file, with its key in that key file. Neither has to exist yet.
     #[must_use]
     pub fn new(path: PathBuf, key: PathBuf) -> Self {
-        Self { path, key }
+        Self::open(path, KeySource::File(key))
+    }
+
+    /// The vault in this file, with its key from that source. Neither has to exist yet; nothing
+    /// is read and nobody is asked before a secret is.
+    #[must_use]
+    pub fn open(path: PathBuf, source: KeySource) -> Self {
+        let keys = Arc::new(Mutex::new(Keys::new(source)));
+        Self { path, keys }
+    }
+
+    /// Where the key is kept.
+    #[must_use]
+    pub fn key_source(&self) -> KeySource {
+        self.keys().source().clone()
     }
 
     /// The secret with this name.
@@ -118,13 +109,17 @@ impl Vault {
     /// The vault cannot be read, decrypted, locked or written; nothing is changed then.
     pub fn set(&self, name: &str, value: &SecretString) -> Result<(), VaultError> {
         let _lock = private_file::lock(&self.lock_path(), LOCK_DEADLINE)?;
-        let mut items = self.read()?;
+        let (mut items, identities) = self.read_to_write()?;
         let item = Item {
             value: value.expose().to_owned(),
             updated_at: now(),
         };
         items.insert(name.to_owned(), item);
-        self.write(&items)
+        let identities = match identities {
+            Some(identities) => identities,
+            None => self.keys().create()?,
+        };
+        self.write(&items, &[&identities])
     }
 
     /// Removes a secret; whether there was one.
@@ -133,11 +128,11 @@ impl Vault {
     /// As for [`Vault::set`].
     pub fn remove(&self, name: &str) -> Result<bool, VaultError> {
         let _lock = private_file::lock(&self.lock_path(), LOCK_DEADLINE)?;
-        let mut items = self.read()?;
-        if items.remove(name).is_none() {
+        let (mut items, identities) = self.read_to_write()?;
+        let (Some(_), Some(identities)) = (items.remove(name), identities) else {
             return Ok(false);
-        }
-        self.write(&items)?;
+        };
+        self.write(&items, &[&identities])?;
         Ok(true)
     }
 
@@ -184,57 +179,115 @@ impl Vault {
         self.set(&access_key_name(session), &text.into())
     }
 
+    /// Gives the vault a new key in another place, or in the same place a newer key (and
+    /// behind a passphrase, another passphrase).
+    ///
+    /// `commit` is to write down, where the program keeps such things, that the key is now in
+    /// that place; it must not use the vault. Until it is done both the key before and the new
+    /// one open the vault, afterwards only the new one. So a crash at any moment leaves a vault
+    /// that opens with the key that is written down. A passphrase that is changed in the same
+    /// place is the new one from the first step on.
+    ///
+    /// No key is removed: the one before stays where it was, for copies of the vault that were
+    /// made with it. A key that is in the new place already stays there too.
+    ///
+    /// # Errors
+    /// The vault, its key or the new place cannot be read or written, or what `commit` says;
+    /// the key before goes on being the vault's then. Only if the very last step fails, the new
+    /// key is the vault's already, and the one before opens it until the next write.
+    pub fn rekey<E: From<VaultError>>(
+        &self,
+        to: KeySource,
+        commit: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _lock =
+            private_file::lock(&self.lock_path(), LOCK_DEADLINE).map_err(VaultError::from)?;
+        let (items, before) = self.read_to_write()?;
+        let mut keys = Keys::new(to);
+        // Without a vault, its first secret will make the key.
+        let Some(before) = before.filter(|_| self.path.exists()) else {
+            commit()?;
+            *self.keys() = keys;
+            return Ok(());
+        };
+        let new = keys.renew(&mut self.keys())?;
+        let committed = self.write(&items, &[&new, &before]);
+        if let Err(e) = committed.map_err(E::from).and_then(|()| commit()) {
+            // As it was before; where that fails too, both keys open the vault.
+            let _ = self
+                .write(&items, &[&before])
+                .and_then(|()| keys.take_back());
+            return Err(e);
+        }
+        *self.keys() = keys;
+        Ok(self.write(&items, &[&new])?)
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.path.with_extension("lock")
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> Result<Items, VaultError> {
         let Some(sealed) = private_file::read(&self.path)? else {
             return Ok(Items::new());
         };
-        let wrong = || VaultError::WrongKey {
-            vault: self.path.clone(),
-            key: self.key.clone(),
-        };
-        let identity = self.identity()?.ok_or_else(wrong)?;
-        let plain = Zeroizing::new(age::decrypt(&identity, &sealed).map_err(|_| wrong())?);
-        serde_json::from_slice(&plain).map_err(|_| VaultError::Damaged(self.path.clone()))
+        let recalled = self.keys().recall();
+        if let Some(identities) = recalled {
+            match identities.open(&sealed) {
+                // The key was changed by another process.
+                Err(OpenError::OtherKey) => {}
+                outcome => return self.items(outcome),
+            }
+        }
+        let loaded = self.keys().load()?;
+        let identities = loaded.ok_or_else(|| self.missing())?;
+        self.items(identities.open(&sealed))
     }
 
-    fn write(&self, items: &Items) -> Result<(), VaultError> {
-        let identity = match self.identity()? {
-            Some(identity) => identity,
-            None => new_identity(&self.key)?,
-        };
+    /// The items, and the key as its source holds it now: what is written must not depend on a
+    /// key that is in memory alone. No key where there is no vault and no key.
+    fn read_to_write(&self) -> Result<(Items, Option<Arc<Identities>>), VaultError> {
+        let sealed = private_file::read(&self.path)?;
+        let loaded = self.keys().load()?;
+        match (sealed, loaded) {
+            (None, identities) => Ok((Items::new(), identities)),
+            (Some(_), None) => Err(self.missing()),
+            (Some(sealed), Some(identities)) => {
+                let items = self.items(identities.open(&sealed))?;
+                Ok((items, Some(identities)))
+            }
+        }
+    }
+
+    fn items(&self, opened: Result<Zeroizing<Vec<u8>>, OpenError>) -> Result<Items, VaultError> {
+        let damaged = || VaultError::Damaged(self.path.clone());
+        let plain = opened.map_err(|e| match e {
+            OpenError::Damaged => damaged(),
+            OpenError::OtherKey => VaultError::WrongKey {
+                vault: self.path.clone(),
+                key: self.key_source().place(),
+            },
+        })?;
+        serde_json::from_slice(&plain).map_err(|_| damaged())
+    }
+
+    fn missing(&self) -> VaultError {
+        VaultError::MissingKey {
+            vault: self.path.clone(),
+            key: self.key_source().place(),
+        }
+    }
+
+    fn write(&self, items: &Items, to: &[&Identities]) -> Result<(), VaultError> {
         let failed = || VaultError::Encrypt(self.path.clone());
         let plain = Zeroizing::new(serde_json::to_vec(items).map_err(|_| failed())?);
-        let sealed = age::encrypt(&identity.to_public(), &plain).map_err(|_| failed())?;
+        let sealed = Identities::seal(&plain, to).ok_or_else(failed)?;
         Ok(private_file::write(&self.path, &sealed)?)
     }
-
-    fn identity(&self) -> Result<Option<age::x25519::Identity>, VaultError> {
-        let Some(bytes) = private_file::read(&self.key)? else {
-            return Ok(None);
-        };
-        let bytes = Zeroizing::new(bytes);
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let line = text
-            .lines()
-            .map(str::trim)
-            .find(|l| !l.is_empty() && !l.starts_with('#'));
-        let identity = line.and_then(|line| age::x25519::Identity::from_str(line).ok());
-        identity
-            .map(Some)
-            .ok_or_else(|| VaultError::BadKey(self.key.clone()))
-    }
-}
-
-fn new_identity(path: &Path) -> Result<age::x25519::Identity, VaultError> {
-    let identity = age::x25519::Identity::generate();
-    let text = identity.to_string();
-    let line = Zeroizing::new(format!("{}\n", text.expose_secret()));
-    private_file::write(path, line.as_bytes())?;
-    Ok(identity)
 }
 
 fn access_key_name(session: &SessionId) -> String {

@@ -55,13 +55,13 @@ fn another_key_and_a_damaged_file_are_told_apart_from_an_empty_vault() {
     let key_path = folder.path().join("k/vault.key");
     let right = fs::read(&key_path).unwrap();
     fs::remove_file(&key_path).unwrap();
-    assert!(matches!(
-        vault(&folder).get("a"),
-        Err(VaultError::WrongKey { .. })
-    ));
+    let error = vault(&folder).get("a").unwrap_err();
+    assert!(matches!(error, VaultError::MissingKey { .. }), "{error}");
+    assert!(error.to_string().contains("k/vault.key"), "{error}");
     // A write must not make a new key and lose what the old one protects.
     let refused = vault(&folder).set("b", &CANARY.to_owned().into());
-    assert!(matches!(refused, Err(VaultError::WrongKey { .. })));
+    assert!(matches!(refused, Err(VaultError::MissingKey { .. })));
+    assert!(!key_path.exists());
     private_file::write(&key_path, b"nonsense\n").unwrap();
     assert!(matches!(
         vault(&folder).get("a"),
@@ -74,6 +74,15 @@ fn another_key_and_a_damaged_file_are_told_apart_from_an_empty_vault() {
     let last = sealed.len() - 1;
     sealed[last] ^= 1;
     private_file::write(&path, &sealed).unwrap();
+    assert!(matches!(
+        vault(&folder).get("a"),
+        Err(VaultError::Damaged(_))
+    ));
+    sealed[last] ^= 1;
+    private_file::write(&path, &sealed).unwrap();
+    fs::remove_file(&key_path).unwrap();
+    let other = Vault::new(folder.path().join("v/other.age"), key_path.clone());
+    other.set("a", &CANARY.to_owned().into()).unwrap();
     assert!(matches!(
         vault(&folder).get("a"),
         Err(VaultError::WrongKey { .. })

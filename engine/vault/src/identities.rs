@@ -1,0 +1,102 @@
+//! The age identities that open one vault, and their text form.
+//!
+//! One identity a line, the newest first, as in the files of age-keygen. A vault is encrypted
+//! to the first; the others stand there because changing the key never removes an older one.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::str::FromStr;
+
+use age::secrecy::ExposeSecret;
+use age::x25519::Identity;
+use zeroize::Zeroizing;
+
+/// At least one identity. age wipes each from memory when it is dropped.
+pub(crate) struct Identities(Vec<Identity>);
+
+/// Why a sealed text does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    /// It was sealed to other identities.
+    OtherKey,
+    /// It is not what was sealed.
+    Damaged,
+}
+
+impl Identities {
+    /// A new identity.
+    pub(crate) fn generate() -> Self {
+        Self(vec![Identity::generate()])
+    }
+
+    /// Reads the text form; lines that start with `#` are comments.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let mut lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut identities = vec![Identity::from_str(lines.next()?).ok()?];
+        identities.extend(lines.filter_map(|line| Identity::from_str(line).ok()));
+        Some(Self(identities))
+    }
+
+    /// The text form.
+    pub(crate) fn text(&self) -> Zeroizing<String> {
+        let lines: Vec<_> = self.0.iter().map(Identity::to_string).collect();
+        let room = lines.iter().map(|l| l.expose_secret().len() + 1).sum();
+        // Room for all of it at once: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(room));
+        for line in &lines {
+            text.push_str(line.expose_secret());
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The text form of these, followed by what stood there before.
+    pub(crate) fn text_before(&self, older: &[u8]) -> Zeroizing<Vec<u8>> {
+        let newer = self.text();
+        let mut text = Zeroizing::new(Vec::with_capacity(newer.len() + older.len()));
+        text.extend_from_slice(newer.as_bytes());
+        text.extend_from_slice(older);
+        text
+    }
+
+    /// Encrypts to the newest of each of these.
+    pub(crate) fn seal(plain: &[u8], to: &[&Self]) -> Option<Vec<u8>> {
+        let recipients: Vec<_> = to
+            .iter()
+            .filter_map(|identities| identities.0.first())
+            .map(Identity::to_public)
+            .collect();
+        let recipients = recipients.iter().map(|r| r as &dyn age::Recipient);
+        let encryptor = age::Encryptor::with_recipients(recipients).ok()?;
+        let mut sealed = Vec::with_capacity(plain.len());
+        let mut writer = encryptor.wrap_output(&mut sealed).ok()?;
+        writer.write_all(plain).ok()?;
+        writer.finish().ok()?;
+        Some(sealed)
+    }
+
+    /// Decrypts with any of these.
+    pub(crate) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| OpenError::Damaged)?;
+        let identities = self.0.iter().map(|i| i as &dyn age::Identity);
+        let mut reader = decryptor.decrypt(identities).map_err(|e| match e {
+            age::DecryptError::NoMatchingKeys => OpenError::OtherKey,
+            _ => OpenError::Damaged,
+        })?;
+        let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
+        reader
+            .read_to_end(&mut plain)
+            .map_err(|_| OpenError::Damaged)?;
+        Ok(plain)
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
