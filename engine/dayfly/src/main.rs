@@ -4,9 +4,11 @@
 
 mod commands;
 mod control;
+mod demo;
 mod engine;
 mod exit;
 mod locate;
+mod policies;
 mod show;
 mod trouble;
 

@@ -1,6 +1,11 @@
 //! The tree of commands.
 
+mod demo;
+mod emit;
 mod events;
+mod policy_enable;
+mod policy_inspect;
+mod policy_list;
 mod run;
 mod session_list;
 mod session_order;
@@ -31,12 +36,17 @@ in the platform's folder for configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Run(run::Args),
     Status(status::Args),
     /// Look at sessions, start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
+    /// Look at policies.
+    #[command(subcommand)]
+    Policy(Policy),
     Events(events::Args),
+    Emit(emit::Args),
     /// Look at the Workspace file.
     #[command(subcommand)]
     Workspace(Workspace),
@@ -66,6 +76,13 @@ enum Session {
 }
 
 #[derive(Debug, Subcommand)]
+enum Policy {
+    List(policy_list::Args),
+    Inspect(policy_inspect::Args),
+    Enable(policy_enable::Args),
+}
+
+#[derive(Debug, Subcommand)]
 enum Workspace {
     Validate(workspace_validate::Args),
     Schema(workspace_schema::Args),
@@ -75,6 +92,7 @@ impl Dayfly {
     /// Does what the command line says.
     pub(crate) fn run(self) -> Exit {
         match self.command {
+            Command::Demo(args) => end(demo::run(&args)),
             Command::Run(args) => end(run::run(&args)),
             Command::Status(args) => end(status::run(&args)),
             Command::Session(Session::List(args)) => end(session_list::run(&args)),
@@ -83,7 +101,11 @@ impl Dayfly {
             Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
             Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
             Command::Session(Session::Release(args)) => order(&args, None),
+            Command::Policy(Policy::List(args)) => end(policy_list::run(&args)),
+            Command::Policy(Policy::Inspect(args)) => end(policy_inspect::run(&args)),
+            Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),
             Command::Events(args) => end(events::run(&args)),
+            Command::Emit(args) => end(emit::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => workspace_schema::run(&args),
         }
@@ -107,7 +129,7 @@ fn end(result: Result<Exit, Trouble>) -> Exit {
 }
 
 /// Writes to the standard output; where nobody reads it any more, that is no failure.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

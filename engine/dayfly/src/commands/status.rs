@@ -2,12 +2,12 @@
 
 use dayfly_core::session::Status;
 use dayfly_runtime::clock;
-use dayfly_runtime::report::{EngineReport, PolicyState};
+use dayfly_runtime::report::EngineReport;
 
 use crate::commands::{print, print_json};
 use crate::exit::Exit;
-use crate::show::table::{Table, tame};
-use crate::show::{sessions, time};
+use crate::show::table::tame;
+use crate::show::{policies, sessions, time};
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
@@ -61,28 +61,7 @@ pub(crate) fn text(report: &EngineReport) -> String {
     text += &format!("\n{}\n\n", report.workspace.display());
     text += &sessions::table(&report.sessions, now);
     if !report.policies.is_empty() {
-        let mut table = Table::new(["POLICY", "MODULE", "STATE", "MAY", "NOTE"]);
-        for policy in &report.policies {
-            let state = match policy.state {
-                PolicyState::InForce if policy.shadow => "shadow",
-                PolicyState::InForce => "in force",
-                PolicyState::Failing => "failing",
-                PolicyState::Suspended => "suspended",
-            };
-            let mut may: Vec<&str> = policy.actions.iter().map(|a| a.as_str()).collect();
-            if policy.may_hold {
-                may.push("hold");
-            }
-            let fault = policy.fault.as_ref().map(|f| tame(&f.message));
-            table.row([
-                policy.name.clone(),
-                tame(&policy.source),
-                state.to_owned(),
-                may.join(", "),
-                fault.unwrap_or_default(),
-            ]);
-        }
-        text += &format!("\n{table}");
+        text += &format!("\n{}", policies::table(&report.policies));
     }
     if !report.problems.is_empty() {
         text += "\nproblems:\n";

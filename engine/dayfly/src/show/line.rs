@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dayfly_core::arbitration::Voice;
 use dayfly_core::effect::{Happening, Note};
 use dayfly_core::policy::{Outcome, Severity};
 use dayfly_core::session::SessionId;
@@ -26,7 +27,10 @@ pub(crate) fn is_main(what: &Happening) -> bool {
         | Happening::Resync { .. }
         | Happening::Proposed { .. }
         | Happening::Stale { .. }
+        | Happening::Deferred { .. }
         | Happening::Booted { .. } => false,
+        // The command itself was told.
+        Happening::Decided { by, .. } => *by != Voice::Person,
         Happening::Said { severity, .. } => *severity >= Severity::Warning,
         _ => true,
     }

@@ -1,6 +1,7 @@
 //! How things look on a terminal.
 
 pub(crate) mod line;
+pub(crate) mod policies;
 pub(crate) mod sessions;
 pub(crate) mod table;
 pub(crate) mod time;

@@ -57,10 +57,9 @@ pub(crate) fn note(session: &SessionReport, now: Timestamp) -> String {
     if let Some(word) = &session.word
         && session.status != Status::Pending
     {
-        let until = word.until.map_or_else(
-            || String::new(),
-            |until| format!(" for {} more", span(until.since(now))),
-        );
+        let until = word.until.map_or_else(String::new, |until| {
+            format!(" for {} more", span(until.since(now)))
+        });
         match word.action {
             dayfly_core::policy::Action::Stop => {
                 notes.push(format!("you stopped it{until}; policies leave it alone"));

@@ -1,0 +1,51 @@
+//! `dayfly demo`
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::demo;
+use crate::exit::Exit;
+use crate::trouble::Trouble;
+
+/// Watch the whole engine at work, on a throw-away home with an STS emulator.
+///
+/// Sessions start, rotate and stop for about 45 seconds. Nothing of yours is touched, and nothing
+/// is left behind.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dayfly demo")]
+pub(crate) struct Args {
+    /// How much slower than usual it goes: 0.5 takes half the time.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_pace)]
+    pace: f64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+    runtime.block_on(async {
+        let failed = |e| Trouble::failed(format!("cannot listen for signals: {e}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupted = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        demo::play(args.pace, interrupted)
+            .await
+            .map(|()| Exit::Done)
+    })
+}
+
+fn parse_pace(text: &str) -> Result<f64, String> {
+    let pace: f64 = text
+        .parse()
+        .map_err(|_| format!("\"{text}\" is no number"))?;
+    if (0.2..=20.0).contains(&pace) {
+        Ok(pace)
+    } else {
+        Err("it has to be from 0.2 to 20".into())
+    }
+}

@@ -1,0 +1,39 @@
+//! `dayfly emit`
+
+use crate::control::client;
+use crate::control::protocol::Request;
+use crate::exit::Exit;
+use crate::locate;
+use crate::trouble::Trouble;
+
+/// Send an event of your own to the policies that asked for it.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly emit deploy-begins\n  dayfly emit branch-changed --data '{\"branch\": \"main\"}'"
+)]
+pub(crate) struct Args {
+    /// Its name.
+    name: String,
+    /// What goes with it, JSON.
+    #[arg(long, value_name = "JSON", default_value = "null", value_parser = parse)]
+    data: serde_json::Value,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let request = Request::Emit {
+        name: args.name.clone(),
+        data: args.data.clone(),
+    };
+    match client::ask::<serde_json::Value>(&home, &request) {
+        Some(answer) => answer.map(|_| Exit::Done),
+        None => Err(
+            Trouble::failed("no Dayfly runs here, so nobody hears the event")
+                .hint("`dayfly run` starts one"),
+        ),
+    }
+}
+
+fn parse(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))
+}

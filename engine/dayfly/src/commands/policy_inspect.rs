@@ -1,0 +1,187 @@
+//! `dayfly policy inspect`
+
+use dayfly_core::policy::{Action, Subscription};
+use dayfly_policy::Module;
+use serde_json::{Value, json};
+
+use crate::commands::{print, print_json};
+use crate::exit::Exit;
+use crate::locate;
+use crate::policies::{self, Inspected};
+use crate::show::table::tame;
+use crate::trouble::Trouble;
+
+/// Show what a policy is, what it asks for, and what it is granted.
+///
+/// The component is loaded and asked in the sandbox; nothing is decided or done.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly policy inspect keep-dev\n  dayfly policy inspect builtin:business-hours\n  dayfly policy inspect ./mine.wasm --json"
+)]
+pub(crate) struct Args {
+    /// A policy entry, builtin:NAME, or the path of a component.
+    policy: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let inspected = policies::inspect(&home, &args.policy)?;
+    let usable = !matches!(inspected.prepared, Some(Err(_)));
+    if args.json {
+        print_json(&as_json(&inspected))?;
+    } else {
+        print(&text(&inspected));
+    }
+    Ok(if usable { Exit::Done } else { Exit::Failed })
+}
+
+fn may(actions: impl Iterator<Item = Action>, hold: bool) -> String {
+    let mut may: Vec<&str> = actions.map(Action::as_str).collect();
+    if hold {
+        may.push("hold");
+    }
+    if may.is_empty() {
+        return "nothing".into();
+    }
+    may.join(", ")
+}
+
+fn text(inspected: &Inspected) -> String {
+    let module = &inspected.module;
+    let descriptor = module.descriptor();
+    let mut text = String::new();
+    let mut row = |key: &str, value: &str| text += &format!("{key:<10}{value}\n");
+    row("name", &descriptor.name);
+    row("version", &descriptor.version);
+    row("summary", &tame(&descriptor.summary));
+    row("module", &tame(module.name()));
+    row("size", &format!("{} bytes", module.bytes()));
+    row("sha256", &module.digest().to_string());
+    row(
+        "contract",
+        &format!("{} ({})", module.contract(), module.world().as_str()),
+    );
+    if descriptor.state_bytes > 0 {
+        row("state", &format!("{} bytes", descriptor.state_bytes));
+    }
+    let asks = may(descriptor.actions.iter().copied(), descriptor.may_hold);
+    row("asks for", &asks);
+    match &inspected.prepared {
+        Some(Ok(prepared)) => {
+            let grant = &prepared.entry.grant;
+            row("granted", &may(grant.actions.iter(), grant.may_hold));
+            row("sessions", &sessions(&grant.sessions));
+            row("counts as", &policies::rank(prepared.entry.rank));
+            for subscription in &prepared.entry.subscriptions {
+                row("wakes on", &wakes_on(subscription));
+            }
+        }
+        Some(Err(problem)) => {
+            row("problem", &tame(&problem.message));
+            if let Some(hint) = &problem.hint {
+                row("", &tame(hint));
+            }
+        }
+        None => {}
+    }
+    if let Some(settings) = &inspected.settings {
+        row("config", &tame(&settings.config.to_string()));
+    }
+    text += "\nconfiguration that it takes (JSON Schema):\n";
+    text += &format!("{:#}\n", schema(module));
+    text
+}
+
+fn sessions(selector: &dayfly_core::grant::Selector) -> String {
+    let types: Vec<String> = selector.types.iter().map(ToString::to_string).collect();
+    let lists = [
+        ("types", &types),
+        ("ids", &selector.ids),
+        ("names", &selector.names),
+        ("profiles", &selector.profiles),
+        ("accounts", &selector.accounts),
+        ("labels", &selector.labels),
+    ];
+    let parts: Vec<String> = lists
+        .iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(name, list)| format!("{name} {}", tame(&list.join(" or "))))
+        .collect();
+    if parts.is_empty() {
+        return "all".into();
+    }
+    parts.join(", and ")
+}
+
+fn wakes_on(subscription: &Subscription) -> String {
+    match subscription {
+        Subscription::Sessions(filter) => {
+            let mut text = "changes of sessions".to_owned();
+            let types: Vec<&str> = filter.types.iter().map(|t| t.as_str()).collect();
+            let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
+            let fields: Vec<&str> = filter.fields.names().collect();
+            let labels: Vec<&str> = filter.labels.iter().map(String::as_str).collect();
+            for (word, list) in [
+                ("of type", types),
+                ("that become", statuses),
+                ("with label", labels),
+                ("in", fields),
+            ] {
+                if !list.is_empty() {
+                    text += &format!(" {word} {}", tame(&list.join(", ")));
+                }
+            }
+            text
+        }
+        Subscription::Files(glob) => format!("files {}", tame(glob)),
+        Subscription::Schedule(cron) => format!("schedule {}", tame(cron)),
+        Subscription::Custom(name) => format!("event {}", tame(name)),
+    }
+}
+
+fn schema(module: &Module) -> Value {
+    // It was checked when the module was loaded.
+    serde_json::from_str(&module.descriptor().config_schema).unwrap_or_default()
+}
+
+fn as_json(inspected: &Inspected) -> Value {
+    let module = &inspected.module;
+    let descriptor = module.descriptor();
+    let mut value = json!({
+        "name": descriptor.name,
+        "version": descriptor.version,
+        "summary": descriptor.summary,
+        "module": module.name(),
+        "bytes": module.bytes(),
+        "sha256": module.digest().to_string(),
+        "contract": module.contract(),
+        "world": module.world().as_str(),
+        "stateBytes": descriptor.state_bytes,
+        "asksFor": { "actions": descriptor.actions, "hold": descriptor.may_hold },
+        "configSchema": schema(module),
+    });
+    match &inspected.prepared {
+        Some(Ok(prepared)) => {
+            let grant = &prepared.entry.grant;
+            let actions: Vec<_> = grant.actions.iter().collect();
+            value["granted"] = json!({
+                "actions": actions,
+                "hold": grant.may_hold,
+                "sessions": sessions(&grant.sessions),
+            });
+            value["wakesOn"] = prepared.entry.subscriptions.iter().map(wakes_on).collect();
+        }
+        Some(Err(problem)) => {
+            value["problem"] = json!({ "message": problem.message, "hint": problem.hint });
+        }
+        None => {}
+    }
+    if let Some(settings) = &inspected.settings {
+        value["entry"] = settings.name.clone().into();
+        value["config"] = settings.config.clone();
+    }
+    value
+}

@@ -1,0 +1,74 @@
+//! `dayfly policy list`
+
+use dayfly_runtime::report::PolicyReport;
+use serde::Serialize;
+
+use crate::commands::{print, print_json};
+use crate::control::client;
+use crate::control::protocol::Request;
+use crate::exit::Exit;
+use crate::locate;
+use crate::policies::{self, Loaded};
+use crate::show::policies::table;
+use crate::show::table::tame;
+use crate::trouble::Trouble;
+
+/// List the policy entries of the configuration, and what is wrong with any.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly policy list\n  dayfly policy list --json")]
+pub(crate) struct Args {
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    policies: Vec<PolicyReport>,
+    problems: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    // How an entry fares is known to the engine only; what is configured stands in the file.
+    let running = client::ask(&home, &Request::Report);
+    let (policies, problems): (Vec<_>, Vec<String>) = match running {
+        Some(report) => {
+            let report: dayfly_runtime::report::EngineReport = report?;
+            let problems = report.problems.into_iter();
+            let of_policies =
+                problems.filter(|p| p.about == "config" || p.about.starts_with("policy "));
+            let lines = of_policies.map(|p| match p.hint {
+                Some(hint) => format!("{} ({hint})", p.message),
+                None => p.message,
+            });
+            (report.policies, lines.collect())
+        }
+        None => {
+            let Loaded { entries, problems } = policies::load(&home)?;
+            let reports = entries.iter().map(PolicyReport::prepared);
+            let problems = problems.iter().map(ToString::to_string);
+            (reports.collect(), problems.collect())
+        }
+    };
+    let exit = if problems.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    if args.json {
+        print_json(&Listing { policies, problems })?;
+        return Ok(exit);
+    }
+    if policies.is_empty() && problems.is_empty() {
+        print(
+            "no policies; write [[policy]] entries into dayfly.toml (`dayfly init` makes one with examples)\n",
+        );
+    } else if !policies.is_empty() {
+        print(&table(&policies));
+    }
+    for problem in &problems {
+        print(&format!("{}\n", tame(problem)));
+    }
+    Ok(exit)
+}

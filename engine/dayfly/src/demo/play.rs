@@ -1,0 +1,227 @@
+//! What happens in the demo, and how it is shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dayfly_core::effect::{Happening, Note};
+use dayfly_core::policy::{Action, Outcome};
+use dayfly_core::time::Timestamp;
+use dayfly_runtime::{Engine, Handle, Policies, clock};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::stage::Stage;
+use super::sts::Fault;
+use crate::commands::print;
+use crate::control::protocol::{self, SessionOrder};
+use crate::engine;
+use crate::show::line::{self, Names};
+use crate::show::sessions;
+use crate::trouble::Trouble;
+
+/// How long credentials live, where the demo takes its usual time.
+const LIFETIME: Duration = Duration::from_secs(20);
+
+/// Plays the demo; `pace` is 1 for its usual time of about 45 seconds. `interrupted` ends it early.
+pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Result<(), Trouble> {
+    let stage = Stage::build(LIFETIME.mul_f64(pace)).await?;
+    print(&format!(
+        "The whole of Dayfly on a throw-away home, {}, with an STS emulator on\n\
+         loopback whose credentials live {:.0} seconds. Nothing of yours is touched, and nothing is left behind.\n\n",
+        stage.home.folder().display(),
+        LIFETIME.mul_f64(pace).as_secs_f64().max(1.0),
+    ));
+    let options = engine::options(&stage.home, Policies::All, true, Duration::ZERO)?;
+    let mut running = Engine::start(options)
+        .await
+        .map_err(|e| engine::not_started(e, &stage.home))?;
+    let handle = running.handle().clone();
+    let begun = clock::now();
+    let showing = running
+        .listen()
+        .map(|notes| tokio::spawn(show(notes, begun)));
+    let played = tokio::select! {
+        played = script(&stage, &handle, pace, begun) => played,
+        () = interrupted => Ok(()),
+    };
+    let finale = finale(&stage, &handle).await;
+    handle.halt().await;
+    drop(handle);
+    let ended = running.ended().await;
+    let counts = match showing {
+        Some(showing) => counts(showing).await,
+        None => Counts::default(),
+    };
+    let calls = stage.sts.calls();
+    let folder = stage.home.folder().to_owned();
+    stage.strike()?;
+    played?;
+    ended.map_err(|e| Trouble::failed(e.to_string()))?;
+    print(&finale?);
+    print(&format!(
+        "\n{} times credentials were issued ({} calls of the STS failed), {} starts, {} rotations, {} stops, \
+         {} ends without renewal.\n{} is gone.\n\nNext: `dayfly init`, then `dayfly session add --help`.\n",
+        calls.get_session_token + calls.assume_role,
+        calls.faulted + calls.refused,
+        counts.of(Outcome::Started),
+        counts.of(Outcome::Rotated),
+        counts.of(Outcome::Stopped),
+        counts.of(Outcome::Expired),
+        folder.display(),
+    ));
+    Ok(())
+}
+
+/// Who does what when, at the usual pace in seconds from the start.
+async fn script(
+    stage: &Stage,
+    handle: &Handle,
+    pace: f64,
+    begun: Timestamp,
+) -> Result<(), Trouble> {
+    let start = Instant::now();
+    let at =
+        |seconds: f64| tokio::time::sleep_until(start + Duration::from_secs_f64(seconds * pace));
+    tell(
+        begun,
+        "policies start what is labelled \"work\"; two roles are chained to the session \"main\"",
+    );
+    at(5.0).await;
+    tell(
+        begun,
+        "somebody adds the session \"hotfix\" to workspace.json with a text editor",
+    );
+    stage.add("hotfix")?;
+    at(10.0).await;
+    tell(
+        begun,
+        "the STS goes down, just as credentials are due for renewal: the old ones stay",
+    );
+    stage
+        .sts
+        .fail_for(Fault::Unavailable, Duration::from_secs_f64(6.0 * pace));
+    at(18.0).await;
+    tell(begun, "the STS is back since a moment");
+    at(25.0).await;
+    tell(
+        begun,
+        "`dayfly session stop audit`: a person's word outranks policies",
+    );
+    order(handle, "audit", Action::Stop).await?;
+    at(31.0).await;
+    tell(
+        begun,
+        "somebody removes \"hotfix\" from workspace.json: its profile goes",
+    );
+    stage.remove("hotfix")?;
+    at(42.0).await;
+    Ok(())
+}
+
+async fn order(handle: &Handle, session: &str, action: Action) -> Result<(), Trouble> {
+    let order = SessionOrder {
+        session: session.to_owned(),
+        action: Some(action),
+        for_seconds: None,
+        override_reason: None,
+    };
+    let result = handle.order(session, order.to_order()).await;
+    protocol::outcome(&order, result).map(|_| ())
+}
+
+fn tell(begun: Timestamp, text: &str) {
+    print(&format!("\n{} ▶ {text}\n", elapsed(begun, clock::now())));
+}
+
+fn elapsed(begun: Timestamp, now: Timestamp) -> String {
+    format!("{:>5.1} s", now.since(begun).as_secs_f64())
+}
+
+/// How often each thing ended how.
+#[derive(Debug, Default)]
+struct Counts(BTreeMap<Outcome, usize>);
+
+impl Counts {
+    fn of(&self, outcome: Outcome) -> usize {
+        self.0.get(&outcome).copied().unwrap_or(0)
+    }
+}
+
+async fn counts(showing: JoinHandle<Counts>) -> Counts {
+    showing.await.unwrap_or_default()
+}
+
+async fn show(mut notes: Receiver<Arc<Note>>, begun: Timestamp) -> Counts {
+    let mut names = Names::new();
+    let mut counts = Counts::default();
+    loop {
+        match notes.recv().await {
+            Ok(note) => {
+                line::learn(&mut names, &note);
+                if let Happening::Ended { outcome, .. } = &note.what {
+                    *counts.0.entry(*outcome).or_default() += 1;
+                }
+                let shown = line::is_main(&note.what)
+                    && !matches!(
+                        note.what,
+                        Happening::Began { .. }
+                            | Happening::WorkspaceAccepted { .. }
+                            | Happening::Halted
+                    );
+                if shown {
+                    let (mark, text) = line::text(&note, &names);
+                    print(&format!("{} {mark} {text}\n", elapsed(begun, note.at)));
+                }
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return counts,
+        }
+    }
+}
+
+/// How things stand at the end.
+async fn finale(stage: &Stage, handle: &Handle) -> Result<String, Trouble> {
+    let report = handle.report().await.map_err(protocol::stopped)?;
+    let table = sessions::table(&report.sessions, clock::now());
+    let path = stage.credentials_file();
+    let text = std::fs::read_to_string(&path)
+        .map_err(|e| Trouble::failed(format!("cannot read {}: {e}", path.display())))?;
+    Ok(format!(
+        "\n{table}\nWhat AWS clients find in the credentials file, secrets left out:\n{}",
+        masked(&text)
+    ))
+}
+
+/// The text of a credentials file without what must not be seen.
+fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    for line in text.lines() {
+        let shown = match line.split_once('=').map(|(key, _)| key.trim()) {
+            Some("dayfly_wrote") => continue,
+            Some(key @ ("aws_secret_access_key" | "aws_session_token")) => format!("{key} = …"),
+            _ => line.to_owned(),
+        };
+        masked += format!("  {shown}").trim_end();
+        masked.push('\n');
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_left_out() {
+        let text = "[a]\naws_access_key_id = ASIA1\naws_secret_access_key = s3cr3t\n aws_session_token=t0k3n\n";
+        let masked = masked(text);
+        assert!(masked.contains("ASIA1"));
+        assert!(
+            !masked.contains("s3cr3t") && !masked.contains("t0k3n"),
+            "{masked}"
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! Policy entries as a table.
+
+use dayfly_core::arbitration::Rank;
+use dayfly_runtime::report::{PolicyReport, PolicyState};
+
+use super::table::{Table, tame};
+
+pub(crate) fn table(policies: &[PolicyReport]) -> String {
+    let mut table = Table::new(["POLICY", "MODULE", "STATE", "COUNTS AS", "MAY", "NOTE"]);
+    for policy in policies {
+        let state = match policy.state {
+            PolicyState::InForce if policy.shadow => "shadow",
+            PolicyState::InForce => "in force",
+            PolicyState::Failing => "failing",
+            PolicyState::Suspended => "suspended",
+        };
+        let mut may: Vec<&str> = policy.actions.iter().map(|a| a.as_str()).collect();
+        if policy.may_hold {
+            may.push("hold");
+        }
+        let rank = Rank {
+            tier: policy.tier,
+            priority: policy.priority,
+        };
+        let fault = policy.fault.as_ref().map(|f| tame(&f.message));
+        table.row([
+            policy.name.clone(),
+            tame(&policy.source),
+            state.to_owned(),
+            crate::policies::rank(rank),
+            may.join(", "),
+            fault.unwrap_or_else(|| tame(&policy.summary)),
+        ]);
+    }
+    table.to_string()
+}
