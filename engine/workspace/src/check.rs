@@ -211,13 +211,18 @@ pub(crate) fn http_url(field: &str, text: &str) -> Option<Finding> {
 
 /// A length of time within the bounds of the access method.
 pub(crate) fn duration(seconds: u32, (least, most): (u32, u32)) -> Option<Finding> {
-    if (least..=most).contains(&seconds) {
-        return None;
+    match seconds {
+        _ if (least..=most).contains(&seconds) => None,
+        // AWS would say so itself; STS emulators take it, and tests live on that.
+        1.. if seconds < least => Some(Finding::Odd(
+            format!("`durationSeconds` is {seconds}, but AWS takes {least} at least"),
+            Some("only an STS emulator takes less".to_owned()),
+        )),
+        _ => Finding::wrong(
+            format!("`durationSeconds` is {seconds}, but AWS takes {least} to {most} here"),
+            "leave it out for the usual lifetime",
+        ),
     }
-    Finding::wrong(
-        format!("`durationSeconds` is {seconds}, but AWS takes {least} to {most} here"),
-        "leave it out for the usual lifetime",
-    )
 }
 
 #[cfg(test)]

@@ -59,8 +59,9 @@ fn of_method(method: &Method) -> Value {
     for field in method.required {
         properties.insert((*field).to_owned(), present.clone());
     }
-    if let Some((least, most)) = method.duration {
-        let bounds = json!({ "minimum": least, "maximum": most });
+    if let Some((_, most)) = method.duration {
+        // Less than AWS takes is for emulators.
+        let bounds = json!({ "minimum": 1, "maximum": most });
         properties.insert("durationSeconds".to_owned(), bounds);
     }
     let region = if method.kind == SessionType::Azure {
