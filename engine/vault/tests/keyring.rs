@@ -106,6 +106,12 @@ fn a_locked_keyring_is_an_error_at_once() {
     let error = vault(folder.path()).get("a").unwrap_err();
     assert!(error.to_string().contains("key file"), "{error}");
     assert_eq!(problem(error), KeyringError::Locked);
+    // Whether an item is there cannot be told while the keyring is locked.
+    let elsewhere = KeyringItem::for_vault(&folder.path().join("another.age"));
+    let path = folder.path().join("secrets.age");
+    let unknown = Vault::open(path, KeySource::Keyring(elsewhere));
+    let refused = problem(unknown.get("a").unwrap_err());
+    assert_eq!(refused, KeyringError::Locked);
     let fresh = Vault::open(
         folder.path().join("fresh.age"),
         KeySource::Keyring(KeyringItem::for_vault(&folder.path().join("fresh.age"))),

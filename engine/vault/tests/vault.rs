@@ -129,3 +129,22 @@ fn writers_at_once_lose_nothing() {
     });
     assert_eq!(vault(&folder).list().unwrap().len(), 9);
 }
+
+#[test]
+fn vaults_that_share_a_key_file_make_one_key_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults: Vec<_> = (0..8)
+        .map(|n| {
+            let path = folder.path().join(format!("{n}.age"));
+            Vault::new(path, folder.path().join("vault.key"))
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for vault in &vaults {
+            scope.spawn(|| vault.set("a", &CANARY.to_owned().into()).unwrap());
+        }
+    });
+    for vault in &vaults {
+        assert_eq!(vault.get("a").unwrap().unwrap().expose(), CANARY);
+    }
+}
