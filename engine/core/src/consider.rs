@@ -6,7 +6,7 @@ use crate::arbitration::{
 use crate::effect::{Cause, Effect, Happening, Loss, Reply};
 use crate::policy::{Action, Outcome, Reason};
 use crate::session::{ErrorKind, Failure, SessionId, Status};
-use crate::state::{Phase, Tracked};
+use crate::state::{Phase, Tracked, Tracking};
 use crate::step::Turn;
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
@@ -21,6 +21,21 @@ pub(crate) struct Standing {
     shadow_holds: Vec<StandingHold>,
     /// A policy that is being asked has not answered yet.
     owed: bool,
+    /// One of them is a guard rail.
+    owed_by_guard_rail: bool,
+}
+
+/// The hold of a guard rail that brings no answer.
+fn unanswering(tracking: &Tracking) -> StandingHold {
+    let fault = tracking.last_fault.as_ref().map(|f| f.message.as_str());
+    let why = format!("it cannot be asked: {}", fault.unwrap_or("it is suspended"));
+    StandingHold {
+        voice: Voice::Policy(tracking.entry.name.clone()),
+        rank: tracking.entry.rank,
+        actions: [Action::Start, Action::Rotate].into_iter().collect(),
+        until: None,
+        why: Reason::new("unanswered", why),
+    }
 }
 
 impl Turn<'_> {
@@ -28,7 +43,19 @@ impl Turn<'_> {
         let mut standing = Standing::default();
         for tracking in self.state.entries.values() {
             let owes = tracking.owes_answer(id, tracked.view.key);
-            standing.owed |= owes && !tracking.entry.shadow;
+            let entry = &tracking.entry;
+            let guard_rail = entry.rank.tier == Tier::GuardRail && !entry.shadow;
+            standing.owed |= owes && !entry.shadow;
+            standing.owed_by_guard_rail |= owes && guard_rail;
+            // A guard rail that cannot be asked holds: whoever has to pass it can override it.
+            if guard_rail
+                && entry.may_hold
+                && tracking.is_broken()
+                && tracking.is_behind(id, tracked.view.key)
+                && entry.grant.sessions.matches(&tracked.view)
+            {
+                standing.holds.push(unanswering(tracking));
+            }
             let Some(opinion) = tracking.opinions.get(id) else {
                 continue;
             };
@@ -106,7 +133,17 @@ impl Turn<'_> {
         }
         let standing = self.standing(id, tracked);
         let commanded = !tracked.waiting.is_empty();
-        if standing.owed && !commanded {
+        // A person waits for guard rails only, and for none that the command overrides.
+        let overriding = tracked
+            .word
+            .as_ref()
+            .is_some_and(|word| word.rank().tier > Tier::GuardRail);
+        let waits = if commanded {
+            standing.owed_by_guard_rail && !overriding
+        } else {
+            standing.owed
+        };
+        if waits {
             return;
         }
         let status = tracked.phase.status();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::arbitration::{StandingAct, StandingHold, Voice};
+use crate::arbitration::{StandingAct, StandingHold, Tier, Voice};
 use crate::effect::{Cause, Effect, Happening, action_list};
 use crate::index::Index;
 use crate::input::Entry;
@@ -486,6 +486,12 @@ impl Turn<'_> {
             self.state.timers.set(TimerKey::Ask(name.clone()), at);
             Some(at)
         };
+        if tracking.entry.rank.tier == Tier::GuardRail {
+            // Whoever waits for its answer is told that there is none.
+            let sessions = self.state.sessions.iter();
+            let waiting = sessions.filter(|(_, tracked)| !tracked.waiting.is_empty());
+            self.reconsider.extend(waiting.map(|(id, _)| id.clone()));
+        }
         let (entry, evaluation) = (name.clone(), asked.id);
         let faulted = Happening::Faulted {
             entry,

@@ -206,9 +206,16 @@ pub struct Tracking {
 impl Tracking {
     /// Whether its opinion on the session is still to come.
     pub(crate) fn owes_answer(&self, session: &SessionId, key: SessionKey) -> bool {
-        if self.suspended || self.not_before.is_some() {
-            return false;
-        }
+        !self.is_broken() && self.is_behind(session, key)
+    }
+
+    /// Whether it failed and is not asked at present.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.suspended || self.not_before.is_some()
+    }
+
+    /// Whether it was not asked, or has not answered, about the session as it is now.
+    pub(crate) fn is_behind(&self, session: &SessionId, key: SessionKey) -> bool {
         let ahead = |after: Option<SessionKey>| after.is_none_or(|done| key > done);
         self.dirty.contains_key(session)
             || self.resync.is_some_and(|(_, after)| ahead(after))

@@ -117,7 +117,11 @@ impl World {
             upserts,
             removed: Vec::new(),
         }));
-        let entries = vec![entry("a", Tier::Personal, 0), entry("b", Tier::Team, 0)];
+        let entries = vec![
+            entry("a", Tier::Personal, 0),
+            entry("b", Tier::Team, 0),
+            entry("c", Tier::GuardRail, 0),
+        ];
         world.input(Input::Policies(entries));
         world
     }

@@ -959,6 +959,13 @@ impl Loop {
         let of_workspace =
             workspace_worker::problems(self.workspace.as_deref(), self.rejected.as_ref());
         problems.extend(of_workspace.iter().map(ProblemReport::of_workspace));
+        // What is done about it is said once, with the first.
+        if let Some((_, consequence)) = self.troubles.get("workspace")
+            && let Some(first) = problems.iter_mut().find(|p| p.about == "workspace")
+        {
+            let hints = [first.hint.take(), consequence.clone()];
+            first.hint = Some(hints.into_iter().flatten().collect::<Vec<_>>().join("; "));
+        }
         let mut sessions: Vec<SessionReport> = self
             .state
             .sessions()

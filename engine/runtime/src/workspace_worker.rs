@@ -106,54 +106,38 @@ impl Drop for WorkspaceWorker {
 }
 
 fn serve(file: &WorkspaceFile, incoming: &Mailbox<Work>, answers: &mpsc::Sender<Message>) {
+    let mut states = BTreeMap::new();
     let mut failing = false;
     while let Some(mut work) = incoming.take() {
         if work.load {
             look(file, std::mem::take(&mut work.tickets), answers);
         }
-        if !work.states.is_empty() && !project(file, work.states, incoming, answers, &mut failing) {
-            break;
+        states.append(&mut work.states);
+        if !states.is_empty() && !answers.is_closed() {
+            // What comes meanwhile is written in one more write, not in many.
+            thread::sleep(GATHER);
+        }
+        match write(file, &states, answers) {
+            Ok(()) => {
+                states.clear();
+                if std::mem::take(&mut failing) {
+                    let _ = answers.blocking_send(Message::StatesTrouble(None));
+                }
+            }
+            // That was told when it was looked at; once it is mended there is work again.
+            Err(WriteError::Rejected(_)) => {}
+            Err(WriteError::Disk(error)) => {
+                if !std::mem::replace(&mut failing, true) {
+                    let _ = answers.blocking_send(Message::StatesTrouble(Some(error.to_string())));
+                }
+                if !answers.is_closed() {
+                    thread::sleep(AGAIN);
+                    incoming.put(|_| {});
+                }
+            }
         }
         incoming.done();
         let _ = answers.blocking_send(Message::WorkspaceIdle);
-    }
-}
-
-/// Writes states; false where there is no use in going on.
-fn project(
-    file: &WorkspaceFile,
-    states: BTreeMap<SessionId, Projection>,
-    incoming: &Mailbox<Work>,
-    answers: &mpsc::Sender<Message>,
-    failing: &mut bool,
-) -> bool {
-    if !answers.is_closed() {
-        // What comes meanwhile is written in one more write, not in many.
-        thread::sleep(GATHER);
-    }
-    match write(file, &states, answers) {
-        Ok(()) => {
-            if std::mem::take(failing) {
-                let _ = answers.blocking_send(Message::StatesTrouble(None));
-            }
-            true
-        }
-        Err(error) => {
-            if !std::mem::replace(failing, true) {
-                let _ = answers.blocking_send(Message::StatesTrouble(Some(error.to_string())));
-            }
-            if answers.is_closed() {
-                // Nobody is there to mend it; the chain is the truth at the next start.
-                return false;
-            }
-            thread::sleep(AGAIN);
-            incoming.put(|work| {
-                for (id, state) in states {
-                    work.states.entry(id).or_insert(state);
-                }
-            });
-            true
-        }
     }
 }
 
@@ -162,6 +146,9 @@ fn write(
     states: &BTreeMap<SessionId, Projection>,
     answers: &mpsc::Sender<Message>,
 ) -> Result<(), WriteError> {
+    if states.is_empty() {
+        return Ok(());
+    }
     let written = file.project(states)?;
     if !written.deferred.is_empty() {
         // The person edited those meanwhile; told of it, the engine decides anew.

@@ -14,7 +14,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::stage::Stage;
-use super::sts::Fault;
 use crate::commands::print;
 use crate::control::protocol::{self, SessionOrder};
 use crate::engine;
@@ -82,13 +81,14 @@ async fn script(
     pace: f64,
     begun: Timestamp,
 ) -> Result<(), Trouble> {
-    let start = Instant::now();
-    let at =
-        |seconds: f64| tokio::time::sleep_until(start + Duration::from_secs_f64(seconds * pace));
     tell(
         begun,
         "policies start what is labelled \"work\"; two roles are chained to the session \"main\"",
     );
+    handle.quiet().await.map_err(protocol::stopped)?;
+    let start = Instant::now();
+    let at =
+        |seconds: f64| tokio::time::sleep_until(start + Duration::from_secs_f64(seconds * pace));
     at(5.0).await;
     tell(
         begun,
@@ -100,11 +100,12 @@ async fn script(
         begun,
         "the STS goes down, just as credentials are due for renewal: the old ones stay",
     );
-    stage
-        .sts
-        .fail_for(Fault::Unavailable, Duration::from_secs_f64(6.0 * pace));
-    at(18.0).await;
-    tell(begun, "the STS is back since a moment");
+    stage.sts.set_outage(true);
+    // Credentials are due at 2/3 of their lifetime, less some jitter; the first try after a failure
+    // comes a second later at the earliest.
+    at(12.6 + 1.0 / pace).await;
+    tell(begun, "the STS is back");
+    stage.sts.set_outage(false);
     at(25.0).await;
     tell(
         begun,
