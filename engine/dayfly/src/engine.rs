@@ -15,8 +15,8 @@ use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 
 use crate::control::client;
 use crate::control::protocol::{self, OrderDone, Request, SessionOrder};
-use crate::locate;
 use crate::trouble::Trouble;
+use crate::{locate, secrets};
 
 /// How long a single command waits for another to end.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,11 +27,12 @@ pub(crate) fn options(
     policies: Policies,
     watching: bool,
     patience: Duration,
+    vault: Vault,
 ) -> Result<Options, Trouble> {
     Ok(Options {
         home: home.clone(),
         credentials_file: credentials_file(home)?,
-        keys: Arc::new(vault(home)),
+        keys: Arc::new(vault),
         policies,
         watching,
         patience,
@@ -49,7 +50,17 @@ pub(crate) fn credentials_file(home: &Home) -> Result<PathBuf, Trouble> {
 
 /// Where long-lived secrets are.
 pub(crate) fn vault(home: &Home) -> Vault {
-    Vault::new(home.vault(), home.vault_key())
+    secrets::vault(home)
+}
+
+/// Opens the vault while a person can still be asked for its passphrase, and asks nobody later.
+pub(crate) fn unlocked(home: &Home) -> Result<Vault, Trouble> {
+    let vault = vault(home);
+    if home.vault().exists() {
+        vault.list().map_err(|e| Trouble::failed(e.to_string()))?;
+    }
+    secrets::ask_nobody();
+    Ok(vault)
 }
 
 /// Why an engine does not start, for a person.
@@ -80,7 +91,7 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
         .build()
         .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        let options = options(home, Policies::GuardRails, false, PATIENCE)?;
+        let options = options(home, Policies::GuardRails, false, PATIENCE, vault(home))?;
         let engine = match Engine::start(options).await {
             Ok(engine) => engine,
             // One was started meanwhile.

@@ -9,6 +9,7 @@ mod engine;
 mod exit;
 mod locate;
 mod policies;
+mod secrets;
 mod show;
 mod trouble;
 

@@ -62,6 +62,12 @@ impl Home {
         self.folder.join("vault.key")
     }
 
+    /// The same where a passphrase opens it.
+    #[must_use]
+    pub fn wrapped_vault_key(&self) -> PathBuf {
+        self.folder.join("vault.key.age")
+    }
+
     /// The folder of the journal.
     #[must_use]
     pub fn journal(&self) -> PathBuf {

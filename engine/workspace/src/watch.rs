@@ -11,15 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::disk::folder_of;
 
-/// How long after the first notice further ones are gathered.
+/// How long after a notice further ones are gathered, while there are many.
 const GATHER: Duration = Duration::from_millis(30);
+/// The same for the first one after a pause: long enough for a program that writes a file in
+/// place, too short to be felt.
+const FIRST: Duration = Duration::from_millis(8);
 /// How often the file is looked at where the system gives no notices.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -145,7 +148,7 @@ impl Shared {
 }
 
 /// Watches a file that need not be there yet. `on_dirty` is called on a thread of the watch, some
-/// 30 ms after the first of one or more changes; it should note the fact and return. Changes that
+/// 8 ms after the first of one or more changes, and at most every 30 ms; it should note the fact and return. Changes that
 /// happen after this function returned are noticed.
 ///
 /// Where the system refuses to watch, or the file system (of a network, say) gives no notices,
@@ -263,6 +266,7 @@ impl Guard {
     }
 
     fn run(mut self, woken: &Receiver<()>, on_dirty: &dyn Fn()) {
+        let mut told = None;
         loop {
             let polls = self.native.is_none();
             let notice = if polls {
@@ -283,7 +287,8 @@ impl Guard {
                     self.seen = now;
                 }
                 Ok(()) => {
-                    thread::sleep(GATHER);
+                    let busy = told.is_some_and(|told: Instant| told.elapsed() < GATHER);
+                    thread::sleep(if busy { GATHER } else { FIRST });
                     // What came meanwhile is answered by this call too; what comes later, anew.
                     let _ = woken.try_recv();
                     if self.shared.stop.load(Ordering::Acquire) {
@@ -295,6 +300,7 @@ impl Guard {
                 }
             }
             on_dirty();
+            told = Some(Instant::now());
         }
     }
 

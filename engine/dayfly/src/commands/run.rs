@@ -49,7 +49,9 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(cannot_listen)?;
-    let options = engine::options(home, Policies::All, !args.once, Duration::from_millis(200))?;
+    let patience = Duration::from_millis(200);
+    let vault = engine::unlocked(home)?;
+    let options = engine::options(home, Policies::All, !args.once, patience, vault)?;
     let mut running = Engine::start(options)
         .await
         .map_err(|e| engine::not_started(e, home))?;

@@ -1,0 +1,78 @@
+//! Opens the vault as the configuration says, and asks for passphrases.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dayfly_runtime::Home;
+use dayfly_runtime::config::{Config, VaultKey};
+use dayfly_vault::{KeySource, KeyringItem, PassphraseUse, SecretString, Vault};
+
+/// The longest passphrase, in bytes.
+const PASSPHRASE: u64 = 4_096;
+
+/// How long a person may take to unlock the keyring.
+const UNLOCK: Duration = Duration::from_secs(60);
+
+/// Whether a person may be asked. Not while an engine answers requests: nobody is waited for then.
+static MAY_ASK: AtomicBool = AtomicBool::new(true);
+
+/// From now on nobody is asked.
+pub(crate) fn ask_nobody() {
+    MAY_ASK.store(false, Ordering::Relaxed);
+}
+
+fn may_ask() -> bool {
+    MAY_ASK.load(Ordering::Relaxed) && std::io::stdin().is_terminal()
+}
+
+/// The vault of this home.
+pub(crate) fn vault(home: &Home) -> Vault {
+    let config = Config::load(&home.config()).unwrap_or_default();
+    Vault::open(home.vault(), source(home, config.vault.key))
+}
+
+/// A place for the vault's key.
+pub(crate) fn source(home: &Home, key: VaultKey) -> KeySource {
+    match key {
+        VaultKey::File => KeySource::File(home.vault_key()),
+        VaultKey::Keyring => KeySource::Keyring(KeyringItem {
+            unlock_within: may_ask().then_some(UNLOCK),
+            ..KeyringItem::for_vault(&home.vault())
+        }),
+        VaultKey::Passphrase => KeySource::passphrase(home.wrapped_vault_key(), passphrase),
+    }
+}
+
+/// The passphrase, from the file that `DAYFLY_PASSPHRASE_FILE` names, or from the terminal.
+fn passphrase(purpose: PassphraseUse) -> Option<SecretString> {
+    if let Some(path) = std::env::var_os("DAYFLY_PASSPHRASE_FILE") {
+        return from_file(&PathBuf::from(path));
+    }
+    if !may_ask() {
+        return None;
+    }
+    let ask = |prompt: &str| {
+        let text = rpassword::prompt_password(prompt).ok()?;
+        Some(SecretString::from(text)).filter(|text| !text.expose().is_empty())
+    };
+    match purpose {
+        PassphraseUse::Open => ask("Passphrase of the vault: "),
+        PassphraseUse::Choose => {
+            let first = ask("New passphrase of the vault: ")?;
+            let second = ask("The same again: ")?;
+            (first == second).then_some(first)
+        }
+    }
+}
+
+/// The first line of a file.
+fn from_file(path: &std::path::Path) -> Option<SecretString> {
+    let file = std::fs::File::open(path).ok()?;
+    let mut text = String::new();
+    file.take(PASSPHRASE).read_to_string(&mut text).ok()?;
+    let text = SecretString::from(text);
+    let line = text.expose().lines().next()?.to_owned();
+    Some(SecretString::from(line)).filter(|line| !line.expose().is_empty())
+}
