@@ -21,4 +21,4 @@ pub use key_source::{KeyPlace, KeySource};
 pub use keyring::{KeyringError, KeyringItem};
 pub use passphrase::{AskPassphrase, PassphraseUse};
 pub use secret::SecretString;
-pub use vault::{SecretInfo, Vault};
+pub use vault::{ACCESS_KEY, SecretInfo, Vault};

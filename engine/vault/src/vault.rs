@@ -290,8 +290,11 @@ impl Vault {
     }
 }
 
+/// How names of long-lived access keys begin; the id of the session follows.
+pub const ACCESS_KEY: &str = "aws-access-key/";
+
 fn access_key_name(session: &SessionId) -> String {
-    format!("aws-access-key/{session}")
+    format!("{ACCESS_KEY}{session}")
 }
 
 fn now() -> Timestamp {

@@ -7,6 +7,10 @@ mod policy_enable;
 mod policy_inspect;
 mod policy_list;
 mod run;
+mod secret_list;
+mod secret_rekey;
+mod secret_remove;
+mod secret_set;
 mod session_list;
 mod session_order;
 mod session_show;
@@ -42,6 +46,9 @@ enum Command {
     /// Look at sessions, start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
+    /// Keep long-lived secrets in the encrypted vault.
+    #[command(subcommand)]
+    Secret(Secret),
     /// Look at policies.
     #[command(subcommand)]
     Policy(Policy),
@@ -76,6 +83,14 @@ enum Session {
 }
 
 #[derive(Debug, Subcommand)]
+enum Secret {
+    Set(secret_set::Args),
+    List(secret_list::Args),
+    Remove(secret_remove::Args),
+    Rekey(secret_rekey::Args),
+}
+
+#[derive(Debug, Subcommand)]
 enum Policy {
     List(policy_list::Args),
     Inspect(policy_inspect::Args),
@@ -101,6 +116,10 @@ impl Dayfly {
             Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
             Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
             Command::Session(Session::Release(args)) => order(&args, None),
+            Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
+            Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
+            Command::Secret(Secret::Remove(args)) => end(secret_remove::run(&args)),
+            Command::Secret(Secret::Rekey(args)) => end(secret_rekey::run(&args)),
             Command::Policy(Policy::List(args)) => end(policy_list::run(&args)),
             Command::Policy(Policy::Inspect(args)) => end(policy_inspect::run(&args)),
             Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),

@@ -15,7 +15,9 @@ use crate::{locate, secrets};
 /// vault that were made with it. Without a terminal the passphrase is the first line of the file
 /// that DAYFLY_PASSPHRASE_FILE names.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  dayfly secret rekey keyring\n  dayfly secret rekey passphrase")]
+#[command(
+    after_help = "Examples:\n  dayfly secret rekey keyring\n  dayfly secret rekey passphrase"
+)]
 pub(crate) struct Args {
     /// Where the new key is kept.
     place: Place,
@@ -98,7 +100,10 @@ mod tests {
         let edited = edited(text, "keyring").unwrap();
         assert!(edited.starts_with("# mine\n[aws] # here\n"), "{edited}");
         assert!(edited.contains("key = \"keyring\""), "{edited}");
-        assert_eq!(super::edited("", "file").unwrap(), "[vault]\nkey = \"file\"\n");
+        assert_eq!(
+            super::edited("", "file").unwrap(),
+            "[vault]\nkey = \"file\"\n"
+        );
         assert!(super::edited("vault = 3", "file").is_err());
     }
 }

@@ -1,0 +1,103 @@
+//! `dayfly secret list`
+
+use std::collections::BTreeMap;
+
+use dayfly_runtime::{clock, report};
+use dayfly_vault::ACCESS_KEY;
+use serde::Serialize;
+
+use crate::commands::{print, print_json};
+use crate::exit::Exit;
+use crate::show::table::{Table, tame};
+use crate::show::time;
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// List what the vault keeps. Never shows a value.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly secret list\n  dayfly secret list --json")]
+pub(crate) struct Args {
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    /// What the vault calls it.
+    secret: String,
+    kind: &'static str,
+    session_id: Option<String>,
+    session_name: Option<String>,
+    /// The id of an access key, which is no secret.
+    access_key_id: Option<String>,
+    updated_at: String,
+    #[serde(skip)]
+    kept: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let vault = engine::vault(&home);
+    let failed = |e: dayfly_vault::VaultError| Trouble::failed(e.to_string());
+    let workspace = engine::load(&home).ok();
+    let names: BTreeMap<&str, &str> = workspace
+        .iter()
+        .flat_map(|w| w.sessions())
+        .map(|e| (e.session.id.as_str(), e.session.name.as_str()))
+        .collect();
+    let mut rows = Vec::new();
+    for info in vault.list().map_err(failed)? {
+        let session = info.name.strip_prefix(ACCESS_KEY).map(str::to_owned);
+        let access_key_id = match &session {
+            Some(id) => {
+                let id = dayfly_core::session::SessionId::new(id);
+                vault
+                    .access_key(&id)
+                    .map_err(failed)?
+                    .map(|key| key.access_key_id)
+            }
+            None => None,
+        };
+        rows.push(Row {
+            kind: if session.is_some() {
+                "access key"
+            } else {
+                "other"
+            },
+            session_name: session
+                .as_deref()
+                .and_then(|id| names.get(id))
+                .map(|name| (*name).to_owned()),
+            session_id: session,
+            updated_at: report::moment(info.updated_at),
+            kept: time::relative(info.updated_at, clock::now()),
+            secret: info.name,
+            access_key_id,
+        });
+    }
+    if args.json {
+        return print_json(&rows);
+    }
+    if rows.is_empty() {
+        print("the vault is empty; `dayfly secret set SESSION` keeps an access key\n");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(["SESSION", "KIND", "ID", "KEPT"]);
+    for row in &rows {
+        let session = match (&row.session_name, &row.session_id) {
+            (Some(name), _) => tame(name),
+            (None, Some(id)) => format!("{} (not in the Workspace)", tame(id)),
+            (None, None) => tame(&row.secret),
+        };
+        table.row([
+            session,
+            row.kind.to_owned(),
+            row.access_key_id.clone().unwrap_or_default(),
+            row.kept.clone(),
+        ]);
+    }
+    print(&table.to_string());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,223 @@
+//! `dayfly secret set`
+
+use std::io::{IsTerminal as _, Read as _};
+
+use dayfly_core::session::SessionType;
+use dayfly_vault::{AccessKey, SecretString};
+use serde::Deserialize;
+
+use crate::commands::print;
+use crate::control::protocol::not_found;
+use crate::exit::Exit;
+use crate::show::table::tame;
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// Keep the long-lived access key of a session in the encrypted vault.
+///
+/// On a terminal it is asked for. Else it is read from the standard input: the JSON that
+/// `aws iam create-access-key` prints, or two lines (id, secret), or the secret alone with
+/// --access-key-id. It is never taken from the command line, where others could see it.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly secret set main\n  aws iam create-access-key | dayfly secret set main"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// The id of the access key, which is no secret.
+    #[arg(long, value_name = "ID")]
+    access_key_id: Option<String>,
+}
+
+/// The longest input, in bytes.
+const INPUT: u64 = 64 << 10;
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let workspace = engine::require(&home)?;
+    let session = &workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?
+        .session;
+    let kind = session.session_type();
+    if kind != SessionType::AwsIamUser {
+        let message = format!(
+            "session \"{}\" is of type {kind}, which has no access key of its own",
+            session.name
+        );
+        return Err(Trouble::usage(message));
+    }
+    let key = if std::io::stdin().is_terminal() {
+        from_terminal(args.access_key_id.as_deref())?
+    } else {
+        from_input(args.access_key_id.as_deref())?
+    };
+    check(&key)?;
+    let vault = engine::vault(&home);
+    let failed = |e: dayfly_vault::VaultError| Trouble::failed(e.to_string());
+    let before = vault.access_key(&session.id).map_err(failed)?;
+    vault.set_access_key(&session.id, &key).map_err(failed)?;
+    let name = tame(&session.name);
+    let id = &key.access_key_id;
+    print(&match before {
+        Some(before) if before.access_key_id != *id => {
+            format!(
+                "{name}: {id} is kept, in the place of {}\n",
+                before.access_key_id
+            )
+        }
+        _ => format!("{name}: {id} is kept\n"),
+    });
+    Ok(Exit::Done)
+}
+
+fn from_terminal(id: Option<&str>) -> Result<AccessKey, Trouble> {
+    let failed = |e: std::io::Error| Trouble::failed(format!("cannot read from the terminal: {e}"));
+    let access_key_id = match id {
+        Some(id) => id.to_owned(),
+        None => {
+            print("Access key id: ");
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map_err(failed)?;
+            line.trim().to_owned()
+        }
+    };
+    let secret = rpassword::prompt_password("Secret access key (not shown): ").map_err(failed)?;
+    let secret = SecretString::from(secret);
+    Ok(AccessKey {
+        access_key_id,
+        secret_access_key: trimmed(&secret),
+    })
+}
+
+fn from_input(id: Option<&str>) -> Result<AccessKey, Trouble> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(INPUT)
+        .read_to_string(&mut text)
+        .map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
+    parse(&SecretString::from(text), id)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Created {
+    access_key: Key,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Key {
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+fn parse(text: &SecretString, id: Option<&str>) -> Result<AccessKey, Trouble> {
+    let shape = || {
+        Trouble::usage("the standard input holds no access key").hint(
+            "give the JSON of `aws iam create-access-key`, or two lines (id, secret), or the \
+             secret alone with --access-key-id",
+        )
+    };
+    let whole = text.expose().trim();
+    if whole.starts_with('{') {
+        // What the parser says could quote the secret, so it is not passed on.
+        let key = serde_json::from_str::<Created>(whole)
+            .map(|created| created.access_key)
+            .or_else(|_| serde_json::from_str::<Key>(whole))
+            .map_err(|_| shape())?;
+        return Ok(AccessKey {
+            access_key_id: key.access_key_id,
+            secret_access_key: SecretString::from(key.secret_access_key),
+        });
+    }
+    let lines: Vec<&str> = whole.lines().map(str::trim).collect();
+    let (id, secret) = match (lines.as_slice(), id) {
+        ([secret], Some(id)) if !secret.is_empty() => (id, *secret),
+        ([id, secret], None) => (*id, *secret),
+        ([first, secret], Some(id)) if *first == id => (id, *secret),
+        _ => return Err(shape()),
+    };
+    Ok(AccessKey {
+        access_key_id: id.to_owned(),
+        secret_access_key: SecretString::from(secret.to_owned()),
+    })
+}
+
+fn trimmed(text: &SecretString) -> SecretString {
+    SecretString::from(text.expose().trim().to_owned())
+}
+
+/// Whether it can be an access key at all.
+///
+/// Source: AWS IAM API reference, `AccessKey`: the id has 16 to 128 word characters.
+fn check(key: &AccessKey) -> Result<(), Trouble> {
+    let id = &key.access_key_id;
+    let id_is_good = (16..=128).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !id_is_good {
+        // A secret that was typed in its place is not shown.
+        return Err(Trouble::usage(
+            "the id is not that of an access key: it has 16 to 128 letters and digits",
+        )
+        .hint("first the id (AKIA…), then the secret"));
+    }
+    let secret = key.secret_access_key.expose();
+    if secret.is_empty() || secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Trouble::usage("the secret is empty or has a blank in it"));
+    }
+    if id.starts_with("ASIA") {
+        return Err(
+            Trouble::usage("this is a temporary key, which ends by itself")
+                .hint("give a long-lived one (AKIA…) of an IAM user"),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str, id: Option<&str>) -> Result<(String, String), String> {
+        parse(&SecretString::from(text.to_owned()), id)
+            .and_then(|key| check(&key).map(|()| key))
+            .map(|key| (key.access_key_id, key.secret_access_key.expose().to_owned()))
+            .map_err(|trouble| trouble.to_string())
+    }
+
+    const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+    const SECRET: &str = "s3cr3t/+canary";
+
+    #[test]
+    fn every_form_is_read() {
+        let whole = format!(
+            r#"{{"AccessKey":{{"UserName":"u","AccessKeyId":"{ID}","SecretAccessKey":"{SECRET}"}}}}"#
+        );
+        let inner = format!(r#"{{"AccessKeyId":"{ID}","SecretAccessKey":"{SECRET}"}}"#);
+        let lines = format!("{ID}\r\n  {SECRET}\n\n");
+        let wanted = Ok((ID.to_owned(), SECRET.to_owned()));
+        for text in [&whole, &inner, &lines] {
+            assert_eq!(parsed(text, None), wanted);
+        }
+        assert_eq!(parsed(&format!("{SECRET}\n"), Some(ID)), wanted);
+    }
+
+    #[test]
+    fn mistakes_are_told_without_the_secret() {
+        for (text, id) in [
+            (String::new(), None),
+            (SECRET.to_owned(), None),
+            (format!("{SECRET}\n{ID}"), None),
+            (format!("{{\"AccessKeyId\": \"{SECRET}\""), None),
+            (format!("{ID}\n{SECRET} x"), None),
+            (format!("ASIAIOSFODNN7EXAMPLE\n{SECRET}"), None),
+            (format!("{ID}\n{SECRET}\n{SECRET}"), None),
+            (SECRET.to_owned(), Some("short")),
+        ] {
+            let told = parsed(&text, id).unwrap_err();
+            assert!(!told.contains("canary"), "{told}");
+        }
+    }
+}
