@@ -37,6 +37,7 @@ pub use disk::DiskError;
 pub use file::{DEFAULT_LIMIT, EditError, Loaded, WorkspaceFile, WriteError, Written};
 pub use find::{Candidate, ResolveError};
 pub use format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
+pub use method::{requires, takes};
 pub use problem::{Problem, Rejected, Severity};
 pub use schema::schema;
 pub use watch::{Backend, Watch, WatchError, watch, watch_by_polling};

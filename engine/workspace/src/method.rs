@@ -121,6 +121,18 @@ impl Method {
     }
 }
 
+/// Whether sessions of this access method have a use for this field of the Workspace file.
+#[must_use]
+pub fn takes(kind: SessionType, field: &str) -> bool {
+    Method::of(kind).is_some_and(|method| method.takes(field))
+}
+
+/// The fields that a session of this access method cannot do without.
+#[must_use]
+pub fn requires(kind: SessionType) -> &'static [&'static str] {
+    Method::of(kind).map_or(&[], |method| method.required)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

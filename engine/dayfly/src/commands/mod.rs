@@ -1,8 +1,10 @@
 //! The tree of commands.
 
+mod completions;
 mod demo;
 mod emit;
 mod events;
+mod init;
 mod policy_enable;
 mod policy_inspect;
 mod policy_list;
@@ -11,8 +13,12 @@ mod secret_list;
 mod secret_rekey;
 mod secret_remove;
 mod secret_set;
+mod session_add;
+mod session_edit;
+mod session_fields;
 mod session_list;
 mod session_order;
+mod session_remove;
 mod session_show;
 mod status;
 mod workspace_schema;
@@ -41,9 +47,10 @@ in the platform's folder for configuration.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Init(init::Args),
     Run(run::Args),
     Status(status::Args),
-    /// Look at sessions, start, stop and rotate them.
+    /// Look at sessions; add, change and remove, start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
     /// Keep long-lived secrets in the encrypted vault.
@@ -57,12 +64,16 @@ enum Command {
     /// Look at the Workspace file.
     #[command(subcommand)]
     Workspace(Workspace),
+    Completions(completions::Args),
 }
 
 #[derive(Debug, Subcommand)]
 enum Session {
     List(session_list::Args),
     Show(session_show::Args),
+    Add(session_add::Args),
+    Edit(session_edit::Args),
+    Remove(session_remove::Args),
     /// Obtain temporary credentials and put them where cloud SDKs look.
     #[command(
         after_help = "Examples:\n  dayfly session start dev\n  dayfly session start dev --for 2h"
@@ -108,10 +119,15 @@ impl Dayfly {
     pub(crate) fn run(self) -> Exit {
         match self.command {
             Command::Demo(args) => end(demo::run(&args)),
+            Command::Init(args) => end(init::run(&args)),
+            Command::Completions(args) => end(completions::run(&args)),
             Command::Run(args) => end(run::run(&args)),
             Command::Status(args) => end(status::run(&args)),
             Command::Session(Session::List(args)) => end(session_list::run(&args)),
             Command::Session(Session::Show(args)) => end(session_show::run(&args)),
+            Command::Session(Session::Add(args)) => end(session_add::run(&args)),
+            Command::Session(Session::Edit(args)) => end(session_edit::run(&args)),
+            Command::Session(Session::Remove(args)) => end(session_remove::run(&args)),
             Command::Session(Session::Start(args)) => order(&args, Some(Action::Start)),
             Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
             Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),

@@ -1,0 +1,25 @@
+//! `dayfly completions`
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::commands::{Dayfly, print};
+use crate::exit::Exit;
+use crate::trouble::Trouble;
+
+/// Print what a shell needs to complete commands.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly completions bash > ~/.local/share/bash-completion/completions/dayfly\n  dayfly completions fish > ~/.config/fish/completions/dayfly.fish"
+)]
+pub(crate) struct Args {
+    /// The shell.
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Dayfly::command(), "dayfly", &mut text);
+    print(&String::from_utf8_lossy(&text));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,73 @@
+//! `dayfly init`
+
+use dayfly_runtime::Home;
+use dayfly_vault::private_file;
+use dayfly_workspace::WorkspaceFile;
+
+use crate::commands::print;
+use crate::exit::Exit;
+use crate::locate;
+use crate::trouble::Trouble;
+
+/// Make an empty Workspace and a commented configuration. What is there already is kept.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dayfly init")]
+pub(crate) struct Args {}
+
+const WORKSPACE: &str = "{\n  \"sessions\": []\n}\n";
+const CONFIG: &str = include_str!("init.toml");
+
+pub(crate) fn run(_: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let mut text = String::new();
+    let mut tell = |path: std::path::PathBuf, made: bool| {
+        let word = if made { "made" } else { "kept" };
+        text += &format!("{word}  {}\n", path.display());
+    };
+    let workspace = home.workspace();
+    let made = !workspace.exists();
+    if made {
+        make_workspace(&home)?;
+    }
+    tell(workspace, made);
+    let config = home.config();
+    let made = private_file::create(&config, CONFIG.as_bytes())
+        .map_err(|e| Trouble::failed(e.to_string()))?;
+    tell(config, made);
+    text += "\nnext:\n  dayfly session add --help    a session for each account and role\n  \
+             dayfly secret set SESSION    the access key of an IAM user\n  \
+             dayfly run                   by rule, from now on\n";
+    print(&text);
+    Ok(Exit::Done)
+}
+
+/// Makes an empty Workspace.
+pub(crate) fn make_workspace(home: &Home) -> Result<(), Trouble> {
+    private_file::create_folder(home.folder()).map_err(|e| Trouble::failed(e.to_string()))?;
+    WorkspaceFile::at(&home.workspace())
+        .create(WORKSPACE)
+        .map(drop)
+        .map_err(|e| Trouble::failed(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use dayfly_runtime::Config;
+
+    use super::*;
+
+    #[test]
+    fn the_starter_does_nothing_and_its_examples_are_right() {
+        let path = std::path::Path::new("dayfly.toml");
+        assert_eq!(Config::parse(path, CONFIG).unwrap(), Config::default());
+        // Examples are what stands behind "#" without a blank.
+        let lines = CONFIG.lines();
+        let examples: Vec<&str> = lines
+            .filter_map(|l| l.strip_prefix('#'))
+            .filter(|l| !l.starts_with(' '))
+            .collect();
+        let config = Config::parse(path, &examples.join("\n")).unwrap();
+        assert_eq!(config.policies.len(), 3);
+        assert!(config.aws.default_region.is_some());
+    }
+}

@@ -1,0 +1,90 @@
+//! `dayfly session edit`
+
+use dayfly_workspace::splice::{self, List};
+use serde_json::Value;
+
+use crate::commands::print;
+use crate::commands::session_add::edit;
+use crate::commands::session_fields::Fields;
+use crate::control::protocol::not_found;
+use crate::exit::Exit;
+use crate::show::table::tame;
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// Change fields of a session in the Workspace. Nothing else in the file changes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly session edit deploy --region eu-central-1\n  dayfly session edit deploy --name release --unset externalId"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// A new name.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    fields: Fields,
+    /// Remove a field, named as in the file; may be given several times.
+    #[arg(long, value_name = "FIELD")]
+    unset: Vec<String>,
+}
+
+/// What the engine writes, and what makes a session the one that it is.
+const KEPT: [&str; 6] = [
+    "sessionId",
+    "sessionName",
+    "type",
+    "status",
+    "startDateTime",
+    "sessionTokenExpiration",
+];
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let workspace = engine::require(&home)?;
+    let entry = workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?;
+    let session = &entry.session;
+    let mut changes = args
+        .fields
+        .object(session.session_type(), Some(&workspace))?;
+    // A profile has one name, whichever way it was written.
+    if changes.contains_key("profileName") {
+        changes.insert("profileId".to_owned(), Value::Null);
+    }
+    if let Some(name) = &args.name {
+        changes.insert("sessionName".to_owned(), Value::from(name.as_str()));
+    }
+    for field in &args.unset {
+        if KEPT.contains(&field.as_str()) {
+            return Err(Trouble::usage(format!("`{field}` cannot be removed")));
+        }
+        if changes.get(field).is_some_and(|value| !value.is_null()) {
+            return Err(Trouble::usage(format!("`{field}` is both set and removed")));
+        }
+        changes.insert(field.clone(), Value::Null);
+    }
+    if changes.is_empty() {
+        return Err(Trouble::usage("nothing is to be changed")
+            .hint("see `dayfly session edit --help` for what can be"));
+    }
+    let id = session.id.clone();
+    let after = edit(&home, &id, |text| {
+        splice::update(text, List::Sessions, id.as_str(), &changes)
+    })?;
+    let name = tame(&session.name);
+    let same = after.source() == workspace.source();
+    print(&if same {
+        format!("{name} was so already\n")
+    } else {
+        let fields: Vec<&str> = changes
+            .iter()
+            .filter(|(field, value)| !(value.is_null() && field.as_str() == "profileId"))
+            .map(|(field, _)| field.as_str())
+            .collect();
+        format!("{name} is changed: {}\n", fields.join(", "))
+    });
+    Ok(Exit::Done)
+}
