@@ -79,6 +79,10 @@ impl Turn<'_> {
     }
 
     fn note_edit(&mut self, id: &SessionId, fields: Fields, cause: Cause) {
+        // What the first version holds was not edited just now.
+        if self.state.workspace_revision == 1 {
+            return;
+        }
         let Some(tracked) = self.state.sessions.get(id) else {
             return;
         };

@@ -15,6 +15,7 @@ use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 
 use crate::control::client;
 use crate::control::protocol::{self, OrderDone, Request, SessionOrder};
+use crate::show::line::Names;
 use crate::trouble::Trouble;
 use crate::{locate, secrets};
 
@@ -200,6 +201,17 @@ pub(crate) fn load(home: &Home) -> Result<Arc<Workspace>, dayfly_workspace::Reje
             problems: Vec::new(),
         }),
     }
+}
+
+/// Names of the sessions, as far as the Workspace can be read.
+pub(crate) fn names(home: &Home) -> Names {
+    let workspace = load(home).ok();
+    let entries = workspace.as_deref().map(Workspace::sessions);
+    entries
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| (entry.session.id.clone(), entry.session.name.clone()))
+        .collect()
 }
 
 /// The Workspace, where a command cannot do without it.

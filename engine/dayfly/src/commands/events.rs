@@ -47,11 +47,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
-    let mut names = Names::new();
+    let mut names = engine::names(&home);
     let workspace = engine::load(&home).ok();
-    for entry in workspace.iter().flat_map(|w| w.sessions()) {
-        names.insert(entry.session.id.clone(), entry.session.name.clone());
-    }
     let session = match (&args.session, &workspace) {
         // One that is gone from the Workspace may still be in the journal.
         (Some(asked), Some(workspace)) => match workspace.resolve(asked) {

@@ -65,7 +65,8 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
             home.workspace().display()
         ));
     }
-    let printing = notes.map(|notes| tokio::spawn(show(notes, args.quiet, args.verbose)));
+    let printing =
+        notes.map(|notes| tokio::spawn(show(notes, engine::names(home), args.quiet, args.verbose)));
     let ends = async {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -115,8 +116,12 @@ async fn finish(
     ended.map_err(|e| Trouble::failed(e.to_string()))
 }
 
-async fn show(mut notes: tokio::sync::broadcast::Receiver<Arc<Note>>, quiet: bool, verbose: bool) {
-    let mut names = Names::new();
+async fn show(
+    mut notes: tokio::sync::broadcast::Receiver<Arc<Note>>,
+    mut names: Names,
+    quiet: bool,
+    verbose: bool,
+) {
     loop {
         match notes.recv().await {
             Ok(note) => {

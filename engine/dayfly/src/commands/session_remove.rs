@@ -57,10 +57,15 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         return Ok(Exit::Failed);
     }
     stop_unattended(&home, &ids)?;
+    // In one edit, so that no child is without its parent in between.
+    edit(&home, &going[0].0, |text| {
+        let mut text = text.to_owned();
+        for (id, _) in &going {
+            text = splice::remove(&text, List::Sessions, id.as_str())?;
+        }
+        Ok(text)
+    })?;
     for (id, name) in &going {
-        edit(&home, id, |text| {
-            splice::remove(text, List::Sessions, id.as_str())
-        })?;
         print(&format!("{} is removed\n", tame(name)));
         let vault = engine::vault(&home);
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {

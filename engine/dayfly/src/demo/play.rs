@@ -42,7 +42,7 @@ pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Re
     let begun = clock::now();
     let showing = running
         .listen()
-        .map(|notes| tokio::spawn(show(notes, begun)));
+        .map(|notes| tokio::spawn(show(notes, engine::names(&stage.home), begun)));
     let played = tokio::select! {
         played = script(&stage, &handle, pace, begun) => played,
         () = interrupted => Ok(()),
@@ -156,8 +156,7 @@ async fn counts(showing: JoinHandle<Counts>) -> Counts {
     showing.await.unwrap_or_default()
 }
 
-async fn show(mut notes: Receiver<Arc<Note>>, begun: Timestamp) -> Counts {
-    let mut names = Names::new();
+async fn show(mut notes: Receiver<Arc<Note>>, mut names: Names, begun: Timestamp) -> Counts {
     let mut counts = Counts::default();
     loop {
         match notes.recv().await {
