@@ -3,45 +3,43 @@
 //! Every input comes through one queue of [`Message`]s, `step` decides, and workers carry the
 //! effects out. The task itself never waits for a disk, a cloud or a guest.
 
+mod boot;
+mod perform;
+mod reporting;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
-use dayfly_chain::{Change, CredentialsFile, Publication, Target};
 use dayfly_core::effect::{Cause, Effect, Happening, Note, OperationId};
-use dayfly_core::input::{CommandId, Found, Input, Order, Projection};
-use dayfly_core::policy::{
-    Context, EntryName, EvaluationId, Event, Fault, FaultKind, Severity, Verdict,
-};
-use dayfly_core::session::{ErrorKind, Failure, SessionId, Status};
-use dayfly_core::settings::Settings;
+use dayfly_core::input::{CommandId, Input, Order, Projection};
+use dayfly_core::policy::{EntryName, EvaluationId, Fault, Severity, Verdict};
+use dayfly_core::session::{SessionId, Status};
 use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{CodeCache, Evaluated, Failed, Host, HostConfig, StateSnapshot};
+use dayfly_policy::{Evaluated, Failed, StateSnapshot};
 use dayfly_providers::{AwsSettings, LongLivedKeys, Providers, ProvidersConfig};
 use dayfly_vault::{TemporaryCredentials, private_file};
-use dayfly_workspace::{Backend, Rejected, Watch, Workspace, WorkspaceFile};
+use dayfly_workspace::{Rejected, Watch, Workspace};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::chain_worker::{ChainWorker, Job};
+use crate::chain_worker::ChainWorker;
 use crate::clock::{self, Alarm, Rang};
 use crate::config::Config;
 use crate::config_worker::{ConfigWorker, Configured};
 use crate::entries::Prepared;
-use crate::evaluators::{Evaluators, Question};
-use crate::granted::Granted;
+use crate::evaluators::Evaluators;
 use crate::home::Home;
 use crate::issuing::Issuing;
-use crate::journal::{Journal, Keep};
-use crate::memory::{Memory, with_cause};
+use crate::journal::Journal;
+use crate::memory::Memory;
 use crate::message::{Ask, Handle, Message, OrderError, Ordered};
-use crate::report::{EngineFacts, EngineReport, PolicyReport, ProblemReport, SessionReport};
+use crate::report::ProblemReport;
 use crate::workspace_worker::{self, Looked, WorkspaceWorker};
 
 /// Messages that wait for the engine; senders wait beyond that.
@@ -237,156 +235,6 @@ struct Loop {
 type Answer = oneshot::Sender<Result<Ordered, OrderError>>;
 
 impl Loop {
-    /// Everything that may wait for a disk, before the task begins.
-    fn boot(
-        options: Options,
-        messages: mpsc::Sender<Message>,
-        notes: broadcast::Sender<Arc<Note>>,
-    ) -> Result<Self, EngineError> {
-        let home = options.home;
-        let lock = take_lock(&home, options.patience)?;
-        let config = Config::load(&home.config()).unwrap_or_default();
-        let chain_path = config.aws.credentials_file.clone();
-        let target: Arc<dyn Target> = Arc::new(CredentialsFile::new(
-            chain_path.unwrap_or(options.credentials_file),
-        ));
-        let file = Arc::new(WorkspaceFile::at(&home.workspace()));
-        let run = uuid::Uuid::new_v4().simple().to_string();
-        let journal = Journal::open(
-            home.journal(),
-            &run[..12],
-            Keep::megabytes(config.engine.journal_megabytes),
-            trouble(&messages, "journal"),
-        )?;
-        let tell = trouble(&messages, "state");
-        let (memory, forgot) = Memory::open(&home, move |problem| tell(Some(problem)))?;
-        let host = Host::new(HostConfig {
-            cache: CodeCache::open(&home.code()).ok(),
-            ..HostConfig::default()
-        })?;
-        let parallel = match config.engine.evaluations_in_flight {
-            0 => available_parallelism().map_or(2, |n| n.get().min(16)),
-            n => n.min(64),
-        };
-        let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
-        let config_worker = ConfigWorker::start(
-            home.config(),
-            host,
-            options.policies,
-            options.watching,
-            messages.clone(),
-        )?;
-        let observed = target.observe();
-        let settings = Settings {
-            issuing_max: config.engine.calls_in_flight.clamp(1, 1_000),
-            faults_max: config.engine.faults_max.max(1),
-            ..Settings::default()
-        };
-        let mut this = Self {
-            started: clock::now(),
-            state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
-            alarm: Alarm::new()?,
-            evaluators: Evaluators::start(parallel, &messages)?,
-            chain: ChainWorker::start(target, messages.clone())?,
-            providers: providers(&config, None, &options.keys),
-            keys: options.keys,
-            config,
-            messages,
-            notes,
-            recorded: Vec::new(),
-            workspace: None,
-            rejected: None,
-            entries: BTreeMap::new(),
-            troubles: BTreeMap::new(),
-            held: BTreeMap::new(),
-            aside: BTreeMap::new(),
-            delivering: BTreeMap::new(),
-            evaluating: 0,
-            commands: BTreeMap::new(),
-            next_command: 0,
-            tickets: BTreeMap::new(),
-            quiet: Vec::new(),
-            early: Vec::new(),
-            configured: false,
-            halting: false,
-            issuing: Issuing::default(),
-            workspace_watch: None,
-            config_worker,
-            workspace_worker,
-            memory,
-            journal,
-            home,
-            _lock: lock,
-        };
-        if let Some(problem) = forgot {
-            let hint = "what you had started or stopped yourself is forgotten; say it again";
-            this.trouble("state", Some((problem, Some(hint.into()))));
-        }
-        if options.watching {
-            this.watch_workspace();
-        }
-        let mut found = Vec::new();
-        match observed {
-            Ok(observed) => {
-                for one in observed {
-                    found.push(Found {
-                        session: one.session.clone(),
-                        profile: Some(one.profile),
-                        lease: one.credentials.lease,
-                    });
-                    this.held.insert(one.session, Arc::new(one.credentials));
-                }
-            }
-            Err(error) => {
-                this.trouble("credentials-file", Some((error.to_string(), error.hint())));
-            }
-        }
-        let words = this.memory.words();
-        this.enter(Input::Boot { found, words });
-        // What the file says is there before anybody can ask.
-        this.look_now(&file);
-        this.config_worker.read();
-        this.flush();
-        Ok(this)
-    }
-
-    fn watch_workspace(&mut self) {
-        let nudge = self.workspace_worker.nudge();
-        match dayfly_workspace::watch(&self.home.workspace(), move || nudge.nudge()) {
-            Ok(watch) => {
-                if let Backend::Polling { reason } = watch.backend() {
-                    let message =
-                        format!("the Workspace file is looked at every two seconds: {reason}");
-                    self.trouble("workspace-watch", Some((message, None)));
-                }
-                self.workspace_watch = Some(watch);
-            }
-            Err(error) => {
-                let hint = "edits are noticed only when you give a command; restart Dayfly";
-                self.trouble(
-                    "workspace-watch",
-                    Some((error.to_string(), Some(hint.into()))),
-                );
-            }
-        }
-    }
-
-    fn look_now(&mut self, file: &WorkspaceFile) {
-        let looked = match file.load() {
-            Ok(dayfly_workspace::Loaded::Changed {
-                workspace,
-                difference,
-            }) => (Some((workspace, difference)), None),
-            Ok(dayfly_workspace::Loaded::Unchanged) => (None, None),
-            Err(rejected) => (None, Some(rejected)),
-        };
-        self.looked(Looked {
-            change: looked.0,
-            rejected: looked.1,
-            tickets: Vec::new(),
-        });
-    }
-
     async fn run(&mut self, mut incoming: mpsc::Receiver<Message>) {
         loop {
             let wake = self.state.next_wake();
@@ -622,28 +470,6 @@ impl Loop {
         }
     }
 
-    fn delivered(&mut self, operation: OperationId, result: Result<(), Failure>) {
-        let delivery = self.delivering.remove(&operation);
-        let credentials = self.aside.remove(&operation);
-        if result.is_ok() {
-            match delivery {
-                Some(Delivery::Publish { session, displaced }) => {
-                    for gone in displaced {
-                        self.held.remove(&gone);
-                    }
-                    if let Some(credentials) = credentials {
-                        self.held.insert(session, credentials);
-                    }
-                }
-                Some(Delivery::Retract { session }) => {
-                    self.held.remove(&session);
-                }
-                None => {}
-            }
-        }
-        self.enter(Input::Delivered { operation, result });
-    }
-
     fn ask(&mut self, ask: Ask) {
         match ask {
             // Guard rails have to be in force before anything is done.
@@ -716,175 +542,6 @@ impl Loop {
         seen
     }
 
-    /// Has an effect carried out. What fails at once comes back as an input.
-    fn perform(&mut self, effect: Effect) -> Option<Input> {
-        match effect {
-            Effect::Evaluate {
-                entry,
-                evaluation,
-                generation,
-                context,
-                events,
-            } => self.evaluate(entry, evaluation, generation, context, events),
-            Effect::Issue {
-                operation,
-                session,
-                parent,
-                attempt: _,
-            } => self.issue(operation, &session, parent.as_ref()),
-            Effect::Publish {
-                operation,
-                session,
-                profile,
-                displaced,
-            } => self.publish(operation, session, profile, displaced),
-            Effect::Retract { operation, session } => {
-                let change = Change::Retract {
-                    session: session.clone(),
-                };
-                let delivery = Delivery::Retract { session };
-                self.delivering.insert(operation, delivery);
-                self.chain.send(Job {
-                    operation,
-                    change: Some(change),
-                });
-                None
-            }
-            Effect::Cancel { operation } => {
-                self.issuing.cancel(operation);
-                None
-            }
-            Effect::Discard { operation } => {
-                self.aside.remove(&operation);
-                None
-            }
-            Effect::Project {
-                session,
-                projection,
-            } => {
-                self.workspace_worker.write(session, projection);
-                None
-            }
-            Effect::Remember { session, word } => {
-                self.memory.remember(session, word);
-                None
-            }
-            Effect::Reply { command, reply } => {
-                if let Some((session, answer)) = self.commands.remove(&command) {
-                    let session = self.state.session(&session).map(SessionReport::of);
-                    let _ = answer.send(Ok(Ordered { reply, session }));
-                }
-                None
-            }
-            Effect::Record(note) => {
-                self.recorded(note);
-                None
-            }
-        }
-    }
-
-    fn evaluate(
-        &mut self,
-        entry: EntryName,
-        evaluation: EvaluationId,
-        generation: u64,
-        context: Context,
-        events: Vec<Event>,
-    ) -> Option<Input> {
-        let in_force = self.entries.get(&entry);
-        let Some(in_force) = in_force.filter(|e| e.prepared.entry.generation == generation) else {
-            let fault = Fault {
-                kind: FaultKind::Host,
-                message: "the policy entry is not in force any more".into(),
-            };
-            return Some(Input::Evaluated {
-                entry,
-                evaluation,
-                result: Err(fault),
-            });
-        };
-        let workspace = Granted {
-            views: self.state.views().clone(),
-            sessions: in_force.prepared.entry.grant.sessions.clone(),
-        };
-        self.evaluating += 1;
-        self.evaluators.ask(Question {
-            entry,
-            evaluation,
-            policy: in_force.prepared.policy.clone(),
-            context,
-            events,
-            workspace: Arc::new(workspace),
-            state: in_force.state.clone(),
-        });
-        None
-    }
-
-    fn issue(
-        &mut self,
-        operation: OperationId,
-        session: &SessionId,
-        parent: Option<&SessionId>,
-    ) -> Option<Input> {
-        let failed = |kind, message: &str| {
-            let result = Err(Failure::new(kind, message));
-            Some(Input::Issued { operation, result })
-        };
-        let Some(tracked) = self.state.session(session) else {
-            return failed(ErrorKind::Other, "the session is gone");
-        };
-        let parent = match parent {
-            Some(id) => match self.held.get(id) {
-                Some(credentials) => Some(Arc::clone(credentials)),
-                None => {
-                    let message = "the session that it is chained to has no credentials";
-                    return failed(ErrorKind::Parent, message);
-                }
-            },
-            None => None,
-        };
-        self.issuing.begin(
-            operation,
-            Arc::clone(&self.providers),
-            Arc::clone(&tracked.session),
-            parent,
-            clock::now(),
-            self.messages.clone(),
-        );
-        None
-    }
-
-    fn publish(
-        &mut self,
-        operation: OperationId,
-        session: SessionId,
-        profile: Option<String>,
-        displaced: Vec<SessionId>,
-    ) -> Option<Input> {
-        let known = self.state.session(&session).map(|t| &t.session);
-        let (Some(known), Some(credentials)) = (known, self.aside.get(&operation)) else {
-            let message = "the credentials that were to be published are gone";
-            let result = Err(Failure::new(ErrorKind::Other, message));
-            return Some(Input::Delivered { operation, result });
-        };
-        let default = self.workspace.as_ref().and_then(|w| w.default_region());
-        let region = known.region.as_deref().or(default).map(str::to_owned);
-        let change = profile.map(|profile| {
-            Change::Publish(Publication {
-                session: session.clone(),
-                session_name: known.name.clone(),
-                profile,
-                credentials: Arc::clone(credentials),
-                displaced: displaced.clone(),
-                region,
-            })
-        });
-        self.delivering
-            .insert(operation, Delivery::Publish { session, displaced });
-        self.chain.send(Job { operation, change });
-        None
-    }
-
     fn recorded(&mut self, note: Note) {
         if let Happening::SessionEdited {
             session, fields, ..
@@ -945,51 +602,6 @@ impl Loop {
         self.journal.write(recorded);
     }
 
-    fn report(&self) -> EngineReport {
-        let mut problems: Vec<ProblemReport> = self
-            .troubles
-            .iter()
-            .filter(|(about, _)| *about != "workspace")
-            .map(|(about, (message, hint))| ProblemReport {
-                about: about.clone(),
-                message: message.clone(),
-                hint: hint.clone(),
-            })
-            .collect();
-        let of_workspace =
-            workspace_worker::problems(self.workspace.as_deref(), self.rejected.as_ref());
-        problems.extend(of_workspace.iter().map(ProblemReport::of_workspace));
-        // What is done about it is said once, with the first.
-        if let Some((_, consequence)) = self.troubles.get("workspace")
-            && let Some(first) = problems.iter_mut().find(|p| p.about == "workspace")
-        {
-            let hints = [first.hint.take(), consequence.clone()];
-            first.hint = Some(hints.into_iter().flatten().collect::<Vec<_>>().join("; "));
-        }
-        let mut sessions: Vec<SessionReport> = self
-            .state
-            .sessions()
-            .filter(|(_, tracked)| tracked.present)
-            .map(|(_, tracked)| SessionReport::of(tracked))
-            .collect();
-        sessions.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let policies = self.state.entries().filter_map(|(name, tracking)| {
-            let in_force = self.entries.get(name)?;
-            Some(PolicyReport::of(tracking, &in_force.prepared))
-        });
-        EngineReport {
-            engine: Some(EngineFacts {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                pid: std::process::id(),
-                since: self.started,
-            }),
-            workspace: self.home.workspace(),
-            problems,
-            sessions,
-            policies: policies.collect(),
-        }
-    }
-
     /// Ends what is under way: changes of the chain are waited for, calls of providers are
     /// abandoned, and the Workspace says what the chain holds.
     async fn part(&mut self, incoming: &mut mpsc::Receiver<Message>) {
@@ -1025,33 +637,6 @@ impl Loop {
         // Workers that still have something to say need not wait for somebody to hear it.
         incoming.close();
         while incoming.try_recv().is_ok() {}
-    }
-}
-
-fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, EngineError> {
-    use dayfly_vault::private_file::PrivateFileError;
-    private_file::create_folder(home.state())
-        .and_then(|()| private_file::lock(&home.lock(), patience))
-        .map_err(|error| match error {
-            PrivateFileError::Locked { .. } => EngineError::Taken {
-                home: home.folder().to_owned(),
-            },
-            other => EngineError::State {
-                path: home.state().to_owned(),
-                problem: with_cause(&other),
-            },
-        })
-}
-
-fn trouble(
-    messages: &mpsc::Sender<Message>,
-    about: &'static str,
-) -> impl Fn(Option<String>) + Send + 'static + use<> {
-    let messages = messages.clone();
-    move |message| {
-        // Not worth waiting for: the engine may wait for the one who tells this.
-        let about = about.to_owned();
-        let _ = messages.try_send(Message::Trouble { about, message });
     }
 }
 

@@ -1,0 +1,208 @@
+//! How an engine starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use dayfly_chain::{CredentialsFile, Target};
+use dayfly_core::effect::Note;
+use dayfly_core::input::{Found, Input};
+use dayfly_core::settings::Settings;
+use dayfly_core::state::State;
+use dayfly_policy::{CodeCache, Host, HostConfig};
+use dayfly_vault::private_file;
+use dayfly_workspace::{Backend, WorkspaceFile};
+use tokio::sync::{broadcast, mpsc};
+
+use super::{EngineError, Loop, Options, providers};
+use crate::chain_worker::ChainWorker;
+use crate::clock::{self, Alarm};
+use crate::config::Config;
+use crate::config_worker::ConfigWorker;
+use crate::evaluators::Evaluators;
+use crate::home::Home;
+use crate::issuing::Issuing;
+use crate::journal::{Journal, Keep};
+use crate::memory::{Memory, with_cause};
+use crate::message::Message;
+use crate::workspace_worker::{Looked, WorkspaceWorker};
+
+impl Loop {
+    /// Everything that may wait for a disk, before the task begins.
+    pub(super) fn boot(
+        options: Options,
+        messages: mpsc::Sender<Message>,
+        notes: broadcast::Sender<Arc<Note>>,
+    ) -> Result<Self, EngineError> {
+        let home = options.home;
+        let lock = take_lock(&home, options.patience)?;
+        let config = Config::load(&home.config()).unwrap_or_default();
+        let chain_path = config.aws.credentials_file.clone();
+        let target: Arc<dyn Target> = Arc::new(CredentialsFile::new(
+            chain_path.unwrap_or(options.credentials_file),
+        ));
+        let file = Arc::new(WorkspaceFile::at(&home.workspace()));
+        let run = uuid::Uuid::new_v4().simple().to_string();
+        let journal = Journal::open(
+            home.journal(),
+            &run[..12],
+            Keep::megabytes(config.engine.journal_megabytes),
+            trouble(&messages, "journal"),
+        )?;
+        let tell = trouble(&messages, "state");
+        let (memory, forgot) = Memory::open(&home, move |problem| tell(Some(problem)))?;
+        let host = Host::new(HostConfig {
+            cache: CodeCache::open(&home.code()).ok(),
+            ..HostConfig::default()
+        })?;
+        let parallel = match config.engine.evaluations_in_flight {
+            0 => available_parallelism().map_or(2, |n| n.get().min(16)),
+            n => n.min(64),
+        };
+        let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
+        let config_worker = ConfigWorker::start(
+            home.config(),
+            host,
+            options.policies,
+            options.watching,
+            messages.clone(),
+        )?;
+        let observed = target.observe();
+        let settings = Settings {
+            issuing_max: config.engine.calls_in_flight.clamp(1, 1_000),
+            faults_max: config.engine.faults_max.max(1),
+            ..Settings::default()
+        };
+        let mut this = Self {
+            started: clock::now(),
+            state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
+            alarm: Alarm::new()?,
+            evaluators: Evaluators::start(parallel, &messages)?,
+            chain: ChainWorker::start(target, messages.clone())?,
+            providers: providers(&config, None, &options.keys),
+            keys: options.keys,
+            config,
+            messages,
+            notes,
+            recorded: Vec::new(),
+            workspace: None,
+            rejected: None,
+            entries: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            held: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            delivering: BTreeMap::new(),
+            evaluating: 0,
+            commands: BTreeMap::new(),
+            next_command: 0,
+            tickets: BTreeMap::new(),
+            quiet: Vec::new(),
+            early: Vec::new(),
+            configured: false,
+            halting: false,
+            issuing: Issuing::default(),
+            workspace_watch: None,
+            config_worker,
+            workspace_worker,
+            memory,
+            journal,
+            home,
+            _lock: lock,
+        };
+        if let Some(problem) = forgot {
+            let hint = "what you had started or stopped yourself is forgotten; say it again";
+            this.trouble("state", Some((problem, Some(hint.into()))));
+        }
+        if options.watching {
+            this.watch_workspace();
+        }
+        let mut found = Vec::new();
+        match observed {
+            Ok(observed) => {
+                for one in observed {
+                    found.push(Found {
+                        session: one.session.clone(),
+                        profile: Some(one.profile),
+                        lease: one.credentials.lease,
+                    });
+                    this.held.insert(one.session, Arc::new(one.credentials));
+                }
+            }
+            Err(error) => {
+                this.trouble("credentials-file", Some((error.to_string(), error.hint())));
+            }
+        }
+        let words = this.memory.words();
+        this.enter(Input::Boot { found, words });
+        // What the file says is there before anybody can ask.
+        this.look_now(&file);
+        this.config_worker.read();
+        this.flush();
+        Ok(this)
+    }
+
+    fn watch_workspace(&mut self) {
+        let nudge = self.workspace_worker.nudge();
+        match dayfly_workspace::watch(&self.home.workspace(), move || nudge.nudge()) {
+            Ok(watch) => {
+                if let Backend::Polling { reason } = watch.backend() {
+                    let message =
+                        format!("the Workspace file is looked at every two seconds: {reason}");
+                    self.trouble("workspace-watch", Some((message, None)));
+                }
+                self.workspace_watch = Some(watch);
+            }
+            Err(error) => {
+                let hint = "edits are noticed only when you give a command; restart Dayfly";
+                self.trouble(
+                    "workspace-watch",
+                    Some((error.to_string(), Some(hint.into()))),
+                );
+            }
+        }
+    }
+
+    fn look_now(&mut self, file: &WorkspaceFile) {
+        let looked = match file.load() {
+            Ok(dayfly_workspace::Loaded::Changed {
+                workspace,
+                difference,
+            }) => (Some((workspace, difference)), None),
+            Ok(dayfly_workspace::Loaded::Unchanged) => (None, None),
+            Err(rejected) => (None, Some(rejected)),
+        };
+        self.looked(Looked {
+            change: looked.0,
+            rejected: looked.1,
+            tickets: Vec::new(),
+        });
+    }
+}
+
+fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, EngineError> {
+    use dayfly_vault::private_file::PrivateFileError;
+    private_file::create_folder(home.state())
+        .and_then(|()| private_file::lock(&home.lock(), patience))
+        .map_err(|error| match error {
+            PrivateFileError::Locked { .. } => EngineError::Taken {
+                home: home.folder().to_owned(),
+            },
+            other => EngineError::State {
+                path: home.state().to_owned(),
+                problem: with_cause(&other),
+            },
+        })
+}
+
+fn trouble(
+    messages: &mpsc::Sender<Message>,
+    about: &'static str,
+) -> impl Fn(Option<String>) + Send + 'static + use<> {
+    let messages = messages.clone();
+    move |message| {
+        // Not worth waiting for: the engine may wait for the one who tells this.
+        let about = about.to_owned();
+        let _ = messages.try_send(Message::Trouble { about, message });
+    }
+}

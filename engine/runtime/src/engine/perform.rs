@@ -1,0 +1,210 @@
+//! Has effects carried out by the workers.
+
+use std::sync::Arc;
+
+use dayfly_chain::{Change, Publication};
+use dayfly_core::effect::{Effect, OperationId};
+use dayfly_core::input::Input;
+use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
+use dayfly_core::session::{ErrorKind, Failure, SessionId};
+
+use super::{Delivery, Loop};
+use crate::chain_worker::Job;
+use crate::clock;
+use crate::evaluators::Question;
+use crate::granted::Granted;
+use crate::message::Ordered;
+use crate::report::SessionReport;
+
+impl Loop {
+    /// Has an effect carried out. What fails at once comes back as an input.
+    pub(super) fn perform(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Evaluate {
+                entry,
+                evaluation,
+                generation,
+                context,
+                events,
+            } => self.evaluate(entry, evaluation, generation, context, events),
+            Effect::Issue {
+                operation,
+                session,
+                parent,
+                attempt: _,
+            } => self.issue(operation, &session, parent.as_ref()),
+            Effect::Publish {
+                operation,
+                session,
+                profile,
+                displaced,
+            } => self.publish(operation, session, profile, displaced),
+            Effect::Retract { operation, session } => {
+                let change = Change::Retract {
+                    session: session.clone(),
+                };
+                let delivery = Delivery::Retract { session };
+                self.delivering.insert(operation, delivery);
+                self.chain.send(Job {
+                    operation,
+                    change: Some(change),
+                });
+                None
+            }
+            Effect::Cancel { operation } => {
+                self.issuing.cancel(operation);
+                None
+            }
+            Effect::Discard { operation } => {
+                self.aside.remove(&operation);
+                None
+            }
+            Effect::Project {
+                session,
+                projection,
+            } => {
+                self.workspace_worker.write(session, projection);
+                None
+            }
+            Effect::Remember { session, word } => {
+                self.memory.remember(session, word);
+                None
+            }
+            Effect::Reply { command, reply } => {
+                if let Some((session, answer)) = self.commands.remove(&command) {
+                    let session = self.state.session(&session).map(SessionReport::of);
+                    let _ = answer.send(Ok(Ordered { reply, session }));
+                }
+                None
+            }
+            Effect::Record(note) => {
+                self.recorded(note);
+                None
+            }
+        }
+    }
+
+    fn evaluate(
+        &mut self,
+        entry: EntryName,
+        evaluation: EvaluationId,
+        generation: u64,
+        context: Context,
+        events: Vec<Event>,
+    ) -> Option<Input> {
+        let in_force = self.entries.get(&entry);
+        let Some(in_force) = in_force.filter(|e| e.prepared.entry.generation == generation) else {
+            let fault = Fault {
+                kind: FaultKind::Host,
+                message: "the policy entry is not in force any more".into(),
+            };
+            return Some(Input::Evaluated {
+                entry,
+                evaluation,
+                result: Err(fault),
+            });
+        };
+        let workspace = Granted {
+            views: self.state.views().clone(),
+            sessions: in_force.prepared.entry.grant.sessions.clone(),
+        };
+        self.evaluating += 1;
+        self.evaluators.ask(Question {
+            entry,
+            evaluation,
+            policy: in_force.prepared.policy.clone(),
+            context,
+            events,
+            workspace: Arc::new(workspace),
+            state: in_force.state.clone(),
+        });
+        None
+    }
+
+    fn issue(
+        &mut self,
+        operation: OperationId,
+        session: &SessionId,
+        parent: Option<&SessionId>,
+    ) -> Option<Input> {
+        let failed = |kind, message: &str| {
+            let result = Err(Failure::new(kind, message));
+            Some(Input::Issued { operation, result })
+        };
+        let Some(tracked) = self.state.session(session) else {
+            return failed(ErrorKind::Other, "the session is gone");
+        };
+        let parent = match parent {
+            Some(id) => match self.held.get(id) {
+                Some(credentials) => Some(Arc::clone(credentials)),
+                None => {
+                    let message = "the session that it is chained to has no credentials";
+                    return failed(ErrorKind::Parent, message);
+                }
+            },
+            None => None,
+        };
+        self.issuing.begin(
+            operation,
+            Arc::clone(&self.providers),
+            Arc::clone(&tracked.session),
+            parent,
+            clock::now(),
+            self.messages.clone(),
+        );
+        None
+    }
+
+    fn publish(
+        &mut self,
+        operation: OperationId,
+        session: SessionId,
+        profile: Option<String>,
+        displaced: Vec<SessionId>,
+    ) -> Option<Input> {
+        let known = self.state.session(&session).map(|t| &t.session);
+        let (Some(known), Some(credentials)) = (known, self.aside.get(&operation)) else {
+            let message = "the credentials that were to be published are gone";
+            let result = Err(Failure::new(ErrorKind::Other, message));
+            return Some(Input::Delivered { operation, result });
+        };
+        let default = self.workspace.as_ref().and_then(|w| w.default_region());
+        let region = known.region.as_deref().or(default).map(str::to_owned);
+        let change = profile.map(|profile| {
+            Change::Publish(Publication {
+                session: session.clone(),
+                session_name: known.name.clone(),
+                profile,
+                credentials: Arc::clone(credentials),
+                displaced: displaced.clone(),
+                region,
+            })
+        });
+        self.delivering
+            .insert(operation, Delivery::Publish { session, displaced });
+        self.chain.send(Job { operation, change });
+        None
+    }
+
+    pub(super) fn delivered(&mut self, operation: OperationId, result: Result<(), Failure>) {
+        let delivery = self.delivering.remove(&operation);
+        let credentials = self.aside.remove(&operation);
+        if result.is_ok() {
+            match delivery {
+                Some(Delivery::Publish { session, displaced }) => {
+                    for gone in displaced {
+                        self.held.remove(&gone);
+                    }
+                    if let Some(credentials) = credentials {
+                        self.held.insert(session, credentials);
+                    }
+                }
+                Some(Delivery::Retract { session }) => {
+                    self.held.remove(&session);
+                }
+                None => {}
+            }
+        }
+        self.enter(Input::Delivered { operation, result });
+    }
+}

@@ -1,0 +1,52 @@
+//! What a running engine tells of itself.
+
+use super::Loop;
+use crate::report::{EngineFacts, EngineReport, PolicyReport, ProblemReport, SessionReport};
+use crate::workspace_worker;
+
+impl Loop {
+    pub(super) fn report(&self) -> EngineReport {
+        let mut problems: Vec<ProblemReport> = self
+            .troubles
+            .iter()
+            .filter(|(about, _)| *about != "workspace")
+            .map(|(about, (message, hint))| ProblemReport {
+                about: about.clone(),
+                message: message.clone(),
+                hint: hint.clone(),
+            })
+            .collect();
+        let of_workspace =
+            workspace_worker::problems(self.workspace.as_deref(), self.rejected.as_ref());
+        problems.extend(of_workspace.iter().map(ProblemReport::of_workspace));
+        // What is done about it is said once, with the first.
+        if let Some((_, consequence)) = self.troubles.get("workspace")
+            && let Some(first) = problems.iter_mut().find(|p| p.about == "workspace")
+        {
+            let hints = [first.hint.take(), consequence.clone()];
+            first.hint = Some(hints.into_iter().flatten().collect::<Vec<_>>().join("; "));
+        }
+        let mut sessions: Vec<SessionReport> = self
+            .state
+            .sessions()
+            .filter(|(_, tracked)| tracked.present)
+            .map(|(_, tracked)| SessionReport::of(tracked))
+            .collect();
+        sessions.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let policies = self.state.entries().filter_map(|(name, tracking)| {
+            let in_force = self.entries.get(name)?;
+            Some(PolicyReport::of(tracking, &in_force.prepared))
+        });
+        EngineReport {
+            engine: Some(EngineFacts {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                since: self.started,
+            }),
+            workspace: self.home.workspace(),
+            problems,
+            sessions,
+            policies: policies.collect(),
+        }
+    }
+}
