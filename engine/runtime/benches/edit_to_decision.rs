@@ -22,7 +22,7 @@ use dayfly_vault::{AccessKey, VaultError};
 use dayfly_workspace::Workspace;
 
 const ENTRIES: usize = 20;
-const EDITS: usize = 120;
+const EDITS: usize = 100;
 
 struct NoKeys;
 
