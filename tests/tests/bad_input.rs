@@ -80,6 +80,14 @@ fn a_broken_workspace_leaves_the_last_good_one_in_force() {
     });
     let printed = daemon.output();
     assert!(printed.contains("workspace: well again"), "{printed}");
+    // Something that cannot be read as a file stands in its place.
+    std::fs::remove_file(home.workspace()).unwrap();
+    std::fs::create_dir(home.workspace()).unwrap();
+    told(&home, &["workspace.json", "last good version"]);
+    assert!(active_in_chain(&home, "good"));
+    std::fs::remove_dir(home.workspace()).unwrap();
+    home.save(&home.workspace(), &good);
+    until(5 * SECOND, "the problem is gone", || problems(&home) == "[]");
     // A file that goes away takes nothing with it.
     std::fs::remove_file(home.workspace()).unwrap();
     told(&home, &["workspace.json", "last good version"]);
