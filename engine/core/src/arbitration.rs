@@ -43,6 +43,8 @@ pub enum Voice {
     Edit,
     /// The engine, on behalf of a session that is chained to this one.
     Child,
+    /// A program that asks for the credentials.
+    Client,
 }
 
 impl std::fmt::Display for Voice {
@@ -52,6 +54,7 @@ impl std::fmt::Display for Voice {
             Self::Person => f.write_str("you"),
             Self::Edit => f.write_str("the edit of the session"),
             Self::Child => f.write_str("a session chained to it"),
+            Self::Client => f.write_str("a program"),
         }
     }
 }

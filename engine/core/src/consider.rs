@@ -110,6 +110,18 @@ impl Turn<'_> {
                 "you said so",
             );
         }
+        // Less than every policy: a program asks, it does not decide.
+        let least = Rank {
+            tier: Tier::Personal,
+            priority: i32::MIN,
+        };
+        if !tracked.demands.is_empty() {
+            let why = "a program asks for its credentials";
+            say(Voice::Client, least, Action::Start, None, "asked-for", why);
+        } else if tracked.refresh_asked {
+            let why = "a program uses its credentials, and they are due for renewal";
+            say(Voice::Client, least, Action::Rotate, None, "asked-for", why);
+        }
         if tracked.outdated {
             let why = "the session was edited while its credentials are in use";
             say(Voice::Edit, person, Action::Rotate, None, "edited", why);
@@ -165,6 +177,7 @@ impl Turn<'_> {
         };
         let act = &standing.acts[winner];
         if let Some(until) = retry_at {
+            self.turn_away(id);
             let why = "the last attempt failed".to_owned();
             self.defer(id, action, why, Some(until), standing.causes[winner]);
             return;
@@ -216,13 +229,42 @@ impl Turn<'_> {
                     return;
                 }
                 match self.profile_obstacle(id, &act.voice, act.rank) {
-                    Some(why) => self.defer(id, action, why, None, cause),
+                    Some(why) => {
+                        let failure = Failure::new(ErrorKind::Delivery, why.clone())
+                            .with_hint("stop that one, or give this one another named profile");
+                        self.reply(id, |_| {
+                            Some(Reply::Failed {
+                                failure: failure.clone(),
+                                retry_at: None,
+                            })
+                        });
+                        self.defer(id, action, why, None, cause);
+                    }
                     None => {
                         self.record(cause, decided);
                         self.begin(id, action, act.voice.clone(), act.rank, cause);
                     }
                 }
             }
+        }
+    }
+
+    /// Answers programs that would otherwise wait until it is time for the next attempt.
+    fn turn_away(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let demands = std::mem::take(&mut tracked.demands);
+        tracked.waiting.retain(|(id, _)| !demands.contains(id));
+        let retry_at = tracked.retry_at;
+        let failure = tracked
+            .last_failure
+            .clone()
+            .unwrap_or_else(|| Failure::new(ErrorKind::Other, "the last attempt failed"));
+        for command in demands {
+            let failure = failure.clone();
+            let reply = Reply::Failed { failure, retry_at };
+            self.effects.push(Effect::Reply { command, reply });
         }
     }
 
@@ -269,21 +311,31 @@ impl Turn<'_> {
             return;
         }
         let lease = tracked.phase.lease();
-        let lost = |action: Action| {
+        let lost = |voice: Voice, action: Action| {
             result.lost.iter().find_map(|(index, lost)| {
                 let act = &standing.acts[*index];
-                (act.voice == Voice::Person && act.action == action).then_some(lost)
+                (act.voice == voice && act.action == action).then_some(lost)
             })
         };
         let mut refused = false;
         let mut answers = Vec::new();
         for (command, action) in &tracked.waiting {
-            let reply = match lost(*action) {
+            let demand = tracked.demands.contains(command);
+            let voice = if demand { Voice::Client } else { Voice::Person };
+            let reply = match lost(voice, *action) {
                 Some(Lost::Satisfied) => Reply::Unchanged { lease },
                 Some(Lost::Held { by, why }) => Reply::Refused {
                     by: by.to_string(),
                     why: why.clone(),
                 },
+                Some(Lost::Outranked { by: Voice::Person }) if demand => Reply::Refused {
+                    by: Voice::Person.to_string(),
+                    why: "the session was stopped by hand; start or release it".into(),
+                },
+                // Somebody else starts it for reasons of his own.
+                Some(Lost::Outranked { .. }) if demand && result.action == Some(Action::Start) => {
+                    continue;
+                }
                 Some(Lost::Outranked { by }) => {
                     let why = "a voice that counts more decided otherwise".to_owned();
                     Reply::Refused {
@@ -294,12 +346,15 @@ impl Turn<'_> {
                 Some(Lost::Ended | Lost::Stale) => Reply::Superseded,
                 None => continue,
             };
-            refused |= matches!(reply, Reply::Refused { .. });
+            refused |= matches!(reply, Reply::Refused { .. }) && !demand;
             answers.push((*command, reply));
         }
         tracked
             .waiting
             .retain(|(command, _)| !answers.iter().any(|(c, _)| c == command));
+        for (command, _) in &answers {
+            tracked.demands.remove(command);
+        }
         if refused {
             tracked.word = None;
             tracked.rotate_asked = None;

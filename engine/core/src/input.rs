@@ -103,6 +103,10 @@ pub enum Order {
     },
     /// Take the standing word back: the policies decide again.
     Release,
+    /// A program asks for the credentials. They are obtained where there are none, and renewed
+    /// where they are due, unless anybody has said otherwise: this counts less than every policy.
+    /// Credentials that are good are answered with at once.
+    Demand,
 }
 
 /// A configured policy entry, ready to be asked.

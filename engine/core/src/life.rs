@@ -436,6 +436,7 @@ impl Turn<'_> {
         let mended = tracked.last_failure.take().is_some();
         tracked.retry_at = None;
         tracked.rotate_asked = None;
+        tracked.refresh_asked = false;
         let profile = tracked.publishing_profile.take();
         tracked.published_profile.clone_from(&profile);
         self.state
@@ -515,6 +516,7 @@ impl Turn<'_> {
         tracked.published_profile = None;
         tracked.outdated = false;
         tracked.rotate_asked = None;
+        tracked.refresh_asked = false;
         if outcome == Outcome::Stopped {
             tracked.failures = 0;
             tracked.last_failure = None;

@@ -1,5 +1,6 @@
 //! Sessions come, change and go; policies and the Workspace file are told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::arbitration::Rank;
@@ -166,6 +167,8 @@ impl Turn<'_> {
             last_use: None,
             rotate_asked: None,
             waiting: Vec::new(),
+            demands: BTreeSet::new(),
+            refresh_asked: false,
             cause,
             started_rank: Rank::default(),
             told: None,

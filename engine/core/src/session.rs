@@ -291,6 +291,13 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Whether they are due for renewal: a third of their lifetime is left.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> bool {
+        self.expires_at
+            .is_some_and(|end| end.since(now) < end.since(self.issued_at) / 3)
+    }
+
     /// Whether they have ended.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> bool {

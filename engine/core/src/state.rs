@@ -138,6 +138,10 @@ pub struct Tracked {
     pub(crate) last_use: Option<Timestamp>,
     pub(crate) rotate_asked: Option<Timestamp>,
     pub(crate) waiting: Vec<(CommandId, Action)>,
+    /// Those of the waiting commands that are demands of programs.
+    pub(crate) demands: BTreeSet<CommandId>,
+    /// A program was given credentials that are due for renewal.
+    pub(crate) refresh_asked: bool,
     pub(crate) cause: Cause,
     /// How much the voice counts that had it started.
     pub(crate) started_rank: Rank,

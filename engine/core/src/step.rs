@@ -7,7 +7,7 @@ use crate::effect::{Cause, Effect, Happening, Note, OperationId, Reply};
 use crate::input::{CommandId, Input, Order, Word};
 use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
 use crate::session::{ErrorKind, Failure, SessionId};
-use crate::state::{Stage, State};
+use crate::state::{Phase, Stage, State};
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
@@ -154,6 +154,9 @@ impl Turn<'_> {
 
     /// A person's command; without an id it came by an edit of the Workspace.
     pub(crate) fn command(&mut self, id: Option<CommandId>, session: &SessionId, order: Order) {
+        if order == Order::Demand {
+            return self.demand(id, session);
+        }
         let cause = self.new_cause();
         let now = self.now;
         let Some(tracked) = self.state.sessions.get_mut(session).filter(|t| t.present) else {
@@ -166,14 +169,19 @@ impl Turn<'_> {
             return;
         };
         tracked.cause = cause;
-        let superseded = std::mem::take(&mut tracked.waiting);
+        let starts = matches!(order, Order::Do { action, .. } if action != Action::Stop);
+        let (kept, superseded) = std::mem::take(&mut tracked.waiting)
+            .into_iter()
+            .partition(|(id, _)| starts && tracked.demands.contains(id));
+        let superseded: Vec<(CommandId, Action)> = superseded;
+        tracked.waiting = kept;
         let (action, override_reason) = match &order {
             Order::Do {
                 action,
                 override_reason,
                 ..
             } => (Some(*action), override_reason.clone()),
-            Order::Release => (None, None),
+            Order::Release | Order::Demand => (None, None),
         };
         match order {
             Order::Do {
@@ -198,7 +206,7 @@ impl Turn<'_> {
                 tracked.retry_at = None;
                 tracked.rotate_asked = None;
             }
-            Order::Release => {
+            Order::Release | Order::Demand => {
                 tracked.word = None;
                 tracked.rotate_asked = None;
             }
@@ -216,6 +224,7 @@ impl Turn<'_> {
             (None, _) => {}
         }
         for (command, _) in superseded {
+            tracked.demands.remove(&command);
             self.effects.push(Effect::Reply {
                 command,
                 reply: Reply::Superseded,
@@ -236,6 +245,30 @@ impl Turn<'_> {
                 override_reason,
             },
         );
+        self.reconsider.insert(session.clone());
+    }
+
+    /// A program asks for credentials.
+    fn demand(&mut self, id: Option<CommandId>, session: &SessionId) {
+        let Some(command) = id else { return };
+        let now = self.now;
+        let tracked = self.state.sessions.get_mut(session);
+        let Some(tracked) = tracked.filter(|t| t.present) else {
+            let reply = Reply::NotFound;
+            return self.effects.push(Effect::Reply { command, reply });
+        };
+        let good = tracked.phase.lease().filter(|lease| !lease.expired(now));
+        if matches!(tracked.phase, Phase::Active(_) | Phase::Rotating(..)) && good.is_some() {
+            let reply = Reply::Unchanged { lease: good };
+            self.effects.push(Effect::Reply { command, reply });
+            if good.is_some_and(|lease| lease.due(now)) && !tracked.refresh_asked {
+                tracked.refresh_asked = true;
+                self.reconsider.insert(session.clone());
+            }
+            return;
+        }
+        tracked.waiting.push((command, Action::Start));
+        tracked.demands.insert(command);
         self.reconsider.insert(session.clone());
     }
 
@@ -267,7 +300,10 @@ impl Turn<'_> {
         let mut rest = Vec::new();
         for (command, action) in std::mem::take(&mut tracked.waiting) {
             match answer(action) {
-                Some(reply) => self.effects.push(Effect::Reply { command, reply }),
+                Some(reply) => {
+                    tracked.demands.remove(&command);
+                    self.effects.push(Effect::Reply { command, reply });
+                }
                 None => rest.push((command, action)),
             }
         }

@@ -326,14 +326,14 @@ impl World {
         self.commands.insert(id, false);
         let session = SessionId::new(&format!("s{}", self.random.up_to(SESSIONS - 1)));
         let action = Action::ALL[self.draw(2)];
-        let order = if self.random.up_to(5) == 0 {
-            Order::Release
-        } else {
-            Order::Do {
+        let order = match self.random.up_to(7) {
+            0 => Order::Release,
+            1..=3 => Order::Demand,
+            _ => Order::Do {
                 action,
                 lasting: None,
                 override_reason: None,
-            }
+            },
         };
         self.input(Input::Command { id, session, order });
     }
