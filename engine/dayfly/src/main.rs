@@ -2,6 +2,7 @@
 //!
 //! The only place that prints or exits: one file a command in `commands`.
 
+mod clients;
 mod commands;
 mod control;
 mod demo;
@@ -18,5 +19,8 @@ use clap::Parser;
 use crate::commands::Dayfly;
 
 fn main() -> std::process::ExitCode {
+    if let Some(exit) = commands::short_cut() {
+        return exit.into();
+    }
     Dayfly::parse().run().into()
 }

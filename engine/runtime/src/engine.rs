@@ -1,6 +1,6 @@
 //! The engine: one task that owns the state.
 //!
-//! Every input comes through one queue of [`Message`]s, `step` decides, and workers carry the
+//! Every input comes through one queue of messages, `step` decides, and workers carry the
 //! effects out. The task itself never waits for a disk, a cloud or a guest.
 
 mod boot;
@@ -34,6 +34,7 @@ use crate::config::Config;
 use crate::config_worker::{ConfigWorker, Configured};
 use crate::entries::Prepared;
 use crate::evaluators::Evaluators;
+use crate::held::Held;
 use crate::home::Home;
 use crate::issuing::Issuing;
 use crate::journal::Journal;
@@ -125,14 +126,16 @@ impl Engine {
     pub async fn start(options: Options) -> Result<Self, EngineError> {
         let (messages, incoming) = mpsc::channel(MESSAGES);
         let (notes, listener) = broadcast::channel(NOTES);
+        let held = Arc::new(Held::default());
         let handle = Handle {
+            held: Arc::clone(&held),
             messages: messages.clone(),
             notes: notes.clone(),
         };
         let runtime = tokio::runtime::Handle::current();
         let booting = tokio::task::spawn_blocking(move || {
             let _entered = runtime.enter();
-            Loop::boot(options, messages, notes)
+            Loop::boot(options, messages, notes, held)
         });
         let mut running = booting.await.map_err(std::io::Error::other)??;
         let task = tokio::spawn(async move {
@@ -206,7 +209,7 @@ struct Loop {
     entries: BTreeMap<EntryName, InForce>,
     troubles: BTreeMap<String, (String, Option<String>)>,
     /// Credentials that are in the chain.
-    held: BTreeMap<SessionId, Arc<TemporaryCredentials>>,
+    held: Arc<Held>,
     /// Credentials that wait to be published.
     aside: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
     delivering: BTreeMap<OperationId, Delivery>,
@@ -303,6 +306,7 @@ impl Loop {
                 self.enter(Input::Issued { operation, result });
             }
             Message::Delivered { operation, result } => self.delivered(operation, result),
+            Message::Used(session) => self.enter(Input::Used { session }),
             Message::Trouble { about, message } => {
                 self.trouble(&about, message.map(|m| (m, None)));
             }
@@ -315,6 +319,7 @@ impl Loop {
             let region = |w: &Workspace| w.default_region().map(str::to_owned);
             let before = self.workspace.as_deref().and_then(region);
             let after = region(&workspace);
+            self.held.set_workspace(Arc::clone(&workspace));
             self.workspace = Some(workspace);
             if before != after {
                 self.providers = providers(&self.config, after.as_deref(), &self.keys);

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod entries;
 mod evaluators;
 mod granted;
+pub mod held;
 pub mod home;
 mod issuing;
 pub mod journal;

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use dayfly_core::effect::{Note, OperationId, Reply};
 use dayfly_core::input::Order;
 use dayfly_core::policy::{EntryName, EvaluationId};
-use dayfly_core::session::Failure;
+use dayfly_core::session::{Failure, SessionId};
 use dayfly_policy::{Evaluated, Failed};
 use dayfly_vault::TemporaryCredentials;
 use dayfly_workspace::{Problem, ResolveError};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::clock;
 use crate::config_worker::Configured;
+use crate::held::{Held, Issued};
 use crate::report::{EngineReport, SessionReport};
 use crate::workspace_worker::Looked;
 
@@ -44,6 +46,8 @@ pub(crate) enum Message {
         operation: OperationId,
         result: Result<(), Failure>,
     },
+    /// A program was given the credentials of a session.
+    Used(SessionId),
     /// Something else went wrong, or is well again.
     Trouble {
         about: String,
@@ -84,6 +88,10 @@ pub struct Ordered {
     pub session: Option<SessionReport>,
 }
 
+/// How a demand ended that brought no credentials.
+#[derive(Clone, Debug)]
+pub struct Unobtained(pub Result<Ordered, OrderError>);
+
 /// Why an order was not even tried.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OrderError {
@@ -107,6 +115,7 @@ pub struct Stopped;
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) held: Arc<Held>,
     pub(crate) notes: broadcast::Sender<Arc<Note>>,
 }
 
@@ -124,6 +133,36 @@ impl Handle {
             answer,
         })
         .await?
+    }
+
+    /// The credentials of the session that `asked` means, for a program that needs them now. Good
+    /// ones are answered with at once, from memory; else the engine obtains them, unless somebody
+    /// has said otherwise.
+    ///
+    /// # Errors
+    /// How the demand ended, where it did not bring credentials.
+    pub async fn credentials(&self, asked: &str) -> Result<Issued, Unobtained> {
+        let now = clock::now();
+        if let Some(issued) = self.held.get(asked, now) {
+            if self.held.note_use(&issued.session, now) {
+                let session = issued.session.clone();
+                // Knowing the last use is not worth waiting for.
+                let _ = self.messages.try_send(Message::Used(session));
+            }
+            // The last good ones serve until they end; renewal goes on behind the answer.
+            if issued.credentials.lease.due(now) && self.held.note_refresh(&issued.session, now) {
+                let (handle, session) = (self.clone(), issued.session.clone());
+                tokio::spawn(async move {
+                    let _ = handle.order(session.as_str(), Order::Demand).await;
+                });
+            }
+            return Ok(issued);
+        }
+        let ordered = self.order(asked, Order::Demand).await;
+        match self.held.get(asked, clock::now()) {
+            Some(issued) => Ok(issued),
+            None => Err(Unobtained(ordered)),
+        }
     }
 
     /// What the engine knows.

@@ -1,6 +1,7 @@
 //! The tree of commands.
 
 mod completions;
+mod credential_process;
 mod demo;
 mod emit;
 mod events;
@@ -53,6 +54,7 @@ enum Command {
     /// Look at sessions; add, change and remove, start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
+    CredentialProcess(credential_process::Args),
     /// Keep long-lived secrets in the encrypted vault.
     #[command(subcommand)]
     Secret(Secret),
@@ -132,6 +134,7 @@ impl Dayfly {
             Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
             Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
             Command::Session(Session::Release(args)) => order(&args, None),
+            Command::CredentialProcess(args) => end(credential_process::run(&args)),
             Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
             Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
             Command::Secret(Secret::Remove(args)) => end(secret_remove::run(&args)),
@@ -149,6 +152,18 @@ impl Dayfly {
 
 fn order(args: &session_order::Args, action: Option<Action>) -> Exit {
     end(session_order::run(args, action))
+}
+
+/// `dayfly credential-process SESSION` without the parser of the command line, which is most of
+/// its time; none where this is another command, or one that the parser should explain.
+pub(crate) fn short_cut() -> Option<Exit> {
+    let mut args = std::env::args_os().skip(1);
+    let (command, session) = (args.next()?, args.next()?);
+    let session = session.to_str().filter(|s| !s.starts_with('-'))?;
+    if command != "credential-process" || args.next().is_some() {
+        return None;
+    }
+    Some(end(credential_process::print(session)))
 }
 
 /// Says what went wrong, where something did.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use dayfly_runtime::Home;
 use serde::de::DeserializeOwned;
 
-use super::protocol::{Answer, LINE, Request};
+use zeroize::Zeroizing;
+
+use super::protocol::{Answer, LINE, OK, Request};
 use crate::trouble::Trouble;
 
 /// How long an answer may take: an order waits for the cloud.
@@ -42,22 +44,62 @@ fn gone(error: &io::Error) -> bool {
 }
 
 fn talk<T: DeserializeOwned>(
-    mut stream: UnixStream,
+    stream: UnixStream,
     request: &Request,
 ) -> io::Result<Result<T, Trouble>> {
+    let answer = exchange(stream, request)?;
+    match serde_json::from_slice(&answer)? {
+        Answer::Ok(value) => Ok(Ok(serde_json::from_value(value)?)),
+        Answer::Error(trouble) => Ok(Err(trouble)),
+    }
+}
+
+/// What `credential_process` is to print; none where no engine runs on this home.
+pub(crate) fn credentials(
+    home: &Home,
+    session: &str,
+) -> Option<Result<Zeroizing<Vec<u8>>, Trouble>> {
+    let path = home.socket();
+    let stream = match UnixStream::connect(&path) {
+        Ok(stream) => stream,
+        Err(e) if gone(&e) => return None,
+        Err(e) => {
+            let message = format!("cannot reach the running Dayfly at {}: {e}", path.display());
+            return Some(Err(Trouble::failed(message)));
+        }
+    };
+    let session = session.to_owned();
+    let answer = exchange(stream, &Request::Credentials { session });
+    Some(match answer {
+        // Passed on as it is: nothing of it is needed here.
+        Ok(answer) if answer.starts_with(OK) => {
+            let end = answer.len().saturating_sub(b"}\n".len());
+            Ok(Zeroizing::new(answer[OK.len()..end].to_vec()))
+        }
+        Ok(answer) => match serde_json::from_slice(&answer) {
+            Ok(Answer::Error(trouble)) => Err(trouble),
+            _ => Err(Trouble::failed(
+                "the running Dayfly gave an answer that is not understood",
+            )),
+        },
+        Err(error) => {
+            let message = format!("the running Dayfly gave no answer: {error}");
+            Err(Trouble::failed(message).hint("see `dayfly status`"))
+        }
+    })
+}
+
+fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<Zeroizing<Vec<u8>>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(Duration::from_secs(10)))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
-    let mut answer = Vec::new();
+    let mut answer = Zeroizing::new(Vec::with_capacity(4_096));
     let bound = u64::try_from(LINE).unwrap_or(u64::MAX);
     BufReader::new(stream.take(bound)).read_until(b'\n', &mut answer)?;
     if answer.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    match serde_json::from_slice(&answer)? {
-        Answer::Ok(value) => Ok(Ok(serde_json::from_value(value)?)),
-        Answer::Error(trouble) => Ok(Err(trouble)),
-    }
+    Ok(answer)
 }

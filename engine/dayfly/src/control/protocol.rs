@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use dayfly_core::arbitration::Voice;
 use dayfly_core::effect::Reply;
 use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
-use dayfly_runtime::message::OrderError;
+use dayfly_runtime::message::{OrderError, Unobtained};
 use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Ordered, Stopped, report};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ use crate::trouble::{Code, Trouble};
 pub(crate) const LINE: usize = 64 << 20;
 /// The longest request, in bytes.
 pub(crate) const REQUEST: usize = 1 << 20;
+
+/// How an answer that it was done begins.
+pub(crate) const OK: &[u8] = br#"{"ok":"#;
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,11 @@ pub(crate) enum Request {
     Report,
     /// An order for a session.
     Order(SessionOrder),
+    /// The temporary credentials of a session, for a program; the one answer that holds secrets.
+    Credentials {
+        /// An id, a beginning of it that only it has, or a name that only it has.
+        session: String,
+    },
     /// Have a suspended policy entry asked again.
     Enable {
         /// The entry.
@@ -126,6 +135,12 @@ pub(crate) fn outcome(
             }
             Err(Trouble::new(code, message).maybe_hint(failure.hint))
         }
+        Reply::Refused { by, why } if by == Voice::Person.to_string() => {
+            let message = format!("cannot {verb} \"{name}\": {why}");
+            let hint =
+                format!("`dayfly session release {name}` lets the policies and programs decide");
+            Err(Trouble::new(Code::Refused, message).hint(hint))
+        }
         Reply::Refused { by, why } => {
             let message = format!("{by} does not let you {verb} \"{name}\": {why}");
             let hint = "to pass a guard rail, say why with --override REASON; it is recorded";
@@ -140,6 +155,20 @@ pub(crate) fn outcome(
             let message = format!("session \"{name}\" is not in the Workspace any more");
             Err(Trouble::new(Code::NotFound, message))
         }
+    }
+}
+
+/// Why a program gets no credentials.
+pub(crate) fn unobtained(session: &str, unobtained: Unobtained) -> Trouble {
+    let order = SessionOrder {
+        session: session.to_owned(),
+        action: Some(Action::Start),
+        for_seconds: None,
+        override_reason: None,
+    };
+    match outcome(&order, unobtained.0) {
+        Ok(_) => Trouble::failed(format!("the credentials of \"{session}\" ended meanwhile")),
+        Err(trouble) => trouble,
     }
 }
 

@@ -16,7 +16,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::protocol::{self, Answer, REQUEST, Request};
+use zeroize::Zeroizing;
+
+use super::protocol::{self, Answer, OK, REQUEST, Request};
+use crate::clients::process;
 use crate::trouble::{Code, Trouble};
 
 /// Connections at once; more wait.
@@ -110,6 +113,17 @@ async fn converse(mut stream: UnixStream, handle: &Handle) -> io::Result<()> {
         return Ok(());
     }
     let answer = match serde_json::from_slice(&line) {
+        Ok(Request::Credentials { session }) => match handle.credentials(&session).await {
+            Ok(issued) => {
+                let mut text = Zeroizing::new(Vec::with_capacity(2_048));
+                text.extend_from_slice(OK);
+                text.extend_from_slice(&process::json(&issued)?);
+                text.extend_from_slice(b"}\n");
+                timeout(PATIENCE, write.write_all(&text)).await??;
+                return Ok(());
+            }
+            Err(why) => Answer::Error(protocol::unobtained(&session, why)),
+        },
         Ok(request) => answer(request, handle).await,
         Err(error) => Answer::Error(
             Trouble::usage(format!("the request is not understood: {error}"))
@@ -133,6 +147,8 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
             let result = handle.order(&order.session, order.to_order()).await;
             protocol::outcome(&order, result).map(|done| json(&done))
         }
+        // Answered before, since its answer is wiped from memory.
+        Request::Credentials { .. } => Err(Trouble::usage("not here")),
         Request::Enable { entry } => match handle.enable(&entry).await {
             Ok(true) => Ok(serde_json::Value::Null),
             Ok(false) => {

@@ -21,6 +21,7 @@ use crate::clock::{self, Alarm};
 use crate::config::Config;
 use crate::config_worker::ConfigWorker;
 use crate::evaluators::Evaluators;
+use crate::held::Held;
 use crate::home::Home;
 use crate::issuing::Issuing;
 use crate::journal::{Journal, Keep};
@@ -34,6 +35,7 @@ impl Loop {
         options: Options,
         messages: mpsc::Sender<Message>,
         notes: broadcast::Sender<Arc<Note>>,
+        held: Arc<Held>,
     ) -> Result<Self, EngineError> {
         let home = options.home;
         let lock = take_lock(&home, options.patience)?;
@@ -90,7 +92,7 @@ impl Loop {
             rejected: None,
             entries: BTreeMap::new(),
             troubles: BTreeMap::new(),
-            held: BTreeMap::new(),
+            held,
             aside: BTreeMap::new(),
             delivering: BTreeMap::new(),
             evaluating: 0,
@@ -126,7 +128,7 @@ impl Loop {
                         profile: Some(one.profile),
                         lease: one.credentials.lease,
                     });
-                    this.held.insert(one.session, Arc::new(one.credentials));
+                    this.held.put(one.session, Arc::new(one.credentials));
                 }
             }
             Err(error) => {

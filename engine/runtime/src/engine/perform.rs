@@ -135,8 +135,8 @@ impl Loop {
             return failed(ErrorKind::Other, "the session is gone");
         };
         let parent = match parent {
-            Some(id) => match self.held.get(id) {
-                Some(credentials) => Some(Arc::clone(credentials)),
+            Some(id) => match self.held.of(id) {
+                Some(credentials) => Some(credentials),
                 None => {
                     let message = "the session that it is chained to has no credentials";
                     return failed(ErrorKind::Parent, message);
@@ -196,7 +196,7 @@ impl Loop {
                         self.held.remove(&gone);
                     }
                     if let Some(credentials) = credentials {
-                        self.held.insert(session, credentials);
+                        self.held.put(session, credentials);
                     }
                 }
                 Some(Delivery::Retract { session }) => {

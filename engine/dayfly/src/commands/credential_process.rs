@@ -1,0 +1,45 @@
+//! `dayfly credential-process`
+
+use std::io::Write as _;
+
+use crate::clients::direct;
+use crate::control::client;
+use crate::exit::Exit;
+use crate::locate;
+use crate::trouble::Trouble;
+
+/// Print the credentials of a session as cloud SDKs ask a `credential_process` for them.
+///
+/// A running Dayfly answers from memory. Credentials that are missing are obtained, unless a policy
+/// or your own word forbids it; nobody is waited for.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example, in ~/.aws/config:\n  [profile dev]\n  credential_process = dayfly credential-process dev"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    print(&args.session)
+}
+
+/// Does it, without what other commands need: SDKs run this often.
+pub(crate) fn print(session: &str) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let text = match client::credentials(&home, session) {
+        Some(answer) => answer?,
+        None => {
+            // No person is waited for inside a request.
+            crate::secrets::ask_nobody();
+            direct::credentials(&home, session)?
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(&text)
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush())
+        .map_err(|e| Trouble::failed(format!("cannot be printed: {e}")))?;
+    Ok(Exit::Done)
+}
