@@ -87,7 +87,9 @@ fn a_broken_workspace_leaves_the_last_good_one_in_force() {
     assert!(active_in_chain(&home, "good"));
     std::fs::remove_dir(home.workspace()).unwrap();
     home.save(&home.workspace(), &good);
-    until(5 * SECOND, "the problem is gone", || problems(&home) == "[]");
+    until(5 * SECOND, "the problem is gone", || {
+        problems(&home) == "[]"
+    });
     // A file that goes away takes nothing with it.
     std::fs::remove_file(home.workspace()).unwrap();
     told(&home, &["workspace.json", "last good version"]);
