@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Refused,
     /// A person has to do something first: sign in, enter an MFA code.
     NeedsPerson,
+    /// As the command ended that was run.
+    Command(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -28,6 +30,7 @@ impl From<Exit> for ExitCode {
             Exit::NotFound => Self::from(3),
             Exit::Refused => Self::from(4),
             Exit::NeedsPerson => Self::from(5),
+            Exit::Command(code) => Self::from(code),
         }
     }
 }

@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 mod control;
 mod demo;
+mod endpoint;
 mod engine;
 mod exit;
 mod locate;

@@ -92,6 +92,12 @@ impl Home {
         self.state.join("code")
     }
 
+    /// Port and tokens of the endpoint for programs.
+    #[must_use]
+    pub fn endpoint(&self) -> PathBuf {
+        self.state.join("endpoint.json")
+    }
+
     /// Locked by the one engine that works on this home.
     #[must_use]
     pub fn lock(&self) -> PathBuf {

@@ -1,4 +1,7 @@
 //! Credentials for the programs that need them, in the forms that cloud SDKs ask for.
 
 pub(crate) mod direct;
+pub(crate) mod environment;
+pub(crate) mod given;
 pub(crate) mod process;
+pub(crate) mod shadow;

@@ -4,7 +4,9 @@ mod completions;
 mod credential_process;
 mod demo;
 mod emit;
+mod env;
 mod events;
+mod exec;
 mod init;
 mod policy_enable;
 mod policy_inspect;
@@ -54,6 +56,8 @@ enum Command {
     /// Look at sessions; add, change and remove, start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
+    Exec(exec::Args),
+    Env(env::Args),
     CredentialProcess(credential_process::Args),
     /// Keep long-lived secrets in the encrypted vault.
     #[command(subcommand)]
@@ -134,6 +138,8 @@ impl Dayfly {
             Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
             Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
             Command::Session(Session::Release(args)) => order(&args, None),
+            Command::Exec(args) => end(exec::run(&args)),
+            Command::Env(args) => end(env::run(&args)),
             Command::CredentialProcess(args) => end(credential_process::run(&args)),
             Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
             Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),

@@ -9,7 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::commands::print;
+use crate::control::client;
+use crate::control::protocol::Request;
 use crate::control::server::Server;
+use crate::endpoint::server::Endpoint;
+use crate::endpoint::tokens::Tokens;
 use crate::exit::Exit;
 use crate::show::line::{self, Names};
 use crate::show::time;
@@ -49,7 +53,9 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(cannot_listen)?;
-    let patience = Duration::from_millis(200);
+    // One that runs is not waited for, a single command is.
+    let taken = client::ask::<serde_json::Value>(home, &Request::Report).is_some();
+    let patience = Duration::from_secs(if taken { 0 } else { 15 });
     let vault = engine::unlocked(home)?;
     let options = engine::options(home, Policies::All, !args.once, patience, vault)?;
     let mut running = Engine::start(options)
@@ -57,7 +63,9 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
         .map_err(|e| engine::not_started(e, home))?;
     let handle = running.handle().clone();
     let notes = running.listen();
-    let server = Server::start(home, handle.clone())?;
+    let tokens = Tokens::kept(&home.endpoint());
+    let endpoint = Arc::new(Endpoint::start(Arc::new(handle.clone()), tokens).await?);
+    let server = Server::start(home, handle.clone(), Arc::clone(&endpoint))?;
     if !args.quiet {
         print(&format!(
             "Dayfly {} watches {} (Ctrl-C ends it)\n",
@@ -89,7 +97,7 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
             broken = &mut ended => return finish(broken, printing).await.map(|()| Exit::Failed),
         }
     }
-    drop(server);
+    drop((server, endpoint));
     handle.halt().await;
     drop(handle);
     finish(ended.await, printing).await?;

@@ -39,6 +39,11 @@ pub(crate) enum Request {
         /// An id, a beginning of it that only it has, or a name that only it has.
         session: String,
     },
+    /// Where a program asks for the credentials of a session, and with which token.
+    Endpoint {
+        /// The id of the session.
+        session: String,
+    },
     /// Have a suspended policy entry asked again.
     Enable {
         /// The entry.

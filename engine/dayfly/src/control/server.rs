@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::protocol::{self, Answer, OK, REQUEST, Request};
 use crate::clients::process;
+use crate::endpoint::server::Endpoint;
 use crate::trouble::{Code, Trouble};
 
 /// Connections at once; more wait.
@@ -37,13 +38,17 @@ pub(crate) struct Server {
 impl Server {
     /// Listens. The caller has to be the one engine of this home: a socket that is there already
     /// is taken for one that a killed engine left.
-    pub(crate) fn start(home: &Home, handle: Handle) -> Result<Self, Trouble> {
+    pub(crate) fn start(
+        home: &Home,
+        handle: Handle,
+        endpoint: Arc<Endpoint>,
+    ) -> Result<Self, Trouble> {
         let path = home.socket();
         let listener = bind(&path).map_err(|e| {
             let message = format!("cannot listen at {}: {e}", path.display());
             Trouble::failed(message)
         })?;
-        let task = tokio::spawn(serve(listener, handle));
+        let task = tokio::spawn(serve(listener, handle, endpoint));
         Ok(Self { path, task })
     }
 }
@@ -76,7 +81,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, handle: Handle) {
+async fn serve(listener: UnixListener, handle: Handle, endpoint: Arc<Endpoint>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -90,16 +95,16 @@ async fn serve(listener: UnixListener, handle: Handle) {
                 continue;
             }
         };
-        let handle = handle.clone();
+        let (handle, endpoint) = (handle.clone(), Arc::clone(&endpoint));
         tokio::spawn(async move {
             // A peer that goes away is no matter.
-            let _ = converse(stream, &handle).await;
+            let _ = converse(stream, &handle, &endpoint).await;
             drop(place);
         });
     }
 }
 
-async fn converse(mut stream: UnixStream, handle: &Handle) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, handle: &Handle, endpoint: &Endpoint) -> io::Result<()> {
     let peer = stream.peer_cred()?;
     if peer.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());
@@ -124,6 +129,12 @@ async fn converse(mut stream: UnixStream, handle: &Handle) -> io::Result<()> {
             }
             Err(why) => Answer::Error(protocol::unobtained(&session, why)),
         },
+        Ok(Request::Endpoint { session }) => match endpoint.access(&session) {
+            Ok((url, token)) => {
+                Answer::Ok(serde_json::json!({ "url": url, "token": token.expose() }))
+            }
+            Err(trouble) => Answer::Error(trouble),
+        },
         Ok(request) => answer(request, handle).await,
         Err(error) => Answer::Error(
             Trouble::usage(format!("the request is not understood: {error}"))
@@ -147,8 +158,8 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
             let result = handle.order(&order.session, order.to_order()).await;
             protocol::outcome(&order, result).map(|done| json(&done))
         }
-        // Answered before, since its answer is wiped from memory.
-        Request::Credentials { .. } => Err(Trouble::usage("not here")),
+        // Answered before, as they need more than the engine.
+        Request::Credentials { .. } | Request::Endpoint { .. } => Err(Trouble::usage("not here")),
         Request::Enable { entry } => match handle.enable(&entry).await {
             Ok(true) => Ok(serde_json::Value::Null),
             Ok(false) => {
