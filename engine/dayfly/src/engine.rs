@@ -68,7 +68,7 @@ pub(crate) fn unlocked(home: &Home) -> Result<Vault, Trouble> {
 pub(crate) fn not_started(error: EngineError, home: &Home) -> Trouble {
     match error {
         EngineError::Taken { .. } => {
-            let report = client::ask::<EngineReport>(home, &Request::Report);
+            let report = client::ask::<EngineReport>(home, &Request::Report {});
             let pid = report
                 .and_then(Result::ok)
                 .and_then(|r| r.engine)
@@ -124,7 +124,7 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
 
 /// What the running engine knows; without one, what the files say.
 pub(crate) fn report(home: &Home) -> Result<EngineReport, Trouble> {
-    match client::ask(home, &Request::Report) {
+    match client::ask(home, &Request::Report {}) {
         Some(answer) => answer,
         None => from_files(home),
     }

@@ -31,7 +31,7 @@ struct Listing {
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
     // How an entry fares is known to the engine only; what is configured stands in the file.
-    let running = client::ask(&home, &Request::Report);
+    let running = client::ask(&home, &Request::Report {});
     let (policies, problems): (Vec<_>, Vec<String>) = match running {
         Some(report) => {
             let report: dayfly_runtime::report::EngineReport = report?;

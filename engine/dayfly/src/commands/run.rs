@@ -54,7 +54,7 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(cannot_listen)?;
     // One that runs is not waited for, a single command is.
-    let taken = client::ask::<serde_json::Value>(home, &Request::Report).is_some();
+    let taken = client::ask::<serde_json::Value>(home, &Request::Report {}).is_some();
     let patience = Duration::from_secs(if taken { 0 } else { 15 });
     let vault = engine::unlocked(home)?;
     let options = engine::options(home, Policies::All, !args.once, patience, vault)?;

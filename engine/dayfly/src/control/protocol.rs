@@ -31,7 +31,8 @@ pub(crate) const OK: &[u8] = br#"{"ok":"#;
 )]
 pub(crate) enum Request {
     /// What the engine knows.
-    Report,
+    // With braces, so that unknown fields are refused here too.
+    Report {},
     /// An order for a session.
     Order(SessionOrder),
     /// The temporary credentials of a session, for a program; the one answer that holds secrets.

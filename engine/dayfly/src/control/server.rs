@@ -149,7 +149,7 @@ async fn converse(mut stream: UnixStream, handle: &Handle, endpoint: &Endpoint) 
 
 async fn answer(request: Request, handle: &Handle) -> Answer {
     let result = match request {
-        Request::Report => handle
+        Request::Report {} => handle
             .report()
             .await
             .map_err(protocol::stopped)
