@@ -243,6 +243,17 @@ fn a_workspace_is_kept_alive_by_rules() {
     assert!(home.credentials_text().starts_with(FOREIGN));
     assert_eq!(home.status("ops"), "inactive");
 
+    // The person can be told why.
+    let explained = home.run(["explain", "ops"]).ok();
+    for part in [
+        "ops is inactive",
+        "you: stop ops",
+        "policy keep: start",
+        "you stopped it",
+    ] {
+        assert!(explained.out.contains(part), "{part}: {}", explained.out);
+    }
+
     // Stopped by a person it stays stopped, whatever keep-active wants.
     std::thread::sleep(second);
     assert_eq!(home.status("ops"), "inactive");

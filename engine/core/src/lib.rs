@@ -22,6 +22,7 @@ pub mod random;
 mod roster;
 pub mod session;
 pub mod settings;
+pub mod stands;
 pub mod state;
 pub mod step;
 pub mod time;

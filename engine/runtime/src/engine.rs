@@ -40,7 +40,7 @@ use crate::issuing::Issuing;
 use crate::journal::Journal;
 use crate::memory::Memory;
 use crate::message::{Ask, Handle, Message, OrderError, Ordered};
-use crate::report::ProblemReport;
+use crate::report::{ProblemReport, StandingReport};
 use crate::workspace_worker::{self, Looked, WorkspaceWorker};
 
 /// Messages that wait for the engine; senders wait beyond that.
@@ -491,6 +491,10 @@ impl Loop {
             }
             Ask::Report(answer) => {
                 let _ = answer.send(self.report());
+            }
+            Ask::Standing { session, answer } => {
+                let stands = self.state.stands(&session);
+                let _ = answer.send(stands.iter().map(StandingReport::from).collect());
             }
             Ask::Enable { entry, answer } => {
                 let name = EntryName::new(&entry);

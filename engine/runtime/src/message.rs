@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::clock;
 use crate::config_worker::Configured;
 use crate::held::{Held, Issued};
-use crate::report::{EngineReport, SessionReport};
+use crate::report::{EngineReport, SessionReport, StandingReport};
 use crate::workspace_worker::Looked;
 
 /// What can reach the engine.
@@ -66,6 +66,10 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<Result<Ordered, OrderError>>,
     },
     Report(oneshot::Sender<EngineReport>),
+    Standing {
+        session: SessionId,
+        answer: oneshot::Sender<Vec<StandingReport>>,
+    },
     Enable {
         entry: String,
         answer: oneshot::Sender<bool>,
@@ -171,6 +175,15 @@ impl Handle {
     /// [`Stopped`].
     pub async fn report(&self) -> Result<EngineReport, Stopped> {
         self.ask(Ask::Report).await
+    }
+
+    /// What stands for a session, the most important first.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn standing(&self, session: &str) -> Result<Vec<StandingReport>, Stopped> {
+        let session = SessionId::new(session);
+        self.ask(|answer| Ask::Standing { session, answer }).await
     }
 
     /// Has a suspended policy entry asked again; false where there is none of that name.

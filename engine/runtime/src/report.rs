@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use dayfly_core::arbitration::Tier;
+use dayfly_core::arbitration::{Tier, Voice};
 use dayfly_core::input::Word;
-use dayfly_core::policy::{Action, Fault};
+use dayfly_core::policy::{Action, Fault, Reason};
 use dayfly_core::session::{ErrorKind, Failure, Lease, Session, SessionId, SessionType, Status};
+use dayfly_core::stands::Stands;
 use dayfly_core::state::{Phase, Stage, Tracked, Tracking};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::Problem;
@@ -160,6 +161,44 @@ impl From<&Word> for WordReport {
             at: word.at,
             until: word.until,
             override_reason: word.override_reason.clone(),
+        }
+    }
+}
+
+/// A standing proposal for a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StandingReport {
+    /// Whose.
+    pub by: Voice,
+    /// Its tier.
+    pub tier: Tier,
+    /// Its priority within the tier.
+    pub priority: i32,
+    /// What is proposed; for a hold, what nobody may do.
+    pub actions: Vec<Action>,
+    /// Whether it is a hold.
+    pub hold: bool,
+    /// When it ends.
+    #[serde(with = "iso_option")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub why: Reason,
+    /// Whether it is only recorded.
+    pub shadow: bool,
+}
+
+impl From<&Stands> for StandingReport {
+    fn from(stands: &Stands) -> Self {
+        Self {
+            by: stands.voice.clone(),
+            tier: stands.rank.tier,
+            priority: stands.rank.priority,
+            actions: stands.actions.clone(),
+            hold: stands.hold,
+            until: stands.until,
+            why: stands.why.clone(),
+            shadow: stands.shadow,
         }
     }
 }

@@ -7,6 +7,7 @@ mod emit;
 mod env;
 mod events;
 mod exec;
+mod explain;
 mod init;
 mod policy_enable;
 mod policy_inspect;
@@ -66,6 +67,7 @@ enum Command {
     #[command(subcommand)]
     Policy(Policy),
     Events(events::Args),
+    Explain(explain::Args),
     Emit(emit::Args),
     /// Look at the Workspace file.
     #[command(subcommand)]
@@ -149,6 +151,7 @@ impl Dayfly {
             Command::Policy(Policy::Inspect(args)) => end(policy_inspect::run(&args)),
             Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),
             Command::Events(args) => end(events::run(&args)),
+            Command::Explain(args) => end(explain::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => workspace_schema::run(&args),

@@ -45,6 +45,11 @@ pub(crate) enum Request {
         /// The id of the session.
         session: String,
     },
+    /// What stands for a session.
+    Standing {
+        /// The id of the session.
+        session: String,
+    },
     /// Have a suspended policy entry asked again.
     Enable {
         /// The entry.

@@ -160,6 +160,11 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
         }
         // Answered before, as they need more than the engine.
         Request::Credentials { .. } | Request::Endpoint { .. } => Err(Trouble::usage("not here")),
+        Request::Standing { session } => handle
+            .standing(&session)
+            .await
+            .map_err(protocol::stopped)
+            .map(|standing| json(&standing)),
         Request::Enable { entry } => match handle.enable(&entry).await {
             Ok(true) => Ok(serde_json::Value::Null),
             Ok(false) => {

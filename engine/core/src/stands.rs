@@ -1,0 +1,68 @@
+//! What stands for a session right now, for whoever wants to know why it is as it is.
+
+use crate::arbitration::{Rank, Voice};
+use crate::policy::{Action, Reason};
+use crate::session::SessionId;
+use crate::state::State;
+use crate::time::Timestamp;
+
+/// A standing proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stands {
+    /// Whose.
+    pub voice: Voice,
+    /// How much it counts.
+    pub rank: Rank,
+    /// What is proposed; for a hold, what nobody may do.
+    pub actions: Vec<Action>,
+    /// Whether it is a hold.
+    pub hold: bool,
+    /// When it ends; none: at the voice's next word.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub why: Reason,
+    /// Whether it is only recorded.
+    pub shadow: bool,
+}
+
+impl State {
+    /// What stands for a session, the most important first.
+    #[must_use]
+    pub fn stands(&self, session: &SessionId) -> Vec<Stands> {
+        let mut stands = Vec::new();
+        for (name, tracking) in &self.entries {
+            let Some(opinion) = tracking.opinions.get(session) else {
+                continue;
+            };
+            let entry = &tracking.entry;
+            let make = |actions, hold, until, why: &Reason| Stands {
+                voice: Voice::Policy(name.clone()),
+                rank: entry.rank,
+                actions,
+                hold,
+                until,
+                why: why.clone(),
+                shadow: entry.shadow,
+            };
+            let acts = opinion.acts.iter();
+            stands.extend(acts.map(|a| make(vec![a.action], false, a.not_after, &a.why)));
+            let holds = opinion.holds.iter();
+            stands.extend(holds.map(|h| make(h.actions.iter().collect(), true, h.until, &h.why)));
+        }
+        if let Some(tracked) = self.sessions.get(session)
+            && let Some(word) = &tracked.word
+        {
+            stands.push(Stands {
+                voice: Voice::Person,
+                rank: word.rank(),
+                actions: vec![word.action],
+                hold: false,
+                until: word.until,
+                why: Reason::new("person", "you said so"),
+                shadow: false,
+            });
+        }
+        stands.sort_by(|a, b| (b.rank, b.hold, &a.voice).cmp(&(a.rank, a.hold, &b.voice)));
+        stands
+    }
+}

@@ -1,0 +1,368 @@
+//! `dayfly explain`
+
+use dayfly_core::arbitration::{Lost, Tier, Voice};
+use dayfly_core::effect::{Happening, Loss};
+use dayfly_core::policy::Outcome;
+use dayfly_core::session::{SessionId, Status};
+use dayfly_runtime::journal::{Line, Reader};
+use dayfly_runtime::report::{EngineReport, SessionReport, StandingReport};
+use dayfly_runtime::{Home, clock};
+use serde_json::json;
+
+use crate::commands::{print, print_json};
+use crate::control::client;
+use crate::control::protocol::{Request, not_found};
+use crate::exit::Exit;
+use crate::show::line::{self, Names};
+use crate::show::table::tame;
+use crate::show::{sessions, time};
+use crate::trouble::{Code, Trouble};
+use crate::{engine, locate};
+
+/// Say why a session is in its present state: what happened, who decided what, what comes next.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly explain dev\n  dayfly explain dev --json")]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let workspace = engine::require(&home)?;
+    let entry = workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?;
+    let id = entry.session.id.clone();
+    let report = engine::report(&home)?;
+    let session = report.sessions.iter().find(|s| s.id == id);
+    let session = session.ok_or_else(|| {
+        let message = format!("the running Dayfly does not know \"{}\" yet", args.session);
+        Trouble::new(Code::NotFound, message).hint("try again in a moment")
+    })?;
+    let standing = standing(&home, &id)?;
+    let story = story(lines(&home, &id)?, &id);
+    if args.json {
+        return print_json(&json!({
+            "session": session,
+            "story": story,
+            "standing": standing,
+        }));
+    }
+    let names = engine::names(&home);
+    print(&text(&report, session, &story, standing.as_deref(), &names));
+    Ok(Exit::Done)
+}
+
+/// What stands for the session; none where no engine runs, so that nothing stands.
+fn standing(home: &Home, id: &SessionId) -> Result<Option<Vec<StandingReport>>, Trouble> {
+    let request = Request::Standing {
+        session: id.to_string(),
+    };
+    client::ask(home, &request).transpose()
+}
+
+/// Lines about the session, and lines about no session, which may be what they came of.
+fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, Trouble> {
+    let folder = home.journal();
+    let failed = |e: std::io::Error| {
+        Trouble::failed(format!(
+            "cannot read the journal in {}: {e}",
+            folder.display()
+        ))
+    };
+    let mut reader = Reader::open(&folder);
+    let mut lines = Vec::new();
+    while let Some(line) = reader.next_line().map_err(failed)? {
+        if line.note.what.session().is_none_or(|session| session == id) {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+/// The lines that tell how the session came to its present state.
+///
+/// From the last operation that succeeded, or before it the decision that it came of and the event
+/// which that came of, to the end; of failed attempts in a row the last counts.
+fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
+    let about = |line: &Line| line.note.what.session() == Some(id);
+    let ended = |line: &Line| match &line.note.what {
+        Happening::Ended { outcome, .. } if about(line) => Some(*outcome),
+        _ => None,
+    };
+    let last = lines.iter().rposition(|line| ended(line).is_some());
+    let Some(last) = last else {
+        // Never was anything done to it: what was said of it is all there is.
+        let mut told: Vec<Line> = lines.into_iter().filter(|l| about(l)).collect();
+        let from = told.len().saturating_sub(10);
+        return told.split_off(from);
+    };
+    // Where it failed, how it came to what is in force is of interest too.
+    let mut begins = vec![last];
+    if ended(&lines[last]) == Some(Outcome::Failed) {
+        let good = lines[..last]
+            .iter()
+            .rposition(|line| ended(line).is_some_and(|outcome| outcome != Outcome::Failed));
+        begins.extend(good);
+    }
+    let mut wanted = vec![false; lines.len()];
+    for end in begins {
+        let decided = lines[..=end].iter().rposition(|line| {
+            about(line)
+                && matches!(
+                    line.note.what,
+                    Happening::Decided { .. } | Happening::Displaced { .. }
+                )
+        });
+        let from = decided.unwrap_or(end);
+        let origin = (&lines[from].run, lines[from].note.cause);
+        for (index, line) in lines[..=end].iter().enumerate() {
+            let same = (&line.run, line.note.cause) == origin;
+            wanted[index] |= same && (index >= from && about(line) || is_origin(&line.note.what));
+            wanted[index] |= index > from && about(line) && (&line.run) == origin.0;
+        }
+    }
+    for (index, line) in lines.iter().enumerate().skip(last + 1) {
+        wanted[index] |= about(line);
+    }
+    let mut told: Vec<Line> = lines
+        .into_iter()
+        .zip(wanted)
+        .filter_map(|(line, wanted)| wanted.then_some(line))
+        .collect();
+    // Proposals that came to nothing repeat themselves; the newest say it all.
+    let from = told.len().saturating_sub(40);
+    told.split_off(from)
+}
+
+/// What other lines may come of.
+fn is_origin(what: &Happening) -> bool {
+    matches!(
+        what,
+        Happening::WorkspaceAccepted { .. }
+            | Happening::SessionEdited { .. }
+            | Happening::Commanded { .. }
+            | Happening::Custom { .. }
+            | Happening::Proposed { .. }
+            | Happening::Held { .. }
+            | Happening::PoliciesAccepted { .. }
+    )
+}
+
+fn text(
+    report: &EngineReport,
+    session: &SessionReport,
+    story: &[Line],
+    standing: Option<&[StandingReport]>,
+    names: &Names,
+) -> String {
+    let now = clock::now();
+    let name = tame(&session.name);
+    let mut text = format!("{name} is {}", session.status);
+    if let Some(at) = session.started_at {
+        text += &format!(
+            " since {} ({})",
+            time::date_and_clock(at),
+            time::relative(at, now)
+        );
+    }
+    if let Some(profile) = &session.profile {
+        text += &format!("; profile {}", tame(profile));
+    }
+    text += "\n";
+    if let Some(fault) = &session.fault {
+        text += &format!("it cannot be started as it is written: {}\n", tame(fault));
+    }
+    text += "\nhow it came to this\n";
+    if story.is_empty() {
+        text += "  nothing is recorded of it\n";
+    }
+    for line in story {
+        let (mark, told) = line::text(&line.note, names);
+        text += &format!("  {} {mark} {told}\n", time::date_and_clock(line.note.at));
+        if let Happening::Decided { losers, .. } = &line.note.what {
+            for loss in losers.iter().filter(|loss| loss.lost != Lost::Satisfied) {
+                text += &format!("      not: {}\n", lost(loss));
+            }
+        }
+    }
+    text += "\nwhat stands\n";
+    match standing {
+        None => text += "  no Dayfly runs here, so nobody decides; `dayfly run` starts one\n",
+        Some([]) => text += "  no policy proposes anything for it\n",
+        Some(standing) => {
+            for stands in standing {
+                text += &format!("  {}\n", proposal(stands));
+            }
+        }
+    }
+    text += "\nwhat comes next\n";
+    text += &next(report, session);
+    text
+}
+
+fn lost(loss: &Loss) -> String {
+    let why = match &loss.lost {
+        Lost::Ended => "its time was over".to_owned(),
+        Lost::Stale => "the session had changed since".to_owned(),
+        Lost::Satisfied => "it was so already".to_owned(),
+        Lost::Held { by, why } => format!("{by} holds: {}", tame(why)),
+        Lost::Outranked { by } => format!("{by} counts more, or is safer"),
+    };
+    format!("{} by {}: {why}", loss.action, loss.by)
+}
+
+fn proposal(stands: &StandingReport) -> String {
+    let actions: Vec<&str> = stands.actions.iter().map(|a| a.as_str()).collect();
+    let actions = actions.join(", ");
+    let what = if stands.hold {
+        format!("nobody may {actions} it")
+    } else {
+        actions
+    };
+    let until = stands
+        .until
+        .map(|at| format!(" until {}", time::date_and_clock(at)));
+    let shadow = if stands.shadow {
+        " (shadow: only recorded)"
+    } else {
+        ""
+    };
+    let tier = match (&stands.by, stands.tier) {
+        (Voice::Person, _) | (_, Tier::Personal) => String::new(),
+        (_, Tier::Team) => " (team)".into(),
+        (_, Tier::GuardRail) => " (guard rail)".into(),
+        (_, Tier::Person | Tier::Override) => String::new(),
+    };
+    format!(
+        "{}{tier}{shadow}: {what}{}: {}",
+        stands.by,
+        until.unwrap_or_default(),
+        tame(&stands.why.message)
+    )
+}
+
+fn next(report: &EngineReport, session: &SessionReport) -> String {
+    let now = clock::now();
+    let mut text = String::new();
+    if let Some(doing) = &session.doing {
+        text += &format!("  {doing}\n");
+    }
+    if let (Some(error), Some(at)) = (&session.error, session.retry_at) {
+        text += &format!(
+            "  not tried again by itself before {} ({}): {}\n",
+            time::clock(at),
+            time::relative(at, now),
+            tame(&error.message)
+        );
+        if let Some(hint) = &error.hint {
+            text += &format!("  {}\n", tame(hint));
+        }
+    }
+    match (session.status, session.expires_at) {
+        (_, Some(end)) => {
+            text += &format!(
+                "  its credentials end at {} ({}), unless they are rotated before\n",
+                time::date_and_clock(end),
+                time::relative(end, now)
+            );
+        }
+        (Status::Active, None) => text += "  its credentials do not end\n",
+        _ => {}
+    }
+    if session.status == Status::Inactive && session.error.is_none() {
+        text += if report.engine.is_some() {
+            "  it stays inactive until a policy, a program or you start it\n"
+        } else {
+            "  it stays inactive until you start it\n"
+        };
+    }
+    text += &sessions::note(session, now)
+        .split("; ")
+        .filter(|note| note.starts_with("you "))
+        .map(|note| format!("  {note}\n"))
+        .collect::<String>();
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use dayfly_core::effect::{Cause, Note, OperationId};
+    use dayfly_core::policy::{Action, Reason};
+    use dayfly_core::time::Timestamp;
+
+    use super::*;
+
+    fn line(cause: u64, what: Happening) -> Line {
+        Line {
+            run: "r".into(),
+            note: Note {
+                at: Timestamp::from_millis(cause),
+                cause: Cause(cause),
+                what,
+            },
+        }
+    }
+
+    fn ended(cause: u64, session: &SessionId, outcome: Outcome) -> Line {
+        let what = Happening::Ended {
+            session: session.clone(),
+            operation: OperationId(cause),
+            outcome,
+            lease: None,
+            failure: None,
+            retry_at: None,
+        };
+        line(cause, what)
+    }
+
+    fn decided(cause: u64, session: &SessionId) -> Line {
+        let what = Happening::Decided {
+            session: session.clone(),
+            action: Action::Start,
+            by: Voice::Person,
+            why: Reason::new("c", "m"),
+            losers: Vec::new(),
+        };
+        line(cause, what)
+    }
+
+    fn accepted(cause: u64) -> Line {
+        let what = Happening::WorkspaceAccepted {
+            revision: cause,
+            added: 1,
+            changed: 0,
+            removed: 0,
+        };
+        line(cause, what)
+    }
+
+    #[test]
+    fn it_begins_with_the_event_and_passes_over_other_matters() {
+        let (s, other) = (SessionId::new("s"), SessionId::new("other"));
+        let lines = vec![
+            accepted(1),
+            decided(1, &s),
+            ended(1, &s, Outcome::Started),
+            accepted(2),
+            decided(2, &other),
+            accepted(3),
+            decided(3, &s),
+            ended(3, &s, Outcome::Rotated),
+            accepted(4),
+        ];
+        let causes = |lines: Vec<Line>| -> Vec<u64> {
+            story(lines, &s).iter().map(|l| l.note.cause.0).collect()
+        };
+        assert_eq!(causes(lines.clone()), [3, 3, 3]);
+        // After a failure, how it came to what is in force is told as well.
+        let mut failed = lines;
+        failed.extend([decided(5, &s), ended(5, &s, Outcome::Failed)]);
+        assert_eq!(causes(failed), [3, 3, 3, 5, 5]);
+        assert_eq!(causes(vec![accepted(1)]), Vec::<u64>::new());
+    }
+}
