@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 8] = [
+const FLOORS: [(&str, u8); 9] = [
     ("core", 0),
     ("vault", 1),
     ("workspace", 2),
@@ -12,6 +12,7 @@ const FLOORS: [(&str, u8); 8] = [
     ("providers", 2),
     ("chain", 2),
     ("runtime", 3),
+    ("sim", 3),
     ("dayfly", 4),
 ];
 

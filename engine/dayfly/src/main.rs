@@ -11,6 +11,7 @@ mod engine;
 mod exit;
 mod locate;
 mod policies;
+mod scenario;
 mod secrets;
 mod show;
 mod trouble;

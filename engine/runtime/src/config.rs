@@ -457,19 +457,21 @@ fn resolve(folder: &Path, path: &Path) -> PathBuf {
 }
 
 /// TOML as JSON; moments become texts.
-fn json(table: toml::Table) -> serde_json::Value {
-    fn of(value: toml::Value) -> serde_json::Value {
-        match value {
-            toml::Value::String(text) => text.into(),
-            toml::Value::Integer(number) => number.into(),
-            toml::Value::Float(number) => number.into(),
-            toml::Value::Boolean(truth) => truth.into(),
-            toml::Value::Datetime(moment) => moment.to_string().into(),
-            toml::Value::Array(list) => list.into_iter().map(of).collect(),
-            toml::Value::Table(table) => json(table),
-        }
+#[must_use]
+pub fn json_of(value: toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(truth) => truth.into(),
+        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Array(list) => list.into_iter().map(json_of).collect(),
+        toml::Value::Table(table) => json(table),
     }
-    table.into_iter().map(|(k, v)| (k, of(v))).collect()
+}
+
+fn json(table: toml::Table) -> serde_json::Value {
+    table.into_iter().map(|(k, v)| (k, json_of(v))).collect()
 }
 
 /// Line and column, both from 1, of a byte.

@@ -12,6 +12,8 @@ mod init;
 mod policy_enable;
 mod policy_inspect;
 mod policy_list;
+mod policy_simulate;
+mod policy_test;
 mod run;
 mod secret_list;
 mod secret_rekey;
@@ -63,7 +65,7 @@ enum Command {
     /// Keep long-lived secrets in the encrypted vault.
     #[command(subcommand)]
     Secret(Secret),
-    /// Look at policies.
+    /// Look at policies, and try them out.
     #[command(subcommand)]
     Policy(Policy),
     Events(events::Args),
@@ -114,6 +116,8 @@ enum Policy {
     List(policy_list::Args),
     Inspect(policy_inspect::Args),
     Enable(policy_enable::Args),
+    Simulate(policy_simulate::Args),
+    Test(policy_test::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +154,8 @@ impl Dayfly {
             Command::Policy(Policy::List(args)) => end(policy_list::run(&args)),
             Command::Policy(Policy::Inspect(args)) => end(policy_inspect::run(&args)),
             Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),
+            Command::Policy(Policy::Simulate(args)) => end(policy_simulate::run(&args)),
+            Command::Policy(Policy::Test(args)) => end(policy_test::run(&args)),
             Command::Events(args) => end(events::run(&args)),
             Command::Explain(args) => end(explain::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),

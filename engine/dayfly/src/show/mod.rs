@@ -1,5 +1,6 @@
 //! How things look on a terminal.
 
+pub(crate) mod chart;
 pub(crate) mod line;
 pub(crate) mod policies;
 pub(crate) mod sessions;

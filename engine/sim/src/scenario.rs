@@ -1,0 +1,120 @@
+//! What happens in a virtual world.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dayfly_core::policy::Action;
+use dayfly_core::session::{Access, Session, SessionId};
+use dayfly_core::time::Timestamp;
+
+/// A stretch of time, from the beginning of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Its begin.
+    pub from: Duration,
+    /// Its end.
+    pub to: Duration,
+}
+
+impl Span {
+    /// Whether a moment is in it.
+    #[must_use]
+    pub fn contains(&self, at: Duration) -> bool {
+        (self.from..self.to).contains(&at)
+    }
+}
+
+/// Something that a person or a program does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// An order for a session; without an action, the standing word is taken back.
+    Order {
+        /// The session.
+        session: SessionId,
+        /// What.
+        action: Option<Action>,
+        /// How long the word stands.
+        lasting: Option<Duration>,
+    },
+    /// A program asks for the credentials of a session.
+    Demand {
+        /// The session.
+        session: SessionId,
+    },
+    /// A custom event.
+    Custom {
+        /// Its name.
+        name: String,
+        /// JSON text.
+        data: String,
+    },
+    /// Sessions come into the Workspace.
+    Add(Vec<Arc<Session>>),
+    /// Sessions leave it.
+    Remove(Vec<SessionId>),
+}
+
+/// Everything that is made up.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The sessions of the Workspace at the beginning.
+    pub sessions: Vec<Arc<Session>>,
+    /// When it begins.
+    pub begin: Timestamp,
+    /// How long it takes.
+    pub span: Duration,
+    /// Decides jitter and latencies.
+    pub seed: u64,
+    /// How long a provider takes, more or less.
+    pub latency: Duration,
+    /// Calls in a minute that the cloud answers; more are throttled. None: any number.
+    pub calls_per_minute: Option<u32>,
+    /// When no provider can be reached.
+    pub outages: Vec<Span>,
+    /// When the machine sleeps.
+    pub sleeps: Vec<Span>,
+    /// What is done when, by the beginning of the scenario.
+    pub deeds: Vec<(Duration, Deed)>,
+}
+
+impl Scenario {
+    /// A week in which nothing goes wrong.
+    #[must_use]
+    pub fn quiet_week(sessions: Vec<Arc<Session>>, begin: Timestamp) -> Self {
+        Self {
+            sessions,
+            begin,
+            span: Duration::from_secs(7 * 24 * 3_600),
+            seed: 1,
+            latency: Duration::from_millis(300),
+            calls_per_minute: None,
+            outages: Vec::new(),
+            sleeps: Vec::new(),
+            deeds: Vec::new(),
+        }
+    }
+}
+
+/// How long credentials of this session live; none: for ever.
+///
+/// Source: AWS STS API reference: GetSessionToken 12 h, AssumeRole 1 h where nothing is asked for.
+#[must_use]
+pub fn lifetime(session: &Session) -> Option<Duration> {
+    let asked = |seconds: Option<u32>, usual: u64| {
+        Some(Duration::from_secs(seconds.map_or(usual, u64::from)))
+    };
+    match &session.access {
+        Access::AwsIamUser {
+            duration_seconds, ..
+        } => asked(*duration_seconds, 12 * 3_600),
+        Access::AwsIamRoleChained { assume, .. } => asked(assume.duration_seconds, 3_600),
+        Access::AwsIamRoleFederated {
+            duration_seconds, ..
+        }
+        | Access::AwsIamRoleWebIdentity {
+            duration_seconds, ..
+        } => asked(*duration_seconds, 3_600),
+        Access::AwsSsoRole { .. } | Access::Azure { .. } => asked(None, 3_600),
+        Access::Localstack { .. } => None,
+    }
+}
