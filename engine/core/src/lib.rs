@@ -19,6 +19,7 @@ mod life;
 mod opinions;
 pub mod policy;
 pub mod random;
+mod reach;
 mod roster;
 pub mod session;
 pub mod settings;

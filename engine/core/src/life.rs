@@ -3,6 +3,7 @@
 use crate::arbitration::{Rank, Situation, StandingAct, Voice, arbitrate};
 use crate::effect::{Cause, Effect, Happening, OperationId, Reply};
 use crate::policy::{Action, Fields, Outcome, Reason};
+use crate::reach;
 use crate::session::{ErrorKind, Failure, Lease, SessionId, Status};
 use crate::state::{Operation, Phase, Stage};
 use crate::step::Turn;
@@ -331,6 +332,7 @@ impl Turn<'_> {
             Ok(lease) => lease,
             Err(failure) => return self.fail(&session, failure),
         };
+        self.reached(&session);
         let Some(tracked) = self.state.sessions.get(&session) else {
             return;
         };
@@ -606,8 +608,16 @@ impl Turn<'_> {
         let settings = self.state.settings;
         let lasting = failure.kind.needs_person()
             || matches!(failure.kind, ErrorKind::Denied | ErrorKind::Misconfigured);
+        let unreachable = reach::is_unreachable(failure.kind);
+        if unreachable {
+            self.state.unreachable.insert(id.clone(), self.now);
+        } else {
+            self.state.unreachable.remove(id);
+        }
         let backoff = if lasting {
             settings.retry_lasting
+        } else if unreachable {
+            settings.retry_unreachable
         } else {
             settings.retry
         };

@@ -323,6 +323,7 @@ impl Turn<'_> {
         };
         self.state.by_key.remove(&tracked.view.key);
         self.state.views.remove(&tracked.view.key);
+        self.state.unreachable.remove(id);
         for key in [
             TimerKey::Expiry(id.clone()),
             TimerKey::Deadline(id.clone()),

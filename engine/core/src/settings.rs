@@ -13,6 +13,11 @@ pub struct Settings {
     pub issue_deadline: Duration,
     /// Waits after failed operations.
     pub retry: Backoff,
+    /// Waits after failures to reach the cloud: short, since nobody is asked too much.
+    pub retry_unreachable: Backoff,
+    /// How soon after a failure to reach the cloud another try is worth while, where somebody else
+    /// has reached it.
+    pub retry_reachable: Duration,
     /// Waits after failures that only a person can mend, or the cloud's "no".
     pub retry_lasting: Backoff,
     /// Waits after faults of a policy.
@@ -36,6 +41,11 @@ impl Default for Settings {
                 first: Duration::from_secs(2),
                 longest: Duration::from_secs(300),
             },
+            retry_unreachable: Backoff {
+                first: Duration::from_secs(2),
+                longest: Duration::from_secs(60),
+            },
+            retry_reachable: Duration::from_secs(10),
             retry_lasting: Backoff {
                 first: Duration::from_secs(60),
                 longest: Duration::from_secs(3600),

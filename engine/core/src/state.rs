@@ -246,6 +246,8 @@ pub struct State {
     /// Which session an operation belongs to.
     pub(crate) operations: BTreeMap<OperationId, SessionId>,
     pub(crate) issuing: usize,
+    /// Sessions whose last attempt did not reach the cloud, and when that was.
+    pub(crate) unreachable: BTreeMap<SessionId, Timestamp>,
     pub(crate) queue: VecDeque<SessionId>,
     pub(crate) found: BTreeMap<SessionId, Found>,
     pub(crate) words: BTreeMap<SessionId, Word>,
@@ -273,6 +275,7 @@ impl State {
             random: Random::new(seed),
             operations: BTreeMap::new(),
             issuing: 0,
+            unreachable: BTreeMap::new(),
             queue: VecDeque::new(),
             found: BTreeMap::new(),
             words: BTreeMap::new(),

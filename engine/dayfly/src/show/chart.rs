@@ -23,7 +23,7 @@ pub(crate) fn chart(scenario: &Scenario, outcome: &Outcome) -> String {
         .map(|n| n.chars().count())
         .max()
         .unwrap_or(0)
-        .min(24);
+        .clamp(8, 24);
     let label = |name: &str| {
         let name: String = name.chars().take(width).collect();
         let padding = width - name.chars().count();

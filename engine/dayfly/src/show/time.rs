@@ -18,7 +18,9 @@ pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3_600);
-    if seconds < 120 {
+    if seconds < 10 && span.subsec_millis() >= 100 {
+        format!("{:.1} s", span.as_secs_f64())
+    } else if seconds < 120 {
         format!("{seconds} s")
     } else if minutes < 120 {
         format!("{minutes} min")
@@ -109,6 +111,7 @@ mod tests {
         ] {
             assert!(parse_span(text).is_err(), "{text}");
         }
+        assert_eq!(span(Duration::from_millis(340)), "0.3 s");
         for (seconds, text) in [
             (5, "5 s"),
             (130, "2 min"),
