@@ -40,21 +40,24 @@ for = "3h"
 
 fn simulate(home: &Home, more: &str) -> Value {
     let path = home.path().join("week.toml");
-    std::fs::write(&path, format!("{WEEK}{more}")).unwrap();
-    let path = path.to_str().unwrap().to_owned();
+    std::fs::write(&path, format!("{WEEK}{more}")).expect("a file is written");
+    let path = path.to_str().expect("a path is text").to_owned();
     home.run(["policy", "simulate", &path, "--json"])
         .ok()
         .json()
 }
 
 fn status_at(outcome: &Value, session: &str, at: &str) -> String {
-    let sessions = outcome["sessions"].as_array().unwrap();
-    let track = sessions.iter().find(|s| s["id"] == session).unwrap();
-    let statuses = track["statuses"].as_array().unwrap();
+    let sessions = outcome["sessions"].as_array().expect("a list");
+    let track = sessions
+        .iter()
+        .find(|s| s["id"] == session)
+        .expect("it is there");
+    let statuses = track["statuses"].as_array().expect("a list");
     let before = statuses
         .iter()
-        .take_while(|s| s["at"].as_str().unwrap() <= at);
-    let last = before.last().map(|s| s["status"].as_str().unwrap());
+        .take_while(|s| s["at"].as_str().expect("a text") <= at);
+    let last = before.last().map(|s| s["status"].as_str().expect("a text"));
     last.unwrap_or("inactive").to_owned()
 }
 
