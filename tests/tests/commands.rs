@@ -347,3 +347,53 @@ fn policies_are_shown_with_what_they_ask_for_and_get() {
     assert_eq!(json["asksFor"]["actions"][0], "start");
     assert_eq!(home.run(["policy", "inspect", "odd"]).code, 1);
 }
+
+#[test]
+fn the_doctor_finds_what_hides_or_blocks_credentials() {
+    let home = Home::new();
+    home.run(["init"]).ok();
+    let well = home.run(["doctor"]).ok();
+    assert!(!well.out.contains('✗'), "{}", well.out);
+    home.run([
+        "session",
+        "add",
+        "main",
+        "--type",
+        "awsIamUser",
+        "--profile",
+        "taken",
+    ])
+    .ok();
+    std::fs::create_dir_all(home.path().join(".aws")).unwrap();
+    let own = "[taken]\naws_access_key_id = AKIAOWN\naws_secret_access_key = canary\n[default]\nrole_arn = x\n";
+    std::fs::write(home.credentials(), own).unwrap();
+    home.save_config("[[policy]]\nname = \"odd\"\nmodule = \"builtin:nope\"\n");
+    let mut command = home.command(["doctor"]);
+    command
+        .env("AWS_ACCESS_KEY_ID", "AKIAX")
+        .env("AWS_PROFILE", "gone");
+    let output = command.output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    for part in [
+        "dayfly secret set main",
+        "AWS_ACCESS_KEY_ID set here hides",
+        "AWS_PROFILE names \"gone\"",
+        "the profile default",
+        "profile \"taken\"",
+        "has mode 644",
+        "chmod 600",
+        "no built-in policy \"nope\"",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    assert!(!out.contains("canary"), "{out}");
+    assert_eq!(home.credentials_text(), own);
+    let json = home.run(["doctor", "--json"]).json();
+    assert!(
+        json.as_array()
+            .unwrap()
+            .iter()
+            .any(|f| f["grade"] == "wrong")
+    );
+}

@@ -3,6 +3,7 @@
 mod completions;
 mod credential_process;
 mod demo;
+mod doctor;
 mod emit;
 mod env;
 mod events;
@@ -70,6 +71,7 @@ enum Command {
     Policy(Policy),
     Events(events::Args),
     Explain(explain::Args),
+    Doctor(doctor::Args),
     Emit(emit::Args),
     /// Look at the Workspace file.
     #[command(subcommand)]
@@ -157,6 +159,7 @@ impl Dayfly {
             Command::Policy(Policy::Simulate(args)) => end(policy_simulate::run(&args)),
             Command::Policy(Policy::Test(args)) => end(policy_test::run(&args)),
             Command::Events(args) => end(events::run(&args)),
+            Command::Doctor(args) => end(doctor::run(&args)),
             Command::Explain(args) => end(explain::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
