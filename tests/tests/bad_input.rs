@@ -291,3 +291,34 @@ fn a_guard_rail_holds_a_person_back_with_and_without_an_engine() {
     assert!(events.out.contains("incident 7"), "{}", events.out);
     assert_eq!(daemon.terminate(), 0);
 }
+
+#[test]
+fn two_homes_can_share_a_credentials_file() {
+    let (one, two) = (Home::new(), Home::new());
+    let shared = one.credentials();
+    for (home, name) in [(&one, "first"), (&two, "second")] {
+        home.save_workspace(&json!({ "sessions": [local(name)] }));
+        home.save_config(&format!(
+            "[aws]\ncredentials-file = \"{}\"\n{KEEP}",
+            shared.display()
+        ));
+    }
+    let profiles = || -> Vec<String> {
+        let text = std::fs::read_to_string(&shared).unwrap();
+        ini::profiles(&text).into_keys().collect()
+    };
+    one.run(["run", "--once"]).ok();
+    assert_eq!(profiles(), ["first"]);
+    // The other takes nothing of it for orphans of its own.
+    two.run(["run", "--once"]).ok();
+    assert_eq!(profiles(), ["first", "second"]);
+    one.run(["session", "stop", "first"]).ok();
+    assert_eq!(profiles(), ["second"]);
+    // Nor does it take over a profile.
+    two.run(["session", "edit", "second", "--profile", "first"])
+        .ok();
+    two.run(["session", "rotate", "second"]).ok();
+    let ended = one.run(["session", "start", "first"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("another Dayfly"), "{}", ended.err);
+}

@@ -28,13 +28,22 @@ const ATTEMPTS: u32 = 20;
 #[derive(Clone, Debug)]
 pub struct CredentialsFile {
     path: PathBuf,
+    home: Option<String>,
 }
 
 impl CredentialsFile {
     /// The credentials file at this path; neither it nor its folder has to exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, home: None }
+    }
+
+    /// The same for one of several Dayflys that publish into the file: what another wrote is left
+    /// alone, and neither read back. The word is its name, without blanks or colons.
+    #[must_use]
+    pub fn of_home(mut self, word: &str) -> Self {
+        self.home = Some(word.to_owned());
+        self
     }
 
     /// Where it is.
@@ -56,7 +65,7 @@ impl CredentialsFile {
         let file = SharedFile::lock(&self.path, LOCK_DEADLINE)?;
         for _ in 0..ATTEMPTS {
             let seen = file.read(LIMIT)?;
-            let mut profiles = Profiles::parse(&self.path, seen.bytes());
+            let mut profiles = Profiles::parse_for(&self.path, seen.bytes(), self.home.as_deref());
             let results = changes.iter().map(|c| profiles.apply(c)).collect();
             let text = profiles.render();
             if *text == *seen.bytes() {
@@ -85,6 +94,7 @@ impl Target for CredentialsFile {
 
     fn observe(&self) -> Result<Vec<Observed>, ChainError> {
         let seen = shared_file::peek(&self.path, LIMIT)?;
-        Ok(Profiles::parse(&self.path, seen.bytes()).observe())
+        let home = self.home.as_deref();
+        Ok(Profiles::parse_for(&self.path, seen.bytes(), home).observe())
     }
 }

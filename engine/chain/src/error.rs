@@ -27,6 +27,19 @@ pub enum ChainError {
         /// The key, without its value.
         key: String,
     },
+    /// Another Dayfly of this person has put credentials under the profile.
+    #[error(
+        "profile \"{profile}\" in {path} line {line} holds credentials that another Dayfly published",
+        path = path.display()
+    )]
+    OtherHome {
+        /// The file.
+        path: PathBuf,
+        /// The profile.
+        profile: String,
+        /// The line of its header, from 1.
+        line: usize,
+    },
     /// Clients would not read the profile as it is meant.
     #[error("{path} line {line}: {problem}", path = path.display())]
     Unclear {
@@ -74,6 +87,11 @@ impl ChainError {
                 "give the session another named profile, or rename or remove the section [{profile}] \
                  after keeping its keys, for example with `dayfly secret set`"
             )),
+            Self::OtherHome { .. } => Some(
+                "stop the session there, or give this one another named profile; each DAYFLY_HOME \
+                 publishes for itself"
+                    .into(),
+            ),
             Self::Busy(_) => Some("try again when that program has ended".into()),
             Self::Value { .. } => Some("change it in the Workspace".into()),
             Self::File(_) | Self::Unclear { .. } => None,

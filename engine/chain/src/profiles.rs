@@ -43,6 +43,7 @@ const MARKS: [&str; 4] = [
 #[derive(Debug)]
 pub struct Profiles<'a> {
     path: PathBuf,
+    home: Option<String>,
     document: Document<'a>,
     /// Sections by name; may still name some that are gone.
     named: HashMap<Vec<u8>, Vec<usize>>,
@@ -55,6 +56,13 @@ impl<'a> Profiles<'a> {
     /// Takes the text apart; the path is for messages.
     #[must_use]
     pub fn parse(path: &Path, source: &'a [u8]) -> Self {
+        Self::parse_for(path, source, None)
+    }
+
+    /// The same for one of several Dayflys that write into the file, each under a word of its
+    /// own: what the others wrote is left alone. Without a word all of it is taken for ours.
+    #[must_use]
+    pub fn parse_for(path: &Path, source: &'a [u8], home: Option<&str>) -> Self {
         let mut document = Document::parse(source);
         let mut named: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         let mut held: HashMap<SessionId, Vec<usize>> = HashMap::new();
@@ -65,7 +73,7 @@ impl<'a> Profiles<'a> {
                 .entry(name.trim_ascii().to_vec())
                 .or_default()
                 .push(at);
-            let Some(ours) = Ours::of(section) else {
+            let Some(ours) = Ours::of(section).filter(|ours| is_of(ours, home)) else {
                 continue;
             };
             // The empty line that we put above our section goes with it.
@@ -81,6 +89,7 @@ impl<'a> Profiles<'a> {
         let unclear = unclear(source, &document);
         Self {
             path: path.to_owned(),
+            home: home.map(str::to_owned),
             document,
             named,
             held,
@@ -114,7 +123,11 @@ impl<'a> Profiles<'a> {
         let sections = self.document.sections.iter();
         sections
             .filter(|section| section.name.is_some())
-            .filter_map(|section| Ours::of(section)?.observe(section))
+            .filter_map(|section| {
+                let ours = Ours::of(section)?;
+                let home = self.home.as_deref();
+                is_of(&ours, home).then(|| ours.observe(section))?
+            })
             .collect()
     }
 
@@ -167,6 +180,15 @@ impl<'a> Profiles<'a> {
     fn refuse_foreign(&self, at: usize, profile: &str) -> Result<(), ChainError> {
         let section = &self.document.sections[at];
         let ours = Ours::of(section);
+        if let Some(ours) = &ours
+            && !is_of(ours, self.home.as_deref())
+        {
+            return Err(ChainError::OtherHome {
+                path: self.path.clone(),
+                profile: profile.to_owned(),
+                line: first_line(section),
+            });
+        }
         for (index, line) in section.lines.iter().enumerate() {
             if ours.as_ref().is_some_and(|ours| ours.owned[index]) {
                 continue;
@@ -196,7 +218,7 @@ impl<'a> Profiles<'a> {
     /// Adds a section at the end.
     fn append(&mut self, publication: &Publication) -> Result<usize, ChainError> {
         let blank = !self.document.is_empty();
-        let pairs = section::pairs(publication, true, blank, true)?;
+        let pairs = section::pairs(publication, true, blank, true, self.home.as_deref())?;
         let ending = self.document.ending;
         let mut lines = Vec::with_capacity(pairs.len() + 2);
         lines.extend(blank.then(|| Line::blank(ending)));
@@ -224,7 +246,13 @@ impl<'a> Profiles<'a> {
         let lines = section.lines.iter().enumerate();
         let mut theirs = lines.clone().filter(|(index, _)| !owned(*index));
         let with_region = !theirs.any(|(_, line)| line.is_key(section::REGION));
-        let pairs = section::pairs(publication, header, blank, with_region)?;
+        let pairs = section::pairs(
+            publication,
+            header,
+            blank,
+            with_region,
+            self.home.as_deref(),
+        )?;
         let place = match lines.clone().find(|(index, _)| owned(*index)) {
             Some((first, _)) => first,
             None => {
@@ -299,11 +327,19 @@ impl<'a> Profiles<'a> {
         }
         for at in places {
             let section = &mut self.document.sections[at];
-            if let Some(ours) = Ours::of(section).filter(|ours| ours.session == *session) {
+            let home = self.home.as_deref();
+            let ours = Ours::of(section).filter(|ours| ours.session == *session);
+            if let Some(ours) = ours.filter(|ours| is_of(ours, home)) {
                 take_out(section, &ours);
             }
         }
     }
+}
+
+/// Whether this Dayfly wrote it. What has no word is from before there were words.
+fn is_of(ours: &Ours, home: Option<&str>) -> bool {
+    let wrote = ours.wrote.home.as_deref();
+    home.is_none() || wrote.is_none() || wrote == home
 }
 
 /// Removes our lines, and the section's frame where it is ours and nothing else is in it.

@@ -65,6 +65,41 @@ fn refusal(source: &str, publication: Publication) -> String {
 }
 
 #[test]
+fn several_homes_leave_each_others_sections_alone() {
+    let edit = |source: &str, home: &str, change: Change| {
+        let mut profiles = Profiles::parse_for(Path::new("file"), source.as_bytes(), Some(home));
+        let result = profiles.apply(&change);
+        (
+            String::from_utf8(profiles.render().to_vec()).unwrap(),
+            result,
+        )
+    };
+    let observed = |source: &str, home: Option<&str>| {
+        let profiles = Profiles::parse_for(Path::new("file"), source.as_bytes(), home);
+        profiles.observe().len()
+    };
+    // The same session id in both, as in a copied Workspace.
+    let (one, result) = edit("", "h1", Change::Publish(publication("s", "p1", 1, None)));
+    result.unwrap();
+    let (two, result) = edit(&one, "h2", Change::Publish(publication("s", "p2", 2, None)));
+    result.unwrap();
+    assert!(two.starts_with(&one), "{two}");
+    assert_eq!(
+        (observed(&two, Some("h1")), observed(&two, Some("h2"))),
+        (1, 1)
+    );
+    assert_eq!((observed(&two, Some("h3")), observed(&two, None)), (0, 2));
+    let (left, _) = edit(&two, "h1", retract("s"));
+    assert!(!left.contains("[p1]") && left.contains("[p2]"), "{left}");
+    let (same, result) = edit(&two, "h2", Change::Publish(publication("t", "p1", 3, None)));
+    assert!(result.unwrap_err().to_string().contains("another Dayfly"));
+    assert_eq!(same, two);
+    // What was written before there were words is everybody's.
+    let old = publish("", publication("s", "p1", 1, None));
+    assert_eq!(observed(&old, Some("h1")), 1);
+}
+
+#[test]
 fn the_displaced_go_with_what_displaces_them_or_stay_with_its_refusal() {
     let before = publish("", publication("a", "old", 1, None));
     let taking = |profile: &str| Publication {

@@ -31,6 +31,8 @@ pub(crate) const WROTE: &str = "dayfly_wrote";
 pub(crate) struct Wrote {
     pub(crate) section: bool,
     pub(crate) blank: bool,
+    /// Which Dayfly wrote it, where several write into one file.
+    pub(crate) home: Option<String>,
     lines: Vec<(String, String)>,
 }
 
@@ -39,6 +41,9 @@ impl Wrote {
         let mut wrote = Self::default();
         for word in text.split_whitespace() {
             match word.split_once(':') {
+                None if word.starts_with("home=") => {
+                    wrote.home = word.strip_prefix("home=").map(str::to_owned);
+                }
                 Some((key, digest)) => wrote.lines.push((key.to_owned(), digest.to_owned())),
                 None if word == "section" => wrote.section = true,
                 None if word == "blank" => wrote.blank = true,
@@ -52,6 +57,7 @@ impl Wrote {
         let mut words = Vec::new();
         words.extend(self.section.then(|| "section".to_owned()));
         words.extend(self.blank.then(|| "blank".to_owned()));
+        words.extend(self.home.iter().map(|home| format!("home={home}")));
         words.extend(self.lines.iter().map(|(key, d)| format!("{key}:{d}")));
         words.join(" ")
     }
@@ -168,13 +174,14 @@ fn attested(wrote: &Wrote, line: &Line<'_>) -> bool {
 /// Keys and values, as they are to be written.
 pub(crate) type Pairs = Vec<(&'static str, Zeroizing<String>)>;
 
-/// What a publication writes. `header` and `blank` say what of the section's frame is ours;
+/// What a publication of this home writes. `header` and `blank` say what of the section's frame is ours;
 /// `with_region` whether the region is for us to write.
 pub(crate) fn pairs(
     publication: &Publication,
     header: bool,
     blank: bool,
     with_region: bool,
+    home: Option<&str>,
 ) -> Result<Pairs, ChainError> {
     let refuse = |field, problem| ChainError::Value {
         session: publication.session_name.clone(),
@@ -219,6 +226,7 @@ pub(crate) fn pairs(
     let mut wrote = Wrote {
         section: header,
         blank,
+        home: home.map(str::to_owned),
         lines: Vec::new(),
     };
     let mut pairs = Pairs::new();

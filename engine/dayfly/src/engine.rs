@@ -145,7 +145,10 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
     };
     let now = clock::now();
     let mut leases: BTreeMap<SessionId, Lease> = BTreeMap::new();
-    match CredentialsFile::new(credentials_file(home)?).observe() {
+    match CredentialsFile::new(credentials_file(home)?)
+        .of_home(&home.word())
+        .observe()
+    {
         Ok(observed) => {
             let held = observed.into_iter();
             let held = held.map(|one| (one.session, one.credentials.lease));

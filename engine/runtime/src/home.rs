@@ -104,6 +104,15 @@ impl Home {
         self.state.join("engine.lock")
     }
 
+    /// A word for this home, the same at all times and of no other: what it publishes is marked
+    /// with it.
+    #[must_use]
+    pub fn word(&self) -> String {
+        use sha2::Digest as _;
+        let digest = sha2::Sha256::digest(self.folder.as_os_str().as_encoded_bytes());
+        digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+    }
+
     /// Where the running engine listens. A folder of its own beside the state, or, where that
     /// path is too long for a socket, one of this user in the folder for temporary files.
     #[must_use]

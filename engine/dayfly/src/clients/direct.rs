@@ -46,7 +46,9 @@ pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>
 
 /// Credentials that are in the credentials file and good.
 fn published(home: &Home, session: &SessionId) -> Result<Option<TemporaryCredentials>, Trouble> {
-    let observed = CredentialsFile::new(engine::credentials_file(home)?).observe();
+    let observed = CredentialsFile::new(engine::credentials_file(home)?)
+        .of_home(&home.word())
+        .observe();
     let observed = observed.map_err(|e| Trouble::failed(e.to_string()).maybe_hint(e.hint()))?;
     let now = clock::now();
     let found = observed.into_iter().find(|one| one.session == *session);

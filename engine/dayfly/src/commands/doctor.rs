@@ -394,7 +394,7 @@ fn credentials_file(
             displaced: Vec::new(),
             region: None,
         });
-        if let Err(error) = Profiles::parse(&path, &text).apply(&attempt) {
+        if let Err(error) = Profiles::parse_for(&path, &text, Some(&home.word())).apply(&attempt) {
             well = false;
             let hint = error.hint().unwrap_or_default();
             let message = format!("session \"{}\": {error}", session.name);

@@ -41,9 +41,9 @@ impl Loop {
         let lock = take_lock(&home, options.patience)?;
         let config = Config::load(&home.config()).unwrap_or_default();
         let chain_path = config.aws.credentials_file.clone();
-        let target: Arc<dyn Target> = Arc::new(CredentialsFile::new(
-            chain_path.unwrap_or(options.credentials_file),
-        ));
+        let chain_path = chain_path.unwrap_or(options.credentials_file);
+        let target: Arc<dyn Target> =
+            Arc::new(CredentialsFile::new(chain_path).of_home(&home.word()));
         let file = Arc::new(WorkspaceFile::at(&home.workspace()));
         let run = uuid::Uuid::new_v4().simple().to_string();
         let journal = Journal::open(
