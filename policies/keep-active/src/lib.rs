@@ -1,4 +1,5 @@
-//! Starts sessions that are not active, and lets the engine space the attempts.
+//! Starts sessions that are not active, and lets the engine space the attempts. For those that are,
+//! the wish stands, so that no policy that counts less stops them.
 //!
 //! A session whose last attempt failed for a reason that time does not heal is left alone until
 //! the session is edited or the engine starts anew: trying again would only repeat the failure.
@@ -49,8 +50,8 @@ impl Rule for KeepActive {
         let mut verdict = Verdict::default();
         for occasion in occasions(events) {
             let session = occasion.session;
-            let idle = session.status == Status::Inactive;
-            if occasion.gone() || !idle || !config.matches(session) {
+            let settled = session.status != Status::Pending;
+            if occasion.gone() || !settled || !config.matches(session) {
                 continue;
             }
             match occasion.hopeless() {
@@ -64,12 +65,15 @@ impl Rule for KeepActive {
 
 fn why(occasion: &Occasion<'_>) -> Reason {
     let session = occasion.session;
+    let active = session.status == Status::Active;
     let message = match session.failures {
+        _ if active => "is to be kept active".to_string(),
         0 => "is to be kept active and is inactive".to_string(),
         1 => "is to be kept active; the last attempt failed".to_string(),
         n => format!("is to be kept active; the last {n} attempts failed"),
     };
-    let reason = Reason::new("keep-active", message).with("status", "inactive");
+    let status = if active { "active" } else { "inactive" };
+    let reason = Reason::new("keep-active", message).with("status", status);
     match session.last_error {
         Some(kind) => reason
             .with("last-error", kind.word())
