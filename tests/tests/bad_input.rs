@@ -293,6 +293,33 @@ fn a_guard_rail_holds_a_person_back_with_and_without_an_engine() {
 }
 
 #[test]
+fn a_guard_rail_that_cannot_be_loaded_lets_nobody_pass() {
+    let home = Home::new();
+    home.save_workspace(&json!({ "sessions": [local("good"), local("other")] }));
+    let rail = "[[policy]]\nname = \"rail\"\nmodule = \"gone.wasm\"\ntier = \"guard-rail\"\n\
+        grant = { sessions = { names = [\"good\"] }, actions = [], hold = true }\n";
+    for (config, part) in [(rail, "gone.wasm"), ("[[policy]\n", "dayfly.toml")] {
+        home.save_config(config);
+        for with in [false, true] {
+            let daemon = with.then(|| Daemon::start(&home));
+            let ended = home.run(["session", "start", "good"]);
+            assert_eq!(ended.code, 4, "{part}: {}{}", ended.out, ended.err);
+            assert!(ended.err.contains(part), "{}", ended.err);
+            assert!(!active_in_chain(&home, "good"));
+            home.run(["session", "start", "good", "--override", "incident"])
+                .ok();
+            home.run(["session", "stop", "good"]).ok();
+            if let Some(daemon) = daemon {
+                assert_eq!(daemon.terminate(), 0);
+            }
+        }
+    }
+    // Sessions that it is not for are not held.
+    home.save_config(rail);
+    home.run(["session", "start", "other"]).ok();
+}
+
+#[test]
 fn two_homes_can_share_a_credentials_file() {
     let (one, two) = (Home::new(), Home::new());
     let shared = one.credentials();

@@ -128,6 +128,9 @@ pub struct Entry {
     pub subscriptions: Vec<Subscription>,
     /// Changes whenever the module, the configuration or a setting of the entry changes.
     pub generation: u64,
+    /// Why it cannot be asked at all, where it is named only so that a guard rail which cannot be
+    /// loaded holds rather than lets pass.
+    pub unusable: Option<String>,
 }
 
 /// Something that happened.

@@ -34,11 +34,15 @@ impl Turn<'_> {
                 } else {
                     ResyncReason::Reconfigured
                 };
+                let last_fault = entry.unusable.as_ref().map(|message| Fault {
+                    kind: FaultKind::Host,
+                    message: message.clone(),
+                });
                 Tracking {
+                    suspended: last_fault.is_some(),
                     entry,
                     failures: 0,
-                    last_fault: None,
-                    suspended: false,
+                    last_fault,
                     dirty: BTreeMap::new(),
                     others: VecDeque::new(),
                     resync: Some((reason, None)),

@@ -31,6 +31,10 @@ struct Stage {
 impl Stage {
     /// A session `s`, inactive, with entries of these tiers, which are asked and have not answered.
     fn with(entries: &[(&str, Tier)]) -> Self {
+        Self::with_unusable(entries, None)
+    }
+
+    fn with_unusable(entries: &[(&str, Tier)], unusable: Option<&str>) -> Self {
         let mut stage = Self {
             state: State::new(Settings::default(), 1),
             asked: BTreeMap::new(),
@@ -73,6 +77,7 @@ impl Stage {
             may_hold: true,
             subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
             generation: 0,
+            unusable: unusable.map(str::to_owned),
         });
         stage.enter(Input::Policies(entries.collect()));
         stage
@@ -205,4 +210,19 @@ fn a_broken_policy_that_is_no_guard_rail_holds_nobody() {
     stage.fail("team");
     stage.start(None);
     assert!(stage.begun());
+}
+
+#[test]
+fn a_guard_rail_that_cannot_be_loaded_holds() {
+    let mut stage = Stage::with_unusable(&[("rail", Tier::GuardRail)], Some("no such module"));
+    assert!(stage.asked.is_empty(), "it is not asked");
+    stage.start(None);
+    assert!(!stage.begun());
+    let why = stage.refusal().expect("the command is answered at once");
+    assert!(why.contains("no such module"), "{why}");
+    stage.start(Some("incident"));
+    assert!(stage.begun());
+    let mut stage = Stage::with_unusable(&[("team", Tier::Team)], Some("no such module"));
+    stage.start(None);
+    assert!(stage.begun(), "what is no guard rail holds nobody");
 }

@@ -80,6 +80,7 @@ fn entry(name: &str, tier: Tier, generation: u64) -> Entry {
         may_hold: true,
         subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
         generation,
+        unusable: None,
     }
 }
 

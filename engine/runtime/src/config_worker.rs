@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use dayfly_core::arbitration::Tier;
+use dayfly_core::grant::Selector;
+use dayfly_core::input::Entry;
 use dayfly_core::policy::EntryName;
 use dayfly_policy::Host;
 use dayfly_workspace::Watch;
@@ -13,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::config::{Config, ConfigError, ModuleSource};
 use crate::engine::Policies;
-use crate::entries::{EntryProblem, Loader, Prepared};
+use crate::entries::{self, EntryProblem, Loader, Prepared};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 
@@ -24,6 +26,8 @@ pub(crate) struct Configured {
     pub(crate) config: Result<Config, ConfigError>,
     /// The entries that are to be in force: where one cannot be used, its last good form.
     pub(crate) entries: Vec<Prepared>,
+    /// What stands in for guard rails that cannot be used and never could.
+    pub(crate) closed: Vec<Entry>,
     /// Why entries cannot be used as they are configured.
     pub(crate) problems: Vec<EntryProblem>,
 }
@@ -52,6 +56,7 @@ impl ConfigWorker {
                     path,
                     loader: Loader::new(host),
                     policies,
+                    ever: false,
                     good: BTreeMap::new(),
                     watches: BTreeMap::new(),
                 };
@@ -99,6 +104,8 @@ struct Reader {
     path: PathBuf,
     loader: Loader,
     policies: Policies,
+    /// Whether the configuration could ever be used.
+    ever: bool,
     /// The last good form of each entry.
     good: BTreeMap<EntryName, Prepared>,
     watches: BTreeMap<PathBuf, Watch>,
@@ -108,6 +115,18 @@ impl Reader {
     fn read(&mut self) -> Configured {
         let config = Config::load(&self.path);
         let mut problems = Vec::new();
+        let mut closed = Vec::new();
+        self.ever |= config.is_ok();
+        if let Err(error) = &config
+            && !self.ever
+        {
+            // There may be guard rails in it.
+            closed.push(entries::closed(
+                "dayfly.toml",
+                Selector::default(),
+                &error.to_string(),
+            ));
+        }
         if let Ok(config) = &config {
             let mut good = BTreeMap::new();
             for settings in &config.policies {
@@ -129,6 +148,15 @@ impl Reader {
                         if let Some(earlier) = self.good.remove(&name) {
                             problem.message += "; its last good form stays in force";
                             good.insert(name, earlier);
+                        } else if settings.rank.tier == Tier::GuardRail && !settings.shadow {
+                            let sessions = settings.grant.as_ref().map(|g| g.sessions.clone());
+                            let sessions = sessions.unwrap_or_default();
+                            closed.push(entries::closed(
+                                &settings.name,
+                                sessions,
+                                &problem.message,
+                            ));
+                            problem.message += "; as it is a guard rail, nothing that it is for is started or rotated";
                         } else {
                             problem.message += "; it is not in force";
                         }
@@ -143,6 +171,7 @@ impl Reader {
         Configured {
             config,
             entries,
+            closed,
             problems,
         }
     }

@@ -394,7 +394,13 @@ impl Loop {
                 let mut error = error;
                 let hint = error.hint.take();
                 let hint = hint.unwrap_or_else(|| {
-                    "mend the file; until then its last good version stays in force".into()
+                    if configured.closed.is_empty() {
+                        "mend the file; until then its last good version stays in force".into()
+                    } else {
+                        "mend the file; until then nothing is started or rotated, as there may be \
+                         guard rails in it, but with --override REASON"
+                            .into()
+                    }
                 });
                 self.trouble("config", Some((error.to_string(), Some(hint))));
             }
@@ -426,7 +432,7 @@ impl Loop {
         }
         self.entries = entries;
         let all = self.entries.values().map(|e| e.prepared.entry.clone());
-        let all = all.collect();
+        let all = all.chain(configured.closed).collect();
         self.enter(Input::Policies(all));
         for ask in std::mem::take(&mut self.early) {
             self.ask(ask);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::Entry;
 use dayfly_core::policy::{Action, Actions, EntryName, Subscription};
@@ -49,6 +50,32 @@ impl fmt::Display for EntryProblem {
             write!(f, " ({hint})")?;
         }
         Ok(())
+    }
+}
+
+/// What stands in for a guard rail that cannot be used: it holds every start and rotation of the
+/// sessions it is for, so that nobody passes a rule because it is broken.
+#[must_use]
+pub(crate) fn closed(name: &str, sessions: Selector, message: &str) -> Entry {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(format!("{name} {message}").as_bytes());
+    Entry {
+        name: EntryName::new(name),
+        rank: Rank {
+            tier: Tier::GuardRail,
+            priority: 0,
+        },
+        shadow: false,
+        grant: Grant {
+            sessions,
+            actions: Actions::NONE,
+            may_hold: true,
+        },
+        actions: Actions::NONE,
+        may_hold: true,
+        subscriptions: Vec::new(),
+        generation: digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b)),
+        unusable: Some(message.to_owned()),
     }
 }
 
@@ -114,6 +141,7 @@ impl Loader {
             may_hold: descriptor.may_hold,
             subscriptions: policy.subscriptions().to_vec(),
             generation: generation(settings, module.digest()),
+            unusable: None,
         };
         Ok(Prepared {
             entry,
