@@ -42,7 +42,8 @@ mod bare {
 use bare::dayfly::policy::{log, types};
 
 const SESSIONS: [u32; 3] = [1, 100, 10_000];
-/// Every tenth session is inactive, so that the policy proposes something for it.
+/// Every tenth session is inactive, so that the policy proposes something for it; the others are on
+/// their way.
 const IDLE: u32 = 10;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(HostConfig::default()).unwrap());
@@ -206,7 +207,7 @@ fn session(key: u32) -> SessionView {
         name: format!("team-{key}"),
         session_type: SessionType::AwsIamRoleChained,
         status: if active {
-            Status::Active
+            Status::Pending
         } else {
             Status::Inactive
         },
@@ -242,7 +243,7 @@ fn bare_change(session: &SessionView) -> types::SessionChange {
             name: session.name.clone(),
             type_: types::SessionType::AwsIamRoleChained,
             status: match session.status {
-                Status::Active => types::Status::Active,
+                Status::Pending => types::Status::Pending,
                 _ => types::Status::Inactive,
             },
             region: session.region.clone(),
