@@ -170,7 +170,7 @@ fn safety(action: Action) -> u8 {
 }
 
 /// Whether the session already is as the action wants it.
-fn satisfied(action: Action, status: Status) -> bool {
+pub(crate) fn satisfied(action: Action, status: Status) -> bool {
     match action {
         Action::Start => status != Status::Inactive,
         Action::Stop => status == Status::Inactive,

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::arbitration::{StandingAct, StandingHold, Tier, Voice};
+use crate::arbitration::{StandingAct, StandingHold, Tier, Voice, satisfied};
 use crate::effect::{Cause, Effect, Happening, action_list};
 use crate::index::Index;
 use crate::input::Entry;
 use crate::policy::{
-    Actions, Context, EntryName, EvaluationId, Event, Fault, FaultKind, Fields, PolicyEffect,
-    ResyncReason, SessionChange, SessionKey, Verdict,
+    Act, Actions, Context, EntryName, EvaluationId, Event, Fault, FaultKind, Fields, Hold,
+    PolicyEffect, Reason, ResyncReason, SessionChange, SessionKey, Verdict,
 };
-use crate::session::SessionId;
+use crate::session::{SessionId, Status};
 use crate::state::{Asked, Dirty, Opinion, Tracking};
 use crate::step::Turn;
 use crate::time::Timestamp;
@@ -324,13 +324,13 @@ impl Turn<'_> {
             .unwrap_or(asked.sessions.len())
             .min(asked.sessions.len());
         let mut causes: BTreeMap<SessionId, Cause> = BTreeMap::new();
-        let mut silenced: BTreeSet<SessionId> = BTreeSet::new();
+        let mut before: BTreeMap<SessionId, Option<Opinion>> = BTreeMap::new();
         let total = asked.sessions.len();
         for (index, (id, dirty)) in asked.sessions.into_iter().enumerate() {
             if index < looked_at {
-                tracking.opinions.remove(&id);
                 causes.insert(id.clone(), dirty.cause);
-                silenced.insert(id);
+                let old = tracking.opinions.remove(&id);
+                before.insert(id, old);
             } else {
                 tracking.dirty.entry(id).or_insert(dirty);
             }
@@ -347,18 +347,21 @@ impl Turn<'_> {
                     let Some(id) = self.state.by_key.get(&act.session) else {
                         continue;
                     };
-                    let opinion = opinion(tracking, &mut silenced, id);
-                    opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
-                    notes.push((
-                        opinion.cause,
-                        Happening::Proposed {
-                            session: id.clone(),
-                            entry: name.clone(),
-                            action: act.action,
-                            why: act.why.clone(),
-                            shadow,
-                        },
-                    ));
+                    let status = self.state.sessions.get(id).map(|t| t.phase.status());
+                    let (old, opinion) = opinion(tracking, &mut before, id);
+                    if !status.is_some_and(|status| old.is_some_and(|o| o.acts(&act, status))) {
+                        opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
+                        notes.push((
+                            opinion.cause,
+                            Happening::Proposed {
+                                session: id.clone(),
+                                entry: name.clone(),
+                                action: act.action,
+                                why: act.why.clone(),
+                                shadow,
+                            },
+                        ));
+                    }
                     opinion.acts.push(StandingAct {
                         voice: Voice::Policy(name.clone()),
                         rank,
@@ -375,19 +378,21 @@ impl Turn<'_> {
                     let Some(id) = self.state.by_key.get(&hold.session) else {
                         continue;
                     };
-                    let opinion = opinion(tracking, &mut silenced, id);
-                    opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
-                    notes.push((
-                        opinion.cause,
-                        Happening::Held {
-                            session: id.clone(),
-                            entry: name.clone(),
-                            actions: action_list(hold.actions),
-                            until: hold.until,
-                            why: hold.why.clone(),
-                            shadow,
-                        },
-                    ));
+                    let (old, opinion) = opinion(tracking, &mut before, id);
+                    if !old.is_some_and(|o| o.holds(&hold)) {
+                        opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
+                        notes.push((
+                            opinion.cause,
+                            Happening::Held {
+                                session: id.clone(),
+                                entry: name.clone(),
+                                actions: action_list(hold.actions),
+                                until: hold.until,
+                                why: hold.why.clone(),
+                                shadow,
+                            },
+                        ));
+                    }
                     opinion.holds.push(StandingHold {
                         voice: Voice::Policy(name.clone()),
                         rank,
@@ -508,14 +513,45 @@ impl Turn<'_> {
     }
 }
 
-/// The entry's opinion on a session; the first word in a verdict replaces the earlier opinion.
+/// The entry's opinion on a session, and what it was before this verdict, whose first word replaces
+/// it. It keeps its cause until something new is said.
 fn opinion<'a>(
     tracking: &'a mut Tracking,
-    silenced: &mut BTreeSet<SessionId>,
+    before: &'a mut BTreeMap<SessionId, Option<Opinion>>,
     id: &SessionId,
-) -> &'a mut Opinion {
-    if silenced.insert(id.clone()) {
-        tracking.opinions.remove(id);
+) -> (Option<&'a Opinion>, &'a mut Opinion) {
+    let old = before
+        .entry(id.clone())
+        .or_insert_with(|| tracking.opinions.remove(id))
+        .as_ref();
+    let new = tracking.opinions.entry(id.clone());
+    let new = new.or_insert_with(|| Opinion {
+        cause: old.map(|o| o.cause).unwrap_or_default(),
+        ..Opinion::default()
+    });
+    (old, new)
+}
+
+impl Opinion {
+    /// Whether it proposes this already, so that to hear it again is no news. What a wish rests on
+    /// may change where it is fulfilled; where something may come of it, a changed session is news.
+    fn acts(&self, act: &Act, status: Status) -> bool {
+        self.acts.iter().any(|said| {
+            (said.action, said.not_after) == (act.action, act.not_after)
+                && same(&said.why, &act.why)
+                && (said.revision == Some(act.revision) || satisfied(act.action, status))
+        })
     }
-    tracking.opinions.entry(id.clone()).or_default()
+
+    /// Whether it holds this already.
+    fn holds(&self, hold: &Hold) -> bool {
+        self.holds.iter().any(|said| {
+            (said.actions, said.until) == (hold.actions, hold.until) && same(&said.why, &hold.why)
+        })
+    }
+}
+
+/// Whether two reasons read the same. Their evidence may name the time, which is another each time.
+fn same(one: &Reason, other: &Reason) -> bool {
+    (&one.code, &one.message) == (&other.code, &other.message)
 }

@@ -42,8 +42,8 @@ mod bare {
 use bare::dayfly::policy::{log, types};
 
 const SESSIONS: [u32; 3] = [1, 100, 10_000];
-/// Every tenth session is inactive, so that the policy proposes something for it; the others are on
-/// their way.
+/// Every tenth session is inactive, so that the policy proposes something for it; the others left
+/// the Workspace.
 const IDLE: u32 = 10;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(HostConfig::default()).unwrap());
@@ -207,7 +207,7 @@ fn session(key: u32) -> SessionView {
         name: format!("team-{key}"),
         session_type: SessionType::AwsIamRoleChained,
         status: if active {
-            Status::Pending
+            Status::Active
         } else {
             Status::Inactive
         },
@@ -230,7 +230,11 @@ fn change(session: &Arc<SessionView>) -> SessionChange {
     SessionChange {
         after: Arc::clone(session),
         previous_status: Some(Status::Pending),
-        fields: Fields::STATUS,
+        fields: if session.status == Status::Inactive {
+            Fields::STATUS
+        } else {
+            Fields::REMOVED
+        },
         outcome: None,
     }
 }
@@ -243,7 +247,7 @@ fn bare_change(session: &SessionView) -> types::SessionChange {
             name: session.name.clone(),
             type_: types::SessionType::AwsIamRoleChained,
             status: match session.status {
-                Status::Pending => types::Status::Pending,
+                Status::Active => types::Status::Active,
                 _ => types::Status::Inactive,
             },
             region: session.region.clone(),
@@ -267,7 +271,11 @@ fn bare_change(session: &SessionView) -> types::SessionChange {
             revision: session.revision.0,
         },
         previous_status: Some(types::Status::Pending),
-        fields: types::ChangedFields::STATUS,
+        fields: if session.status == Status::Inactive {
+            types::ChangedFields::STATUS
+        } else {
+            types::ChangedFields::REMOVED
+        },
         outcome: None,
     }
 }

@@ -40,5 +40,5 @@ pub use host::{Host, HostConfig};
 pub use limits::Limits;
 pub use module::{Module, World};
 pub use policy::Policy;
-pub use query::{SessionQuery, WorkspaceQuery};
+pub use query::{Granted, SessionQuery, WorkspaceQuery};
 pub use state::{StateScope, StateSnapshot, StateWrite};

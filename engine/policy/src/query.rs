@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use dayfly_core::grant::Selector;
 use dayfly_core::policy::{SessionKey, SessionView};
 use dayfly_core::session::{SessionType, Status};
+use imbl::OrdMap;
 
 /// Which sessions are meant: those that match all that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,31 @@ pub trait WorkspaceQuery: Send + Sync {
             });
         }
         found
+    }
+}
+
+/// The granted ones of all sessions, at one moment. Made at once, however many there are.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// All sessions.
+    pub views: OrdMap<SessionKey, Arc<SessionView>>,
+    /// Those that are granted.
+    pub sessions: Selector,
+}
+
+impl WorkspaceQuery for Granted {
+    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>> {
+        let view = self.views.get(&key)?;
+        self.sessions.matches(view).then(|| Arc::clone(view))
+    }
+
+    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool) {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        for (_, view) in self.views.range((begin, Bound::Unbounded)) {
+            if self.sessions.matches(view) && !visit(view) {
+                return;
+            }
+        }
     }
 }
 

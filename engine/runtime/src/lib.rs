@@ -13,7 +13,6 @@ mod config_worker;
 pub mod engine;
 pub mod entries;
 mod evaluators;
-mod granted;
 pub mod held;
 pub mod home;
 mod issuing;

@@ -9,15 +9,14 @@ use dayfly_core::effect::{Effect, Happening, OperationId};
 use dayfly_core::input::{
     CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
 };
-use dayfly_core::policy::{self, EntryName, Fault, FaultKind, SessionKey, SessionView};
+use dayfly_core::policy::{self, EntryName, Fault, FaultKind};
 use dayfly_core::random::Random;
 use dayfly_core::session::{ErrorKind, Failure, Lease, SessionId, Status};
 use dayfly_core::settings::Settings;
 use dayfly_core::state::{Phase, State};
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{Call, Policy, SessionQuery, StateSnapshot, WorkspaceQuery};
-use imbl::OrdMap;
+use dayfly_policy::{Call, Granted, Policy, StateSnapshot};
 
 use crate::outcome::Outcome;
 use crate::scenario::{Deed, Scenario, lifetime};
@@ -248,7 +247,7 @@ impl<'a> World<'a> {
                             events: &events,
                             workspace: Arc::new(Granted {
                                 views: self.state.views().clone(),
-                                entry: rule.entry.clone(),
+                                sessions: rule.entry.grant.sessions.clone(),
                             }),
                             state: memory.clone(),
                         });
@@ -443,38 +442,5 @@ impl<'a> World<'a> {
             );
         }
         self.outcome
-    }
-}
-
-/// The granted sessions, at one moment.
-struct Granted {
-    views: OrdMap<SessionKey, Arc<SessionView>>,
-    entry: Entry,
-}
-
-impl WorkspaceQuery for Granted {
-    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>> {
-        let view = self.views.get(&key)?;
-        let granted = self.entry.grant.sessions.matches(view);
-        granted.then(|| Arc::clone(view))
-    }
-
-    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool) {
-        use std::ops::Bound;
-        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
-        for (_, view) in self.views.range((begin, Bound::Unbounded)) {
-            if self.entry.grant.sessions.matches(view) && !visit(view) {
-                return;
-            }
-        }
-    }
-
-    fn count(&self, query: &SessionQuery) -> u32 {
-        let mut count = 0;
-        self.scan(None, &mut |view| {
-            count += u32::from(query.matches(view));
-            true
-        });
-        count
     }
 }

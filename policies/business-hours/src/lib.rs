@@ -1,10 +1,11 @@
 //! Keeps credentials in the provider chain only during business hours.
 //!
 //! Outside the hours, active sessions are stopped, and (`hold`) nobody starts one before the
-//! hours begin again; within them, inactive sessions are started (`start`). Each proposal ends at
-//! the boundary by itself, so that none outlives the hours that it rests on, also where the
-//! engine is late. At each boundary the policy has itself woken and looks at all matching
-//! sessions, a bounded number in one call.
+//! hours begin again; within them (`start`), inactive sessions are started, and for the others the
+//! wish stands, so that no policy that counts less stops them. Each proposal ends at the boundary
+//! by itself, so that none outlives the hours that it rests on, also where the engine is late. At
+//! each boundary the policy has itself woken and looks at all matching sessions, a bounded number
+//! in one call.
 
 mod hours;
 mod reasons;
@@ -146,9 +147,8 @@ impl Call<'_> {
     /// The sessions for which a boundary changes something; none where it changes nothing.
     fn concerned(&self) -> Option<Filter> {
         let status = match (self.period.open, self.config) {
-            (true, Settings { start: true, .. }) => Some(Status::Inactive),
+            (true, Settings { start: true, .. }) | (false, Settings { hold: true, .. }) => None,
             (true, _) => return None,
-            (false, Settings { hold: true, .. }) => None,
             (false, _) => Some(Status::Active),
         };
         Some(Filter {
@@ -165,7 +165,8 @@ impl Call<'_> {
         }
         let end = self.period.until;
         if self.period.open {
-            if self.config.start && hopeful && session.status == Status::Inactive {
+            let inactive = session.status == Status::Inactive;
+            if self.config.start && (hopeful || !inactive) {
                 let why = self.reasons.start.clone();
                 verdict.push(Act::new(Action::Start, session, why).until(end));
             }

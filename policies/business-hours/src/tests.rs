@@ -90,7 +90,7 @@ fn outside_the_hours_active_sessions_stop_and_none_is_started() {
 }
 
 #[test]
-fn within_the_hours_inactive_sessions_start_where_that_is_wished() {
+fn within_the_hours_sessions_start_and_stay_active_where_that_is_wished() {
     let plain = evaluate("", MORNING, &fresh(three()), &Sessions::default());
     assert_eq!(plain.effects.len(), 1, "{plain:?}");
     assert_eq!(wakes(&plain), [("boundary", CLOSES)]);
@@ -100,7 +100,10 @@ fn within_the_hours_inactive_sessions_start_where_that_is_wished() {
         &fresh(three()),
         &Sessions::default(),
     );
-    assert_eq!(acts(&verdict), [(1, Action::Start, "business-hours")]);
+    assert_eq!(
+        acts(&verdict),
+        [1, 2, 3].map(|key| (key, Action::Start, "business-hours"))
+    );
     assert!(holds(&verdict).is_empty());
     let Effect::Act(start) = &verdict.effects[0] else {
         panic!("{verdict:?}")
@@ -147,6 +150,33 @@ fn a_lasting_failure_is_tried_once_an_opening() {
         &Sessions::new([failed]),
     );
     assert_eq!(acts(&verdict), [(1, Action::Start, "business-hours")]);
+}
+
+#[test]
+fn a_renewal_that_failed_for_good_does_not_end_the_wish_before_the_credentials_do() {
+    let start = r#","start":true"#;
+    let active = session(1)
+        .active(0, 3_600_000)
+        .error(ErrorKind::Denied, 1)
+        .build();
+    let events = [changed(active, ChangedFields::FAILURE)];
+    let verdict = evaluate(start, MORNING, &events, &Sessions::default());
+    assert_eq!(acts(&verdict), [(1, Action::Start, "business-hours")]);
+    let expired = session(1).error(ErrorKind::Denied, 1).build();
+    let events = [changed(expired, ChangedFields::STATUS)];
+    let verdict = evaluate(start, MORNING, &events, &Sessions::default());
+    assert!(acts(&verdict).is_empty());
+}
+
+#[test]
+fn an_opening_states_the_wish_for_active_sessions_too() {
+    let workspace = Sessions::new(three());
+    let events = [wake(BOUNDARY, OPENS)];
+    let verdict = evaluate(r#","start":true"#, OPENS, &events, &workspace);
+    assert_eq!(
+        acts(&verdict),
+        [1, 2, 3].map(|key| (key, Action::Start, "business-hours"))
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Starts sessions that are not active, and lets the engine space the attempts. For those that are,
-//! the wish stands, so that no policy that counts less stops them.
+//! and while they are on their way, the wish stands, so that no policy that counts less stops them.
 //!
-//! A session whose last attempt failed for a reason that time does not heal is left alone until
-//! the session is edited or the engine starts anew: trying again would only repeat the failure.
+//! An inactive session whose last attempt failed for a reason that time does not heal is left alone
+//! until it is edited or the engine starts anew: trying again would only repeat the failure.
 
 use dayfly_policy_sdk::config::{ConfigError, Object};
 use dayfly_policy_sdk::{
@@ -50,11 +50,12 @@ impl Rule for KeepActive {
         let mut verdict = Verdict::default();
         for occasion in occasions(events) {
             let session = occasion.session;
-            let settled = session.status != Status::Pending;
-            if occasion.gone() || !settled || !config.matches(session) {
+            if occasion.gone() || !config.matches(session) {
                 continue;
             }
-            match occasion.hopeless() {
+            // Where nothing is to be tried, nothing can be tried in vain.
+            let inactive = session.status == Status::Inactive;
+            match occasion.hopeless().filter(|_| inactive) {
                 None => verdict.push(Act::new(Action::Start, session, why(&occasion))),
                 Some(kind) => verdict.note(Severity::Info, waiting(&occasion, kind)),
             }
@@ -65,14 +66,17 @@ impl Rule for KeepActive {
 
 fn why(occasion: &Occasion<'_>) -> Reason {
     let session = occasion.session;
-    let active = session.status == Status::Active;
     let message = match session.failures {
-        _ if active => "is to be kept active".to_string(),
+        _ if session.status != Status::Inactive => "is to be kept active".to_string(),
         0 => "is to be kept active and is inactive".to_string(),
         1 => "is to be kept active; the last attempt failed".to_string(),
         n => format!("is to be kept active; the last {n} attempts failed"),
     };
-    let status = if active { "active" } else { "inactive" };
+    let status = match session.status {
+        Status::Inactive => "inactive",
+        Status::Pending => "pending",
+        Status::Active => "active",
+    };
     let reason = Reason::new("keep-active", message).with("status", status);
     match session.last_error {
         Some(kind) => reason

@@ -21,13 +21,35 @@ fn sessions_are_started_and_the_wish_stands_for_active_ones() {
     let verdict = evaluate("{}", &[resync(ResyncReason::ColdStart, page)]);
     assert_eq!(
         acts(&verdict),
-        [1, 3, 4].map(|key| (key, STARTED.0, STARTED.1))
+        [1, 2, 3, 4].map(|key| (key, STARTED.0, STARTED.1))
     );
     let Effect::Act(act) = &verdict.effects[0] else {
         panic!("{verdict:?}")
     };
     assert_eq!((act.revision, act.not_after), (7, None));
     assert_eq!(act.why.message, "is to be kept active and is inactive");
+    for (effect, status) in verdict.effects[1..].iter().zip(["pending", "active"]) {
+        let Effect::Act(act) = effect else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!(act.why.message, "is to be kept active");
+        assert_eq!(act.why.evidence[0].value, status);
+    }
+}
+
+#[test]
+fn a_renewal_that_failed_for_good_does_not_end_the_wish_before_the_credentials_do() {
+    for kind in ErrorKind::ALL {
+        let renewed = ChangedFields::STATUS | ChangedFields::FAILURE;
+        let active = session(1).active(0, 3_600_000).error(kind, 2).build();
+        let verdict = evaluate("{}", &[changed(active, renewed)]);
+        assert_eq!(acts(&verdict), [(1, STARTED.0, STARTED.1)], "{kind:?}");
+        assert!(verdict.lines.is_empty(), "{kind:?}");
+        let expired = session(1).error(kind, 2).build();
+        let ended = ChangedFields::STATUS | ChangedFields::CREDENTIALS;
+        let verdict = evaluate("{}", &[changed(expired, ended)]);
+        assert_eq!(verdict.effects.is_empty(), kind.lasts(), "{kind:?}");
+    }
 }
 
 #[test]
@@ -145,8 +167,17 @@ fn schema_and_reader_agree() {
     );
 }
 
+/// Whether a person changed something about the session.
+fn edited(bits: u16) -> bool {
+    let by_attempts = ChangedFields::STATUS
+        | ChangedFields::CREDENTIALS
+        | ChangedFields::FAILURE
+        | ChangedFields::LAST_USE;
+    bits & !by_attempts.bits() != 0
+}
+
 proptest! {
-    /// Whatever happens, nothing is proposed but the start of a session that is there and settled.
+    /// Whatever happens, nothing is proposed but the start of a session that is there.
     #[test]
     fn proposals_make_sense(
         bits in proptest::collection::vec(0..2048_u16, 1..8),
@@ -164,7 +195,7 @@ proptest! {
         for (key, action, _) in acts(&verdict) {
             let key = usize::try_from(key).unwrap();
             prop_assert_eq!(action, Action::Start);
-            prop_assert_ne!(statuses[key], 1);
+            prop_assert!(statuses[key] != 0 || !ErrorKind::ALL[error].lasts() || edited(bits[key]));
             prop_assert_eq!(bits[key] & ChangedFields::REMOVED.bits(), 0);
         }
     }

@@ -7,12 +7,12 @@ use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::input::Input;
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
+use dayfly_policy::Granted;
 
 use super::{Delivery, Loop};
 use crate::chain_worker::Job;
 use crate::clock;
 use crate::evaluators::Question;
-use crate::granted::Granted;
 use crate::message::Ordered;
 use crate::report::SessionReport;
 
