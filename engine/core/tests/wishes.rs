@@ -220,10 +220,6 @@ fn always_start(_: &SessionView) -> Option<Action> {
     Some(Action::Start)
 }
 
-fn stop_active(view: &SessionView) -> Option<Action> {
-    (view.status == Status::Active).then_some(Action::Stop)
-}
-
 /// A policy that leaves its `stop` standing while the session is on its way.
 fn always_stop(_: &SessionView) -> Option<Action> {
     Some(Action::Stop)
@@ -331,20 +327,18 @@ fn a_persons_word_counts_more() {
 
 #[test]
 fn a_wish_of_which_something_comes_is_recorded_with_what_comes_of_it() {
-    let mut stage = Stage::new(&[
-        ("keep", Tier::Personal, always_start),
-        ("office", Tier::Team, stop_active),
-    ]);
-    // The one starts, the other stops; each change of the session is news to both.
+    let mut stage = Stage::new(&[("keep", Tier::Personal, always_start)]);
     stage.notes.clear();
-    stage.pass(HOUR);
-    stage.enter(Input::Resumed);
+    // The credentials end, and the wish is not fulfilled any more.
+    stage.pass(HOUR * 3);
+    assert_eq!(stage.status(), Status::Active);
     let notes = std::mem::take(&mut stage.notes);
     let proposals: Vec<_> = notes
         .iter()
         .filter(|(_, what)| proposed(what))
         .map(|(cause, what)| (cause, what.entry()))
         .collect();
+    assert_eq!(proposals.len(), 3);
     for (cause, what) in &notes {
         if matches!(what, Happening::Decided { .. }) {
             assert!(proposals.contains(&(cause, what.entry())), "{what:?}");
