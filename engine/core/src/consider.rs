@@ -134,12 +134,16 @@ impl Turn<'_> {
         let Some(tracked) = self.state.sessions.get(id) else {
             return;
         };
-        if !tracked.present {
+        if !tracked.present && tracked.phase == Phase::Inactive {
+            return self.forget(id);
+        }
+        let outlives = tracked.beyond_parent && matches!(tracked.phase, Phase::Active(_));
+        if !tracked.present || outlives {
+            // It is to go, whatever anybody says; a retraction that failed is tried again.
             let cause = tracked.cause;
-            if tracked.phase == Phase::Inactive {
-                self.forget(id);
-            } else if tracked.retry_at.is_none_or(|at| at <= self.now) {
-                self.stop(id, Outcome::Stopped, cause);
+            match tracked.retry_at.filter(|at| *at > self.now) {
+                None => self.stop(id, Outcome::Stopped, cause),
+                Some(at) => self.state.timers.set(TimerKey::Reconsider(id.clone()), at),
             }
             return;
         }

@@ -9,14 +9,17 @@
 //! says), then `step`.
 
 pub mod arbitration;
+pub mod audit;
 pub mod backoff;
 mod consider;
 pub mod effect;
+mod facts;
 pub mod grant;
 mod index;
 pub mod input;
 mod life;
 mod opinions;
+mod orphans;
 pub mod policy;
 pub mod random;
 mod reach;

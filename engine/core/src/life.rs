@@ -395,6 +395,9 @@ impl Turn<'_> {
         let Some(session) = self.state.operations.remove(&id) else {
             return;
         };
+        if self.orphan_delivered(&session, id, &result) {
+            return;
+        }
         let Some(tracked) = self.state.sessions.get(&session) else {
             return;
         };
@@ -434,11 +437,20 @@ impl Turn<'_> {
         };
         let was_rotation = matches!(tracked.phase, Phase::Rotating(..));
         tracked.phase = Phase::Active(lease);
+        tracked.stopped_at = None;
         tracked.failures = 0;
         let mended = tracked.last_failure.take().is_some();
         tracked.retry_at = None;
         tracked.rotate_asked = None;
         tracked.refresh_asked = false;
+        for child in self.state.children.get(id).into_iter().flatten() {
+            if let Some(child) = self.state.sessions.get_mut(child) {
+                child.beyond_parent = false;
+            }
+        }
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
         let profile = tracked.publishing_profile.take();
         tracked.published_profile.clone_from(&profile);
         self.state
@@ -496,6 +508,7 @@ impl Turn<'_> {
             return self.touch(id, Fields::CREDENTIALS, None, cause);
         }
         self.cancel(id);
+        self.mark_stopped(id);
         self.stop_children(id, cause);
         self.gone(id, Outcome::Stopped, cause);
     }
@@ -515,6 +528,7 @@ impl Turn<'_> {
             return;
         };
         tracked.phase = Phase::Inactive;
+        tracked.beyond_parent = false;
         tracked.published_profile = None;
         tracked.outdated = false;
         tracked.rotate_asked = None;
@@ -564,6 +578,7 @@ impl Turn<'_> {
             return;
         };
         tracked.phase = Phase::Active(lease);
+        tracked.stopped_at = None;
         let retry_at = self.note_failure(id, &failure);
         if lease.expired(self.now) {
             self.state
@@ -597,6 +612,12 @@ impl Turn<'_> {
                 session: id.clone(),
                 word: None,
             });
+        }
+        if lease.is_some_and(|lease| lease.expired(self.now)) {
+            // They ended while the chain took those that were to follow; nothing else ends them.
+            self.state
+                .timers
+                .set(TimerKey::Expiry(id.clone()), self.now);
         }
         self.state.operations.remove(&operation);
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
@@ -715,9 +736,19 @@ impl Turn<'_> {
         self.state.queue.retain(|waiting| waiting != id);
     }
 
+    fn mark_stopped(&mut self, id: &SessionId) {
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.stopped_at = Some(self.now);
+        }
+    }
+
     fn stop_children(&mut self, id: &SessionId, cause: Cause) {
         for child in self.state.children.get(id).cloned().unwrap_or_default() {
             self.stop(&child, Outcome::Stopped, cause);
+            // What the chain has in hand is stopped when it answers.
+            if let Some(tracked) = self.state.sessions.get_mut(&child) {
+                tracked.beyond_parent = tracked.phase != Phase::Inactive;
+            }
         }
     }
 
@@ -735,6 +766,7 @@ impl Turn<'_> {
         let under_way = tracked.phase.operation().map(|o| o.id);
         self.cancel(id);
         if outcome == Outcome::Stopped {
+            self.mark_stopped(id);
             self.stop_children(id, cause);
         }
         let Some(lease) = lease else {

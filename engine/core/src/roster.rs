@@ -71,11 +71,7 @@ impl Turn<'_> {
                     session: id.clone(),
                 },
             );
-            let operation = self.new_operation(&id);
-            self.effects.push(Effect::Retract {
-                operation,
-                session: id,
-            });
+            self.retract_orphan(&id);
         }
     }
 
@@ -161,6 +157,8 @@ impl Turn<'_> {
             word,
             outdated,
             published_profile,
+            stopped_at: None,
+            beyond_parent: false,
             publishing_profile: None,
             projected: Projection::default(),
             revision: Revision(0),

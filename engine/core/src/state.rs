@@ -130,6 +130,10 @@ pub struct Tracked {
     pub outdated: bool,
     /// The named profile that the credentials in the chain stand under.
     pub published_profile: Option<String>,
+    /// When it was last decided to stop it, until it has credentials again.
+    pub stopped_at: Option<Timestamp>,
+    /// The session that it is chained to was stopped, and it could not be retracted then.
+    pub(crate) beyond_parent: bool,
     /// The named profile that credentials are on their way to.
     pub(crate) publishing_profile: Option<String>,
     /// The last projection that was asked for.
@@ -229,6 +233,15 @@ impl Tracking {
     }
 }
 
+/// Credentials in the chain that no session stands for.
+#[derive(Clone, Debug)]
+pub(crate) struct Orphan {
+    /// The retraction that is under way.
+    pub(crate) operation: Option<OperationId>,
+    /// Retractions that failed.
+    pub(crate) failures: u32,
+}
+
 /// All that the core knows.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -250,6 +263,7 @@ pub struct State {
     pub(crate) unreachable: BTreeMap<SessionId, Timestamp>,
     pub(crate) queue: VecDeque<SessionId>,
     pub(crate) found: BTreeMap<SessionId, Found>,
+    pub(crate) orphans: BTreeMap<SessionId, Orphan>,
     pub(crate) words: BTreeMap<SessionId, Word>,
     pub(crate) workspace_revision: u64,
     pub(crate) next_operation: u64,
@@ -278,6 +292,7 @@ impl State {
             unreachable: BTreeMap::new(),
             queue: VecDeque::new(),
             found: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             words: BTreeMap::new(),
             workspace_revision: 0,
             next_operation: 0,

@@ -121,6 +121,7 @@ impl Turn<'_> {
             TimerKey::Reconsider(id) => {
                 self.reconsider.insert(id);
             }
+            TimerKey::Orphan(id) => self.retract_orphan(&id),
             TimerKey::Wake(entry, id) => {
                 let Some(tracking) = self.state.entries.get_mut(&entry) else {
                     return;
@@ -266,6 +267,15 @@ impl Turn<'_> {
                 self.reconsider.insert(session.clone());
             }
             return;
+        }
+        if matches!(tracked.phase, Phase::Active(_)) {
+            // They have ended and could not be retracted: what has ended is no answer.
+            let ended = || Failure::new(ErrorKind::Delivery, "the credentials have ended");
+            let reply = Reply::Failed {
+                failure: tracked.last_failure.clone().unwrap_or_else(ended),
+                retry_at: tracked.retry_at,
+            };
+            return self.effects.push(Effect::Reply { command, reply });
         }
         tracked.waiting.push((command, Action::Start));
         tracked.demands.insert(command);

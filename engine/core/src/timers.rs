@@ -15,6 +15,8 @@ pub(crate) enum TimerKey {
     Deadline(SessionId),
     /// Something that kept a session from its action ends: a backoff, a hold, a proposal.
     Reconsider(SessionId),
+    /// Credentials that no session stands for could not be retracted.
+    Orphan(SessionId),
     /// A wake-up that a policy asked for.
     Wake(EntryName, String),
     /// A policy entry that failed may be asked again.

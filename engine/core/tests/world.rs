@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
+use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect,
@@ -19,7 +20,7 @@ use dayfly_core::session::{
     Access, AssumeRole, ErrorKind, Failure, Lease, Session, SessionId, Status,
 };
 use dayfly_core::settings::Settings;
-use dayfly_core::state::{Phase, State};
+use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
 use proptest::prelude::*;
@@ -30,8 +31,8 @@ struct World {
     state: State,
     now: Timestamp,
     random: Random,
-    /// Named profile to the session whose credentials stand there.
-    chain: BTreeMap<String, SessionId>,
+    /// Named profile to the session whose credentials stand there, and what they are.
+    chain: BTreeMap<String, (SessionId, Lease)>,
     to_chain: VecDeque<Effect>,
     to_provider: Vec<OperationId>,
     leases: BTreeMap<OperationId, Lease>,
@@ -104,8 +105,9 @@ impl World {
             trace: Vec::new(),
             faults: true,
         };
+        let found = world.left_behind();
         world.input(Input::Boot {
-            found: Vec::new(),
+            found,
             words: Vec::new(),
         });
         let upserts = (0..SESSIONS)
@@ -125,6 +127,33 @@ impl World {
         ];
         world.input(Input::Policies(entries));
         world
+    }
+
+    /// What an earlier run left in the chain: of sessions that are still there and of others, in
+    /// force and ended.
+    fn left_behind(&mut self) -> Vec<Found> {
+        let mut found = Vec::new();
+        for n in 0..SESSIONS + 2 {
+            if self.random.up_to(3) > 0 {
+                continue;
+            }
+            let issued_at = self.now.minus(Duration::from_secs(self.random.up_to(900)));
+            let expires_at = Some(issued_at.plus(Duration::from_secs(600)));
+            let lease = Lease {
+                issued_at,
+                expires_at,
+            };
+            let session = SessionId::new(&format!("s{n}"));
+            let profile = format!("p{}", SESSIONS + 1 - n);
+            let place = (session.clone(), lease);
+            self.chain.insert(profile.clone(), place);
+            found.push(Found {
+                session,
+                profile: Some(profile),
+                lease,
+            });
+        }
+        found
     }
 
     fn input(&mut self, input: Input) {
@@ -162,43 +191,17 @@ impl World {
         self.check();
     }
 
-    /// What has to be so after every step.
+    /// Nothing is on its way from the chain: what it does and what it answers are one step here.
     fn check(&self) {
-        let mut holders: BTreeMap<&str, &SessionId> = BTreeMap::new();
-        for (id, tracked) in self.state.sessions() {
-            let Some(lease) = tracked.phase.lease() else {
-                assert!(
-                    !self.chain.values().any(|owner| owner == id),
-                    "{id} is still in the chain"
-                );
-                continue;
-            };
-            let profile = tracked.published_profile.as_deref().expect("a profile");
-            if let Some(other) = holders.insert(profile, id) {
-                panic!("{id} and {other} share the profile {profile}");
-            }
-            assert_eq!(
-                self.chain.get(profile),
-                Some(id),
-                "{id} is absent from the chain"
-            );
-            if lease.expired(self.now) {
-                let ending = matches!(tracked.phase, Phase::Stopping(..))
-                    || tracked.phase.operation().is_some_and(|o| o.is_publishing())
-                    || tracked.last_failure.is_some();
-                assert!(ending, "{id} is served after its end");
-            }
-        }
-        for owner in self.chain.values() {
-            let held = self
-                .state
-                .session(owner)
-                .is_some_and(|t| t.phase.lease().is_some());
-            assert!(held, "the chain holds {owner}, and nobody stands for it");
-        }
-        if let Some(at) = self.state.next_wake() {
-            assert!(at > self.now, "a due timer was left");
-        }
+        let held = self.chain.iter().map(|(profile, (session, lease))| Found {
+            session: session.clone(),
+            profile: Some(profile.clone()),
+            lease: *lease,
+        });
+        let held: Vec<_> = held.collect();
+        let violations = audit(&self.state, self.now, Chain::Quiet(&held));
+        let told: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        assert!(told.is_empty(), "{told:#?}");
     }
 
     fn draw(&mut self, up_to: u64) -> usize {
@@ -241,18 +244,18 @@ impl World {
                 displaced,
             } => {
                 if failure.is_none() {
-                    self.leases
-                        .remove(&operation)
-                        .expect("credentials that were issued");
+                    let lease = self.leases.remove(&operation);
+                    let lease = lease.expect("credentials that were issued");
                     self.chain
-                        .retain(|_, owner| *owner != session && !displaced.contains(owner));
-                    self.chain.insert(profile.expect("a profile"), session);
+                        .retain(|_, (owner, _)| *owner != session && !displaced.contains(owner));
+                    let profile = profile.expect("a profile");
+                    self.chain.insert(profile, (session, lease));
                 }
                 operation
             }
             Effect::Retract { operation, session } => {
                 if failure.is_none() {
-                    self.chain.retain(|_, owner| *owner != session);
+                    self.chain.retain(|_, (owner, _)| *owner != session);
                 }
                 operation
             }

@@ -1,0 +1,441 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::arbitration::{Rank, Voice};
+use crate::effect::Cause;
+use crate::grant::{Grant, Selector};
+use crate::input::{Entry, Input, Projection, SessionUpsert, WorkspaceChange};
+use crate::policy::{Action, Actions, Event, Fields};
+use crate::session::{Access, AssumeRole, Session};
+use crate::settings::Settings;
+use crate::state::{Dirty, Operation};
+use crate::step::step;
+use crate::timers::TimerKey;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn id(name: &str) -> SessionId {
+    SessionId::new(name)
+}
+
+fn lease() -> Lease {
+    Lease {
+        issued_at: NOW,
+        expires_at: Some(NOW.plus(HOUR)),
+    }
+}
+
+fn found(session: &str, profile: &str) -> Found {
+    Found {
+        session: id(session),
+        profile: Some(profile.to_owned()),
+        lease: lease(),
+    }
+}
+
+/// What a world holds that is as it has to be: `a` and `b` active, `c` chained to `a` and active,
+/// `d` inactive; one policy.
+struct World {
+    state: State,
+    chain: Vec<Found>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut state = State::new(Settings::default(), 1);
+        let chain = vec![found("a", "pa"), found("b", "pb"), found("c", "pc")];
+        let upserts = ["a", "b", "c", "d"].map(|name| SessionUpsert {
+            session: Arc::new(Session {
+                id: id(name),
+                name: name.to_owned(),
+                region: None,
+                access: if name == "c" {
+                    Access::AwsIamRoleChained {
+                        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+                        parent: id("a"),
+                        assume: AssumeRole::default(),
+                    }
+                } else {
+                    Access::Localstack { endpoint_url: None }
+                },
+                named_profile: Some(format!("p{name}")),
+                account: None,
+                labels: BTreeMap::new(),
+                fault: None,
+            }),
+            written: Projection::default(),
+        });
+        let entry = Entry {
+            name: EntryName::new("policy"),
+            rank: Rank::default(),
+            shadow: false,
+            grant: Grant {
+                sessions: Selector::default(),
+                actions: Actions::ALL,
+                may_hold: true,
+            },
+            actions: Actions::ALL,
+            may_hold: true,
+            subscriptions: Vec::new(),
+            generation: 0,
+            unusable: None,
+        };
+        let boot = Input::Boot {
+            found: chain.clone(),
+            words: Vec::new(),
+        };
+        let workspace = Input::Workspace(WorkspaceChange {
+            upserts: upserts.into(),
+            removed: Vec::new(),
+        });
+        for input in [boot, workspace, Input::Policies(vec![entry])] {
+            let _effects = step(&mut state, NOW, input);
+        }
+        let world = Self { state, chain };
+        world.finds(&[]);
+        world
+    }
+
+    fn tracked(&mut self, name: &str) -> &mut Tracked {
+        self.state.sessions.get_mut(&id(name)).unwrap()
+    }
+
+    /// An operation for a session, known to the core.
+    fn operation(&mut self, name: &str, stage: Stage) -> Operation {
+        self.state.next_operation += 1;
+        let operation = OperationId(self.state.next_operation);
+        self.state.operations.insert(operation, id(name));
+        Operation {
+            id: operation,
+            cause: Cause::default(),
+            by: Voice::Person,
+            stage,
+        }
+    }
+
+    /// Puts a session into a phase, and tells everybody.
+    fn phase(&mut self, name: &str, phase: Phase) {
+        let status = phase.status();
+        let tracked = self.tracked(name);
+        tracked.phase = phase;
+        tracked.projected.status = status;
+        Arc::make_mut(&mut tracked.view).status = status;
+    }
+
+    fn finds(&self, expected: &[Violation]) {
+        let violations = audit(&self.state, NOW, Chain::Quiet(&self.chain));
+        assert_eq!(violations, expected);
+        for violation in violations {
+            let text = violation.to_string();
+            assert!(text.len() > 20 && !text.ends_with('.'), "{text}");
+        }
+    }
+
+    fn finds_when_moving(&self, expected: &[Violation]) {
+        let violations = audit(&self.state, NOW, Chain::Moving(&self.chain));
+        assert_eq!(violations, expected);
+    }
+}
+
+#[test]
+fn one_profile_for_two_sessions() {
+    let shared = |profile: &str| Violation::SharedProfile {
+        profile: profile.to_owned(),
+        sessions: [id("a"), id("b")],
+    };
+    let mut world = World::new();
+    world.tracked("b").published_profile = Some("pa".to_owned());
+    world.chain[1].profile = Some("pa".to_owned());
+    world.finds(&[shared("pa")]);
+    // Where only the chain has it so, it is not where the core believes it either.
+    let mut world = World::new();
+    world.chain[1].profile = Some("pa".to_owned());
+    let elsewhere = Violation::Elsewhere {
+        session: id("b"),
+        believed: Some("pb".to_owned()),
+        found: Some("pa".to_owned()),
+    };
+    world.finds(&[shared("pa"), elsewhere]);
+}
+
+#[test]
+fn credentials_that_nobody_stands_for() {
+    for name in ["d", "unknown"] {
+        let mut world = World::new();
+        world.chain.push(found(name, "pd"));
+        let unretracted = Violation::Unretracted { session: id(name) };
+        world.finds(std::slice::from_ref(&unretracted));
+        world.finds_when_moving(&[unretracted]);
+    }
+    let state = State::new(Settings::default(), 1);
+    let chain = [found("a", "pa")];
+    assert_eq!(audit(&state, NOW, Chain::Unknown), []);
+    assert_eq!(audit(&state, NOW, Chain::Quiet(&chain)).len(), 1);
+}
+
+#[test]
+fn credentials_on_their_way_may_be_there_and_not_when_all_is_quiet() {
+    let mut world = World::new();
+    let operation = world.operation("d", Stage::Publishing(lease()));
+    world.phase("d", Phase::Starting(operation));
+    world.tracked("d").publishing_profile = Some("pd".to_owned());
+    world.finds(&[]);
+    world.chain.push(found("d", "pd"));
+    world.finds(&[Violation::Unretracted { session: id("d") }]);
+    world.finds_when_moving(&[]);
+}
+
+#[test]
+fn credentials_that_the_chain_does_not_hold() {
+    let mut world = World::new();
+    world.chain.remove(1);
+    world.finds(&[Violation::Missing { session: id("b") }]);
+    world.finds_when_moving(&[Violation::Missing { session: id("b") }]);
+    let operation = world.operation("b", Stage::Queued).id;
+    world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
+    world.finds(&[Violation::Missing { session: id("b") }]);
+    world.finds_when_moving(&[]);
+}
+
+#[test]
+fn credentials_elsewhere_or_others() {
+    let mut world = World::new();
+    world.chain[1].profile = None;
+    world.finds(&[Violation::Elsewhere {
+        session: id("b"),
+        believed: Some("pb".to_owned()),
+        found: None,
+    }]);
+    let mut world = World::new();
+    let other = Lease {
+        issued_at: NOW.minus(HOUR),
+        ..lease()
+    };
+    world.chain[1].lease = other;
+    world.finds(&[Violation::OtherLease {
+        session: id("b"),
+        believed: lease(),
+        found: other,
+    }]);
+}
+
+#[test]
+fn credentials_that_are_not_taken_back_in_time() {
+    let mut world = World::new();
+    let ends = NOW.plus(HOUR);
+    world.state.timers.clear(&TimerKey::Expiry(id("b")));
+    let session = id("b");
+    world.finds(&[Violation::Unwatched { session, ends }]);
+    let late = ends.plus(HOUR);
+    world.state.timers.set(TimerKey::Expiry(id("b")), late);
+    let session = id("b");
+    world.finds(&[Violation::Unwatched { session, ends }]);
+
+    let mut world = World::new();
+    let ended = Lease {
+        issued_at: NOW.minus(HOUR),
+        expires_at: Some(NOW),
+    };
+    world.phase("b", Phase::Active(ended));
+    world.chain[1].lease = ended;
+    let session = id("b");
+    world.finds(&[Violation::ServedPastExpiry {
+        session,
+        ended: NOW,
+    }]);
+}
+
+#[test]
+fn a_session_that_left_and_is_not_taken_back() {
+    let mut world = World::new();
+    world.tracked("b").present = false;
+    world.finds(&[Violation::Lingering { session: id("b") }]);
+    world.tracked("d").present = false;
+    world.finds(&[
+        Violation::Lingering { session: id("b") },
+        Violation::Lingering { session: id("d") },
+    ]);
+}
+
+#[test]
+fn a_pending_session_that_nothing_ends() {
+    let stuck = |lacks| Violation::Stuck {
+        session: id("d"),
+        lacks,
+    };
+    for stage in [Stage::Parent, Stage::Issuing] {
+        let mut world = World::new();
+        let operation = world.operation("d", stage);
+        world.phase("d", Phase::Starting(operation));
+        world.state.issuing = usize::from(stage == Stage::Issuing);
+        world.finds(&[stuck("a deadline")]);
+        let key = TimerKey::Deadline(id("d"));
+        world.state.timers.set(key, NOW.plus(HOUR));
+        world.finds(&[]);
+    }
+    let mut world = World::new();
+    let operation = world.operation("d", Stage::Queued);
+    world.phase("d", Phase::Starting(operation.clone()));
+    world.finds(&[stuck("a place in the queue")]);
+    world.state.operations.remove(&operation.id);
+    world.finds(&[stuck("an operation that is under way")]);
+    let stopping = Phase::Stopping(lease(), operation.id, Outcome::Stopped);
+    world.phase("d", stopping);
+    world.chain.push(found("d", "pd"));
+    world.tracked("d").published_profile = Some("pd".to_owned());
+    world.finds(&[stuck("an operation that is under way")]);
+}
+
+#[test]
+fn a_session_beyond_the_one_it_is_chained_to() {
+    let mut world = World::new();
+    world.phase("a", Phase::Inactive);
+    world.chain.remove(0);
+    // Credentials outlive those that ended by themselves …
+    world.finds(&[]);
+    // … but not a stop.
+    world.tracked("a").stopped_at = Some(NOW);
+    world.finds(&[Violation::BeyondParent {
+        session: id("c"),
+        parent: id("a"),
+    }]);
+    world.tracked("c").retry_at = Some(NOW.plus(HOUR));
+    world.finds(&[]);
+}
+
+#[test]
+fn an_operation_of_nobody() {
+    for name in ["b", "d", "unknown"] {
+        let mut world = World::new();
+        let operation = world.operation(name, Stage::Queued).id;
+        let session = id(name);
+        world.finds(&[Violation::StrayOperation { operation, session }]);
+    }
+}
+
+#[test]
+fn providers_beyond_their_bound_or_out_of_count() {
+    let mut world = World::new();
+    let operation = world.operation("d", Stage::Issuing);
+    world.phase("d", Phase::Starting(operation));
+    let key = TimerKey::Deadline(id("d"));
+    world.state.timers.set(key, NOW.plus(HOUR));
+    world.finds(&[Violation::Miscounted {
+        counted: 0,
+        issuing: 1,
+    }]);
+    world.state.issuing = 1;
+    world.finds(&[]);
+    world.state.settings.issuing_max = 0;
+    world.finds(&[Violation::TooManyIssuing {
+        issuing: 1,
+        bound: 0,
+    }]);
+}
+
+#[test]
+fn a_queue_that_is_wrong_or_stands_still() {
+    let mut world = World::new();
+    world.state.settings.issuing_max = 0;
+    let operation = world.operation("d", Stage::Queued);
+    world.phase("d", Phase::Starting(operation));
+    world.state.queue.push_back(id("d"));
+    world.finds(&[]);
+    world.state.queue.push_back(id("d"));
+    world.finds(&[Violation::Misqueued { session: id("d") }]);
+    world.state.queue.pop_back();
+    world.state.queue.push_back(id("b"));
+    world.finds(&[Violation::Misqueued { session: id("b") }]);
+    world.state.queue.pop_back();
+    world.state.settings.issuing_max = 1;
+    world.finds(&[Violation::IdleQueue { waiting: 1 }]);
+}
+
+#[test]
+fn what_waits_for_a_policy_without_a_bound() {
+    let backlog = |what, waiting, bound| Violation::Backlog {
+        entry: EntryName::new("policy"),
+        what,
+        waiting,
+        bound,
+    };
+    let mut world = World::new();
+    world.state.settings.wakes_max = 1;
+    world.state.settings.customs_max = 1;
+    let tracking = world
+        .state
+        .entries
+        .get_mut(&EntryName::new("policy"))
+        .unwrap();
+    let event = Event::Custom {
+        name: "event".to_owned(),
+        data: "null".to_owned(),
+    };
+    tracking.others.extend(vec![event; 4]);
+    tracking.wakes = ["x", "y"].map(|wake| (wake.to_owned(), NOW)).into();
+    let dirty = Dirty {
+        fields: Fields::REMOVED,
+        previous_status: None,
+        outcome: None,
+        last_view: None,
+        cause: Cause::default(),
+    };
+    tracking.dirty.insert(id("unknown"), dirty);
+    tracking.suspended = true;
+    world.finds(&[
+        backlog("events", 4, 3),
+        backlog("wake-ups", 2, 1),
+        backlog("sessions that are gone", 1, 0),
+    ]);
+}
+
+#[test]
+fn commands_that_nothing_will_answer() {
+    let mut world = World::new();
+    for name in ["b", "d"] {
+        let waiting = &mut world.tracked(name).waiting;
+        waiting.push((CommandId(7), Action::Start));
+    }
+    let unanswered = |name| Violation::Unanswered {
+        session: id(name),
+        commands: vec![CommandId(7)],
+    };
+    world.finds(&[unanswered("b"), unanswered("d")]);
+    // A guard rail that thinks about it will.
+    let tracking = world
+        .state
+        .entries
+        .get_mut(&EntryName::new("policy"))
+        .unwrap();
+    tracking.entry.rank.tier = Tier::GuardRail;
+    assert!(tracking.is_asked());
+    world.finds(&[]);
+}
+
+#[test]
+fn a_moment_that_passed() {
+    let mut world = World::new();
+    let key = TimerKey::Reconsider(id("b"));
+    world.state.timers.set(key, NOW);
+    world.finds(&[Violation::Overdue { due: NOW }]);
+}
+
+#[test]
+fn a_status_that_is_told_and_not_so() {
+    let told = |status, told| Violation::Misreported {
+        session: id("b"),
+        status,
+        told,
+    };
+    let mut world = World::new();
+    world.tracked("b").projected.status = Status::Inactive;
+    world.finds(&[told(Status::Active, Status::Inactive)]);
+    let view = &mut world.tracked("b").view;
+    Arc::make_mut(view).status = Status::Pending;
+    world.finds(&[
+        told(Status::Active, Status::Pending),
+        told(Status::Active, Status::Inactive),
+    ]);
+}

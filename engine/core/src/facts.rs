@@ -1,0 +1,114 @@
+//! Facts of the state for whoever checks it: read only, and nothing derived from them.
+
+use crate::effect::OperationId;
+use crate::input::CommandId;
+use crate::policy::SessionKey;
+use crate::session::{Lease, SessionId};
+use crate::state::{Stage, State, Tracked, Tracking};
+use crate::time::Timestamp;
+use crate::timers::TimerKey;
+
+impl State {
+    /// Operations that are under way, each with the session that it was begun for.
+    pub fn operations(&self) -> impl Iterator<Item = (OperationId, &SessionId)> {
+        self.operations.iter().map(|(id, session)| (*id, session))
+    }
+
+    /// The session that an operation was begun for, while it is under way.
+    #[must_use]
+    pub fn operation(&self, id: OperationId) -> Option<&SessionId> {
+        self.operations.get(&id)
+    }
+
+    /// Sessions that wait for their turn at a provider, in this order.
+    pub fn queue(&self) -> impl Iterator<Item = &SessionId> {
+        self.queue.iter()
+    }
+
+    /// How many providers are at work, as the core counts them.
+    #[must_use]
+    pub const fn issuing(&self) -> usize {
+        self.issuing
+    }
+
+    /// When the end of a session's credentials is looked after.
+    #[must_use]
+    pub fn expiry(&self, session: &SessionId) -> Option<Timestamp> {
+        self.timers.get(&TimerKey::Expiry(session.clone()))
+    }
+
+    /// When the operation of a session has taken too long.
+    #[must_use]
+    pub fn deadline(&self, session: &SessionId) -> Option<Timestamp> {
+        self.timers.get(&TimerKey::Deadline(session.clone()))
+    }
+
+    /// When a session is looked at again, if nothing else happens before.
+    #[must_use]
+    pub fn reconsidered(&self, session: &SessionId) -> Option<Timestamp> {
+        self.timers.get(&TimerKey::Reconsider(session.clone()))
+    }
+
+    /// Whether the chain held credentials for this session at the start, and the Workspace that
+    /// may know it has not come yet.
+    #[must_use]
+    pub fn is_unclaimed(&self, session: &SessionId) -> bool {
+        self.found.contains_key(session)
+    }
+
+    /// The retraction of credentials that no session stands for: the operation that is under way,
+    /// or when the next is tried.
+    #[must_use]
+    pub fn orphan(&self, session: &SessionId) -> Option<(Option<OperationId>, Option<Timestamp>)> {
+        let orphan = self.orphans.get(session)?;
+        let again = self.timers.get(&TimerKey::Orphan(session.clone()));
+        Some((orphan.operation, again))
+    }
+}
+
+impl Tracked {
+    /// Commands that are not answered yet.
+    pub fn waiting(&self) -> impl Iterator<Item = CommandId> {
+        self.waiting.iter().map(|(id, _)| *id)
+    }
+
+    /// The credentials that are on their way into the chain, and the named profile they go to.
+    #[must_use]
+    pub fn publishing(&self) -> Option<(Lease, Option<&str>)> {
+        match self.phase.operation()?.stage {
+            Stage::Publishing(lease) => Some((lease, self.publishing_profile.as_deref())),
+            _ => None,
+        }
+    }
+}
+
+impl Tracking {
+    /// Whether it works on a question.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Whether it is to be asked, or is being asked, about the session as it is now.
+    #[must_use]
+    pub fn is_awaited(&self, session: &SessionId, key: SessionKey) -> bool {
+        self.owes_answer(session, key)
+    }
+
+    /// Sessions whose changes it is still to hear of.
+    pub fn unheard(&self) -> impl Iterator<Item = &SessionId> {
+        self.dirty.keys()
+    }
+
+    /// Wake-ups and custom events that it is still to hear of.
+    #[must_use]
+    pub fn events_waiting(&self) -> usize {
+        self.others.len()
+    }
+
+    /// Wake-ups that it has wished for.
+    #[must_use]
+    pub fn wakes_wished(&self) -> usize {
+        self.wakes.len()
+    }
+}

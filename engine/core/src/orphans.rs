@@ -1,0 +1,69 @@
+//! Credentials that the chain held at the start and that no session of the Workspace stands for:
+//! retracted, however often that has to be tried.
+
+use crate::effect::{Cause, Effect, Happening, OperationId};
+use crate::policy::Outcome;
+use crate::session::{Failure, SessionId};
+use crate::state::Orphan;
+use crate::step::Turn;
+use crate::timers::TimerKey;
+
+impl Turn<'_> {
+    /// Begins to retract them, unless a session of that id stands for them by now.
+    pub(crate) fn retract_orphan(&mut self, id: &SessionId) {
+        let failures = self.state.orphans.get(id).map_or(0, |o| o.failures);
+        if let Some(tracked) = self.state.sessions.get(id) {
+            if tracked.phase.lease().is_some() {
+                self.state.orphans.remove(id);
+                return;
+            }
+            // What is on its way there takes their place, or is known to have failed soon.
+            if tracked.phase.operation().is_some() {
+                let again = self.now.plus(self.state.settings.retry.first);
+                return self.state.timers.set(TimerKey::Orphan(id.clone()), again);
+            }
+        }
+        let operation = self.new_operation(id);
+        let orphan = Orphan {
+            operation: Some(operation),
+            failures,
+        };
+        self.state.orphans.insert(id.clone(), orphan);
+        self.effects.push(Effect::Retract {
+            operation,
+            session: id.clone(),
+        });
+    }
+
+    /// The chain answered such a retraction; whether it was one.
+    pub(crate) fn orphan_delivered(
+        &mut self,
+        id: &SessionId,
+        operation: OperationId,
+        result: &Result<(), Failure>,
+    ) -> bool {
+        let orphan = self.state.orphans.get_mut(id);
+        let Some(orphan) = orphan.filter(|o| o.operation == Some(operation)) else {
+            return false;
+        };
+        let Err(failure) = result else {
+            self.state.orphans.remove(id);
+            return true;
+        };
+        orphan.operation = None;
+        orphan.failures = orphan.failures.saturating_add(1);
+        let retry = self.state.settings.retry;
+        let at = retry.retry_at(self.now, orphan.failures, &mut self.state.random);
+        self.state.timers.set(TimerKey::Orphan(id.clone()), at);
+        let failed = Happening::Ended {
+            session: id.clone(),
+            operation,
+            outcome: Outcome::Failed,
+            lease: None,
+            failure: Some(failure.clone()),
+            retry_at: Some(at),
+        };
+        self.record(Cause::default(), failed);
+        true
+    }
+}
