@@ -282,8 +282,8 @@ impl Turn<'_> {
             };
             operation.stage = Stage::Issuing;
             let operation = operation.id;
-            // From here on, only a later edit makes the outcome outdated.
-            tracked.outdated = false;
+            // From here on, only a later edit makes the outcome outdated, or a failure.
+            tracked.renews_edit = std::mem::take(&mut tracked.outdated);
             self.state.issuing += 1;
             let deadline = self.now.plus(self.state.settings.issue_deadline);
             self.state
@@ -438,6 +438,7 @@ impl Turn<'_> {
         let was_rotation = matches!(tracked.phase, Phase::Rotating(..));
         tracked.phase = Phase::Active(lease);
         tracked.stopped_at = None;
+        tracked.renews_edit = false;
         tracked.failures = 0;
         let mended = tracked.last_failure.take().is_some();
         tracked.retry_at = None;
@@ -531,6 +532,7 @@ impl Turn<'_> {
         tracked.beyond_parent = false;
         tracked.published_profile = None;
         tracked.outdated = false;
+        tracked.renews_edit = false;
         tracked.rotate_asked = None;
         tracked.refresh_asked = false;
         if outcome == Outcome::Stopped {
@@ -579,6 +581,7 @@ impl Turn<'_> {
         };
         tracked.phase = Phase::Active(lease);
         tracked.stopped_at = None;
+        tracked.outdated |= std::mem::take(&mut tracked.renews_edit);
         let retry_at = self.note_failure(id, &failure);
         if lease.expired(self.now) {
             self.state
@@ -598,9 +601,10 @@ impl Turn<'_> {
         };
         let lease = tracked.phase.lease();
         tracked.phase = lease.map_or(Phase::Inactive, Phase::Active);
-        // What was edited while this ran is still to be obtained.
-        tracked.outdated |=
-            lease.is_some() && tracked.published_profile != tracked.session.named_profile;
+        // What was edited before this ran, or while it did, is still to be obtained.
+        let renews_edit = std::mem::take(&mut tracked.renews_edit);
+        tracked.outdated |= lease.is_some()
+            && (renews_edit || tracked.published_profile != tracked.session.named_profile);
         if lease.is_none()
             && tracked
                 .word

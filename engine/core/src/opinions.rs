@@ -485,6 +485,8 @@ impl Turn<'_> {
         }
         let retry_at = if fault.kind == FaultKind::Permanent || failures >= settings.faults_max {
             tracking.suspended = true;
+            let sessions = &self.state.sessions;
+            tracking.dirty.retain(|id, _| sessions.contains_key(id));
             None
         } else {
             let at: Timestamp =

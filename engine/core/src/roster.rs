@@ -156,6 +156,7 @@ impl Turn<'_> {
             retry_at: None,
             word,
             outdated,
+            renews_edit: false,
             published_profile,
             stopped_at: None,
             beyond_parent: false,
@@ -338,6 +339,10 @@ impl Turn<'_> {
         }
         for tracking in self.state.entries.values_mut() {
             tracking.opinions.remove(id);
+            // Nobody will ask it before it looks at everything afresh.
+            if tracking.suspended {
+                tracking.dirty.remove(id);
+            }
         }
         for (command, _) in tracked.waiting {
             let reply = crate::effect::Reply::Superseded;

@@ -128,6 +128,8 @@ pub struct Tracked {
     pub word: Option<Word>,
     /// Whether the credentials in the chain were obtained for an earlier version of the session.
     pub outdated: bool,
+    /// The operation under way obtains what an edit asked for.
+    pub(crate) renews_edit: bool,
     /// The named profile that the credentials in the chain stand under.
     pub published_profile: Option<String>,
     /// When it was last decided to stop it, until it has credentials again.
