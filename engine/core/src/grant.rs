@@ -1,7 +1,32 @@
 //! What the person lets a policy entry see and do.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::policy::{Actions, SessionView};
 use crate::session::SessionType;
+
+/// A test of what a session is, in a language that the core does not read. It looks at what the
+/// person wrote of the session, never at its state, and answers the same each time.
+pub trait Test: fmt::Debug + Send + Sync {
+    /// The text that it was made from.
+    fn text(&self) -> &str;
+
+    /// Whether the session passes.
+    fn passes(&self, session: &SessionView) -> bool;
+}
+
+/// A shared [`Test`]. Two are the same where their texts are.
+#[derive(Clone, Debug)]
+pub struct Condition(pub Arc<dyn Test>);
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text() == other.0.text()
+    }
+}
+
+impl Eq for Condition {}
 
 /// Which sessions are meant: those that match all lists that are not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +43,8 @@ pub struct Selector {
     pub accounts: Vec<String>,
     /// With one of these labels, `key` or `key=value`.
     pub labels: Vec<String>,
+    /// That passes this test.
+    pub condition: Option<Condition>,
 }
 
 impl Selector {
@@ -38,6 +65,7 @@ impl Selector {
             })
             && any(&self.accounts, &|a| session.account.as_deref() == Some(a))
             && any(&self.labels, &|l| has_label(session, l))
+            && self.condition.as_ref().is_none_or(|c| c.0.passes(session))
     }
 }
 

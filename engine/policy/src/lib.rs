@@ -18,6 +18,7 @@ pub mod call;
 mod compat;
 mod descriptor;
 mod engine;
+pub mod expression;
 pub mod host;
 mod imports;
 mod language;
@@ -36,6 +37,7 @@ mod trouble;
 
 pub use cache::CodeCache;
 pub use call::{Call, Evaluated, Failed, LogLine, Used};
+pub use expression::{ExpressionError, session_expression};
 pub use host::{Host, HostConfig};
 pub use limits::Limits;
 pub use module::{Module, World};

@@ -281,10 +281,11 @@ impl Config {
                     Some(hint),
                 )
             })?;
+            let guards = entry.tier.tier() == Tier::GuardRail;
             let grant = match entry.grant {
                 Some(grant) => {
                     let span = grant.span();
-                    Some(grant.into_inner().settings().map_err(|message| {
+                    Some(grant.into_inner().settings(guards).map_err(|message| {
                         let message = format!("policy entry \"{name}\": {message}");
                         at(Some(span), message, None)
                     })?)
@@ -299,7 +300,7 @@ impl Config {
                     tier: entry.tier.tier(),
                     priority: entry.priority,
                 },
-                shadow: entry.shadow,
+                shadow: entry.mode == Mode::Shadow,
                 grant,
                 limits: entry.limits,
                 line,
@@ -337,7 +338,7 @@ struct EntryTable {
     #[serde(default)]
     priority: i32,
     #[serde(default)]
-    shadow: bool,
+    mode: Mode,
     #[serde(default = "yes")]
     enabled: bool,
     grant: Option<Spanned<GrantTable>>,
@@ -347,6 +348,17 @@ struct EntryTable {
 
 fn yes() -> bool {
     true
+}
+
+/// What becomes of an entry's decisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    /// They are carried out.
+    #[default]
+    Live,
+    /// They are only recorded.
+    Shadow,
 }
 
 /// The tiers that a policy can be given.
@@ -373,7 +385,7 @@ impl TierWord {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct GrantTable {
     #[serde(default)]
-    sessions: SelectorTable,
+    sessions: SelectorSetting,
     #[serde(default)]
     actions: Vec<Action>,
     #[serde(default)]
@@ -389,11 +401,56 @@ struct SelectorTable {
     profiles: Vec<String>,
     accounts: Vec<String>,
     labels: Vec<String>,
+    /// An expression, beside the lists.
+    #[serde(rename = "where")]
+    condition: Option<String>,
+}
+
+/// `sessions` of a grant: lists, or an expression alone.
+#[derive(Debug, Default)]
+struct SelectorSetting(SelectorTable);
+
+impl<'de> Deserialize<'de> for SelectorSetting {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = SelectorSetting;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of lists, or an expression such as \"labels.env == 'dev'\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(SelectorSetting(SelectorTable {
+                    condition: Some(text.to_owned()),
+                    ..SelectorTable::default()
+                }))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<Self::Value, A::Error> {
+                let table = serde::de::value::MapAccessDeserializer::new(map);
+                SelectorTable::deserialize(table).map(SelectorSetting)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl GrantTable {
-    fn settings(self) -> Result<GrantSettings, String> {
-        let types = self.sessions.types.iter().map(|word| {
+    /// `guards`: whether the entry is a guard rail, which guards what a condition is unclear on.
+    fn settings(self, guards: bool) -> Result<GrantSettings, String> {
+        let selector = self.sessions.0;
+        let condition = match &selector.condition {
+            Some(text) => Some(
+                dayfly_policy::session_expression(text, guards)
+                    .map_err(|e| format!("the expression `{text}` cannot be used: {e}"))?,
+            ),
+            None => None,
+        };
+        let types = selector.types.iter().map(|word| {
             SessionType::from_word(word).ok_or_else(|| {
                 let known: Vec<_> = SessionType::ALL.iter().map(|t| t.as_str()).collect();
                 format!(
@@ -405,11 +462,12 @@ impl GrantTable {
         Ok(GrantSettings {
             sessions: Selector {
                 types: types.collect::<Result<_, _>>()?,
-                ids: self.sessions.ids,
-                names: self.sessions.names,
-                profiles: self.sessions.profiles,
-                accounts: self.sessions.accounts,
-                labels: self.sessions.labels,
+                ids: selector.ids,
+                names: selector.names,
+                profiles: selector.profiles,
+                accounts: selector.accounts,
+                labels: selector.labels,
+                condition,
             },
             actions: self.actions.into_iter().collect(),
             may_hold: self.hold,

@@ -24,7 +24,7 @@ name = "keep-dev"
 module = "builtin:keep-active"
 tier = "team"
 priority = 3
-shadow = true
+mode = "shadow"
 config = { match = { labels = ["dev"] }, since = 2026-01-02 }
 [policy.grant]
 sessions = { types = ["awsIamUser"], names = ["dev-*"] }
@@ -65,6 +65,32 @@ enabled = false
     assert_eq!(keep.line, 6);
     assert_eq!(mine.module, ModuleSource::Path("/c/rules/mine.wasm".into()));
     assert_eq!(mine.grant, None);
+}
+
+#[test]
+fn sessions_can_be_granted_by_an_expression() {
+    let text = |sessions: &str| {
+        format!("[[policy]]\nname='a'\nmodule='m'\n[policy.grant]\nsessions = {sessions}")
+    };
+    let selector = |sessions: &str| {
+        let config = parse(&text(sessions)).expect(sessions);
+        config.policies[0].grant.clone().expect("a grant").sessions
+    };
+    let alone = selector("\"labels.env == 'dev'\"");
+    assert_eq!(alone.condition.unwrap().0.text(), "labels.env == 'dev'");
+    let both = selector("{ types = ['azure'], where = \"region != ''\" }");
+    assert_eq!(both.types, [SessionType::Azure]);
+    assert_eq!(both.condition.unwrap().0.text(), "region != ''");
+    for (wrong, part) in [
+        ("'statu == 1'", "no \"statu\""),
+        ("'name =='", "character 8"),
+        ("3", "an expression such as"),
+        ("{ were = 'true' }", "were"),
+    ] {
+        let error = parse(&text(wrong)).unwrap_err();
+        assert!(error.line >= 4, "{wrong}: {error}");
+        assert!(error.message.contains(part), "{wrong}: {error}");
+    }
 }
 
 #[test]

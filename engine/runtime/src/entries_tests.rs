@@ -29,7 +29,7 @@ fn the_generation_changes_with_everything_that_counts() {
     assert_eq!(plain, generation("# a remark"));
     for more in [
         "priority = 1",
-        "shadow = true",
+        "mode = 'shadow'",
         "tier = 'team'",
         "config = { match = { names = ['a'] } }",
         "grant = { actions = ['start'] }",

@@ -105,11 +105,14 @@ fn sessions(selector: &dayfly_core::grant::Selector) -> String {
         ("accounts", &selector.accounts),
         ("labels", &selector.labels),
     ];
-    let parts: Vec<String> = lists
+    let mut parts: Vec<String> = lists
         .iter()
         .filter(|(_, list)| !list.is_empty())
         .map(|(name, list)| format!("{name} {}", tame(&list.join(" or "))))
         .collect();
+    if let Some(condition) = &selector.condition {
+        parts.push(format!("where {}", tame(condition.0.text())));
+    }
     if parts.is_empty() {
         return "all".into();
     }
