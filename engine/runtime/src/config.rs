@@ -76,6 +76,8 @@ pub struct EngineSettings {
     pub faults_max: u32,
     /// Megabytes of the journal.
     pub journal_megabytes: u64,
+    /// Days after which the journal's lines are removed, an eighth of that at a time.
+    pub journal_days: u64,
 }
 
 impl Default for EngineSettings {
@@ -85,6 +87,7 @@ impl Default for EngineSettings {
             evaluations_in_flight: 0,
             faults_max: 10,
             journal_megabytes: 64,
+            journal_days: 90,
         }
     }
 }

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use dayfly_core::effect::Note;
+use dayfly_core::time::Timestamp;
 use dayfly_vault::private_file;
 use serde::{Deserialize, Serialize};
 
@@ -39,16 +41,24 @@ pub struct Keep {
     pub file: u64,
     /// Files beside the one that is written.
     pub files: usize,
+    /// How long ago the latest line of a file may be. A file holds an eighth of it.
+    pub age: Duration,
 }
 
 impl Keep {
-    /// So many megabytes in all.
+    /// So many megabytes in all, and so many days.
     #[must_use]
-    pub fn megabytes(megabytes: u64) -> Self {
+    pub fn new(megabytes: u64, days: u64) -> Self {
         Self {
-            file: (megabytes.max(1) << 20) / 8,
+            file: (megabytes.clamp(1, 1 << 20) << 20) / 8,
             files: 7,
+            age: Duration::from_secs(days.clamp(1, 36_500) * 24 * 60 * 60),
         }
+    }
+
+    /// Whether a file of this length, with its first line from then, is to be closed.
+    fn is_full(&self, length: u64, began: Timestamp, now: Timestamp) -> bool {
+        length >= self.file || began.plus(self.age / 8) <= now
     }
 }
 
@@ -107,7 +117,15 @@ struct Writer {
     folder: PathBuf,
     run: Arc<str>,
     keep: Keep,
-    file: Option<(File, u64)>,
+    file: Option<Open>,
+}
+
+/// The file that is written.
+struct Open {
+    file: File,
+    length: u64,
+    /// When its first line was written.
+    began: Timestamp,
 }
 
 impl Writer {
@@ -143,25 +161,31 @@ impl Writer {
     }
 
     fn append(&mut self, text: &[u8]) -> io::Result<()> {
-        let (file, length) = match &mut self.file {
+        let now = crate::clock::now();
+        let open = match &mut self.file {
             Some(open) => open,
             None => {
                 let opened = open(&self.folder)?;
+                forget(&self.folder, self.keep, now)?;
                 self.file.insert(opened)
             }
         };
-        file.write_all(text)?;
-        *length += text.len() as u64;
-        if *length >= self.keep.file {
+        if open.length == 0 {
+            open.began = now;
+        }
+        open.file.write_all(text)?;
+        open.length += text.len() as u64;
+        if self.keep.is_full(open.length, open.began, now) {
             self.file = None;
-            rotate(&self.folder, self.keep.files)?;
+            close(&self.folder, now)?;
+            forget(&self.folder, self.keep, now)?;
         }
         Ok(())
     }
 }
 
 /// Opens the current file at its end, behind a whole line.
-fn open(folder: &Path) -> io::Result<(File, u64)> {
+fn open(folder: &Path) -> io::Result<Open> {
     private_file::create_folder(folder).map_err(io::Error::other)?;
     let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let mut file = OpenOptions::new()
@@ -181,11 +205,18 @@ fn open(folder: &Path) -> io::Result<(File, u64)> {
             length += 1;
         }
     }
-    Ok((file, length))
+    let first = Reader::of(&folder.join(CURRENT))?.read_one()?;
+    let began = first.map_or_else(crate::clock::now, |line| line.note.at);
+    Ok(Open {
+        file,
+        length,
+        began,
+    })
 }
 
-fn rotate(folder: &Path, files: usize) -> io::Result<()> {
-    let moment = crate::clock::now().as_millis();
+/// Closes the file that is written.
+fn close(folder: &Path, now: Timestamp) -> io::Result<()> {
+    let moment = now.as_millis();
     let mut number = 0u32;
     let closed = loop {
         let name = folder.join(format!("journal-{moment:016}-{number:04}.jsonl"));
@@ -194,13 +225,27 @@ fn rotate(folder: &Path, files: usize) -> io::Result<()> {
         }
         number += 1;
     };
-    fs::rename(folder.join(CURRENT), closed)?;
-    let mut earlier = earlier(folder)?;
-    let surplus = earlier.len().saturating_sub(files);
-    for path in earlier.drain(..surplus) {
-        fs::remove_file(path)?;
+    fs::rename(folder.join(CURRENT), closed)
+}
+
+/// Removes closed files that are too many or too old.
+fn forget(folder: &Path, keep: Keep, now: Timestamp) -> io::Result<()> {
+    let earlier = earlier(folder)?;
+    let surplus = earlier.len().saturating_sub(keep.files);
+    for (index, path) in earlier.iter().enumerate() {
+        let old = closed_at(path).is_some_and(|at| at.plus(keep.age) <= now);
+        if index < surplus || old {
+            fs::remove_file(path)?;
+        }
     }
     Ok(())
+}
+
+/// When a file was closed, as its name says.
+fn closed_at(path: &Path) -> Option<Timestamp> {
+    let name = path.file_name()?.to_str()?;
+    let moment = name.strip_prefix("journal-")?.split('-').next()?;
+    Some(Timestamp::from_millis(moment.parse().ok()?))
 }
 
 /// Files that are no longer written, the oldest first.
@@ -244,6 +289,14 @@ impl Reader {
             part: Vec::new(),
             unreadable: 0,
         }
+    }
+
+    /// Reads one file only.
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            reading: Some(BufReader::new(File::open(path)?)),
+            ..Self::open(path)
+        })
     }
 
     /// The next line; none where there is none yet. May be asked again later.

@@ -3,6 +3,15 @@ use dayfly_core::time::Timestamp;
 
 use super::*;
 
+/// The lines of these tests are from 1970.
+const AGES: Duration = Duration::from_secs(8 * 1_000 * 365 * 24 * 60 * 60);
+
+const LARGE: Keep = Keep {
+    file: 1 << 20,
+    files: 7,
+    age: AGES,
+};
+
 fn note(n: u64) -> Note {
     Note {
         at: Timestamp::from_millis(n),
@@ -32,13 +41,13 @@ fn lines_are_read_back_across_runs_and_a_torn_one_is_passed_over() {
     let path = folder.path().join("journal");
     let mut reader = Reader::open(&path);
     assert_eq!(reader.next_line().unwrap(), None);
-    journal(&path, Keep::megabytes(1)).write(vec![note(1), note(2)]);
+    journal(&path, LARGE).write(vec![note(1), note(2)]);
     let mut torn = OpenOptions::new()
         .append(true)
         .open(current(&path))
         .unwrap();
     torn.write_all(b"{\"run\":\"x\",\"at\":3,\"cau").unwrap();
-    journal(&path, Keep::megabytes(1)).write(vec![note(4)]);
+    journal(&path, LARGE).write(vec![note(4)]);
     assert_eq!(numbers(&mut Reader::open(&path)), [1, 2, 4]);
     let mut reader = Reader::open(&path);
     numbers(&mut reader);
@@ -51,6 +60,7 @@ fn what_is_kept_is_bounded_and_the_newest() {
     let keep = Keep {
         file: 400,
         files: 3,
+        age: AGES,
     };
     for n in 0..100 {
         // Each its own batch, as the thread puts batches that wait into one.
@@ -69,6 +79,7 @@ fn a_reader_follows_what_is_written_later_and_across_rotation() {
     let keep = Keep {
         file: 400,
         files: 50,
+        age: AGES,
     };
     journal(folder.path(), keep).write(vec![note(0)]);
     let mut reader = Reader::open(folder.path());
@@ -86,7 +97,7 @@ fn a_full_disk_is_told_once_and_once_more_when_it_is_well() {
     let place = folder.path().join("journal");
     fs::write(&place, "a file where a folder is to be").unwrap();
     let (tell, told) = std::sync::mpsc::channel();
-    let journal = Journal::open(place.clone(), "run", Keep::megabytes(1), move |t| {
+    let journal = Journal::open(place.clone(), "run", LARGE, move |t| {
         let _ = tell.send(t.is_some());
     })
     .unwrap();
@@ -99,4 +110,25 @@ fn a_full_disk_is_told_once_and_once_more_when_it_is_well() {
     assert!(!told.recv().unwrap());
     drop(journal);
     assert_eq!(numbers(&mut Reader::open(&place)), [3]);
+}
+
+#[test]
+fn what_is_old_goes_also_where_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let week = Keep::new(64, 7);
+    journal(folder.path(), LARGE).write(vec![note(1)]);
+    // Its first line is from 1970, so it is closed with the next line, and kept from now on.
+    journal(folder.path(), week).write(vec![note(2)]);
+    assert_eq!(
+        fs::metadata(current(folder.path())).ok().map(|m| m.len()),
+        None
+    );
+    journal(folder.path(), week).write(vec![note(3)]);
+    assert_eq!(numbers(&mut Reader::open(folder.path())), [1, 2, 3]);
+    let now = crate::clock::now();
+    let later = |days: u64| now.plus(Duration::from_secs(days * 24 * 60 * 60));
+    forget(folder.path(), week, later(6)).unwrap();
+    assert_eq!(numbers(&mut Reader::open(folder.path())), [1, 2, 3]);
+    forget(folder.path(), week, later(8)).unwrap();
+    assert_eq!(numbers(&mut Reader::open(folder.path())), [3]);
 }

@@ -49,7 +49,7 @@ impl Loop {
         let journal = Journal::open(
             home.journal(),
             &run[..12],
-            Keep::megabytes(config.engine.journal_megabytes),
+            Keep::new(config.engine.journal_megabytes, config.engine.journal_days),
             trouble(&messages, "journal"),
         )?;
         let tell = trouble(&messages, "state");
