@@ -99,3 +99,23 @@ fn a_shadow_entry_is_recorded_and_acts_on_nothing() {
     let why = home.run(["explain", "dev"]).ok();
     assert!(why.out.contains("shadow"), "{}", why.out);
 }
+
+#[test]
+fn an_entry_that_says_more_than_its_limit_brings_nothing_about() {
+    let home = home();
+    let limited = |effects: u32| {
+        format!(
+            "{}[policy.limits]\neffects = {effects}\n",
+            config("\"true\"", "")
+        )
+    };
+    home.save_config(&limited(2));
+    home.run(["run", "--once"]);
+    let active = |home: &Home| statuses(home).iter().filter(|s| s.1 == "active").count();
+    assert_eq!(active(&home), 0);
+    let events = home.run(["events"]).ok();
+    assert!(events.out.contains("keep failed"), "{}", events.out);
+    home.save_config(&limited(3));
+    home.run(["run", "--once"]).ok();
+    assert_eq!(active(&home), 3);
+}

@@ -154,6 +154,36 @@ pub struct LimitSettings {
     pub fuel: Option<u64>,
     /// Bytes of state.
     pub state_bytes: Option<usize>,
+    /// Elements of all tables together.
+    pub table_elements: Option<usize>,
+    /// Core instances.
+    pub instances: Option<usize>,
+    /// Handles of component resources.
+    pub handles: Option<usize>,
+    /// Bytes that one crossing from guest to host may carry; bounds the answer.
+    pub crossing_bytes: Option<usize>,
+    /// Calls of `workspace` and `state`.
+    pub host_calls: Option<u32>,
+    /// Proposals, wake-ups and messages of an answer together.
+    pub effects: Option<usize>,
+    /// Wake-ups of an answer.
+    pub wakes: Option<usize>,
+    /// Messages of an answer.
+    pub notices: Option<usize>,
+    /// Bytes of an id, a key or a code.
+    pub short_text: Option<usize>,
+    /// Bytes of a reason or a message.
+    pub long_text: Option<usize>,
+    /// Log lines of a call.
+    pub log_lines: Option<usize>,
+    /// Bytes of them.
+    pub log_bytes: Option<usize>,
+    /// Values in the state.
+    pub state_values: Option<usize>,
+    /// Bytes of a key of the state.
+    pub state_key_bytes: Option<usize>,
+    /// Bytes of a value of the state.
+    pub state_value_bytes: Option<usize>,
 }
 
 impl LimitSettings {
@@ -170,6 +200,21 @@ impl LimitSettings {
                 .map_or(usual.deadline, Duration::from_millis),
             fuel: self.fuel.unwrap_or(usual.fuel),
             state_bytes: self.state_bytes.unwrap_or(usual.state_bytes),
+            table_elements: self.table_elements.unwrap_or(usual.table_elements),
+            instances: self.instances.unwrap_or(usual.instances),
+            handles: self.handles.unwrap_or(usual.handles),
+            crossing_bytes: self.crossing_bytes.unwrap_or(usual.crossing_bytes),
+            host_calls: self.host_calls.unwrap_or(usual.host_calls),
+            effects: self.effects.unwrap_or(usual.effects),
+            wakes: self.wakes.unwrap_or(usual.wakes),
+            notices: self.notices.unwrap_or(usual.notices),
+            short_text: self.short_text.unwrap_or(usual.short_text),
+            long_text: self.long_text.unwrap_or(usual.long_text),
+            log_lines: self.log_lines.unwrap_or(usual.log_lines),
+            log_bytes: self.log_bytes.unwrap_or(usual.log_bytes),
+            state_values: self.state_values.unwrap_or(usual.state_values),
+            state_key_bytes: self.state_key_bytes.unwrap_or(usual.state_key_bytes),
+            state_value_bytes: self.state_value_bytes.unwrap_or(usual.state_value_bytes),
             ..usual
         }
     }

@@ -32,6 +32,9 @@ actions = ["start"]
 hold = true
 [policy.limits]
 deadline-ms = 50
+effects = 7
+log-bytes = 100
+state-value-bytes = 9
 
 [[policy]]
 name = "mine"
@@ -62,6 +65,10 @@ enabled = false
     assert_eq!(grant.sessions.types, [SessionType::AwsIamUser]);
     assert!(grant.may_hold && grant.actions.contains(Action::Start));
     assert_eq!(keep.limits.limits().deadline, Duration::from_millis(50));
+    let limits = keep.limits.limits();
+    let set = (limits.effects, limits.log_bytes, limits.state_value_bytes);
+    assert_eq!(set, (7, 100, 9));
+    assert_eq!(limits.wakes, dayfly_policy::Limits::default().wakes);
     assert_eq!(keep.line, 6);
     assert_eq!(mine.module, ModuleSource::Path("/c/rules/mine.wasm".into()));
     assert_eq!(mine.grant, None);

@@ -67,7 +67,8 @@ mod tests {
             .filter(|l| !l.starts_with(' '))
             .collect();
         let config = Config::parse(path, &examples.join("\n")).unwrap();
-        assert_eq!(config.policies.len(), 3);
+        assert_eq!(config.policies.len(), 4);
+        assert!(config.policies[3].shadow);
         assert!(config.aws.default_region.is_some());
     }
 }
