@@ -95,7 +95,7 @@ fn folder_and_file_are_made_for_the_owner_alone() {
     assert_eq!(home.beside(), ["credentials.dayfly-lock"]);
     let seen = home.target().observe().unwrap();
     assert_eq!((seen.len(), seen[0].session.as_str()), (1, "s1"));
-    assert_eq!(seen[0].credentials, credentials(1));
+    assert_eq!(seen[0].credentials, Some(credentials(1)));
     apply(&home, retract("s1"));
     assert_eq!(home.text(), "");
 }
