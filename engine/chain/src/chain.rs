@@ -115,12 +115,6 @@ impl Chain {
         self.targets.iter().map(|target| &**target)
     }
 
-    /// What is kept for those who ask.
-    #[must_use]
-    pub const fn kept(&self) -> &Kept {
-        &self.kept
-    }
-
     /// Makes these changes, in their order, with few rewrites.
     ///
     /// May block for seconds where another process holds a lock.
@@ -235,6 +229,19 @@ impl Chain {
 
     fn known(&self) -> MutexGuard<'_, BTreeSet<(SessionId, Place)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest credentials of one session; none where a place that should have them cannot be
+    /// read.
+    #[must_use]
+    pub fn find(&self, session: &SessionId) -> Option<TemporaryCredentials> {
+        let kept = self.kept.get(session).ok().flatten();
+        let observed = self.targets.iter().filter_map(|t| t.observe().ok());
+        let observed = observed.flatten().filter(|one| one.session == *session);
+        observed
+            .filter_map(|one| one.credentials)
+            .chain(kept.map(|kept| kept.credentials))
+            .max_by_key(|credentials| credentials.lease.issued_at)
     }
 
     /// What the chain holds of ours now.

@@ -47,7 +47,12 @@ impl Target for CredentialsFile {
     }
 
     fn apply(&self, changes: &[Change]) -> Vec<Result<(), ChainError>> {
-        rewrite::apply(&self.path, &Form::Credentials, self.home.as_deref(), changes)
+        rewrite::apply(
+            &self.path,
+            &Form::Credentials,
+            self.home.as_deref(),
+            changes,
+        )
     }
 
     fn observe(&self) -> Result<Vec<Observed>, ChainError> {

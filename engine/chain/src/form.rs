@@ -29,7 +29,12 @@ impl Form {
                 "aws_security_token",
             ],
             // Static keys in the same profile would be used before the process.
-            Self::Config(_) => &[section::PROCESS, section::KEY_ID, section::SECRET, section::TOKEN],
+            Self::Config(_) => &[
+                section::PROCESS,
+                section::KEY_ID,
+                section::SECRET,
+                section::TOKEN,
+            ],
         }
     }
 

@@ -61,12 +61,7 @@ impl<'a> Profiles<'a> {
         Self::parse_as(Form::Config(process.clone()), path, source, home)
     }
 
-    pub(crate) fn parse_as(
-        form: Form,
-        path: &Path,
-        source: &'a [u8],
-        home: Option<&str>,
-    ) -> Self {
+    pub(crate) fn parse_as(form: Form, path: &Path, source: &'a [u8], home: Option<&str>) -> Self {
         let mut document = Document::parse(source);
         let mut named: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         let mut held: HashMap<SessionId, Vec<usize>> = HashMap::new();

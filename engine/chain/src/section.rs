@@ -281,7 +281,11 @@ fn credentials<'p>(
     };
     let secret = secret_access_key.expose();
     let mut words = vec![
-        (KEY_ID, "access key id", Cow::Borrowed(access_key_id.as_str())),
+        (
+            KEY_ID,
+            "access key id",
+            Cow::Borrowed(access_key_id.as_str()),
+        ),
         (SECRET, "secret access key", Cow::Borrowed(secret)),
     ];
     let token = session_token.as_ref().map(SecretString::expose);

@@ -127,7 +127,10 @@ fn the_default_profile_and_new_sections_are_written_as_clients_read_them() {
         one(chain.apply(&[order(publish(session, Some(profile), 1, &PROCESS))])).unwrap();
     }
     let text = here.text("config");
-    assert!(text.contains("\n[default]\n") && text.contains("\n[profile new]\n"), "{text}");
+    assert!(
+        text.contains("\n[default]\n") && text.contains("\n[profile new]\n"),
+        "{text}"
+    );
     let refused = one(chain.apply(&[order(publish("s3", Some("a b"), 1, &PROCESS))]));
     assert!(refused.unwrap_err().to_string().contains("blank"));
 }
@@ -136,14 +139,22 @@ fn the_default_profile_and_new_sections_are_written_as_clients_read_them() {
 fn what_a_person_wrote_is_refused_and_named() {
     for (text, named) in [
         ("[profile app]\nrole_arn = x\n", "role_arn"),
-        ("[profile app]\ncredential_process = mine\n", "credential_process"),
-        ("[profile app]\naws_access_key_id = AKIA\n", "aws_access_key_id"),
+        (
+            "[profile app]\ncredential_process = mine\n",
+            "credential_process",
+        ),
+        (
+            "[profile app]\naws_access_key_id = AKIA\n",
+            "aws_access_key_id",
+        ),
         ("[profile \"app\"]\nsso_session = x\n", "sso_session"),
         ("[profile app]\n[profile app]\n", "twice"),
     ] {
         let here = Here::new();
         fs::write(here.path("config"), text).unwrap();
-        let refused = one(here.chain().apply(&[order(publish("s1", Some("app"), 1, &PROCESS))]));
+        let refused = one(here
+            .chain()
+            .apply(&[order(publish("s1", Some("app"), 1, &PROCESS))]));
         assert!(refused.unwrap_err().to_string().contains(named), "{text}");
         assert_eq!(here.text("config"), text);
         assert!(here.chain().observe().sessions.is_empty());
@@ -170,7 +181,10 @@ fn a_target_that_fails_leaves_the_others_in_force() {
     let placed = one(chain.apply(&[order(both)])).unwrap();
     assert_eq!(placed.in_force, Delivery::from(BOTH));
     one(chain.apply(&[retract("s2")])).unwrap();
-    assert_eq!((here.text("config"), here.text("credentials")), Default::default());
+    assert_eq!(
+        (here.text("config"), here.text("credentials")),
+        Default::default()
+    );
 }
 
 #[test]
@@ -189,7 +203,10 @@ fn another_delivery_takes_away_only_once_the_new_place_has_it() {
     one(chain.apply(&[order(publish("s1", Some("app"), 3, &[]))])).unwrap();
     assert_eq!(here.text("config"), "");
     let found = here.chain().observe();
-    assert_eq!(found.sessions[&SessionId::new("s1")].credentials, credentials(3));
+    assert_eq!(
+        found.sessions[&SessionId::new("s1")].credentials,
+        credentials(3)
+    );
 }
 
 #[test]
@@ -206,7 +223,10 @@ fn a_session_without_a_profile_is_kept_and_a_batch_keeps_its_order() {
     let found = here.chain().observe();
     assert_eq!(found.sessions.len(), 1);
     let session = &found.sessions[&SessionId::new("s1")];
-    assert_eq!((&session.credentials, &session.profile), (&credentials(3), &None));
+    assert_eq!(
+        (&session.credentials, &session.profile),
+        (&credentials(3), &None)
+    );
     assert_eq!(here.text("credentials") + &here.text("config"), "");
 }
 

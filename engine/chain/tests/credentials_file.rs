@@ -138,7 +138,8 @@ fn a_refused_change_does_not_keep_the_others_from_being_made() {
     let failure = error.to_failure();
     assert_eq!(failure.kind, ErrorKind::Delivery);
     assert!(failure.message.contains(home.path.to_str().unwrap()));
-    assert!(failure.hint.unwrap().contains("[own]"));
+    assert!(failure.message.contains("\"own\""));
+    assert!(failure.hint.unwrap().contains("another named profile"));
     assert_eq!(home.target().observe().unwrap().len(), 2);
 }
 

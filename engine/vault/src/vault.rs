@@ -163,9 +163,8 @@ impl Vault {
     /// The vault cannot be read or decrypted.
     pub fn all(&self) -> Result<BTreeMap<String, SecretString>, VaultError> {
         let items = self.read()?;
-        let pair = |(name, item): (&String, &Item)| {
-            (name.clone(), SecretString::from(item.value.clone()))
-        };
+        let pair =
+            |(name, item): (&String, &Item)| (name.clone(), SecretString::from(item.value.clone()));
         Ok(items.iter().map(pair).collect())
     }
 

@@ -31,6 +31,8 @@ mod status;
 mod workspace_schema;
 mod workspace_validate;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use dayfly_core::policy::Action;
 
@@ -176,12 +178,20 @@ fn order(args: &session_order::Args, action: Option<Action>) -> Exit {
 /// its time; none where this is another command, or one that the parser should explain.
 pub(crate) fn short_cut() -> Option<Exit> {
     let mut args = std::env::args_os().skip(1);
-    let (command, session) = (args.next()?, args.next()?);
-    let session = session.to_str().filter(|s| !s.starts_with('-'))?;
-    if command != "credential-process" || args.next().is_some() {
+    if args.next()? != "credential-process" {
         return None;
     }
-    Some(end(credential_process::print(session)))
+    let mut first = args.next()?;
+    let mut home = None;
+    if first == "--home" {
+        home = Some(PathBuf::from(args.next()?));
+        first = args.next()?;
+    }
+    let session = first.to_str().filter(|s| !s.starts_with('-'))?;
+    if args.next().is_some() {
+        return None;
+    }
+    Some(end(credential_process::print(session, home.as_deref())))
 }
 
 /// Says what went wrong, where something did.
