@@ -42,6 +42,8 @@ pub struct Aws {
     pub default_region: Option<String>,
     /// Where STS is, before what the environment and the AWS config file say.
     pub sts_endpoint_url: Option<String>,
+    /// The federation endpoint of `dayfly console`, before the one of the session's partition.
+    pub signin_endpoint_url: Option<String>,
     /// The credentials file, before `AWS_SHARED_CREDENTIALS_FILE` and `~/.aws/credentials`.
     pub credentials_file: Option<PathBuf>,
     /// The config file, before `AWS_CONFIG_FILE` and `~/.aws/config`.

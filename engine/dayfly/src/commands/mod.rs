@@ -1,6 +1,7 @@
 //! The tree of commands.
 
 mod completions;
+mod console;
 mod credential_process;
 mod demo;
 mod doctor;
@@ -64,6 +65,7 @@ enum Command {
     Session(Session),
     Exec(exec::Args),
     Env(env::Args),
+    Console(console::Args),
     CredentialProcess(credential_process::Args),
     /// Keep long-lived secrets in the encrypted vault.
     #[command(subcommand)]
@@ -150,6 +152,7 @@ impl Dayfly {
             Command::Session(Session::Release(args)) => order(&args, None),
             Command::Exec(args) => end(exec::run(&args)),
             Command::Env(args) => end(env::run(&args)),
+            Command::Console(args) => end(console::run(&args)),
             Command::CredentialProcess(args) => end(credential_process::run(&args)),
             Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
             Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
