@@ -223,6 +223,7 @@ pub struct Gate {
 struct Shared {
     shut: std::sync::atomic::AtomicBool,
     gone: std::sync::atomic::AtomicBool,
+    issued: std::sync::atomic::AtomicUsize,
     streams: std::sync::Mutex<Vec<TcpStream>>,
 }
 
@@ -246,13 +247,11 @@ impl Gate {
                     continue;
                 };
                 for (from, into) in [(&client, &server), (&server, &client)] {
-                    let (Ok(mut from), Ok(mut into)) = (from.try_clone(), into.try_clone()) else {
+                    let (Ok(from), Ok(into)) = (from.try_clone(), into.try_clone()) else {
                         continue;
                     };
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut into);
-                        let _ = into.shutdown(std::net::Shutdown::Both);
-                    });
+                    let counts = std::sync::Arc::clone(&own);
+                    std::thread::spawn(move || pass_on(from, into, &counts));
                 }
                 let mut streams = own.streams.lock().expect("nobody panics with it");
                 streams.extend([client, server]);
@@ -265,6 +264,12 @@ impl Gate {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How many requests for credentials of a role went through.
+    #[must_use]
+    pub fn roles_assumed(&self) -> usize {
+        self.shared.issued.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Shuts it, and cuts what goes through, or opens it again.
@@ -281,6 +286,24 @@ impl Gate {
             }
         }
     }
+}
+
+/// Copies until the end, and counts requests by their form: each fits into one packet.
+fn pass_on(mut from: TcpStream, mut into: TcpStream, counts: &Shared) {
+    use std::io::{Read as _, Write as _};
+    const ASKS: &[u8] = b"Action=AssumeRole&";
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        let part = &buffer[..read];
+        let asked = part.windows(ASKS.len()).filter(|w| *w == ASKS).count();
+        counts
+            .issued
+            .fetch_add(asked, std::sync::atomic::Ordering::SeqCst);
+        if into.write_all(part).is_err() {
+            break;
+        }
+    }
+    let _ = into.shutdown(std::net::Shutdown::Both);
 }
 
 impl Drop for Gate {

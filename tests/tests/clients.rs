@@ -194,15 +194,24 @@ fn five_hundred_callers_are_one_upstream_call() {
         return;
     };
     let gate = sts.gate();
+    // Of two sessions, one is published under a profile, and one stands in no file.
     let home = home(&sts, 900, "");
+    let mut workspace: Value =
+        serde_json::from_slice(&std::fs::read(home.workspace()).unwrap()).unwrap();
+    let mut bare = workspace["sessions"][1].clone();
+    bare["sessionId"] = json!("bare");
+    bare["sessionName"] = json!("bare");
+    bare.as_object_mut().unwrap().remove("profileName");
+    workspace["sessions"].as_array_mut().unwrap().push(bare);
+    home.save_workspace(&workspace);
     home.save_config(&format!(
         "[aws]\nsts-endpoint-url = \"{}\"\n",
         gate.endpoint()
     ));
-    let ask = |number: usize| {
+    let ask = |session: &str, number: usize| {
         let callers: Vec<_> = (0..number)
             .map(|_| {
-                let mut command = home.command(["credential-process", "app"]);
+                let mut command = home.command(["credential-process", session]);
                 command
                     .stdout(std::process::Stdio::piped())
                     .stderr(std::process::Stdio::piped());
@@ -219,15 +228,23 @@ fn five_hundred_callers_are_one_upstream_call() {
         }
         keys
     };
+    let mut calls = 0;
+    let mut once = |how: &str, session: &str| {
+        let begun = Instant::now();
+        assert_eq!(ask(session, 500).len(), 1, "{how}, {session}");
+        println!("500 callers of {session}, {how}: {:?}", begun.elapsed());
+        calls += 1;
+        assert_eq!(gate.roles_assumed(), calls, "{how}, {session}");
+        home.run(["session", "stop", session]).ok();
+        home.run(["session", "release", session]).ok();
+    };
     // Across processes, without an engine; then through one.
-    let begun = Instant::now();
-    assert_eq!(ask(40).len(), 1);
-    println!("40 callers without an engine: {:?}", begun.elapsed());
-    home.run(["session", "stop", "app"]).ok();
-    home.run(["session", "release", "app"]).ok();
+    for session in ["app", "bare"] {
+        once("without an engine", session);
+    }
     let daemon = Daemon::start(&home);
-    let begun = Instant::now();
-    assert_eq!(ask(500).len(), 1);
-    println!("500 callers of an engine: {:?}", begun.elapsed());
+    for session in ["app", "bare"] {
+        once("with an engine", session);
+    }
     assert_eq!(daemon.terminate(), 0);
 }

@@ -4,27 +4,17 @@
 //! and the AWS CLI, which pass over keys that they do not know.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use dayfly_vault::shared_file::{self, SharedFile};
+use dayfly_core::delivery::Place;
 
 use crate::error::ChainError;
-use crate::profiles::Profiles;
+use crate::form::Form;
+use crate::rewrite;
 use crate::target::{Change, Observed, Target};
-
-/// How long another process may keep the file locked.
-const LOCK_DEADLINE: Duration = Duration::from_secs(5);
-/// A credentials file of a thousand sessions has about two megabytes.
-const LIMIT: u64 = 64 << 20;
-/// How often a change is made anew because the file changed meanwhile.
-const ATTEMPTS: u32 = 20;
 
 /// The credentials file: `AWS_SHARED_CREDENTIALS_FILE`, or `~/.aws/credentials`.
 ///
-/// Other people's lines stay byte for byte; readers see the old file or the new one, never a
-/// part. The file's mode becomes 0600, whatever it was, as soon as something of ours is in it.
-/// Beside it stand `NAME.dayfly-lock`, empty, and for moments `NAME.dayfly-new`. A link is
-/// followed by the rule of [`dayfly_vault::shared_file`].
+/// Its mode becomes 0600, whatever it was, as soon as something of ours is in it.
 #[derive(Clone, Debug)]
 pub struct CredentialsFile {
     path: PathBuf,
@@ -45,56 +35,32 @@ impl CredentialsFile {
         self.home = Some(word.to_owned());
         self
     }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn rewrite(&self, changes: &[Change]) -> Result<Vec<Result<(), ChainError>>, ChainError> {
-        if changes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let retracts_only = changes
-            .iter()
-            .all(|change| matches!(change, Change::Retract { .. }));
-        if retracts_only && !self.path.exists() {
-            return Ok(changes.iter().map(|_| Ok(())).collect());
-        }
-        let file = SharedFile::lock(&self.path, LOCK_DEADLINE)?;
-        for _ in 0..ATTEMPTS {
-            let seen = file.read(LIMIT)?;
-            let mut profiles = Profiles::parse_for(&self.path, seen.bytes(), self.home.as_deref());
-            let results = changes.iter().map(|c| profiles.apply(c)).collect();
-            let text = profiles.render();
-            if *text == *seen.bytes() {
-                if profiles.holds_any() {
-                    file.tighten(&seen)?;
-                }
-                return Ok(results);
-            }
-            if file.replace(&seen, &text)? {
-                return Ok(results);
-            }
-        }
-        Err(ChainError::Busy(self.path.clone()))
-    }
 }
 
 impl Target for CredentialsFile {
-    fn name(&self) -> &'static str {
-        "credentials-file"
+    fn place(&self) -> Place {
+        Place::CredentialsFile
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
     }
 
     fn apply(&self, changes: &[Change]) -> Vec<Result<(), ChainError>> {
-        self.rewrite(changes)
-            .unwrap_or_else(|error| changes.iter().map(|_| Err(error.clone())).collect())
+        rewrite::apply(
+            &self.path,
+            &Form::Credentials,
+            self.home.as_deref(),
+            changes,
+        )
     }
 
     fn observe(&self) -> Result<Vec<Observed>, ChainError> {
-        let seen = shared_file::peek(&self.path, LIMIT)?;
+        rewrite::observe(&self.path, &Form::Credentials, self.home.as_deref())
+    }
+
+    fn holds_any_of(&self, changes: &[Change]) -> Result<bool, ChainError> {
         let home = self.home.as_deref();
-        Ok(Profiles::parse_for(&self.path, seen.bytes(), home).observe())
+        rewrite::holds_any_of(&self.path, &Form::Credentials, home, changes)
     }
 }

@@ -83,10 +83,12 @@ impl ChainError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::ForeignProfile { profile, .. } => Some(format!(
-                "give the session another named profile, or rename or remove the section [{profile}] \
-                 after keeping its keys, for example with `dayfly secret set`"
-            )),
+            Self::ForeignProfile { .. } => Some(
+                "give the session another named profile or another `delivery`, or rename or remove \
+                 that section after keeping what is in it (a key, for example, with `dayfly secret \
+                 set`)"
+                    .into(),
+            ),
             Self::OtherHome { .. } => Some(
                 "stop the session there, or give this one another named profile; each DAYFLY_HOME \
                  publishes for itself"

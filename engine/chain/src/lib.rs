@@ -1,17 +1,27 @@
 //! One file a chain target: puts credentials where cloud SDKs look.
 //!
-//! What a target holds is the truth about which sessions are active: [`Target::observe`] reads
+//! What the chain holds is the truth about which sessions are active: [`Chain::observe`] reads
 //! back, after a crash, exactly what was published.
 
+mod chain;
+mod config_file;
 mod credentials_file;
 mod error;
+mod form;
 pub mod ini;
+mod kept;
+mod process;
 mod profiles;
+mod rewrite;
 mod section;
 mod target;
 mod values;
 
+pub use chain::{Applied, Chain, Deliver, Found, FoundAll, Order, Placed};
+pub use config_file::ConfigFile;
 pub use credentials_file::CredentialsFile;
 pub use error::ChainError;
+pub use kept::{Kept, KeptCredentials};
+pub use process::Process;
 pub use profiles::Profiles;
 pub use target::{Change, Observed, Publication, Target};

@@ -1,5 +1,5 @@
-//! Publishing into, retracting from and reading back the text of a credentials file. Pure: bytes
-//! in, bytes out.
+//! Publishing into, retracting from and reading back the text of a credentials or config file.
+//! Pure: bytes in, bytes out.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,12 @@ use dayfly_core::session::SessionId;
 use zeroize::Zeroizing;
 
 use crate::error::ChainError;
+use crate::form::Form;
 use crate::ini::{Document, Kind, Line, Section};
-use crate::section::{self, Ours};
+use crate::process::Process;
+use crate::section::{self, Frame, Ours};
 use crate::target::{Change, Observed, Publication};
 
-/// Keys that we write over, and so must be ours or absent.
-const WRITTEN: [&str; 4] = [
-    section::KEY_ID,
-    section::SECRET,
-    section::TOKEN,
-    "aws_security_token",
-];
-/// Keys that make a profile get its credentials in another way.
-const OTHER_WAYS: [&str; 9] = [
-    "credential_process",
-    "credential_source",
-    "login_session",
-    "role_arn",
-    "source_profile",
-    "sso_account_id",
-    "sso_session",
-    "sso_start_url",
-    "web_identity_token_file",
-];
 /// Keys of ours that no client reads.
 const MARKS: [&str; 4] = [
     section::EXPIRES,
@@ -39,13 +22,14 @@ const MARKS: [&str; 4] = [
     section::WROTE,
 ];
 
-/// The text of a credentials file, taken apart for any number of changes.
+/// The text of a shared file, taken apart for any number of changes.
 #[derive(Debug)]
 pub struct Profiles<'a> {
     path: PathBuf,
+    form: Form,
     home: Option<String>,
     document: Document<'a>,
-    /// Sections by name; may still name some that are gone.
+    /// Sections by profile; may still name some that are gone.
     named: HashMap<Vec<u8>, Vec<usize>>,
     /// Sections by session; may still name some that are another's by now.
     held: HashMap<SessionId, Vec<usize>>,
@@ -53,7 +37,7 @@ pub struct Profiles<'a> {
 }
 
 impl<'a> Profiles<'a> {
-    /// Takes the text apart; the path is for messages.
+    /// Takes the text of a credentials file apart; the path is for messages.
     #[must_use]
     pub fn parse(path: &Path, source: &'a [u8]) -> Self {
         Self::parse_for(path, source, None)
@@ -63,16 +47,31 @@ impl<'a> Profiles<'a> {
     /// own: what the others wrote is left alone. Without a word all of it is taken for ours.
     #[must_use]
     pub fn parse_for(path: &Path, source: &'a [u8], home: Option<&str>) -> Self {
+        Self::parse_as(Form::Credentials, path, source, home)
+    }
+
+    /// The same for a config file, in which profiles run this process.
+    #[must_use]
+    pub fn parse_config(
+        path: &Path,
+        source: &'a [u8],
+        home: Option<&str>,
+        process: &Process,
+    ) -> Self {
+        Self::parse_as(Form::Config(process.clone()), path, source, home)
+    }
+
+    pub(crate) fn parse_as(form: Form, path: &Path, source: &'a [u8], home: Option<&str>) -> Self {
         let mut document = Document::parse(source);
         let mut named: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         let mut held: HashMap<SessionId, Vec<usize>> = HashMap::new();
         for at in 0..document.sections.len() {
             let section = &document.sections[at];
             let Some(name) = &section.name else { continue };
-            named
-                .entry(name.trim_ascii().to_vec())
-                .or_default()
-                .push(at);
+            if let Some(profile) = form.profile(name.trim_ascii()) {
+                let places = named.entry(profile.into_owned()).or_default();
+                places.push(at);
+            }
             let Some(ours) = Ours::of(section).filter(|ours| is_of(ours, home)) else {
                 continue;
             };
@@ -89,6 +88,7 @@ impl<'a> Profiles<'a> {
         let unclear = unclear(source, &document);
         Self {
             path: path.to_owned(),
+            form,
             home: home.map(str::to_owned),
             document,
             named,
@@ -126,9 +126,31 @@ impl<'a> Profiles<'a> {
             .filter_map(|section| {
                 let ours = Ours::of(section)?;
                 let home = self.home.as_deref();
-                is_of(&ours, home).then(|| ours.observe(section))?
+                is_of(&ours, home).then(|| self.observed(&ours, section))?
             })
             .collect()
+    }
+
+    fn observed(&self, ours: &Ours, section: &Section<'_>) -> Option<Observed> {
+        let Form::Config(process) = &self.form else {
+            return ours.observe(section);
+        };
+        // One that runs another program, or lost a line, is not whole.
+        let line = process.line(ours.session.as_str()).ok()?;
+        let pairs = ours.pairs(section);
+        let wanted = (section::PROCESS.as_bytes(), line.as_bytes());
+        let name = self.form.profile(section.name.as_deref()?.trim_ascii())?;
+        pairs.contains(&wanted).then_some(Observed {
+            session: ours.session.clone(),
+            profile: String::from_utf8(name.into_owned()).ok()?,
+            credentials: None,
+        })
+    }
+
+    /// Whether anything is there of this session, whole or not.
+    #[must_use]
+    pub fn holds(&self, session: &SessionId) -> bool {
+        self.held.contains_key(session)
     }
 
     /// Whether anything is there of ours, whole or not.
@@ -194,7 +216,7 @@ impl<'a> Profiles<'a> {
                 continue;
             }
             let among = |keys: &[&str]| keys.iter().any(|key| line.is_key(key));
-            if among(&WRITTEN) || (ours.is_none() && among(&OTHER_WAYS)) {
+            if among(self.form.written()) || (ours.is_none() && among(self.form.other_ways())) {
                 let (key, _) = line.pair().unwrap_or_default();
                 return Err(ChainError::ForeignProfile {
                     path: self.path.clone(),
@@ -208,7 +230,8 @@ impl<'a> Profiles<'a> {
                 return Err(self.unclear_at(line.number, problem));
             }
         }
-        if section.name.as_deref() != Some(profile.as_bytes()) {
+        let name = section.name.as_deref().unwrap_or_default();
+        if !self.form.is_plain(name, profile) {
             let problem = "clients differ on blanks between the brackets; remove these";
             return Err(self.unclear_at(first_line(section), problem));
         }
@@ -218,19 +241,26 @@ impl<'a> Profiles<'a> {
     /// Adds a section at the end.
     fn append(&mut self, publication: &Publication) -> Result<usize, ChainError> {
         let blank = !self.document.is_empty();
-        let pairs = section::pairs(publication, true, blank, true, self.home.as_deref())?;
+        let frame = Frame {
+            header: true,
+            blank,
+            with_region: true,
+            home: self.home.as_deref(),
+        };
+        let pairs = section::pairs(&self.form, publication, &frame)?;
         let ending = self.document.ending;
         let mut lines = Vec::with_capacity(pairs.len() + 2);
         lines.extend(blank.then(|| Line::blank(ending)));
-        lines.push(Line::header(&publication.profile, ending));
+        let header = self.form.header(&publication.profile);
+        lines.push(Line::header(&header, ending));
         lines.extend(pairs.iter().map(|(k, v)| Line::key(k, v, ending)));
-        let name = publication.profile.clone().into_bytes();
         let at = self.document.sections.len();
         self.document.sections.push(Section {
-            name: Some(name.clone()),
+            name: Some(header.into_bytes()),
             lines,
         });
-        self.named.entry(name).or_default().push(at);
+        let profile = publication.profile.clone().into_bytes();
+        self.named.entry(profile).or_default().push(at);
         self.hold(publication, at);
         Ok(at)
     }
@@ -240,19 +270,18 @@ impl<'a> Profiles<'a> {
         let section = &self.document.sections[at];
         let ours = Ours::of(section);
         let frame = ours.as_ref().map(|ours| &ours.wrote);
-        let header = frame.is_some_and(|wrote| wrote.section);
-        let blank = frame.is_some_and(|wrote| wrote.blank);
+        let (header, blank) = frame.map_or((false, false), |wrote| (wrote.section, wrote.blank));
         let owned = |index: usize| ours.as_ref().is_some_and(|ours| ours.owned[index]);
         let lines = section.lines.iter().enumerate();
         let mut theirs = lines.clone().filter(|(index, _)| !owned(*index));
         let with_region = !theirs.any(|(_, line)| line.is_key(section::REGION));
-        let pairs = section::pairs(
-            publication,
+        let frame = Frame {
             header,
             blank,
             with_region,
-            self.home.as_deref(),
-        )?;
+            home: self.home.as_deref(),
+        };
+        let pairs = section::pairs(&self.form, publication, &frame)?;
         let place = match lines.clone().find(|(index, _)| owned(*index)) {
             Some((first, _)) => first,
             None => {

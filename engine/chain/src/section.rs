@@ -1,4 +1,4 @@
-//! What we write into a section of the credentials file, and how we know it again.
+//! What we write into a section of a shared file, and how we know it again.
 //!
 //! Beside the keys that clients read stand four that they pass over: `x_security_token_expires`,
 //! which saml2aws and okta-aws-cli write too and prompts and editors show; `dayfly_session`, the
@@ -6,12 +6,15 @@
 //! A line is ours as long as its key and value are the ones that `dayfly_wrote` attests: a key
 //! that a person, or `aws configure`, put over one of ours is no longer.
 
+use std::borrow::Cow;
+
 use dayfly_core::session::{Lease, SessionId};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::error::ChainError;
+use crate::form::Form;
 use crate::ini::{Kind, Line, Section};
 use crate::target::{Observed, Publication};
 use crate::values::{from_text, profile_problem, text_problem, to_text, word_problem};
@@ -19,6 +22,7 @@ use crate::values::{from_text, profile_problem, text_problem, to_text, word_prob
 pub(crate) const KEY_ID: &str = "aws_access_key_id";
 pub(crate) const SECRET: &str = "aws_secret_access_key";
 pub(crate) const TOKEN: &str = "aws_session_token";
+pub(crate) const PROCESS: &str = "credential_process";
 pub(crate) const REGION: &str = "region";
 pub(crate) const EXPIRES: &str = "x_security_token_expires";
 pub(crate) const SESSION: &str = "dayfly_session";
@@ -141,7 +145,7 @@ impl Ours {
         Some(Observed {
             session: self.session.clone(),
             profile: String::from_utf8(section.name.clone()?).ok()?,
-            credentials: TemporaryCredentials {
+            credentials: Some(TemporaryCredentials {
                 lease: Lease {
                     issued_at: from_text(value(ISSUED)?)?,
                     expires_at,
@@ -152,7 +156,7 @@ impl Ours {
                     session_token: secret(TOKEN),
                     region: value(REGION).map(str::to_owned),
                 },
-            },
+            }),
         })
     }
 }
@@ -174,14 +178,26 @@ fn attested(wrote: &Wrote, line: &Line<'_>) -> bool {
 /// Keys and values, as they are to be written.
 pub(crate) type Pairs = Vec<(&'static str, Zeroizing<String>)>;
 
-/// What a publication of this home writes. `header` and `blank` say what of the section's frame is ours;
-/// `with_region` whether the region is for us to write.
+/// What around our keys is ours too, and whose they are.
+pub(crate) struct Frame<'h> {
+    /// The header.
+    pub(crate) header: bool,
+    /// The empty line above it.
+    pub(crate) blank: bool,
+    /// Whether the region is for us to write.
+    pub(crate) with_region: bool,
+    /// Which Dayfly writes.
+    pub(crate) home: Option<&'h str>,
+}
+
+/// A word that clients read: key, what to call it, value.
+type Word<'p> = (&'static str, &'static str, Cow<'p, str>);
+
+/// What a publication writes.
 pub(crate) fn pairs(
+    form: &Form,
     publication: &Publication,
-    header: bool,
-    blank: bool,
-    with_region: bool,
-    home: Option<&str>,
+    frame: &Frame<'_>,
 ) -> Result<Pairs, ChainError> {
     let refuse = |field, problem| ChainError::Value {
         session: publication.session_name.clone(),
@@ -195,53 +211,85 @@ pub(crate) fn pairs(
     if let Some(problem) = text_problem(session) {
         return Err(refuse("id", problem));
     }
+    let issued = match form {
+        Form::Credentials => Some(publication.credentials.lease.issued_at),
+        Form::Config(_) => None,
+    };
+    let issued = match issued.map(to_text) {
+        Some(None) => return Err(refuse("time of issue", BEYOND)),
+        issued => issued.flatten(),
+    };
+    let mut words = match form {
+        Form::Credentials => credentials(publication, &refuse)?,
+        Form::Config(process) => {
+            if publication.profile.contains(char::is_whitespace) {
+                let problem = "has a blank in it, which clients read in different ways in the \
+                               AWS config file";
+                return Err(refuse("named profile", problem));
+            }
+            let line = process.line(session);
+            let line = line.map_err(|problem| refuse("credential process", problem))?;
+            vec![(PROCESS, "credential process", Cow::Owned(line))]
+        }
+    };
+    let region = publication.region.as_deref().filter(|_| frame.with_region);
+    let region = region.map(|region| (REGION, "region", Cow::Borrowed(region)));
+    let place = words.iter().position(|(key, ..)| *key == EXPIRES);
+    let place = place.unwrap_or(words.len());
+    words.splice(place..place, region);
+    let mut wrote = Wrote {
+        section: frame.header,
+        blank: frame.blank,
+        home: frame.home.map(str::to_owned),
+        lines: Vec::new(),
+    };
+    let mut pairs = Pairs::new();
+    for (key, field, value) in words {
+        let problem = match key {
+            PROCESS => None,
+            _ => word_problem(&value),
+        };
+        if let Some(problem) = problem {
+            return Err(refuse(field, problem));
+        }
+        let sum = digest(key, value.as_bytes());
+        wrote.lines.push((key.to_owned(), sum));
+        pairs.push((key, Zeroizing::new(value.into_owned())));
+    }
+    pairs.push((SESSION, Zeroizing::new(session.to_owned())));
+    pairs.extend(issued.map(|issued| (ISSUED, Zeroizing::new(issued))));
+    pairs.push((WROTE, Zeroizing::new(wrote.to_text())));
+    Ok(pairs)
+}
+
+const BEYOND: &str = "is beyond what the calendar has";
+
+/// The credentials of a publication.
+fn credentials<'p>(
+    publication: &'p Publication,
+    refuse: &impl Fn(&'static str, &'static str) -> ChainError,
+) -> Result<Vec<Word<'p>>, ChainError> {
     let Material::Aws {
         access_key_id,
         secret_access_key,
         session_token,
         region: _,
     } = &publication.credentials.material;
-    let lease = publication.credentials.lease;
-    let moment = |field, moment| {
-        to_text(moment).ok_or_else(|| refuse(field, "is beyond what the calendar has"))
+    let end = match publication.credentials.lease.expires_at.map(to_text) {
+        Some(None) => return Err(refuse("end of the credentials", BEYOND)),
+        end => end.flatten(),
     };
-    let expires = match lease.expires_at {
-        Some(end) => Some(moment("end of the credentials", end)?),
-        None => None,
-    };
-    let issued = moment("time of issue", lease.issued_at)?;
-    let token = session_token.as_ref().map(SecretString::expose);
-    let region = publication.region.as_deref().filter(|_| with_region);
-    let words = [
-        (KEY_ID, "access key id", Some(access_key_id.as_str())),
+    let secret = secret_access_key.expose();
+    let mut words = vec![
         (
-            SECRET,
-            "secret access key",
-            Some(secret_access_key.expose()),
+            KEY_ID,
+            "access key id",
+            Cow::Borrowed(access_key_id.as_str()),
         ),
-        (TOKEN, "session token", token),
-        (REGION, "region", region),
-        (EXPIRES, "end of the credentials", expires.as_deref()),
+        (SECRET, "secret access key", Cow::Borrowed(secret)),
     ];
-    let mut wrote = Wrote {
-        section: header,
-        blank,
-        home: home.map(str::to_owned),
-        lines: Vec::new(),
-    };
-    let mut pairs = Pairs::new();
-    for (key, field, value) in words {
-        let Some(value) = value else { continue };
-        if let Some(problem) = word_problem(value) {
-            return Err(refuse(field, problem));
-        }
-        wrote
-            .lines
-            .push((key.to_owned(), digest(key, value.as_bytes())));
-        pairs.push((key, Zeroizing::new(value.to_owned())));
-    }
-    pairs.push((SESSION, Zeroizing::new(session.to_owned())));
-    pairs.push((ISSUED, Zeroizing::new(issued)));
-    pairs.push((WROTE, Zeroizing::new(wrote.to_text())));
-    Ok(pairs)
+    let token = session_token.as_ref().map(SecretString::expose);
+    words.extend(token.map(|t| (TOKEN, "session token", Cow::Borrowed(t))));
+    words.extend(end.map(|end| (EXPIRES, "end of the credentials", Cow::Owned(end))));
+    Ok(words)
 }

@@ -1,7 +1,9 @@
 //! What every chain target can do.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use dayfly_core::delivery::Place;
 use dayfly_core::session::SessionId;
 use dayfly_vault::TemporaryCredentials;
 
@@ -9,8 +11,11 @@ use crate::error::ChainError;
 
 /// A place where cloud SDKs look for credentials.
 pub trait Target: Send + Sync {
-    /// The word for it, for messages and the journal.
-    fn name(&self) -> &'static str;
+    /// Which one it is.
+    fn place(&self) -> Place;
+
+    /// The file, for messages.
+    fn path(&self) -> &Path;
 
     /// Makes all these changes in one step, in their order; one result a change. A refused
     /// change leaves everything as it was and does not keep the others from being made.
@@ -18,11 +23,17 @@ pub trait Target: Send + Sync {
     /// May block for seconds where another process holds the lock.
     fn apply(&self, changes: &[Change]) -> Vec<Result<(), ChainError>>;
 
-    /// What the place holds of ours now.
+    /// What the place holds of ours now, whole and as it should be.
     ///
     /// # Errors
     /// The place cannot be read.
     fn observe(&self) -> Result<Vec<Observed>, ChainError>;
+
+    /// Whether the changes could change anything; takes no lock.
+    ///
+    /// # Errors
+    /// The place cannot be read.
+    fn holds_any_of(&self, changes: &[Change]) -> Result<bool, ChainError>;
 }
 
 /// A change to a chain target.
@@ -55,13 +66,13 @@ pub struct Publication {
     pub region: Option<String>,
 }
 
-/// Credentials of ours that a chain target holds.
+/// What a chain target holds of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     /// The session.
     pub session: SessionId,
     /// The named profile.
     pub profile: String,
-    /// The credentials.
-    pub credentials: TemporaryCredentials,
+    /// The credentials, where the place holds them itself.
+    pub credentials: Option<TemporaryCredentials>,
 }

@@ -128,7 +128,10 @@ fn what_the_aws_cli_edits_is_kept() {
     ];
     assert_eq!(judge(folder.path(), &cases), Some(2));
     let seen = target.observe().unwrap();
-    assert_eq!((seen.len(), &seen[0].credentials), (1, &credentials(4)));
+    assert_eq!(
+        (seen.len(), seen[0].credentials.as_ref()),
+        (1, Some(&credentials(4)))
+    );
 }
 
 /// Whatever stands around our section, botocore reads the rest as before and ours as meant.

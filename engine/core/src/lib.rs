@@ -12,6 +12,7 @@ pub mod arbitration;
 pub mod audit;
 pub mod backoff;
 mod consider;
+pub mod delivery;
 pub mod effect;
 mod facts;
 pub mod grant;

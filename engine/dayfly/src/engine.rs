@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_chain::{CredentialsFile, Target as _};
+use dayfly_chain::{Chain, ConfigFile, CredentialsFile, Found, Kept};
+use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::input::Word;
-use dayfly_core::session::{Lease, SessionId, Status};
-use dayfly_runtime::report::{EngineReport, ProblemReport, SessionReport, WordReport};
+use dayfly_core::session::{ErrorKind, SessionId, Status};
+use dayfly_runtime::report::{
+    EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
+};
 use dayfly_runtime::{Config, Engine, EngineError, Home, Options, Policies, clock};
 use dayfly_vault::{Vault, private_file};
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
@@ -32,7 +35,7 @@ pub(crate) fn options(
 ) -> Result<Options, Trouble> {
     Ok(Options {
         home: home.clone(),
-        credentials_file: credentials_file(home)?,
+        chain: chain(home, &vault)?,
         keys: Arc::new(vault),
         policies,
         watching,
@@ -47,6 +50,27 @@ pub(crate) fn credentials_file(home: &Home) -> Result<PathBuf, Trouble> {
         Some(file) => Ok(file),
         None => locate::credentials_file(),
     }
+}
+
+/// The same for the config file.
+pub(crate) fn config_file(home: &Home) -> Result<PathBuf, Trouble> {
+    let config = Config::load(&home.config()).unwrap_or_default();
+    match config.aws.config_file {
+        Some(file) => Ok(file),
+        None => locate::config_file(),
+    }
+}
+
+/// The provider chain of this home; what is kept in it is encrypted with this vault's key.
+pub(crate) fn chain(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
+    let word = home.word();
+    let credentials = CredentialsFile::new(credentials_file(home)?).of_home(&word);
+    let config = ConfigFile::new(config_file(home)?, locate::process(home)?).of_home(&word);
+    let kept = Kept::new(vault.beside(home.kept()));
+    Ok(Chain::new(
+        vec![Box::new(credentials), Box::new(config)],
+        kept,
+    ))
 }
 
 /// Where long-lived secrets are.
@@ -144,29 +168,35 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         }
     };
     let now = clock::now();
-    let mut leases: BTreeMap<SessionId, Lease> = BTreeMap::new();
-    match CredentialsFile::new(credentials_file(home)?)
-        .of_home(&home.word())
-        .observe()
-    {
-        Ok(observed) => {
-            let held = observed.into_iter();
-            let held = held.map(|one| (one.session, one.credentials.lease));
-            leases.extend(held.filter(|(_, lease)| !lease.expired(now)));
-        }
-        Err(error) => problems.push(ProblemReport {
-            about: "credentials-file".into(),
-            message: error.to_string(),
-            hint: error.hint(),
-        }),
-    }
+    // A look at things asks nobody for a passphrase.
+    secrets::ask_nobody();
+    let chain = chain(home, &vault(home))?;
+    let found = chain.observe();
+    problems.extend(found.problems.iter().map(|(place, error)| ProblemReport {
+        about: place.to_string(),
+        message: error.to_string(),
+        hint: error.hint(),
+    }));
+    problems.extend(found.unread.map(|error| ProblemReport {
+        about: "kept credentials".into(),
+        message: error.to_string(),
+        hint: None,
+    }));
+    let config = Config::load(&home.config()).unwrap_or_default();
+    let files: BTreeMap<Place, PathBuf> = chain
+        .targets()
+        .map(|target| (target.place(), target.path().to_owned()))
+        .collect();
+    let mut sessions = found.sessions;
+    sessions.retain(|_, one| !one.credentials.lease.expired(now));
     let words = words(home);
     let entries = workspace.as_deref().map(Workspace::sessions);
     let mut sessions: Vec<SessionReport> = entries
         .unwrap_or_default()
         .iter()
         .map(|entry| {
-            let lease = leases.get(&entry.session.id).copied();
+            let found = sessions.get(&entry.session.id);
+            let lease = found.map(|one| one.credentials.lease);
             let status = if lease.is_some() {
                 Status::Active
             } else {
@@ -174,6 +204,12 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
             };
             let mut report = SessionReport::written(&entry.session, status);
             report.set_lease(lease);
+            if let (Some(found), Some(workspace)) = (found, &workspace) {
+                let said = workspace.delivery(&entry.session.id);
+                let wanted = said.or(config.delivery.as_ref()).cloned();
+                let wanted = wanted.unwrap_or_else(delivery::usual);
+                report.delivery = places(found, &wanted, &files);
+            }
             report.word = words.get(&entry.session.id).map(WordReport::from);
             report
         })
@@ -186,6 +222,23 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         sessions,
         policies: Vec::new(),
     })
+}
+
+/// Where credentials stand, and where they should.
+fn places(found: &Found, wanted: &Delivery, files: &BTreeMap<Place, PathBuf>) -> Vec<PlaceReport> {
+    let wanted = wanted.iter().filter(|_| found.profile.is_some());
+    let all: Delivery = wanted.chain(&found.in_force).copied().collect();
+    let report = |place: Place| PlaceReport {
+        target: place,
+        file: files.get(&place).cloned(),
+        error: (!found.in_force.contains(&place)).then(|| FailureReport {
+            kind: ErrorKind::Delivery,
+            message: "they are not there".into(),
+            hint: Some("`dayfly doctor` says why, where that can be seen".into()),
+            request_id: None,
+        }),
+    };
+    all.into_iter().map(report).collect()
 }
 
 fn words(home: &Home) -> BTreeMap<SessionId, Word> {

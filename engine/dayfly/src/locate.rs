@@ -1,7 +1,8 @@
 //! Where this person's Dayfly lies.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use dayfly_chain::Process;
 use dayfly_runtime::Home;
 use etcetera::BaseStrategy as _;
 
@@ -9,11 +10,20 @@ use crate::trouble::Trouble;
 
 /// `$DAYFLY_HOME`, all in one; else `dayfly` in the platform's folders for configuration and state.
 pub(crate) fn home() -> Result<Home, Trouble> {
-    if let Some(folder) = set("DAYFLY_HOME") {
-        let folder = std::path::absolute(&folder)
-            .map_err(|e| Trouble::failed(format!("DAYFLY_HOME is no path: {e}")))?;
-        return Ok(Home::in_one(folder));
+    match set("DAYFLY_HOME") {
+        Some(folder) => home_at(&folder),
+        None => usual_home(),
     }
+}
+
+/// The home that is all in this folder.
+pub(crate) fn home_at(folder: &Path) -> Result<Home, Trouble> {
+    let folder = std::path::absolute(folder)
+        .map_err(|e| Trouble::failed(format!("the home of Dayfly is no path: {e}")))?;
+    Ok(Home::in_one(folder))
+}
+
+fn usual_home() -> Result<Home, Trouble> {
     let strategy = etcetera::choose_base_strategy().map_err(|_| {
         Trouble::failed("this user has no home folder").hint("set DAYFLY_HOME to a folder")
     })?;
@@ -25,21 +35,41 @@ pub(crate) fn home() -> Result<Home, Trouble> {
     Ok(Home::new(folder, state))
 }
 
+/// How clients are to run this program for credentials of this home.
+pub(crate) fn process(home: &Home) -> Result<Process, Trouble> {
+    let program = std::env::current_exe()
+        .map_err(|e| Trouble::failed(format!("this program does not know where it is: {e}")))?;
+    let usual = usual_home().is_ok_and(|usual| usual == *home);
+    Ok(Process {
+        program,
+        home: (!usual).then(|| home.folder().to_owned()),
+    })
+}
+
 /// The credentials file where the configuration names none, as the SDKs look for it.
 ///
 /// Source: AWS SDKs and Tools Reference Guide, "Location of the shared config and credentials
 /// files".
 pub(crate) fn credentials_file() -> Result<PathBuf, Trouble> {
-    if let Some(file) = set("AWS_SHARED_CREDENTIALS_FILE") {
+    shared_file("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+}
+
+/// The same for the config file.
+pub(crate) fn config_file() -> Result<PathBuf, Trouble> {
+    shared_file("AWS_CONFIG_FILE", "config")
+}
+
+fn shared_file(variable: &str, name: &str) -> Result<PathBuf, Trouble> {
+    if let Some(file) = set(variable) {
         return std::path::absolute(&file)
-            .map_err(|e| Trouble::failed(format!("AWS_SHARED_CREDENTIALS_FILE is no path: {e}")));
+            .map_err(|e| Trouble::failed(format!("{variable} is no path: {e}")));
     }
     let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let own = own.ok_or_else(|| {
         Trouble::failed("this user has no home folder")
-            .hint("set AWS_SHARED_CREDENTIALS_FILE, or `credentials-file` in dayfly.toml")
+            .hint(format!("set {variable}, or `{name}-file` in dayfly.toml"))
     })?;
-    Ok(own.join(".aws").join("credentials"))
+    Ok(own.join(".aws").join(name))
 }
 
 fn set(name: &str) -> Option<PathBuf> {

@@ -20,29 +20,32 @@ use crate::registry::Timeouts;
 ///
 /// It is made when the first call is: reading the root certificates takes a while.
 pub(crate) fn client(timeouts: &Timeouts, through_proxy: bool) -> SharedHttpClient {
+    let timeouts = *timeouts;
+    let made = OnceLock::new();
+    http_client_fn(move |_, _| {
+        made.get_or_init(|| connector(&timeouts, through_proxy))
+            .clone()
+    })
+}
+
+/// Connections for one call.
+pub(crate) fn connector(timeouts: &Timeouts, through_proxy: bool) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.attempt)
         .build();
-    let connector = OnceLock::new();
-    http_client_fn(move |_, _| {
-        connector
-            .get_or_init(|| {
-                let proxy = if through_proxy {
-                    ProxyConfig::from_env()
-                } else {
-                    ProxyConfig::disabled()
-                };
-                SharedHttpConnector::new(
-                    Connector::builder()
-                        .connector_settings(settings.clone())
-                        .proxy_config(proxy)
-                        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                        .build(),
-                )
-            })
-            .clone()
-    })
+    let proxy = if through_proxy {
+        ProxyConfig::from_env()
+    } else {
+        ProxyConfig::disabled()
+    };
+    SharedHttpConnector::new(
+        Connector::builder()
+            .connector_settings(settings)
+            .proxy_config(proxy)
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build(),
+    )
 }
 
 /// Where an endpoint is: `scheme://host[:port]` without what a person may have put into the

@@ -12,6 +12,7 @@
 //! Start reading at [`provider`], then [`registry`], then one access method, such as
 //! `aws_iam_user`.
 
+mod aws_console;
 mod aws_iam_role_chained;
 mod aws_iam_user;
 mod aws_sts;
@@ -27,6 +28,7 @@ mod role_session_name;
 mod sts_codes;
 mod sts_errors;
 
+pub use aws_console::{Console, ConsoleError, RoleKeys};
 pub use errors::{ProviderError, Refusal, Unreachable};
 pub use keys::LongLivedKeys;
 pub use mfa::{MfaCode, MfaCodes, MfaRequest, NoPerson};

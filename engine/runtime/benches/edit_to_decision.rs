@@ -14,11 +14,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dayfly_chain::{Chain, CredentialsFile, Kept};
 use dayfly_core::effect::Happening;
 use dayfly_core::session::SessionId;
 use dayfly_providers::LongLivedKeys;
 use dayfly_runtime::{Engine, Home, Options, Policies};
-use dayfly_vault::{AccessKey, VaultError};
+use dayfly_vault::{AccessKey, Vault, VaultError};
 use dayfly_workspace::Workspace;
 
 const ENTRIES: usize = 20;
@@ -75,7 +76,13 @@ async fn measure(sessions: usize) {
     save(&home.config(), &config);
     let mut engine = Engine::start(Options {
         home: home.clone(),
-        credentials_file: folder.path().join("unused"),
+        chain: Chain::new(
+            vec![Box::new(CredentialsFile::new(folder.path().join("unused")))],
+            Kept::new(Vault::new(
+                folder.path().join("k"),
+                folder.path().join("key"),
+            )),
+        ),
         keys: Arc::new(NoKeys),
         policies: Policies::All,
         watching: true,

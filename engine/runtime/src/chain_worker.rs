@@ -1,13 +1,13 @@
 //! Carries changes to the provider chain, in their order, many in one step.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use dayfly_chain::{Change, Target};
+use dayfly_chain::{Chain, Order};
+use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::effect::OperationId;
-use dayfly_core::session::{ErrorKind, Failure};
+use dayfly_core::session::{ErrorKind, Failure, SessionId};
 use tokio::sync::mpsc;
 
 use crate::message::Message;
@@ -15,12 +15,32 @@ use crate::message::Message;
 /// Changes in one step: a rewrite of a large file is worth many.
 const BATCH: usize = 512;
 
+/// What troubles with keeping credentials encrypted are about.
+pub(crate) const KEPT: &str = "kept credentials";
+
 /// A change for the chain.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) operation: OperationId,
-    /// None where there is nothing to change: the session has no place in the chain.
-    pub(crate) change: Option<Change>,
+    pub(crate) purpose: Purpose,
+    pub(crate) order: Order,
+}
+
+/// What a change is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An operation of the core waits for it.
+    Operation(OperationId),
+    /// Credentials that are in force are put where they should be.
+    Align(SessionId),
+    /// Something that nobody stands for is taken away.
+    Tidy,
+}
+
+/// Where credentials stand after a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Placement {
+    pub(crate) in_force: Delivery,
+    pub(crate) failed: Vec<(Place, Failure)>,
 }
 
 /// The thread that changes the chain.
@@ -32,14 +52,11 @@ pub(crate) struct ChainWorker {
 }
 
 impl ChainWorker {
-    pub(crate) fn start(
-        target: Arc<dyn Target>,
-        answers: mpsc::Sender<Message>,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(chain: Chain, answers: mpsc::Sender<Message>) -> std::io::Result<Self> {
         let (jobs, incoming) = channel();
         let thread = thread::Builder::new()
             .name("dayfly-chain".into())
-            .spawn(move || serve(&*target, &incoming, &answers))?;
+            .spawn(move || serve(&chain, &incoming, &answers))?;
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
@@ -64,36 +81,49 @@ impl Drop for ChainWorker {
     }
 }
 
-fn serve(target: &dyn Target, incoming: &Receiver<Job>, answers: &mpsc::Sender<Message>) {
+fn serve(chain: &Chain, incoming: &Receiver<Job>, answers: &mpsc::Sender<Message>) {
+    let mut unkept = None;
     while let Ok(first) = incoming.recv() {
         let mut batch = vec![first];
         batch.extend(std::iter::from_fn(|| incoming.try_recv().ok()).take(BATCH - 1));
-        let changes: Vec<Change> = batch.iter().filter_map(|job| job.change.clone()).collect();
-        let results = catch_unwind(AssertUnwindSafe(|| target.apply(&changes)));
-        let mut results = match results {
-            Ok(results) => results
-                .into_iter()
-                .map(|result| result.map_err(|e| e.to_failure()))
-                .collect::<Vec<_>>(),
-            Err(_) => {
-                let message = format!("the chain target {} failed", target.name());
-                vec![Err(Failure::new(ErrorKind::Delivery, message)); changes.len()]
-            }
+        let (purposes, orders): (Vec<Purpose>, Vec<Order>) = batch
+            .into_iter()
+            .map(|job| (job.purpose, job.order))
+            .unzip();
+        let applied = catch_unwind(AssertUnwindSafe(|| chain.apply(&orders)));
+        let (results, problem) = match applied {
+            Ok(applied) => (applied.results, applied.unkept),
+            Err(_) => (Vec::new(), None),
+        };
+        let mut results = results.into_iter().map(|result| match result {
+            Ok(placed) => Ok(Placement {
+                in_force: placed.in_force,
+                failed: placed
+                    .failed
+                    .into_iter()
+                    .map(|(place, error)| (place, error.to_failure()))
+                    .collect(),
+            }),
+            Err(error) => Err(error.to_failure()),
+        });
+        let problem = problem.map(|error| {
+            format!("{error}; until that is mended, credentials that stand in no file are lost when Dayfly ends")
+        });
+        if problem != unkept {
+            unkept.clone_from(&problem);
+            let about = KEPT.to_owned();
+            let message = problem;
+            let _ = answers.blocking_send(Message::Trouble { about, message });
         }
-        .into_iter();
-        for job in batch {
-            let result = match job.change {
-                Some(_) => results.next().unwrap_or_else(|| {
-                    let message = format!("the chain target {} gave no answer", target.name());
-                    Err(Failure::new(ErrorKind::Delivery, message))
-                }),
-                None => Ok(()),
-            };
-            let answer = Message::Delivered {
-                operation: job.operation,
-                result,
-            };
-            if answers.blocking_send(answer).is_err() {
+        for purpose in purposes {
+            let result = results.next().unwrap_or_else(|| {
+                let message = "the provider chain could not be changed: an error in Dayfly";
+                Err(Failure::new(ErrorKind::Delivery, message))
+            });
+            if answers
+                .blocking_send(Message::Delivered { purpose, result })
+                .is_err()
+            {
                 // The engine is gone, but what it asked for is still done.
                 break;
             }

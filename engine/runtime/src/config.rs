@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
+use dayfly_core::delivery::Delivery;
 use dayfly_core::grant::Selector;
 use dayfly_core::policy::{Action, Actions};
 use dayfly_core::session::SessionType;
@@ -27,6 +28,8 @@ pub struct Config {
     pub vault: VaultSettings,
     /// How the engine works.
     pub engine: EngineSettings,
+    /// Where credentials go, where the Workspace does not say it.
+    pub delivery: Option<Delivery>,
     /// The policy entries, in file order.
     pub policies: Vec<PolicySettings>,
 }
@@ -39,8 +42,19 @@ pub struct Aws {
     pub default_region: Option<String>,
     /// Where STS is, before what the environment and the AWS config file say.
     pub sts_endpoint_url: Option<String>,
+    /// The federation endpoint of `dayfly console`, before the one of the session's partition.
+    pub signin_endpoint_url: Option<String>,
     /// The credentials file, before `AWS_SHARED_CREDENTIALS_FILE` and `~/.aws/credentials`.
     pub credentials_file: Option<PathBuf>,
+    /// The config file, before `AWS_CONFIG_FILE` and `~/.aws/config`.
+    pub config_file: Option<PathBuf>,
+}
+
+/// `[delivery]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct DeliveryTable {
+    targets: Option<Delivery>,
 }
 
 /// `[vault]`
@@ -356,10 +370,12 @@ impl Config {
         }
         let mut aws = file.aws;
         aws.credentials_file = aws.credentials_file.map(|file| resolve(folder, &file));
+        aws.config_file = aws.config_file.map(|file| resolve(folder, &file));
         Ok(Self {
             aws,
             vault: file.vault,
             engine: file.engine,
+            delivery: file.delivery.targets,
             policies,
         })
     }
@@ -371,6 +387,7 @@ struct File {
     aws: Aws,
     vault: VaultSettings,
     engine: EngineSettings,
+    delivery: DeliveryTable,
     policy: Vec<Spanned<EntryTable>>,
 }
 

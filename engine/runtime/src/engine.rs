@@ -4,6 +4,7 @@
 //! effects out. The task itself never waits for a disk, a cloud or a guest.
 
 mod boot;
+mod delivery;
 mod perform;
 mod reporting;
 
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_chain::Chain;
+use dayfly_core::delivery::Delivery as Wanted;
 use dayfly_core::effect::{Cause, Effect, Happening, Note, OperationId};
 use dayfly_core::input::{CommandId, Input, Order, Projection};
 use dayfly_core::policy::{EntryName, EvaluationId, Fault, Severity, Verdict};
@@ -28,9 +31,10 @@ use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::delivery::Standings;
 use crate::chain_worker::ChainWorker;
 use crate::clock::{self, Alarm, Rang};
-use crate::config::Config;
+use crate::config::{Aws, Config};
 use crate::config_worker::{ConfigWorker, Configured};
 use crate::entries::Prepared;
 use crate::evaluators::Evaluators;
@@ -63,8 +67,8 @@ pub enum Policies {
 pub struct Options {
     /// Where everything lies.
     pub home: Home,
-    /// The credentials file, where the configuration names none.
-    pub credentials_file: PathBuf,
+    /// Where credentials are put for programs.
+    pub chain: Chain,
     /// Long-lived keys.
     pub keys: Arc<dyn LongLivedKeys>,
     /// Which policy entries are in force.
@@ -180,6 +184,7 @@ enum Delivery {
     Publish {
         session: SessionId,
         displaced: Vec<SessionId>,
+        wanted: Wanted,
     },
     Retract {
         session: SessionId,
@@ -213,6 +218,7 @@ struct Loop {
     /// Credentials that wait to be published.
     aside: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
     delivering: BTreeMap<OperationId, Delivery>,
+    standings: Standings,
     evaluating: usize,
     commands: BTreeMap<CommandId, (SessionId, Answer)>,
     next_command: u64,
@@ -259,6 +265,10 @@ impl Loop {
                     }
                 }
                 rang = self.alarm.until(wake) => self.rang(rang),
+                () = due(self.standings.again) => {
+                    self.standings.again = None;
+                    self.align();
+                }
             }
             self.flush();
             if self.halting {
@@ -305,7 +315,7 @@ impl Loop {
                 });
                 self.enter(Input::Issued { operation, result });
             }
-            Message::Delivered { operation, result } => self.delivered(operation, result),
+            Message::Delivered { purpose, result } => self.delivered(&purpose, result),
             Message::Used(session) => self.enter(Input::Used { session }),
             Message::Trouble { about, message } => {
                 self.trouble(&about, message.map(|m| (m, None)));
@@ -318,6 +328,8 @@ impl Loop {
         if let Some((workspace, change)) = looked.change {
             let region = |w: &Workspace| w.default_region().map(str::to_owned);
             let before = self.workspace.as_deref().and_then(region);
+            let said = self.workspace.as_ref().is_none_or(|w| w.says_delivery());
+            let realign = said || workspace.says_delivery();
             let after = region(&workspace);
             self.held.set_workspace(Arc::clone(&workspace));
             self.workspace = Some(workspace);
@@ -325,6 +337,9 @@ impl Loop {
                 self.providers = providers(&self.config, after.as_deref(), &self.keys);
             }
             self.enter(Input::Workspace(change));
+            if realign {
+                self.align();
+            }
         }
         self.rejected = looked.rejected;
         let problem = self.rejected.as_ref().map(|rejected| {
@@ -375,20 +390,25 @@ impl Loop {
         match configured.config {
             Ok(config) => {
                 self.trouble("config", None);
-                if config.aws.credentials_file != self.config.aws.credentials_file {
-                    let message = "another credentials file was configured".to_owned();
-                    let hint = "restart Dayfly to have it used".to_owned();
-                    self.trouble("credentials-file-setting", Some((message, Some(hint))));
-                }
+                let files = |aws: &Aws| (aws.credentials_file.clone(), aws.config_file.clone());
+                let (before, after) = (files(&self.config.aws), files(&config.aws));
+                let problem = (after != before).then(|| {
+                    let message = "another credentials or config file was configured".to_owned();
+                    (message, Some("restart Dayfly to have it used".to_owned()))
+                });
+                self.trouble("shared-files-setting", problem);
                 if config.aws != self.config.aws || config.engine != self.config.engine {
                     let region = self.workspace.as_ref().and_then(|w| w.default_region());
                     self.providers = providers(&config, region, &self.keys);
                     self.state.settings.issuing_max = config.engine.calls_in_flight.clamp(1, 1_000);
                     self.state.settings.faults_max = config.engine.faults_max.max(1);
                 }
-                let credentials_file = self.config.aws.credentials_file.clone();
                 self.config = config;
-                self.config.aws.credentials_file = credentials_file;
+                (
+                    self.config.aws.credentials_file,
+                    self.config.aws.config_file,
+                ) = before;
+                self.align();
             }
             Err(error) => {
                 let mut error = error;
@@ -524,6 +544,7 @@ impl Loop {
             && self.evaluating == 0
             && self.issuing.is_empty()
             && self.delivering.is_empty()
+            && !self.standings.is_aligning()
             && self.tickets.is_empty()
             && self.workspace_worker.is_idle()
             && self.config_worker.is_idle()
@@ -625,8 +646,8 @@ impl Loop {
         while !self.delivering.is_empty() {
             let next = tokio::time::timeout_at(deadline, incoming.recv()).await;
             match next {
-                Ok(Some(Message::Delivered { operation, result })) => {
-                    self.delivered(operation, result);
+                Ok(Some(Message::Delivered { purpose, result })) => {
+                    self.delivered(&purpose, result);
                 }
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => break,
@@ -652,6 +673,14 @@ impl Loop {
         // Workers that still have something to say need not wait for somebody to hear it.
         incoming.close();
         while incoming.try_recv().is_ok() {}
+    }
+}
+
+/// Waits for a moment; for ever where there is none.
+async fn due(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -68,6 +68,12 @@ impl Home {
         self.folder.join("vault.key.age")
     }
 
+    /// Temporary credentials that stand in no file of other programs, encrypted.
+    #[must_use]
+    pub fn kept(&self) -> PathBuf {
+        self.state.join("kept.age")
+    }
+
     /// The folder of the journal.
     #[must_use]
     pub fn journal(&self) -> PathBuf {

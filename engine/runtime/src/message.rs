@@ -13,6 +13,7 @@ use dayfly_workspace::{Problem, ResolveError};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::chain_worker::{Placement, Purpose};
 use crate::clock;
 use crate::config_worker::Configured;
 use crate::held::{Held, Issued};
@@ -43,8 +44,8 @@ pub(crate) enum Message {
     },
     /// The chain answered.
     Delivered {
-        operation: OperationId,
-        result: Result<(), Failure>,
+        purpose: Purpose,
+        result: Result<Placement, Failure>,
     },
     /// A program was given the credentials of a session.
     Used(SessionId),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use dayfly_core::arbitration::{Tier, Voice};
+use dayfly_core::delivery::Place;
 use dayfly_core::input::Word;
 use dayfly_core::policy::{Action, Fault, Reason};
 use dayfly_core::session::{ErrorKind, Failure, Lease, Session, SessionId, SessionType, Status};
@@ -94,6 +95,9 @@ pub struct SessionReport {
     /// When they end.
     #[serde(with = "iso_option")]
     pub expires_at: Option<Timestamp>,
+    /// Where they stand, and where they should and do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delivery: Vec<PlaceReport>,
     /// Attempts that failed since the last success.
     pub failures: u32,
     /// Why the last one failed.
@@ -135,6 +139,20 @@ impl From<&Failure> for FailureReport {
             request_id: failure.request_id.clone(),
         }
     }
+}
+
+/// A chain target that credentials are delivered to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceReport {
+    /// Which.
+    pub target: Place,
+    /// Its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Why they do not stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<FailureReport>,
 }
 
 /// A standing word of the person.
@@ -279,6 +297,7 @@ impl SessionReport {
             labels: session.labels.clone(),
             started_at: None,
             expires_at: None,
+            delivery: Vec::new(),
             failures: 0,
             error: None,
             retry_at: None,

@@ -1,7 +1,7 @@
 //! Long-lived secrets in one encrypted file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -86,6 +86,21 @@ impl Vault {
         Self { path, keys }
     }
 
+    /// Another file with the same key.
+    #[must_use]
+    pub fn beside(&self, path: PathBuf) -> Self {
+        Self {
+            path,
+            keys: Arc::clone(&self.keys),
+        }
+    }
+
+    /// The encrypted file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the key is kept.
     #[must_use]
     pub fn key_source(&self) -> KeySource {
@@ -108,18 +123,49 @@ impl Vault {
     /// # Errors
     /// The vault cannot be read, decrypted, locked or written; nothing is changed then.
     pub fn set(&self, name: &str, value: &SecretString) -> Result<(), VaultError> {
+        self.change(&[(name, Some(value))])
+    }
+
+    /// Writes secrets, and removes those for which there is no value, all in one step.
+    ///
+    /// # Errors
+    /// As for [`Vault::set`].
+    pub fn change(&self, changes: &[(&str, Option<&SecretString>)]) -> Result<(), VaultError> {
         let _lock = private_file::lock(&self.lock_path(), LOCK_DEADLINE)?;
         let (mut items, identities) = self.read_to_write()?;
-        let item = Item {
-            value: value.expose().to_owned(),
-            updated_at: now(),
-        };
-        items.insert(name.to_owned(), item);
+        let mut changed = false;
+        for (name, value) in changes {
+            changed |= match value {
+                Some(value) => {
+                    let item = Item {
+                        value: value.expose().to_owned(),
+                        updated_at: now(),
+                    };
+                    items.insert((*name).to_owned(), item);
+                    true
+                }
+                None => items.remove(*name).is_some(),
+            };
+        }
+        if !changed {
+            return Ok(());
+        }
         let identities = match identities {
             Some(identities) => identities,
             None => self.keys().create()?,
         };
         self.write(&items, &[&identities])
+    }
+
+    /// All secrets, by name.
+    ///
+    /// # Errors
+    /// The vault cannot be read or decrypted.
+    pub fn all(&self) -> Result<BTreeMap<String, SecretString>, VaultError> {
+        let items = self.read()?;
+        let pair =
+            |(name, item): (&String, &Item)| (name.clone(), SecretString::from(item.value.clone()));
+        Ok(items.iter().map(pair).collect())
     }
 
     /// Removes a secret; whether there was one.

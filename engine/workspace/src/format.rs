@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::Status;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error as _, Visitor};
@@ -45,6 +46,10 @@ pub(crate) struct WorkspaceObject<'a> {
     /// The AWS region of sessions that have no `region` of their own.
     #[serde(borrow, default)]
     pub(crate) default_region: Option<Field<'a, String>>,
+    /// Where the credentials of sessions go that do not say it themselves, before what
+    /// `dayfly.toml` says.
+    #[serde(borrow, default)]
+    pub(crate) delivery: Option<Field<'a, DeliveryWords>>,
 }
 
 /// One way into one cloud account. Which fields it needs depends on its `type`.
@@ -75,6 +80,8 @@ pub(crate) struct SessionObject<'a> {
     pub(crate) r#type: Option<Field<'a, String>>,
     /// Free words for policies and filters to select by.
     pub(crate) labels: Option<Field<'a, BTreeMap<String, String>>>,
+    /// Where the credentials go; none: programs have to ask Dayfly for them.
+    pub(crate) delivery: Option<Field<'a, DeliveryWords>>,
     /// Id of the entry of `profiles` whose name the credentials are published under.
     pub(crate) profile_id: Option<Field<'a, String>>,
     /// That name itself, instead of `profileId`.
@@ -159,6 +166,7 @@ impl SessionObject<'_> {
             ("region", of(&self.region)),
             ("type", of(&self.r#type)),
             ("labels", of(&self.labels)),
+            ("delivery", of(&self.delivery)),
             ("profileId", of(&self.profile_id)),
             ("profileName", of(&self.profile_name)),
             ("awsAccount", of(&self.aws_account)),
@@ -261,6 +269,37 @@ impl JsonSchema for StatusWord {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "enum": ["inactive", "pending", "active", 0, 1, 2] })
+    }
+}
+
+/// `delivery`: chain targets.
+pub(crate) struct DeliveryWords(pub(crate) Delivery);
+
+impl<'de> Deserialize<'de> for DeliveryWords {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let places = words.iter().map(|word| {
+            Place::from_word(word).ok_or_else(|| {
+                let known = Place::ALL.map(Place::as_str).join(", ");
+                D::Error::custom(format_args!(
+                    "\"{word}\" is no chain target; there are {known}"
+                ))
+            })
+        });
+        places.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl JsonSchema for DeliveryWords {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Delivery".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words = Place::ALL.map(Place::as_str);
+        json_schema!({ "type": "array", "items": { "enum": words } })
     }
 }
 

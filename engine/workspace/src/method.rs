@@ -2,7 +2,8 @@
 
 use dayfly_core::session::SessionType;
 
-/// The fields of one access method, beside [`SEED`] and `labels`.
+/// The fields of one access method, beside [`SEED`], `labels` and, where it has a named profile,
+/// `delivery`.
 pub(crate) struct Method {
     pub(crate) kind: SessionType,
     pub(crate) required: &'static [&'static str],
@@ -116,6 +117,7 @@ impl Method {
     pub(crate) fn takes(&self, field: &str) -> bool {
         SEED.contains(&field)
             || field == "labels"
+            || (field == "delivery" && self.optional.contains(&"profileName"))
             || self.required.contains(&field)
             || self.optional.contains(&field)
     }

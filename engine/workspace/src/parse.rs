@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use dayfly_core::delivery::Delivery;
 use dayfly_core::session::SessionId;
 use serde_json::value::RawValue;
 
 use crate::check::{self, Finding};
 use crate::force::InForce;
-use crate::format::WorkspaceObject;
+use crate::format::{DeliveryWords, WorkspaceObject};
 use crate::position::{Walk, message_of, offset_in, offset_of};
 use crate::problem::{Note, Problem, Rejected};
 use crate::raw::{ELEMENTS_EXPECTED, Field};
@@ -139,6 +140,7 @@ fn read_lists(
         aws_sso: Placed::read(source, sso, before(previous, |l| &l.aws_sso)),
         azure: Placed::read(source, azure, before(previous, |l| &l.azure)),
         default_region: default_region(source, object.default_region, previous, notes),
+        delivery: delivery(source, object.delivery, previous, notes),
     };
     let of_lists = lists
         .profiles
@@ -185,6 +187,25 @@ fn default_region(
     };
     notes.push(Noted::of_file(note));
     region
+}
+
+/// `delivery`; the previous one where it is wrong.
+fn delivery(
+    source: &str,
+    field: Option<Field<'_, DeliveryWords>>,
+    previous: Option<&Workspace>,
+    notes: &mut Vec<Noted>,
+) -> Option<Delivery> {
+    let field = field?;
+    match field.value {
+        Ok(words) => Some(words.0),
+        Err(e) => {
+            let message = format!("`delivery`: {}", message_of(&e));
+            let note = Note::error(offset_in(source, field.raw), message);
+            notes.push(Noted::of_file(note));
+            previous.and_then(|old| old.lists.delivery.clone())
+        }
+    }
 }
 
 /// Reads each element, or takes what the previous version read from the same text.

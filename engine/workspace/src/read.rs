@@ -1,5 +1,6 @@
 //! One session object: its text to a session, without a look at the rest of the file.
 
+use dayfly_core::delivery::Delivery;
 use dayfly_core::session::{Session, SessionId, SessionType, Status};
 use dayfly_core::time::Timestamp;
 
@@ -26,6 +27,7 @@ pub(crate) struct Draft {
     pub(crate) projection: Projection,
     pub(crate) profile_id: Option<Spot>,
     pub(crate) profile_name: Option<Spot>,
+    pub(crate) delivery: Option<Delivery>,
     /// What it needs from another list of the file.
     pub(crate) integration: Option<(Integration, Spot)>,
     /// Where `parentSessionId` stands.
@@ -134,6 +136,7 @@ impl<'a> Reader<'a> {
         let method = self.method(&object);
         self.presence(&object, method);
         let labels = self.take("labels", object.labels.take()).map(|(l, _)| l);
+        let delivery = self.take("delivery", object.delivery.take());
         let projection = self.projection(&mut object);
         let id = self.filled("sessionId", object.session_id.take());
         let name = self.filled("sessionName", object.session_name.take());
@@ -164,6 +167,7 @@ impl<'a> Reader<'a> {
             projection,
             profile_id: profile_id.filter(|_| takes_profile),
             profile_name: profile_name.filter(|_| takes_profile),
+            delivery: delivery.map(|(words, _)| words.0),
             integration,
             parent_offset,
             notes: Vec::new(),

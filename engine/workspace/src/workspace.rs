@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use dayfly_core::delivery::Delivery;
 use dayfly_core::session::{Session, SessionId};
 
 use crate::format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
@@ -64,6 +65,7 @@ pub(crate) struct Lists {
     pub(crate) aws_sso: Placed<AwsSsoIntegration>,
     pub(crate) azure: Placed<AzureIntegration>,
     pub(crate) default_region: Option<String>,
+    pub(crate) delivery: Option<Delivery>,
 }
 
 impl Workspace {
@@ -101,6 +103,21 @@ impl Workspace {
     #[must_use]
     pub fn default_region(&self) -> Option<&str> {
         self.lists.default_region.as_deref()
+    }
+
+    /// Where the credentials of a session go, as the session or else the file says; none where
+    /// neither says it.
+    #[must_use]
+    pub fn delivery(&self, session: &SessionId) -> Option<&Delivery> {
+        let own = self.get(session).and_then(|e| e.draft.delivery.as_ref());
+        own.or(self.lists.delivery.as_ref())
+    }
+
+    /// Whether the file says anything of delivery.
+    #[must_use]
+    pub fn says_delivery(&self) -> bool {
+        let mut entries = self.entries.iter();
+        self.lists.delivery.is_some() || entries.any(|e| e.draft.delivery.is_some())
     }
 
     /// `profiles`.

@@ -134,6 +134,7 @@ fn full(kind: SessionType) -> Value {
         "sessionId": "s", "sessionName": "s", "status": "inactive", "region": "eu-west-1",
         "startDateTime": "2026-03-01T09:30:00Z", "sessionTokenExpiration": "2026-03-01T09:30:00Z",
         "type": kind.as_str(), "labels": {"a": "b"},
+        "delivery": ["credentials-file", "credential-process"],
         "profileId": "p", "profileName": "n", "awsAccount": {"accountId": "123456789012"},
         "mfaDevice": "GAHT12345678", "roleArn": "arn:aws:iam::123456789012:role/x",
         "parentSessionId": "t", "roleSessionName": "jo", "durationSeconds": 900,

@@ -23,6 +23,7 @@ pub(crate) fn credentials(n: u64) -> TemporaryCredentials {
     }
 }
 
+#[allow(dead_code, reason = "not every suite publishes into one target")]
 /// Publishes [`credentials`] `n` of a session.
 pub(crate) fn publish(session: &str, profile: &str, n: u64) -> Change {
     Change::Publish(Publication {
@@ -35,6 +36,7 @@ pub(crate) fn publish(session: &str, profile: &str, n: u64) -> Change {
     })
 }
 
+#[allow(dead_code, reason = "not every suite publishes into one target")]
 /// Retracts a session.
 pub(crate) fn retract(session: &str) -> Change {
     Change::Retract {

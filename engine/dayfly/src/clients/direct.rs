@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dayfly_chain::{CredentialsFile, Target as _};
-use dayfly_core::session::SessionId;
+use dayfly_core::input::Order;
 use dayfly_runtime::{Engine, EngineError, Home, Policies, clock};
 use dayfly_vault::TemporaryCredentials;
 use zeroize::Zeroizing;
@@ -19,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// How long one of many callers waits before it looks whether another has obtained them.
 const TURN: Duration = Duration::from_millis(100);
 
-/// What `credential_process` is to print: from a running engine, from what is published, or
-/// obtained by an engine in this process. Of many callers at once, in any number of processes,
+/// What `credential_process` is to print: from a running engine, from what is published or kept,
+/// or obtained by an engine in this process. Of many callers at once, in any number of processes,
 /// one obtains and the others find what it obtained.
 pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     let workspace = engine::require(home)?;
@@ -30,30 +29,24 @@ pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>
         if let Some(answer) = client::credentials(home, session.id.as_str()) {
             return answer;
         }
-        if let Some(published) = published(home, &session.id)? {
-            return print(&published);
+        let now = clock::now();
+        let there = engine::chain(home, &engine::vault(home))?.find(&session.id);
+        let there = there.filter(|credentials| !credentials.lease.expired(now));
+        if let Some(fresh) = there.as_ref().filter(|there| !there.lease.due(now)) {
+            return print(fresh);
         }
-        match obtain(home, session.id.as_str())? {
-            Some(text) => return Ok(text),
-            None if Instant::now() < give_up => {}
-            None => {
+        match (obtain(home, session.id.as_str()), there) {
+            (Ok(Some(text)), _) => return Ok(text),
+            // The last good ones serve until they end, also while another process renews them.
+            (Ok(None) | Err(_), Some(good)) => return print(&good),
+            (Err(trouble), None) => return Err(trouble),
+            (Ok(None), None) if Instant::now() < give_up => {}
+            (Ok(None), None) => {
                 let message = format!("another Dayfly works on {}", home.folder().display());
                 return Err(Trouble::failed(message).hint("try again when it has ended"));
             }
         }
     }
-}
-
-/// Credentials that are in the credentials file and good.
-fn published(home: &Home, session: &SessionId) -> Result<Option<TemporaryCredentials>, Trouble> {
-    let observed = CredentialsFile::new(engine::credentials_file(home)?)
-        .of_home(&home.word())
-        .observe();
-    let observed = observed.map_err(|e| Trouble::failed(e.to_string()).maybe_hint(e.hint()))?;
-    let now = clock::now();
-    let found = observed.into_iter().find(|one| one.session == *session);
-    let good = found.map(|one| one.credentials);
-    Ok(good.filter(|credentials| !credentials.lease.expired(now) && !credentials.lease.due(now)))
 }
 
 fn print(credentials: &TemporaryCredentials) -> Result<Zeroizing<Vec<u8>>, Trouble> {
@@ -76,7 +69,14 @@ fn obtain(home: &Home, session: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Trou
             Err(error) => return Err(engine::not_started(error, home)),
         };
         let handle = engine.handle().clone();
-        let result = handle.credentials(session).await;
+        let mut result = handle.credentials(session).await;
+        if let Ok(issued) = &result
+            && issued.credentials.lease.due(clock::now())
+        {
+            // This process ends, so renewal cannot go on behind the answer.
+            let _ = handle.order(session, Order::Demand).await;
+            result = handle.credentials(session).await;
+        }
         let quiet = tokio::time::timeout(Duration::from_secs(30), handle.quiet()).await;
         handle.halt().await;
         drop((handle, quiet));

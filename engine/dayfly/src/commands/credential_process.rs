@@ -1,6 +1,7 @@
 //! `dayfly credential-process`
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use crate::clients::direct;
 use crate::control::client;
@@ -14,20 +15,26 @@ use crate::trouble::Trouble;
 /// or your own word forbids it; nobody is waited for.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example, in ~/.aws/config:\n  [profile dev]\n  credential_process = dayfly credential-process dev"
+    after_help = "Example, in ~/.aws/config (written by Dayfly itself where `delivery` says credential-process):\n  [profile dev]\n  credential_process = dayfly credential-process dev"
 )]
 pub(crate) struct Args {
     /// An id, the beginning of one, or a unique name.
     session: String,
+    /// The folder of the Workspace, before DAYFLY_HOME.
+    #[arg(long, value_name = "FOLDER")]
+    home: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    print(&args.session)
+    print(&args.session, args.home.as_deref())
 }
 
 /// Does it, without what other commands need: SDKs run this often.
-pub(crate) fn print(session: &str) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn print(session: &str, home: Option<&Path>) -> Result<Exit, Trouble> {
+    let home = match home {
+        Some(folder) => locate::home_at(folder)?,
+        None => locate::home()?,
+    };
     let text = match client::credentials(&home, session) {
         Some(answer) => answer?,
         None => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use dayfly_chain::ini::Document;
 use dayfly_chain::{Change, Profiles, Publication};
+use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::Lease;
 use dayfly_core::time::Timestamp;
 use dayfly_runtime::{Config, Home};
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     modes(&home, &mut findings);
     vault(&home, workspace.as_deref(), &mut findings);
     environment(&mut findings);
-    credentials_file(&home, workspace.as_deref(), &mut findings)?;
+    shared_files(&home, workspace.as_deref(), &mut findings)?;
     let wrong = findings.0.iter().any(|f| f.grade == Grade::Wrong);
     let exit = if wrong { Exit::Failed } else { Exit::Done };
     if args.json {
@@ -210,6 +211,7 @@ fn modes(home: &Home, findings: &mut Findings) {
         home.vault_key(),
         home.wrapped_vault_key(),
         home.endpoint(),
+        home.kept(),
     ];
     let mut odd = false;
     let mut check = |path: &Path, forbidden: u32, mend: &str| {
@@ -360,52 +362,71 @@ fn profiles() -> BTreeSet<String> {
     found
 }
 
-/// Whether each session could be published under its profile.
-fn credentials_file(
+/// Whether each session could be published under its profile, wherever it is to be.
+fn shared_files(
     home: &Home,
     workspace: Option<&Workspace>,
     findings: &mut Findings,
 ) -> Result<(), Trouble> {
-    let path = engine::credentials_file(home)?;
-    let text = match std::fs::read(&path) {
-        Ok(text) => zeroize::Zeroizing::new(text),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => zeroize::Zeroizing::default(),
-        Err(e) => {
-            findings.wrong(
-                "credentials file",
-                format!("{} cannot be read: {e}", path.display()),
-                "",
-            );
-            return Ok(());
-        }
-    };
-    let mut well = true;
-    for entry in workspace.map(Workspace::sessions).unwrap_or_default() {
-        let session = &entry.session;
-        let Some(profile) = session.named_profile.clone() else {
-            continue;
-        };
-        // Tried on a copy in memory, with nothing that is worth anything.
-        let attempt = Change::Publish(Publication {
-            session: session.id.clone(),
-            session_name: session.name.clone(),
-            profile,
-            credentials: Arc::new(nothing()),
-            displaced: Vec::new(),
-            region: None,
-        });
-        if let Err(error) = Profiles::parse_for(&path, &text, Some(&home.word())).apply(&attempt) {
-            well = false;
-            let hint = error.hint().unwrap_or_default();
-            let message = format!("session \"{}\": {error}", session.name);
-            findings.wrong("credentials file", message, &hint);
-        }
-    }
-    if well {
-        findings.good(
+    let config = Config::load(&home.config()).unwrap_or_default();
+    let process = locate::process(home)?;
+    for (place, about, path) in [
+        (
+            Place::CredentialsFile,
             "credentials file",
-            format!("{} can take every session", path.display()),
-        );
+            engine::credentials_file(home)?,
+        ),
+        (
+            Place::CredentialProcess,
+            "config file",
+            engine::config_file(home)?,
+        ),
+    ] {
+        let text = match std::fs::read(&path) {
+            Ok(text) => zeroize::Zeroizing::new(text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => zeroize::Zeroizing::default(),
+            Err(e) => {
+                findings.wrong(about, format!("{} cannot be read: {e}", path.display()), "");
+                continue;
+            }
+        };
+        let word = home.word();
+        let profiles = || match place {
+            Place::CredentialsFile => Profiles::parse_for(&path, &text, Some(&word)),
+            Place::CredentialProcess => Profiles::parse_config(&path, &text, Some(&word), &process),
+        };
+        let (mut tried, mut well) = (false, true);
+        for entry in workspace.map(Workspace::sessions).unwrap_or_default() {
+            let session = &entry.session;
+            let Some(profile) = session.named_profile.clone() else {
+                continue;
+            };
+            let said = workspace.and_then(|w| w.delivery(&session.id));
+            let said = said.or(config.delivery.as_ref()).cloned();
+            if !said.unwrap_or_else(delivery::usual).contains(&place) {
+                continue;
+            }
+            tried = true;
+            // Tried on a copy in memory, with nothing that is worth anything.
+            let attempt = Change::Publish(Publication {
+                session: session.id.clone(),
+                session_name: session.name.clone(),
+                profile,
+                credentials: Arc::new(nothing()),
+                displaced: Vec::new(),
+                region: None,
+            });
+            if let Err(error) = profiles().apply(&attempt) {
+                well = false;
+                let hint = error.hint().unwrap_or_default();
+                let message = format!("session \"{}\": {error}", session.name);
+                findings.wrong(about, message, &hint);
+            }
+        }
+        if tried && well {
+            let message = format!("{} can take every session that goes there", path.display());
+            findings.good(about, message);
+        }
     }
     Ok(())
 }

@@ -52,14 +52,19 @@ pub(crate) fn make_workspace(home: &Home) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use dayfly_core::delivery::Place;
     use dayfly_runtime::Config;
 
     use super::*;
 
     #[test]
-    fn the_starter_does_nothing_and_its_examples_are_right() {
+    fn the_starter_only_says_where_credentials_go_and_its_examples_are_right() {
         let path = std::path::Path::new("dayfly.toml");
-        assert_eq!(Config::parse(path, CONFIG).unwrap(), Config::default());
+        let starter = Config {
+            delivery: Some([Place::CredentialProcess].into()),
+            ..Config::default()
+        };
+        assert_eq!(Config::parse(path, CONFIG).unwrap(), starter);
         // Examples are what stands behind "#" without a blank.
         let lines = CONFIG.lines();
         let examples: Vec<&str> = lines

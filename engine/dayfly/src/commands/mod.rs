@@ -1,6 +1,7 @@
 //! The tree of commands.
 
 mod completions;
+mod console;
 mod credential_process;
 mod demo;
 mod doctor;
@@ -30,6 +31,8 @@ mod session_show;
 mod status;
 mod workspace_schema;
 mod workspace_validate;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use dayfly_core::policy::Action;
@@ -62,6 +65,7 @@ enum Command {
     Session(Session),
     Exec(exec::Args),
     Env(env::Args),
+    Console(console::Args),
     CredentialProcess(credential_process::Args),
     /// Keep long-lived secrets in the encrypted vault.
     #[command(subcommand)]
@@ -148,6 +152,7 @@ impl Dayfly {
             Command::Session(Session::Release(args)) => order(&args, None),
             Command::Exec(args) => end(exec::run(&args)),
             Command::Env(args) => end(env::run(&args)),
+            Command::Console(args) => end(console::run(&args)),
             Command::CredentialProcess(args) => end(credential_process::run(&args)),
             Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
             Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
@@ -176,12 +181,20 @@ fn order(args: &session_order::Args, action: Option<Action>) -> Exit {
 /// its time; none where this is another command, or one that the parser should explain.
 pub(crate) fn short_cut() -> Option<Exit> {
     let mut args = std::env::args_os().skip(1);
-    let (command, session) = (args.next()?, args.next()?);
-    let session = session.to_str().filter(|s| !s.starts_with('-'))?;
-    if command != "credential-process" || args.next().is_some() {
+    if args.next()? != "credential-process" {
         return None;
     }
-    Some(end(credential_process::print(session)))
+    let mut first = args.next()?;
+    let mut home = None;
+    if first == "--home" {
+        home = Some(PathBuf::from(args.next()?));
+        first = args.next()?;
+    }
+    let session = first.to_str().filter(|s| !s.starts_with('-'))?;
+    if args.next().is_some() {
+        return None;
+    }
+    Some(end(credential_process::print(session, home.as_deref())))
 }
 
 /// Says what went wrong, where something did.

@@ -1,5 +1,6 @@
 //! The flags that become fields of a session in the Workspace file.
 
+use dayfly_core::delivery::Place;
 use dayfly_core::session::SessionType;
 use dayfly_workspace::{Workspace, takes};
 use serde_json::{Map, Value};
@@ -14,6 +15,9 @@ pub(crate) struct Fields {
     /// Named profile that the credentials are published under.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Where they are published: credentials-file, credential-process, both with a comma, or none.
+    #[arg(long, value_name = "TARGETS", value_parser = delivery)]
+    delivery: Option<Value>,
     /// Region.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
@@ -111,6 +115,7 @@ impl Fields {
         let command = command.map(|c| c.split_whitespace().map(Value::from).collect());
         for (flag, field, value) in [
             ("--profile", "profileName", text(&self.profile)),
+            ("--delivery", "delivery", self.delivery.clone()),
             ("--region", "region", text(&self.region)),
             ("--label", "labels", pairs(&self.labels)),
             ("--role-arn", "roleArn", text(&self.role_arn)),
@@ -180,6 +185,21 @@ fn pair(text: &str) -> Result<(String, String), String> {
         return Err("the key is empty; write KEY=VALUE".into());
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+fn delivery(text: &str) -> Result<Value, String> {
+    if text == "none" {
+        return Ok(Value::Array(Vec::new()));
+    }
+    let words = text.split(',').map(str::trim).map(|word| {
+        Place::from_word(word)
+            .map(|place| place.as_str().into())
+            .ok_or_else(|| {
+                let known = Place::ALL.map(Place::as_str).join(", ");
+                format!("\"{word}\" is no chain target; there are {known}, and none")
+            })
+    });
+    words.collect::<Result<_, _>>().map(Value::Array)
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

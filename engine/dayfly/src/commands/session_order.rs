@@ -79,6 +79,16 @@ fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> String {
                 time::relative(end, now)
             );
         }
+        for (place, error) in session
+            .delivery
+            .iter()
+            .filter_map(|place| Some((place.target, place.error.as_ref()?)))
+        {
+            text += &format!("\nbut not at {place}: {}", tame(&error.message));
+            if let Some(hint) = &error.hint {
+                text += &format!("\n  {}", tame(hint));
+            }
+        }
     }
     text + "\n"
 }

@@ -58,7 +58,8 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
             "" => key.clone(),
             value => format!("{key}={value}"),
         });
-    let rows = [
+    let places = sessions::places(session);
+    let mut rows = vec![
         ("name", Some(session.name.clone())),
         ("id", Some(session.id.to_string())),
         ("type", Some(session.session_type.to_string())),
@@ -90,6 +91,13 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
             Some(sessions::note(session, now)).filter(|n| !n.is_empty() && session.error.is_none()),
         ),
     ];
+    let ends = rows.iter().position(|(key, _)| *key == "ends");
+    let after_ends = ends.map_or(rows.len(), |at| at + 1);
+    let labelled = places.into_iter().enumerate().map(|(n, place)| {
+        let key = if n == 0 { "delivered" } else { "" };
+        (key, Some(place))
+    });
+    rows.splice(after_ends..after_ends, labelled);
     let mut text = String::new();
     for (key, value) in rows {
         if let Some(value) = value {

@@ -1,7 +1,8 @@
-//! A container credentials endpoint on loopback: programs that ask it again and again keep working
-//! across rotations.
+//! Endpoints on loopback: programs that ask again and again keep working across rotations.
 
 mod gate;
+pub(crate) mod handover;
+mod peer;
 pub(crate) mod server;
 pub(crate) mod source;
 pub(crate) mod tokens;

@@ -36,6 +36,27 @@ pub(crate) fn ends(session: &SessionReport, now: Timestamp) -> String {
     }
 }
 
+/// Where the credentials are for programs, a line each.
+pub(crate) fn places(session: &SessionReport) -> Vec<String> {
+    if session.started_at.is_none() {
+        return Vec::new();
+    }
+    let mut lines: Vec<String> = session
+        .delivery
+        .iter()
+        .filter(|place| place.error.is_none())
+        .map(|place| match &place.file {
+            Some(file) => format!("{} ({})", place.target, tame(&file.display().to_string())),
+            None => place.target.to_string(),
+        })
+        .collect();
+    if lines.is_empty() {
+        lines
+            .push("in no file; programs have to ask Dayfly (exec, env, credential-process)".into());
+    }
+    lines
+}
+
 /// What else a person should know of it.
 pub(crate) fn note(session: &SessionReport, now: Timestamp) -> String {
     if let Some(fault) = &session.fault {
@@ -54,6 +75,11 @@ pub(crate) fn note(session: &SessionReport, now: Timestamp) -> String {
     } else if let Some(doing) = &session.doing {
         notes.push(doing.clone());
     }
+    let missing = session.delivery.iter().filter_map(|place| {
+        let error = place.error.as_ref()?;
+        Some(format!("not at {}: {}", place.target, tame(&error.message)))
+    });
+    notes.extend(missing);
     if let Some(word) = &session.word
         && session.status != Status::Pending
     {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use dayfly_chain::{CredentialsFile, Target};
+use dayfly_chain::{FoundAll, Order};
 use dayfly_core::effect::Note;
 use dayfly_core::input::{Found, Input};
 use dayfly_core::settings::Settings;
@@ -15,8 +15,9 @@ use dayfly_vault::private_file;
 use dayfly_workspace::{Backend, WorkspaceFile};
 use tokio::sync::{broadcast, mpsc};
 
+use super::delivery::{Standing, Standings};
 use super::{EngineError, Loop, Options, providers};
-use crate::chain_worker::ChainWorker;
+use crate::chain_worker::{ChainWorker, Job, KEPT, Purpose};
 use crate::clock::{self, Alarm};
 use crate::config::Config;
 use crate::config_worker::ConfigWorker;
@@ -40,10 +41,6 @@ impl Loop {
         let home = options.home;
         let lock = take_lock(&home, options.patience)?;
         let config = Config::load(&home.config()).unwrap_or_default();
-        let chain_path = config.aws.credentials_file.clone();
-        let chain_path = chain_path.unwrap_or(options.credentials_file);
-        let target: Arc<dyn Target> =
-            Arc::new(CredentialsFile::new(chain_path).of_home(&home.word()));
         let file = Arc::new(WorkspaceFile::at(&home.workspace()));
         let run = uuid::Uuid::new_v4().simple().to_string();
         let journal = Journal::open(
@@ -70,7 +67,9 @@ impl Loop {
             options.watching,
             messages.clone(),
         )?;
-        let observed = target.observe();
+        let found = options.chain.observe();
+        let files = options.chain.targets();
+        let files = files.map(|t| (t.place(), t.path().to_owned())).collect();
         let settings = Settings {
             issuing_max: config.engine.calls_in_flight.clamp(1, 1_000),
             faults_max: config.engine.faults_max.max(1),
@@ -81,7 +80,7 @@ impl Loop {
             state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
             alarm: Alarm::new()?,
             evaluators: Evaluators::start(parallel, &messages)?,
-            chain: ChainWorker::start(target, messages.clone())?,
+            chain: ChainWorker::start(options.chain, messages.clone())?,
             providers: providers(&config, None, &options.keys),
             keys: options.keys,
             config,
@@ -95,6 +94,7 @@ impl Loop {
             held,
             aside: BTreeMap::new(),
             delivering: BTreeMap::new(),
+            standings: Standings::new(files),
             evaluating: 0,
             commands: BTreeMap::new(),
             next_command: 0,
@@ -119,29 +119,50 @@ impl Loop {
         if options.watching {
             this.watch_workspace();
         }
-        let mut found = Vec::new();
-        match observed {
-            Ok(observed) => {
-                for one in observed {
-                    found.push(Found {
-                        session: one.session.clone(),
-                        profile: Some(one.profile),
-                        lease: one.credentials.lease,
-                    });
-                    this.held.put(one.session, Arc::new(one.credentials));
-                }
-            }
-            Err(error) => {
-                this.trouble("credentials-file", Some((error.to_string(), error.hint())));
-            }
-        }
+        let found = this.find(found);
         let words = this.memory.words();
         this.enter(Input::Boot { found, words });
         // What the file says is there before anybody can ask.
         this.look_now(&file);
+        this.align();
         this.config_worker.read();
         this.flush();
         Ok(this)
+    }
+
+    /// Takes what the chain holds for what is in force.
+    fn find(&mut self, all: FoundAll) -> Vec<Found> {
+        for (place, error) in all.problems {
+            let hint = error.hint();
+            self.trouble(place.as_str(), Some((error.to_string(), hint)));
+        }
+        if let Some(error) = all.unread {
+            let hint = "sessions that stand in no file count as stopped; they are started anew \
+                        when they are asked for";
+            self.trouble(KEPT, Some((error.to_string(), Some(hint.to_owned()))));
+        }
+        for session in all.hollow {
+            self.chain.send(Job {
+                purpose: Purpose::Tidy,
+                order: Order::Retract { session },
+            });
+        }
+        let mut found = Vec::new();
+        for (session, one) in all.sessions {
+            found.push(Found {
+                session: session.clone(),
+                profile: one.profile,
+                lease: one.credentials.lease,
+            });
+            let standing = Standing {
+                wanted: one.in_force.clone(),
+                in_force: one.in_force,
+                failed: Vec::new(),
+            };
+            self.standings.insert(session.clone(), standing);
+            self.held.put(session, Arc::new(one.credentials));
+        }
+        found
     }
 
     fn watch_workspace(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dayfly_chain::{Change, Publication};
+use dayfly_chain::Order;
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::input::Input;
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
@@ -10,11 +10,10 @@ use dayfly_core::session::{ErrorKind, Failure, SessionId};
 use dayfly_policy::Granted;
 
 use super::{Delivery, Loop};
-use crate::chain_worker::Job;
+use crate::chain_worker::{Job, Placement, Purpose};
 use crate::clock;
 use crate::evaluators::Question;
 use crate::message::Ordered;
-use crate::report::SessionReport;
 
 impl Loop {
     /// Has an effect carried out. What fails at once comes back as an input.
@@ -40,14 +39,14 @@ impl Loop {
                 displaced,
             } => self.publish(operation, session, profile, displaced),
             Effect::Retract { operation, session } => {
-                let change = Change::Retract {
+                let order = Order::Retract {
                     session: session.clone(),
                 };
                 let delivery = Delivery::Retract { session };
                 self.delivering.insert(operation, delivery);
                 self.chain.send(Job {
-                    operation,
-                    change: Some(change),
+                    purpose: Purpose::Operation(operation),
+                    order,
                 });
                 None
             }
@@ -72,7 +71,7 @@ impl Loop {
             }
             Effect::Reply { command, reply } => {
                 if let Some((session, answer)) = self.commands.remove(&command) {
-                    let session = self.state.session(&session).map(SessionReport::of);
+                    let session = self.state.session(&session).map(|t| self.session_report(t));
                     let _ = answer.send(Ok(Ordered { reply, session }));
                 }
                 None
@@ -162,49 +161,62 @@ impl Loop {
         profile: Option<String>,
         displaced: Vec<SessionId>,
     ) -> Option<Input> {
-        let known = self.state.session(&session).map(|t| &t.session);
+        let known = self.state.session(&session);
         let (Some(known), Some(credentials)) = (known, self.aside.get(&operation)) else {
             let message = "the credentials that were to be published are gone";
             let result = Err(Failure::new(ErrorKind::Other, message));
             return Some(Input::Delivered { operation, result });
         };
-        let default = self.workspace.as_ref().and_then(|w| w.default_region());
-        let region = known.region.as_deref().or(default).map(str::to_owned);
-        let change = profile.map(|profile| {
-            Change::Publish(Publication {
-                session: session.clone(),
-                session_name: known.name.clone(),
-                profile,
-                credentials: Arc::clone(credentials),
-                displaced: displaced.clone(),
-                region,
-            })
+        let credentials = Arc::clone(credentials);
+        let deliver = self.deliver(known, profile, credentials, displaced.clone());
+        let delivery = Delivery::Publish {
+            session,
+            displaced,
+            wanted: deliver.delivery.clone(),
+        };
+        self.delivering.insert(operation, delivery);
+        self.chain.send(Job {
+            purpose: Purpose::Operation(operation),
+            order: Order::Publish(Box::new(deliver)),
         });
-        self.delivering
-            .insert(operation, Delivery::Publish { session, displaced });
-        self.chain.send(Job { operation, change });
         None
     }
 
-    pub(super) fn delivered(&mut self, operation: OperationId, result: Result<(), Failure>) {
+    pub(super) fn delivered(&mut self, purpose: &Purpose, result: Result<Placement, Failure>) {
+        let operation = match purpose {
+            Purpose::Operation(operation) => *operation,
+            Purpose::Align(session) => return self.aligned(session, result),
+            Purpose::Tidy => return,
+        };
         let delivery = self.delivering.remove(&operation);
         let credentials = self.aside.remove(&operation);
-        if result.is_ok() {
-            match delivery {
-                Some(Delivery::Publish { session, displaced }) => {
-                    for gone in displaced {
-                        self.held.remove(&gone);
-                    }
-                    if let Some(credentials) = credentials {
-                        self.held.put(session, credentials);
-                    }
+        let mut moved = false;
+        let result = result.map(|placement| match delivery {
+            Some(Delivery::Publish {
+                session,
+                displaced,
+                wanted,
+            }) => {
+                for gone in displaced {
+                    self.held.remove(&gone);
+                    self.unplaced(&gone);
                 }
-                Some(Delivery::Retract { session }) => {
-                    self.held.remove(&session);
+                // The person may have written another delivery meanwhile.
+                moved = wanted != self.wanted(&session);
+                self.placed(&session, wanted, placement);
+                if let Some(credentials) = credentials {
+                    self.held.put(session, credentials);
                 }
-                None => {}
             }
-        }
+            Some(Delivery::Retract { session }) => {
+                self.held.remove(&session);
+                self.unplaced(&session);
+            }
+            None => {}
+        });
         self.enter(Input::Delivered { operation, result });
+        if moved {
+            self.align();
+        }
     }
 }

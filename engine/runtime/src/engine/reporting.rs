@@ -30,7 +30,7 @@ impl Loop {
             .state
             .sessions()
             .filter(|(_, tracked)| tracked.present)
-            .map(|(_, tracked)| SessionReport::of(tracked))
+            .map(|(_, tracked)| self.session_report(tracked))
             .collect();
         sessions.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let policies = self.state.entries().filter_map(|(name, tracking)| {

@@ -1,0 +1,377 @@
+//! The whole provider chain: every session to the targets that it is to be delivered to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dayfly_core::delivery::{Delivery, Place};
+use dayfly_core::session::SessionId;
+use dayfly_vault::{TemporaryCredentials, VaultError};
+
+use crate::error::ChainError;
+use crate::kept::{Kept, KeptCredentials};
+use crate::target::{Change, Publication, Target};
+
+/// The targets, and what is kept for those who ask.
+pub struct Chain {
+    targets: Vec<Box<dyn Target>>,
+    kept: Kept,
+    /// What stands where as far as is known, for when a place cannot be read.
+    known: Mutex<BTreeSet<(SessionId, Place)>>,
+}
+
+/// A change of the chain.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Put credentials wherever the session is to be delivered to, and take them away elsewhere.
+    Publish(Box<Deliver>),
+    /// Take the credentials of a session away everywhere.
+    Retract {
+        /// The session.
+        session: SessionId,
+    },
+}
+
+/// Credentials on their way into the chain.
+#[derive(Clone, Debug)]
+pub struct Deliver {
+    /// The session.
+    pub session: SessionId,
+    /// Its name, for messages.
+    pub session_name: String,
+    /// The named profile; without one they are only kept for those who ask.
+    pub profile: Option<String>,
+    /// The credentials.
+    pub credentials: Arc<TemporaryCredentials>,
+    /// Sessions that held the named profile.
+    pub displaced: Vec<SessionId>,
+    /// The region that the profile is to name.
+    pub region: Option<String>,
+    /// Where they are to go.
+    pub delivery: Delivery,
+}
+
+/// Where credentials stand after a change.
+#[derive(Clone, Debug, Default)]
+pub struct Placed {
+    /// Where they stand.
+    pub in_force: Delivery,
+    /// Where they should stand, or should not any more, and why that failed.
+    pub failed: Vec<(Place, ChainError)>,
+}
+
+/// What changes brought.
+#[derive(Debug)]
+pub struct Applied {
+    /// Each change. One that succeeded at any target has succeeded.
+    pub results: Vec<Result<Placed, ChainError>>,
+    /// Why credentials could not be kept encrypted: they are in memory only.
+    pub unkept: Option<VaultError>,
+}
+
+/// Credentials of ours that were found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The named profile.
+    pub profile: Option<String>,
+    /// The credentials.
+    pub credentials: TemporaryCredentials,
+    /// Where they stand.
+    pub in_force: Delivery,
+}
+
+/// All that was found.
+#[derive(Debug, Default)]
+pub struct FoundAll {
+    /// The sessions with credentials.
+    pub sessions: BTreeMap<SessionId, Found>,
+    /// Sessions that have a place in the chain, but no credentials.
+    pub hollow: Vec<SessionId>,
+    /// Places that cannot be read.
+    pub problems: Vec<(Place, ChainError)>,
+    /// Why what is kept cannot be read.
+    pub unread: Option<VaultError>,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let places = self.targets.iter().map(|t| (t.place(), t.path()));
+        f.debug_map().entries(places).finish()
+    }
+}
+
+impl Chain {
+    /// A chain of these targets.
+    #[must_use]
+    pub fn new(targets: Vec<Box<dyn Target>>, kept: Kept) -> Self {
+        Self {
+            targets,
+            kept,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> impl Iterator<Item = &dyn Target> {
+        self.targets.iter().map(|target| &**target)
+    }
+
+    /// Makes these changes, in their order, with few rewrites.
+    ///
+    /// May block for seconds where another process holds a lock.
+    #[must_use]
+    pub fn apply(&self, orders: &[Order]) -> Applied {
+        let mut applied = Applied {
+            results: Vec::with_capacity(orders.len()),
+            unkept: None,
+        };
+        // What is said of one session is done one after the other.
+        let mut rest = orders;
+        while !rest.is_empty() {
+            let mut seen = BTreeSet::new();
+            let together = rest
+                .iter()
+                .take_while(|order| order.sessions().all(|id| seen.insert(id)))
+                .count();
+            let (now, later) = rest.split_at(together.max(1));
+            self.apply_together(now, &mut applied);
+            rest = later;
+        }
+        applied
+    }
+
+    fn apply_together(&self, orders: &[Order], applied: &mut Applied) {
+        let mut placed: Vec<Placed> = orders.iter().map(|_| Placed::default()).collect();
+        for target in &self.targets {
+            let (at, changes): (Vec<usize>, Vec<Change>) = orders
+                .iter()
+                .enumerate()
+                .filter_map(|(at, order)| Some((at, order.change(target.place())?)))
+                .unzip();
+            self.apply_to(&**target, &at, &changes, &mut placed);
+        }
+        // What failed everywhere leaves everything as it was, also elsewhere.
+        let well: Vec<bool> = orders
+            .iter()
+            .zip(&placed)
+            .map(|(order, placed)| match order {
+                Order::Publish(deliver) => {
+                    deliver.places().next().is_none() || !placed.in_force.is_empty()
+                }
+                Order::Retract { .. } => placed.failed.is_empty(),
+            })
+            .collect();
+        for target in &self.targets {
+            let (mut at, mut changes) = (Vec::new(), Vec::new());
+            for (index, order) in orders.iter().enumerate().filter(|(index, _)| well[*index]) {
+                for session in order.to_clear(target.place(), &placed[index]) {
+                    at.push(index);
+                    changes.push(Change::Retract {
+                        session: session.clone(),
+                    });
+                }
+            }
+            self.apply_to(&**target, &at, &changes, &mut placed);
+        }
+        let done = orders.iter().zip(&placed).zip(&well);
+        let kept: Vec<_> = done
+            .filter(|(_, well)| **well)
+            .flat_map(|((order, placed), _)| order.kept(placed))
+            .collect();
+        if let Err(error) = self.kept.change(&kept) {
+            applied.unkept = Some(error);
+        }
+        let placed = placed.into_iter().zip(well);
+        applied.results.extend(placed.map(|(mut placed, well)| {
+            if well {
+                return Ok(placed);
+            }
+            Err(placed.failed.swap_remove(0).1)
+        }));
+    }
+
+    fn apply_to(
+        &self,
+        target: &dyn Target,
+        at: &[usize],
+        changes: &[Change],
+        placed: &mut [Placed],
+    ) {
+        let place = target.place();
+        if changes.is_empty() {
+            return;
+        }
+        // A file that has nothing of ours, and is to get nothing, is not even locked.
+        let concerned = target.holds_any_of(changes).unwrap_or_else(|_| {
+            let known = self.known();
+            changes.iter().any(|change| match change {
+                Change::Publish(_) => true,
+                Change::Retract { session } => known.contains(&(session.clone(), place)),
+            })
+        });
+        if !concerned {
+            return;
+        }
+        let results = target.apply(changes);
+        let mut known = self.known();
+        for ((index, change), result) in at.iter().zip(changes).zip(results) {
+            match (result, change) {
+                (Ok(()), Change::Publish(publication)) => {
+                    placed[*index].in_force.insert(place);
+                    known.insert((publication.session.clone(), place));
+                }
+                (Ok(()), Change::Retract { session }) => {
+                    known.remove(&(session.clone(), place));
+                }
+                (Err(error), _) => placed[*index].failed.push((place, error)),
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeSet<(SessionId, Place)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest credentials of one session; none where a place that should have them cannot be
+    /// read.
+    #[must_use]
+    pub fn find(&self, session: &SessionId) -> Option<TemporaryCredentials> {
+        let kept = self.kept.get(session).ok().flatten();
+        let observed = self.targets.iter().filter_map(|t| t.observe().ok());
+        let observed = observed.flatten().filter(|one| one.session == *session);
+        observed
+            .filter_map(|one| one.credentials)
+            .chain(kept.map(|kept| kept.credentials))
+            .max_by_key(|credentials| credentials.lease.issued_at)
+    }
+
+    /// What the chain holds of ours now.
+    #[must_use]
+    pub fn observe(&self) -> FoundAll {
+        let mut all = FoundAll::default();
+        let mut hollow: Vec<(SessionId, Place)> = Vec::new();
+        match self.kept.all() {
+            Ok(kept) => {
+                for (session, kept) in kept {
+                    let found = Found {
+                        profile: kept.profile,
+                        credentials: kept.credentials,
+                        in_force: Delivery::new(),
+                    };
+                    all.sessions.insert(session, found);
+                }
+            }
+            Err(error) => all.unread = Some(error),
+        }
+        for target in &self.targets {
+            let place = target.place();
+            let observed = match target.observe() {
+                Ok(observed) => observed,
+                Err(error) => {
+                    all.problems.push((place, error));
+                    continue;
+                }
+            };
+            for one in observed {
+                self.known().insert((one.session.clone(), place));
+                let Some(credentials) = one.credentials else {
+                    hollow.push((one.session, place));
+                    continue;
+                };
+                let found = all.sessions.entry(one.session).or_insert_with(|| Found {
+                    profile: None,
+                    credentials: credentials.clone(),
+                    in_force: Delivery::new(),
+                });
+                // What was issued last counts, wherever a crash left it.
+                if credentials.lease.issued_at >= found.credentials.lease.issued_at {
+                    found.credentials = credentials;
+                    found.profile = Some(one.profile);
+                    found.in_force.insert(place);
+                }
+            }
+        }
+        for (session, place) in hollow {
+            match all.sessions.get_mut(&session) {
+                Some(found) => {
+                    found.in_force.insert(place);
+                }
+                None => all.hollow.push(session),
+            }
+        }
+        all
+    }
+}
+
+impl Order {
+    /// The sessions that it is about.
+    fn sessions(&self) -> impl Iterator<Item = &SessionId> {
+        let (session, displaced) = match self {
+            Self::Publish(deliver) => (&deliver.session, &deliver.displaced[..]),
+            Self::Retract { session } => (session, &[][..]),
+        };
+        std::iter::once(session).chain(displaced)
+    }
+
+    /// What is to be changed at a place at first: nothing is taken away yet that something else
+    /// is to stand for.
+    fn change(&self, place: Place) -> Option<Change> {
+        match self {
+            Self::Publish(deliver) => {
+                let profile = deliver.profile.clone()?;
+                deliver.delivery.contains(&place).then(|| {
+                    Change::Publish(Publication {
+                        session: deliver.session.clone(),
+                        session_name: deliver.session_name.clone(),
+                        profile,
+                        credentials: Arc::clone(&deliver.credentials),
+                        displaced: deliver.displaced.clone(),
+                        region: deliver.region.clone(),
+                    })
+                })
+            }
+            Self::Retract { session } => Some(Change::Retract {
+                session: session.clone(),
+            }),
+        }
+    }
+
+    /// Whose credentials are to go from a place, now that these stand where they do.
+    fn to_clear(&self, place: Place, placed: &Placed) -> Vec<&SessionId> {
+        let Self::Publish(deliver) = self else {
+            return Vec::new();
+        };
+        // Publishing has done that.
+        if placed.in_force.contains(&place) {
+            return Vec::new();
+        }
+        let wanted = deliver.places().any(|wanted| wanted == place);
+        let own = (!wanted).then_some(&deliver.session);
+        deliver.displaced.iter().chain(own).collect()
+    }
+
+    /// What is to be kept, and forgotten, now that it was placed so.
+    fn kept(&self, placed: &Placed) -> Vec<(SessionId, Option<KeptCredentials>)> {
+        let own = match self {
+            // The credentials file holds them itself.
+            Self::Publish(deliver) if !placed.in_force.contains(&Place::CredentialsFile) => {
+                Some(KeptCredentials {
+                    profile: deliver.profile.clone(),
+                    credentials: TemporaryCredentials::clone(&deliver.credentials),
+                })
+            }
+            _ => None,
+        };
+        let mut sessions = self.sessions();
+        let first = sessions.next().map(|session| (session.clone(), own));
+        let others = sessions.map(|session| (session.clone(), None));
+        first.into_iter().chain(others).collect()
+    }
+}
+
+impl Deliver {
+    /// Where they can go: without a named profile, nowhere.
+    fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        let delivery = self.delivery.iter().copied();
+        delivery.filter(|_| self.profile.is_some())
+    }
+}

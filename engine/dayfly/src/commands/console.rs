@@ -1,0 +1,178 @@
+//! `dayfly console`
+
+use std::process::{Command, Stdio};
+
+use dayfly_core::session::{Session, SessionType};
+use dayfly_providers::{Console, ConsoleError, RoleKeys};
+use dayfly_runtime::{Config, Home};
+use dayfly_vault::SecretString;
+use serde_json::json;
+
+use crate::clients::direct;
+use crate::clients::given::Given;
+use crate::commands::{print, print_json};
+use crate::control::protocol::not_found;
+use crate::endpoint::handover::Handover;
+use crate::exit::Exit;
+use crate::show::table::tame;
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// Print an address that signs a browser in to the AWS console as a session's role.
+///
+/// The address is a secret: whoever opens it within 15 minutes is signed in. It is printed once and
+/// written down nowhere. With --open it is handed to the browser and not printed at all.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly console deploy --open\n  dayfly console deploy --service s3 --open"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// Open it in the browser: $BROWSER, or what the system opens addresses with.
+    #[arg(long, conflicts_with = "json")]
+    open: bool,
+    /// Which part of the console: s3, ec2, cloudwatch.
+    #[arg(long, value_name = "NAME", default_value = "console", value_parser = service)]
+    service: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let workspace = engine::require(&home)?;
+    let session = &workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?
+        .session;
+    refuse(session)?;
+    let region = session.region.as_deref().or(workspace.default_region());
+    let console = console(&home, session, region, &args.service);
+    let given = Given::parse(&direct::credentials(&home, session.id.as_str())?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+    runtime.block_on(async {
+        let address = sign_in(&console, session, &given).await?;
+        if args.open {
+            open(&address).await?;
+            print(&format!("{}: handed to the browser\n", tame(&session.name)));
+            return Ok(Exit::Done);
+        }
+        if args.json {
+            return print_json(&json!({ "url": address.expose(), "goodForSeconds": 900 }));
+        }
+        print(&format!("{}\n", address.expose()));
+        Ok(Exit::Done)
+    })
+}
+
+/// The console takes the credentials of roles only.
+fn refuse(session: &Session) -> Result<(), Trouble> {
+    let name = tame(&session.name);
+    let (why, hint) = match session.session_type() {
+        SessionType::AwsIamUser => (
+            "the AWS console does not take the temporary credentials of an IAM user",
+            "use a session that assumes a role with it (`--type awsIamRoleChained --parent …`)",
+        ),
+        SessionType::Localstack => (
+            "a LocalStack has no AWS console",
+            "its web application is at https://app.localstack.cloud",
+        ),
+        SessionType::Azure => (
+            "an Azure subscription has no AWS console",
+            "its portal is at https://portal.azure.com",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Trouble::usage(format!("cannot open the console of \"{name}\": {why}")).hint(hint))
+}
+
+fn console(home: &Home, session: &Session, region: Option<&str>, service: &str) -> Console {
+    let of_role = session.role_arn().and_then(|arn| arn.split(':').nth(1));
+    let of_region = match region {
+        Some(region) if region.starts_with("cn-") => "aws-cn",
+        Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    let mut console = Console::of(of_role.unwrap_or(of_region), region, service);
+    let config = Config::load(&home.config()).unwrap_or_default();
+    if let Some(federation) = config.aws.signin_endpoint_url {
+        console.federation = federation;
+    }
+    console
+}
+
+async fn sign_in(
+    console: &Console,
+    session: &Session,
+    given: &Given,
+) -> Result<SecretString, Trouble> {
+    let name = tame(&session.name);
+    let Some(token) = &given.session_token else {
+        let message = format!("the credentials of \"{name}\" are not those of a role");
+        return Err(Trouble::failed(message));
+    };
+    let keys = RoleKeys {
+        access_key_id: &given.access_key_id,
+        secret_access_key: &given.secret_access_key,
+        session_token: token,
+    };
+    console.sign_in(&keys).await.map_err(|error| {
+        let hint = match error {
+            ConsoleError::Refused { .. } => {
+                "rotate the session and try again; a session policy may forbid it as well"
+            }
+            ConsoleError::Unreachable(_) => "look at the network, then try again",
+            ConsoleError::Endpoint(..) | ConsoleError::Odd(_) => {
+                "look at `signin-endpoint-url` in dayfly.toml, if it is there"
+            }
+        };
+        Trouble::failed(format!("no sign-in address for \"{name}\": {error}")).hint(hint)
+    })
+}
+
+/// The address is handed over on loopback: a command line can be read by every user.
+async fn open(address: &SecretString) -> Result<(), Trouble> {
+    let handover = Handover::start().await?;
+    let usual = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let browser = std::env::var("BROWSER").ok().filter(|b| !b.is_empty());
+    // By custom several, with colons.
+    let program = browser.as_deref().and_then(|b| b.split(':').next());
+    let program = program.unwrap_or(usual);
+    let mut child = Command::new(program)
+        .arg(handover.address())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| {
+            Trouble::failed(format!("no browser: {program} cannot be run: {e}"))
+                .hint("set BROWSER, or leave out --open to have the address printed")
+        })?;
+    let came = handover.serve(address.expose()).await;
+    // One that goes on running is left alone.
+    let _ = child.try_wait();
+    if came {
+        return Ok(());
+    }
+    Err(
+        Trouble::failed(format!("{program} opened nothing within a minute"))
+            .hint("leave out --open to have the address printed"),
+    )
+}
+
+fn service(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !text.is_empty() && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("a part of the console is lower-case letters, digits and \"-\"".into())
+}

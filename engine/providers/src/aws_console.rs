@@ -1,0 +1,227 @@
+//! The address that signs a browser in to the AWS console with the credentials of a role.
+//!
+//! Source: IAM user guide, "Enable custom identity broker access to the AWS console": a call of
+//! `getSigninToken` at the federation endpoint, then an address with `Action=login`. The token in
+//! that address is good for 15 minutes, so the address is a secret.
+
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::byte_stream::ByteStream;
+use dayfly_vault::SecretString;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::http::{self, Place};
+use crate::registry::Timeouts;
+
+/// The longest answer that is read, in bytes.
+const ANSWER: usize = 64 << 10;
+
+/// Where a person signs in, and where the console is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// The federation endpoint.
+    pub federation: String,
+    /// Where the browser goes.
+    pub destination: String,
+}
+
+/// Temporary credentials of a role.
+#[derive(Clone, Debug)]
+pub struct RoleKeys<'a> {
+    /// An identifier, not a secret.
+    pub access_key_id: &'a str,
+    /// The secret half.
+    pub secret_access_key: &'a SecretString,
+    /// The session token.
+    pub session_token: &'a SecretString,
+}
+
+/// Why there is no address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConsoleError {
+    /// The endpoint cannot be called.
+    #[error("the sign-in endpoint {0:?} cannot be used: {1}")]
+    Endpoint(String, &'static str),
+    /// No answer came.
+    #[error("{0} gives no answer")]
+    Unreachable(String),
+    /// AWS does not take the credentials.
+    #[error("{place} does not sign in with these credentials (status {status})")]
+    Refused {
+        /// Which endpoint.
+        place: String,
+        /// What it answered.
+        status: u16,
+    },
+    /// The answer is no sign-in token.
+    #[error("{0} answered something else than a sign-in token")]
+    Odd(String),
+}
+
+impl Console {
+    /// The endpoint and the console of the partition that a region or a role belongs to.
+    ///
+    /// Source: AWS General Reference, "AWS sign-in endpoints".
+    #[must_use]
+    pub fn of(partition: &str, region: Option<&str>, service: &str) -> Self {
+        let (federation, console) = match partition {
+            "aws-cn" => ("signin.amazonaws.cn", "console.amazonaws.cn"),
+            "aws-us-gov" => (
+                "signin.amazonaws-us-gov.com",
+                "console.amazonaws-us-gov.com",
+            ),
+            _ => ("signin.aws.amazon.com", "console.aws.amazon.com"),
+        };
+        let query = region.map(|region| encoded(&[("region", region)]));
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        Self {
+            federation: format!("https://{federation}/federation"),
+            destination: format!("https://{console}/{service}/home{query}"),
+        }
+    }
+
+    /// Asks for a sign-in token and makes the address of it.
+    ///
+    /// # Errors
+    /// [`ConsoleError`]; no text of it holds a secret.
+    pub async fn sign_in(&self, keys: &RoleKeys<'_>) -> Result<SecretString, ConsoleError> {
+        let unusable = |problem| ConsoleError::Endpoint(self.federation.clone(), problem);
+        let place = Place::of(&self.federation).ok_or_else(|| unusable("it is no address"))?;
+        if place.plain && !place.loopback {
+            return Err(unusable("what is sent there could be read on the way"));
+        }
+        let session = Session {
+            session_id: keys.access_key_id,
+            session_key: keys.secret_access_key.expose(),
+            session_token: keys.session_token.expose(),
+        };
+        let session = serde_json::to_string(&session);
+        let session = Zeroizing::new(session.map_err(|_| unusable("the credentials are no text"))?);
+        let query = Zeroizing::new(encoded(&[
+            ("Action", "getSigninToken"),
+            ("Session", &session),
+        ]));
+        let address = Zeroizing::new(format!("{}?{}", self.federation, *query));
+        let request =
+            HttpRequest::get(address.as_str()).map_err(|_| unusable("it is no address"))?;
+        let timeouts = Timeouts::default();
+        let connector = http::connector(&timeouts, !place.loopback);
+        // What an error of the connection says could quote the address.
+        let unreachable = || ConsoleError::Unreachable(place.shown.clone());
+        let answer = tokio::time::timeout(timeouts.attempt, async {
+            let response = connector.call(request).await.map_err(|_| unreachable())?;
+            let status = response.status().as_u16();
+            if status != 200 {
+                let place = place.shown.clone();
+                return Err(ConsoleError::Refused { place, status });
+            }
+            body(response.into_body(), &unreachable).await
+        })
+        .await
+        .map_err(|_| unreachable())??;
+        let odd = || ConsoleError::Odd(place.shown.clone());
+        let token: Token = serde_json::from_slice(&answer).map_err(|_| odd())?;
+        let token = Zeroizing::new(token.signin_token);
+        let query = Zeroizing::new(encoded(&[
+            ("Action", "login"),
+            ("Issuer", "Dayfly"),
+            ("Destination", &self.destination),
+            ("SigninToken", &token),
+        ]));
+        Ok(SecretString::from(format!(
+            "{}?{}",
+            self.federation, *query
+        )))
+    }
+}
+
+async fn body(
+    body: aws_smithy_types::body::SdkBody,
+    unreachable: &impl Fn() -> ConsoleError,
+) -> Result<Zeroizing<Vec<u8>>, ConsoleError> {
+    let mut stream = ByteStream::new(body);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|_| unreachable())?;
+        if bytes.len() + part.len() > ANSWER {
+            return Err(unreachable());
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Session<'a> {
+    session_id: &'a str,
+    session_key: &'a str,
+    session_token: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Token {
+    signin_token: String,
+}
+
+fn encoded(pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs);
+    query.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_partition_has_its_own() {
+        let console = Console::of("aws", Some("eu-west-1"), "s3");
+        assert_eq!(
+            console.federation,
+            "https://signin.aws.amazon.com/federation"
+        );
+        assert_eq!(
+            console.destination,
+            "https://console.aws.amazon.com/s3/home?region=eu-west-1"
+        );
+        let china = Console::of("aws-cn", None, "console");
+        assert_eq!(china.federation, "https://signin.amazonaws.cn/federation");
+        assert_eq!(
+            china.destination,
+            "https://console.amazonaws.cn/console/home"
+        );
+        let gov = Console::of("aws-us-gov", None, "console");
+        assert_eq!(
+            gov.federation,
+            "https://signin.amazonaws-us-gov.com/federation"
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_where_it_could_be_read_and_no_error_tells_a_secret() {
+        let secret = SecretString::from("canary".to_owned());
+        let keys = RoleKeys {
+            access_key_id: "ASIA",
+            secret_access_key: &secret,
+            session_token: &secret,
+        };
+        let at = |federation: &str| Console {
+            federation: federation.to_owned(),
+            destination: "https://d".to_owned(),
+        };
+        // Nobody listens on the port of the last.
+        for (federation, part) in [
+            ("http://10.0.0.1/federation", "read on the way"),
+            ("federation", "no address"),
+            ("http://127.0.0.1:9/federation", "gives no answer"),
+        ] {
+            let told = at(federation).sign_in(&keys).await.unwrap_err().to_string();
+            assert!(told.contains(part), "{told}");
+            assert!(!told.contains("canary"), "{told}");
+        }
+    }
+}
