@@ -1,5 +1,6 @@
 //! The running program.
 
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -22,7 +23,16 @@ impl Daemon {
     /// It does not.
     #[must_use]
     pub fn start(home: &Home) -> Self {
-        let this = Self::spawn(home);
+        Self::spawn(home).answering(home)
+    }
+
+    /// The same, once it answers.
+    ///
+    /// # Panics
+    /// It does not.
+    #[must_use]
+    pub fn answering(self, home: &Home) -> Self {
+        let this = self;
         within(Duration::from_secs(20), "the engine answers", || {
             let status = home.run(["status", "--json"]);
             match status.json()["engine"].is_object() {
@@ -39,13 +49,40 @@ impl Daemon {
     /// It cannot be started.
     #[must_use]
     pub fn spawn(home: &Home) -> Self {
-        let output = home.path().join("run.log");
+        Self::spawn_under(home, &[], &home.path().join("run.log"))
+    }
+
+    /// Starts it as the argument of another program, which is to become it, and has its output
+    /// in this file.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    #[must_use]
+    pub fn spawn_under(home: &Home, wrapper: &[&str], output: &Path) -> Self {
+        let output = output.to_owned();
         let append = || {
             let mut options = std::fs::OpenOptions::new();
             options.append(true).create(true);
             options.open(&output).expect("a log")
         };
-        let mut command = home.command(["run", "--verbose"]);
+        let program = home.command(["run", "--verbose"]);
+        let mut command = match wrapper {
+            [] => program,
+            [first, rest @ ..] => {
+                let mut command = std::process::Command::new(first);
+                command
+                    .args(rest)
+                    .arg(program.get_program())
+                    .args(program.get_args());
+                command.env_clear();
+                command.envs(
+                    program
+                        .get_envs()
+                        .filter_map(|(key, value)| Some((key, value?))),
+                );
+                command
+            }
+        };
         command
             .stdout(append())
             .stderr(append())
@@ -67,6 +104,31 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    /// It cannot be asked for.
+    #[must_use]
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_none()
+    }
+
+    /// Stops it in the middle of whatever it does, as a machine that sleeps does.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {

@@ -1,6 +1,6 @@
 //! A throw-away home, and the program run on it once.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Home {
     folder: tempfile::TempDir,
+    environment: Vec<(String, OsString)>,
 }
 
 /// How a command ended.
@@ -24,7 +25,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).expect("the program prints UTF-8"),
@@ -51,12 +52,16 @@ impl Ended {
     }
 }
 
-/// The program under test, built beside the tests.
+/// The program under test: the one that `DAYFLY_TEST_PROGRAM` names, else that which is built
+/// beside the tests.
 ///
 /// # Panics
 /// It is not built.
 #[must_use]
 pub fn program() -> PathBuf {
+    if let Some(program) = std::env::var_os("DAYFLY_TEST_PROGRAM") {
+        return program.into();
+    }
     let here = std::env::current_exe().expect("a test knows where it is");
     let folder = here.parent().and_then(Path::parent);
     let program = folder.expect("a test is in target/").join("dayfly");
@@ -75,10 +80,32 @@ impl Home {
     /// There is no room for one.
     #[must_use]
     pub fn new() -> Self {
+        crate::watch::begin();
         let folder = tempfile::Builder::new().prefix("dayfly-test-").tempdir();
         Self {
             folder: folder.expect("a folder"),
+            environment: Vec::new(),
         }
+    }
+
+    /// An empty home in this folder.
+    ///
+    /// # Panics
+    /// There is no room for one.
+    #[must_use]
+    pub fn new_in(folder: &Path) -> Self {
+        crate::watch::begin();
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix("dayfly-test-").tempdir_in(folder);
+        Self {
+            folder: folder.expect("a folder"),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Sets a variable for whatever is run on this home from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.environment.push((name.to_owned(), value.into()));
     }
 
     /// Its folder.
@@ -129,6 +156,9 @@ impl Home {
             .env("HOME", self.path())
             .env("DAYFLY_HOME", self.path())
             .env("TZ", "UTC")
+            // No keyring of whoever runs the tests; a test that wants one says which.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .args(args)
             .stdin(Stdio::null());
         command
@@ -182,6 +212,24 @@ impl Home {
         let session = self.session(name);
         let status = session.as_ref().and_then(|s| s["status"].as_str());
         status.unwrap_or_default().to_owned()
+    }
+
+    /// What the control socket of a running engine answers to a request.
+    ///
+    /// # Panics
+    /// None runs, or it answers something else than JSON.
+    #[must_use]
+    pub fn socket(&self, request: &str) -> Value {
+        use std::io::{Read as _, Write as _};
+        let path = self.path().join("state/engine.sock");
+        let stream = std::os::unix::net::UnixStream::connect(path);
+        let mut stream = stream.expect("the socket is there");
+        let sent = stream.write_all(format!("{request}\n").as_bytes());
+        sent.expect("it is taken");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        read.expect("it is answered");
+        serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"))
     }
 
     /// The text of the credentials file; empty where there is none.

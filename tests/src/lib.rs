@@ -1,17 +1,34 @@
 //! What end-to-end suites are made of: the real program, a home of its own, and real components.
 //!
 //! [`Home`] is a throw-away home, [`Daemon`] the running program, [`Ministack`] a real STS and IAM,
-//! [`aws`] the real AWS CLI. `tests/tools` installs the components and prints the variables that
-//! name them; without these the suites say so and do nothing.
+//! [`aws`] the real AWS CLI, [`Entra`] a real OpenID provider as Entra ID. `tests/tools` installs
+//! the components and prints the variables that name them; without these the suites say so and do
+//! nothing.
 
+pub mod authoring;
 pub mod aws;
+pub mod bad_days;
 pub mod daemon;
+pub mod disk;
+pub mod door;
+pub mod entra;
+pub mod federation;
 pub mod home;
+pub mod idp;
 pub mod ini;
 pub mod ministack;
+pub mod portal;
+pub mod table;
 pub mod wait;
+pub mod watch;
 
+pub use bad_days::BadDays;
 pub use daemon::Daemon;
+pub use disk::Disk;
+pub use door::{Door, Exec};
+pub use entra::Entra;
 pub use home::Home;
 pub use ministack::Ministack;
+pub use portal::Portal;
+pub use table::{Cell, Table};
 pub use wait::{until, within};

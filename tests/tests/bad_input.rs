@@ -209,7 +209,7 @@ fn commands_say_what_is_wrong_and_end_with_the_right_code() {
             "reason",
         ),
         (&["policy", "inspect", "nope"], 3, "builtin:NAME"),
-        (&["policy", "enable", "nope"], 1, "no Dayfly runs"),
+        (&["policy", "enable", "nope"], 3, "no policy entry"),
     ] {
         let ended = home.run(args);
         assert_eq!(ended.code, code, "{args:?}: {}{}", ended.out, ended.err);

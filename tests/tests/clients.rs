@@ -1,9 +1,12 @@
 //! Real clients find the credentials wherever they look, and keep working across rotations.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use dayfly_tests::door::exported;
 use dayfly_tests::{Daemon, Home, Ministack, until};
 use serde_json::{Value, json};
 
@@ -45,33 +48,64 @@ fn aws() -> PathBuf {
         .into()
 }
 
-/// Calls the STS again and again in one process; prints how often that went wrong, and with how
-/// many different keys it was done.
-const LOOP: &str = r#"
-import boto3, json, sys, time
-until = time.time() + float(sys.argv[1])
-session = boto3.Session()
-client = session.client("sts")
-calls, failures, keys = 0, [], []
-while time.time() < until:
-    calls += 1
-    try:
-        arn = client.get_caller_identity()["Arn"]
-        assert ":assumed-role/app/" in arn, arn
-    except Exception as e:
-        failures.append(repr(e))
-    key = session.get_credentials().get_frozen_credentials().access_key
-    if not keys or keys[-1] != key:
-        keys.append(key)
-    time.sleep(0.05)
-print(json.dumps({"calls": calls, "failures": failures, "keys": len(keys)}))
-"#;
+/// A program with boto3 that asks the STS who it is, again and again; each call is a line of what
+/// it prints.
+struct Running {
+    child: Child,
+    calls: Arc<Mutex<Vec<Value>>>,
+}
 
-fn told(command: &mut Command) -> Value {
-    let output = command.output().expect("the command runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"))
+impl Running {
+    fn start(mut command: Command, sts: &Ministack) -> Self {
+        let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients/loop.py");
+        command
+            .arg(program)
+            .arg("300")
+            .env("AWS_ENDPOINT_URL", sts.endpoint())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&calls);
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let call = serde_json::from_str(&line).unwrap_or_default();
+                seen.lock().expect("nobody panics with it").push(call);
+            }
+        });
+        Self { child, calls }
+    }
+
+    fn calls(&self) -> Vec<Value> {
+        self.calls.lock().expect("nobody panics with it").clone()
+    }
+
+    /// The keys that calls were signed with, in their order.
+    fn keys(&self) -> Vec<Value> {
+        let mut keys: Vec<Value> = self.calls().iter().map(|c| c["key"].clone()).collect();
+        keys.dedup();
+        keys
+    }
+
+    /// All calls went well, as the right role.
+    fn all_well(&self) {
+        for call in self.calls() {
+            let arn = call["arn"].as_str().unwrap_or_default();
+            assert!(arn.contains(":assumed-role/app/"), "{call}");
+        }
+    }
+}
+
+impl Drop for Running {
+    /// By the signal that a shell sends, which `dayfly exec` hands on.
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok();
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
 }
 
 #[test]
@@ -79,26 +113,48 @@ fn a_long_lived_program_sees_no_failed_call_through_twenty_rotations_and_a_resta
     let Some(sts) = Ministack::start() else {
         return;
     };
+    // What it has first ends many times over meanwhile.
     let home = home(&sts, 4, ROTATE);
-    let daemon = Daemon::start(&home);
+    let mut daemon = Daemon::start(&home);
     until(10 * SECOND, "the session is active", || {
         home.status("app") == "active"
     });
-    let mut program = home.command(["exec", "app", "--"]);
-    program
-        .arg(python())
-        .args(["-c", LOOP, "62"])
-        .env("AWS_ENDPOINT_URL", sts.endpoint())
-        .env("AWS_EC2_METADATA_DISABLED", "true");
-    let running = std::thread::spawn(move || told(&mut program));
-    std::thread::sleep(25 * SECOND);
-    assert_eq!(daemon.terminate(), 0);
-    let daemon = Daemon::start(&home);
-    let seen = running.join().expect("the program ends well");
-    println!("{seen}");
-    assert_eq!(seen["failures"], json!([]), "{seen}");
-    assert!(seen["keys"].as_u64() > Some(20), "{seen}");
-    assert!(seen["calls"].as_u64() > Some(300), "{seen}");
+    let mut command = home.command(["exec", "app", "--"]);
+    command.arg(python());
+    let under_exec = Running::start(command, &sts);
+    // One more at the engine's own endpoint, with the token from a file, as a shell has it.
+    let environment = exported(&home, "app", &["--token-file"]);
+    let file = PathBuf::from(&environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]);
+    let token = || std::fs::read_to_string(&file).expect("a token");
+    let first_token = token();
+    let mut command = Command::new(python());
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home.path())
+        .envs(&environment);
+    let in_a_shell = Running::start(command, &sts);
+    let programs = [&under_exec, &in_a_shell];
+    let used = || programs.map(|program| program.keys().len());
+    until(30 * SECOND, "both call", || used().iter().all(|n| *n > 0));
+    for rotation in 0..20 {
+        let before = used();
+        if rotation == 10 {
+            assert_eq!(daemon.terminate(), 0);
+            daemon = Daemon::start(&home);
+        }
+        home.run(["session", "rotate", "app"]).ok();
+        until(20 * SECOND, "both programs use other keys", || {
+            let now = used();
+            now[0] > before[0] && now[1] > before[1]
+        });
+    }
+    for program in programs {
+        program.all_well();
+        assert!(program.keys().len() > 20, "{:?}", program.keys());
+    }
+    assert_ne!(token(), first_token);
+    println!("calls: {:?}", programs.map(|program| program.calls().len()));
     assert_eq!(daemon.terminate(), 0);
 }
 
@@ -228,8 +284,22 @@ fn five_hundred_callers_are_one_upstream_call() {
         }
         keys
     };
+    // What it had has ended.
+    let expired = |session: &str| {
+        let living = |seconds: &str| {
+            home.run(["session", "edit", session, "--duration", seconds])
+                .ok();
+        };
+        living("2");
+        home.run(["session", "start", session]).ok();
+        std::thread::sleep(3 * SECOND);
+        living("900");
+    };
     let mut calls = 0;
     let mut once = |how: &str, session: &str| {
+        expired(session);
+        calls += 1;
+        assert_eq!(gate.roles_assumed(), calls, "{how}, {session}");
         let begun = Instant::now();
         assert_eq!(ask(session, 500).len(), 1, "{how}, {session}");
         println!("500 callers of {session}, {how}: {:?}", begun.elapsed());

@@ -1,5 +1,7 @@
 //! Credentials go where the person said, several places at once, and keep working there.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -144,6 +146,170 @@ fn a_target_that_fails_leaves_the_others_and_is_told_and_mended() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_leaves_the_other_in_force() {
+    // Root can write everything, so another user does it then.
+    let home = Home::new();
+    let root = rustix::process::geteuid().is_root();
+    let own = home.path().join("dayfly-copy");
+    std::fs::copy(dayfly_tests::home::program(), &own).expect("a copy");
+    home.save_workspace(
+        &json!({ "delivery": ["credentials-file", "credential-process"],
+            "sessions": [localstack("app", None)] }),
+    );
+    home.save_config(&format!(
+        "[aws]\nconfig-file = \"{}/closed/config\"\n",
+        home.path().display()
+    ));
+    let closed = home.path().join("closed");
+    std::fs::create_dir_all(&closed).expect("a folder");
+    if root {
+        let mut all = Command::new("chown");
+        all.args(["-R", "65534:65534"]).arg(home.path());
+        assert!(all.status().expect("chown runs").success());
+    }
+    let run = |args: &[&str]| {
+        let mut command = Command::new(&own);
+        let usual = home.command::<&str>([]);
+        let environment = usual
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        command
+            .env_clear()
+            .envs(environment)
+            .args(args)
+            .current_dir("/");
+        if root {
+            command.uid(65_534).gid(65_534);
+        }
+        let output = command.output().expect("the program runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().unwrap_or(-1);
+        (code, text(&output.stdout), text(&output.stderr))
+    };
+    let mode = |mode: u32| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&closed, mode).expect("a mode");
+    };
+    mode(0o500);
+    let (code, out, err) = run(&["session", "start", "app"]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("but not at credential-process"), "{out}");
+    assert!(out.contains("closed"), "{out}");
+    let (_, shown, _) = run(&["session", "show", "app"]);
+    assert!(shown.contains("credentials-file ("), "{shown}");
+    let (_, shown, _) = run(&["session", "show", "app", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["status"], "active", "{shown}");
+    let failed: Vec<bool> = shown["delivery"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|place| place["error"].is_object())
+        .collect();
+    assert_eq!(failed, [false, true], "{shown}");
+    assert!(home.credentials_text().contains("[app]"));
+    // Mended, a rotation puts it there too; closed again, STOP says what is left.
+    mode(0o700);
+    assert_eq!(run(&["session", "rotate", "app"]).0, 0);
+    let config = || std::fs::read_to_string(closed.join("config")).unwrap_or_default();
+    assert!(config().contains("[profile app]"), "{}", config());
+    mode(0o500);
+    let (code, out, err) = run(&["session", "stop", "app"]);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(err.contains("closed"), "{err}");
+    mode(0o700);
+    assert_eq!(run(&["session", "stop", "app"]).0, 0);
+    assert_eq!(
+        (home.credentials_text(), config()),
+        (String::new(), String::new())
+    );
+}
+
+#[test]
+fn a_stop_that_cannot_reach_one_place_says_where_credentials_are_left() {
+    let home = Home::new();
+    home.save_workspace(
+        &json!({ "delivery": ["credentials-file", "credential-process"],
+            "sessions": [localstack("app", None)] }),
+    );
+    let daemon = Daemon::start(&home);
+    home.run(["session", "start", "app"]).ok();
+    let aside = home.path().join("aside");
+    std::fs::rename(config(&home), &aside).expect("it is moved");
+    std::fs::create_dir(config(&home)).expect("a folder");
+    let told = home.run(["session", "stop", "app"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.err.contains(".aws/config"), "{told:?}");
+    assert_eq!(home.credentials_text(), "");
+    assert_eq!(places(&home, "app"), [place("credential-process", true)]);
+    std::fs::remove_dir(config(&home)).expect("it is empty");
+    std::fs::rename(&aside, config(&home)).expect("it is moved");
+    home.run(["session", "stop", "app"]).ok();
+    assert_eq!(
+        (config_text(&home), places(&home, "app")),
+        (String::new(), Vec::new())
+    );
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn who_gives_way_to_another_is_not_put_back_in_its_place() {
+    let home = Home::new();
+    let of = |name: &str, profile: &str, delivery: Value, label: &str| {
+        let mut session = localstack(name, Some(delivery));
+        session["profileName"] = json!(profile);
+        session["labels"] = json!({ "l": label });
+        session
+    };
+    let file = || json!(["credentials-file"]);
+    let both = || json!(["credentials-file", "credential-process"]);
+    let rest = || [of("taker", "x", file(), "l"), of("other", "y", file(), "l")];
+    let workspace = |mover: Value| {
+        let mut sessions = vec![mover];
+        sessions.extend(rest());
+        json!({ "sessions": sessions })
+    };
+    home.save_workspace(&workspace(of("holder", "x", file(), "before")));
+    let daemon = Daemon::start(&home);
+    home.run(["session", "start", "holder"]).ok();
+    // The chain cannot be changed for a moment, and meanwhile much is asked of it.
+    let lock = home.path().join(".aws/credentials.dayfly-lock");
+    let lock = std::fs::File::options()
+        .write(true)
+        .open(lock)
+        .expect("a lock");
+    lock.lock().expect("it is locked");
+    let mut take = home.command(["session", "start", "taker"]);
+    let take = take
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    until(10 * SECOND, "the profile is being taken", || {
+        home.status("taker") == "pending"
+    });
+    home.save_workspace(&workspace(of("holder", "x", both(), "after")));
+    until(10 * SECOND, "the edit is seen", || {
+        home.session("holder")
+            .is_some_and(|s| s["labels"]["l"] == "after")
+    });
+    drop(lock);
+    let took = take.wait_with_output().expect("it ends");
+    assert!(took.status.success(), "{took:?}");
+    // What the chain was asked before this one is done by now.
+    home.run(["session", "start", "other"]).ok();
+    let (credentials, config) = (home.credentials_text(), config_text(&home));
+    assert!(
+        credentials.contains("dayfly_session = id-taker"),
+        "{credentials}"
+    );
+    assert!(!credentials.contains("id-holder"), "{credentials}");
+    assert!(!config.contains("id-holder"), "{config}");
+    assert_eq!(home.status("taker"), "active");
+    assert_eq!(home.status("holder"), "inactive");
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
 fn another_delivery_comes_in_force_while_the_session_is_active() {
     let home = Home::new();
     home.save_workspace(&json!({ "sessions": [localstack("app", None)] }));
@@ -220,12 +386,7 @@ fn credentials_that_stand_in_no_file_outlive_a_crash_and_are_never_in_the_clear(
     assert_eq!(keys(), first);
     assert_eq!(daemon.terminate(), 0);
     let secrets = [&first["SecretAccessKey"], &first["SessionToken"]].map(|s| s.as_str().unwrap());
-    for (path, content) in home.files() {
-        let text = String::from_utf8_lossy(&content);
-        for secret in secrets {
-            assert!(!text.contains(secret), "{}", path.display());
-        }
-    }
+    home.nowhere(&secrets, &[]);
     home.run(["session", "stop", "user"]).ok();
     assert_eq!(home.status("user"), "inactive");
 }

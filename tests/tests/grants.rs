@@ -119,3 +119,41 @@ fn an_entry_that_says_more_than_its_limit_brings_nothing_about() {
     home.run(["run", "--once"]).ok();
     assert_eq!(active(&home), 3);
 }
+
+#[test]
+fn an_entry_starts_no_more_than_its_rate_and_says_when_the_others_come() {
+    let home = home();
+    home.save_config(&format!("{}rate = \"1/h\"\n", config("\"true\"", "")));
+    home.run(["run", "--once"]).ok();
+    let active: Vec<_> = statuses(&home)
+        .into_iter()
+        .filter(|(_, status)| status == "active")
+        .collect();
+    assert_eq!(active.len(), 1, "{active:?}");
+    let events = home.run(["events", "--json"]).ok();
+    let late = events.out.matches("policy keep has used up its 1/h");
+    assert_eq!(late.count(), 2, "{}", events.out);
+    // A person does not wait for it.
+    for name in ["dev", "prod", "bare"] {
+        home.run(["session", "start", name]).ok();
+    }
+    assert!(statuses(&home).iter().all(|(_, status)| status == "active"));
+    let shown = home.run(["policy", "inspect", "keep"]).ok();
+    assert!(shown.out.contains("1/h"), "{}", shown.out);
+}
+
+#[test]
+fn files_are_granted_by_patterns_that_are_looked_at_when_they_are_read() {
+    let home = home();
+    home.save_config(&format!(
+        "{}paths = [\"~/src/**/*.tf\"]\n",
+        config("\"true\"", "")
+    ));
+    let shown = home.run(["policy", "inspect", "keep"]).ok();
+    assert!(shown.out.contains("~/src/**/*.tf"), "{}", shown.out);
+    home.save_config(&format!("{}paths = [\"src/*\"]\n", config("\"true\"", "")));
+    let told = home.run(["policy", "list"]);
+    assert_ne!(told.code, 0);
+    let all = format!("{}{}", told.out, told.err);
+    assert!(all.contains("does not begin with / or ~/"), "{all}");
+}

@@ -273,15 +273,6 @@ fn a_workspace_is_kept_alive_by_rules() {
     let mut canaries = seen.secrets;
     canaries.insert(secret);
     assert!(canaries.len() > 10);
-    for (path, content) in home.files() {
-        if path == home.credentials() {
-            continue;
-        }
-        for canary in &canaries {
-            let found = content
-                .windows(canary.len())
-                .any(|w| w == canary.as_bytes());
-            assert!(!found, "a secret is in {}", path.display());
-        }
-    }
+    let canaries: Vec<String> = canaries.into_iter().collect();
+    home.nowhere(&canaries, &[home.credentials()]);
 }

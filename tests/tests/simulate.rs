@@ -173,7 +173,8 @@ fn expectations_that_are_broken_are_named() {
             ended.out,
             ended.err
         );
-        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+        let said = format!("{}{}", ended.out, ended.err);
+        assert!(said.contains(part), "{part}: {said}");
     }
 }
 
@@ -191,7 +192,7 @@ fn the_chart_shows_outage_sleep_and_hours() {
         "!",
         "asleep",
         "zzz",
-        "office    ···▄█",
+        "office    ···▸█",
         "while the cloud was up",
     ] {
         assert!(shown.out.contains(part), "{part}\n{}", shown.out);

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 11] = [
     ("core", 0),
     ("vault", 1),
     ("workspace", 2),
     ("policy", 2),
+    ("store", 2),
+    ("registry", 2),
     ("providers", 2),
     ("chain", 2),
     ("runtime", 3),
@@ -17,7 +19,7 @@ const FLOORS: [(&str, u8); 9] = [
 ];
 
 /// Rooms that may know secrets: the corridor, and those who build it and hand it on.
-const CORRIDOR: [&str; 4] = ["providers", "chain", "runtime", "dayfly"];
+const CORRIDOR: [&str; 5] = ["providers", "chain", "registry", "runtime", "dayfly"];
 
 /// What the core may depend on.
 const CORE_MAY: [&str; 2] = ["imbl", "serde"];

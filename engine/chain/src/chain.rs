@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
-use dayfly_vault::{TemporaryCredentials, VaultError};
+use dayfly_vault::{Material, TemporaryCredentials, VaultError};
 
 use crate::error::ChainError;
 use crate::kept::{Kept, KeptCredentials};
@@ -231,6 +231,15 @@ impl Chain {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where something of a session stands, as far as is known: what was found, and what was
+    /// changed since.
+    #[must_use]
+    pub fn stands(&self, session: &SessionId) -> Delivery {
+        let known = self.known();
+        let places = known.iter().filter(|(id, _)| id == session);
+        places.map(|(_, place)| *place).collect()
+    }
+
     /// The newest credentials of one session; none where a place that should have them cannot be
     /// read.
     #[must_use]
@@ -248,7 +257,7 @@ impl Chain {
     #[must_use]
     pub fn observe(&self) -> FoundAll {
         let mut all = FoundAll::default();
-        let mut hollow: Vec<(SessionId, Place)> = Vec::new();
+        let mut hollow: Vec<(SessionId, Place, String)> = Vec::new();
         match self.kept.all() {
             Ok(kept) => {
                 for (session, kept) in kept {
@@ -274,7 +283,7 @@ impl Chain {
             for one in observed {
                 self.known().insert((one.session.clone(), place));
                 let Some(credentials) = one.credentials else {
-                    hollow.push((one.session, place));
+                    hollow.push((one.session, place, one.profile));
                     continue;
                 };
                 let found = all.sessions.entry(one.session).or_insert_with(|| Found {
@@ -290,11 +299,13 @@ impl Chain {
                 }
             }
         }
-        for (session, place) in hollow {
+        for (session, place, profile) in hollow {
             match all.sessions.get_mut(&session) {
-                Some(found) => {
+                // Under another profile a crash left it: there it stands for nothing.
+                Some(found) if found.profile.as_ref() == Some(&profile) => {
                     found.in_force.insert(place);
                 }
+                Some(_) => {}
                 None => all.hollow.push(session),
             }
         }
@@ -317,7 +328,7 @@ impl Order {
     fn change(&self, place: Place) -> Option<Change> {
         match self {
             Self::Publish(deliver) => {
-                let profile = deliver.profile.clone()?;
+                let profile = deliver.name_at(place)?;
                 deliver.delivery.contains(&place).then(|| {
                     Change::Publish(Publication {
                         session: deliver.session.clone(),
@@ -369,9 +380,23 @@ impl Order {
 }
 
 impl Deliver {
-    /// Where they can go: without a named profile, nowhere.
+    /// Where they can go: those of AWS without a named profile, nowhere.
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let delivery = self.delivery.iter().copied();
-        delivery.filter(|_| self.profile.is_some())
+        delivery.filter(|place| self.name_at(*place).is_some())
+    }
+
+    /// What they are called at a place; none where they cannot go there.
+    fn name_at(&self, place: Place) -> Option<String> {
+        match (&self.credentials.material, place) {
+            (
+                Material::Azure {
+                    subscription_id, ..
+                },
+                Place::AzureProfile,
+            ) => Some(subscription_id.clone()),
+            (Material::Azure { .. }, _) | (Material::Aws { .. }, Place::AzureProfile) => None,
+            (Material::Aws { .. }, _) => self.profile.clone(),
+        }
     }
 }

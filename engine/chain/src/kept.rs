@@ -4,6 +4,7 @@
 //! What is lost here is obtained anew, so a file that does not open any more is begun anew too.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use dayfly_core::session::{Lease, SessionId};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials, Vault, VaultError};
@@ -28,16 +29,102 @@ pub struct KeptCredentials {
 struct Stored {
     profile: Option<String>,
     lease: Lease,
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: Option<String>,
-    region: Option<String>,
+    material: StoredMaterial,
 }
 
-impl Drop for Stored {
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum StoredMaterial {
+    Aws {
+        access_key_id: String,
+        secret_access_key: String,
+        session_token: Option<String>,
+        region: Option<String>,
+    },
+    Azure {
+        access_token: String,
+        resource: String,
+        subscription_id: String,
+        tenant_id: String,
+        environment: String,
+    },
+}
+
+impl Drop for StoredMaterial {
     fn drop(&mut self) {
-        self.secret_access_key.zeroize();
-        self.session_token.zeroize();
+        match self {
+            Self::Aws {
+                secret_access_key,
+                session_token,
+                ..
+            } => {
+                secret_access_key.zeroize();
+                session_token.zeroize();
+            }
+            Self::Azure { access_token, .. } => access_token.zeroize(),
+        }
+    }
+}
+
+impl From<&Material> for StoredMaterial {
+    fn from(material: &Material) -> Self {
+        match material {
+            Material::Aws {
+                access_key_id,
+                secret_access_key,
+                session_token,
+                region,
+            } => Self::Aws {
+                access_key_id: access_key_id.clone(),
+                secret_access_key: secret_access_key.expose().to_owned(),
+                session_token: session_token.as_ref().map(|t| t.expose().to_owned()),
+                region: region.clone(),
+            },
+            Material::Azure {
+                access_token,
+                resource,
+                subscription_id,
+                tenant_id,
+                environment,
+            } => Self::Azure {
+                access_token: access_token.expose().to_owned(),
+                resource: resource.clone(),
+                subscription_id: subscription_id.clone(),
+                tenant_id: tenant_id.clone(),
+                environment: environment.clone(),
+            },
+        }
+    }
+}
+
+impl StoredMaterial {
+    fn take(&mut self) -> Material {
+        match self {
+            Self::Aws {
+                access_key_id,
+                secret_access_key,
+                session_token,
+                region,
+            } => Material::Aws {
+                access_key_id: take(access_key_id),
+                secret_access_key: take(secret_access_key).into(),
+                session_token: session_token.take().map(SecretString::from),
+                region: region.take(),
+            },
+            Self::Azure {
+                access_token,
+                resource,
+                subscription_id,
+                tenant_id,
+                environment,
+            } => Material::Azure {
+                access_token: take(access_token).into(),
+                resource: take(resource),
+                subscription_id: take(subscription_id),
+                tenant_id: take(tenant_id),
+                environment: take(environment),
+            },
+        }
     }
 }
 
@@ -118,19 +205,10 @@ fn nothing_if_lost<T: Default>(error: VaultError) -> Result<T, VaultError> {
 }
 
 fn text(kept: &KeptCredentials) -> Option<SecretString> {
-    let Material::Aws {
-        access_key_id,
-        secret_access_key,
-        session_token,
-        region,
-    } = &kept.credentials.material;
     let stored = Stored {
         profile: kept.profile.clone(),
         lease: kept.credentials.lease,
-        access_key_id: access_key_id.clone(),
-        secret_access_key: secret_access_key.expose().to_owned(),
-        session_token: session_token.as_ref().map(|t| t.expose().to_owned()),
-        region: region.clone(),
+        material: StoredMaterial::from(&kept.credentials.material),
     };
     // Room enough, so that the buffer is not moved and a copy left behind.
     let mut text = Zeroizing::new(Vec::with_capacity(16_384));
@@ -145,12 +223,7 @@ fn read(text: &SecretString) -> Option<KeptCredentials> {
         profile: stored.profile.take(),
         credentials: TemporaryCredentials {
             lease: stored.lease,
-            material: Material::Aws {
-                access_key_id: std::mem::take(&mut stored.access_key_id),
-                secret_access_key: std::mem::take(&mut stored.secret_access_key).into(),
-                session_token: stored.session_token.take().map(SecretString::from),
-                region: stored.region.take(),
-            },
+            material: stored.material.take(),
         },
     })
 }

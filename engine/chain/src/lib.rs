@@ -3,6 +3,7 @@
 //! What the chain holds is the truth about which sessions are active: [`Chain::observe`] reads
 //! back, after a crash, exactly what was published.
 
+mod azure_profile;
 mod chain;
 mod config_file;
 mod credentials_file;
@@ -17,6 +18,7 @@ mod section;
 mod target;
 mod values;
 
+pub use azure_profile::AzureProfile;
 pub use chain::{Applied, Chain, Deliver, Found, FoundAll, Order, Placed};
 pub use config_file::ConfigFile;
 pub use credentials_file::CredentialsFile;

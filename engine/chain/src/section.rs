@@ -274,7 +274,10 @@ fn credentials<'p>(
         secret_access_key,
         session_token,
         region: _,
-    } = &publication.credentials.material;
+    } = &publication.credentials.material
+    else {
+        return Err(refuse("kind of credentials", "is none that AWS takes"));
+    };
     let end = match publication.credentials.lease.expires_at.map(to_text) {
         Some(None) => return Err(refuse("end of the credentials", BEYOND)),
         end => end.flatten(),

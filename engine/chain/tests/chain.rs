@@ -78,7 +78,7 @@ fn one(applied: Applied) -> Result<Placed, ChainError> {
     applied.results.into_iter().next().unwrap()
 }
 
-const BOTH: [Place; 2] = Place::ALL;
+const BOTH: [Place; 2] = [Place::CredentialsFile, Place::CredentialProcess];
 const FILE: [Place; 1] = [Place::CredentialsFile];
 const PROCESS: [Place; 1] = [Place::CredentialProcess];
 
@@ -207,6 +207,26 @@ fn another_delivery_takes_away_only_once_the_new_place_has_it() {
         found.sessions[&SessionId::new("s1")].credentials,
         credentials(3)
     );
+}
+
+#[test]
+fn what_a_crash_left_under_an_earlier_profile_does_not_count_as_delivered() {
+    let here = Here::new();
+    one(here
+        .chain()
+        .apply(&[order(publish("s1", Some("x"), 1, &BOTH))]))
+    .unwrap();
+    // The move to another profile got as far as the first of the two files.
+    let before = here.text("config");
+    one(here
+        .chain()
+        .apply(&[order(publish("s1", Some("y"), 2, &BOTH))]))
+    .unwrap();
+    fs::write(here.path("config"), before).unwrap();
+    let found = here.chain().observe();
+    let found = &found.sessions[&SessionId::new("s1")];
+    assert_eq!(found.profile.as_deref(), Some("y"));
+    assert_eq!(found.in_force, Delivery::from([Place::CredentialsFile]));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::effect::OperationId;
 use crate::input::{CommandId, Found};
 use crate::policy::{EntryName, Outcome};
 use crate::session::{Lease, SessionId, Status};
-use crate::state::{Phase, Stage, State, Tracked};
+use crate::state::{Phase, Stage, State, Tracked, Tracking};
 use crate::time::Timestamp;
 
 /// What is known of the chain at the moment of an audit.
@@ -139,6 +139,27 @@ pub enum Violation {
         /// How much may.
         bound: usize,
     },
+    /// A policy entry sees, or proposes for, a session that it is not granted.
+    BeyondGrant {
+        /// The entry.
+        entry: EntryName,
+        /// The session.
+        session: SessionId,
+    },
+    /// A policy entry does not see a session that it is granted.
+    Unseen {
+        /// The entry.
+        entry: EntryName,
+        /// The session.
+        session: SessionId,
+    },
+    /// A policy entry sees a session as it is not any more.
+    Outdated {
+        /// The entry.
+        entry: EntryName,
+        /// The session.
+        session: SessionId,
+    },
     /// Commands wait for a session for which nothing is under way.
     Unanswered {
         /// The session.
@@ -230,7 +251,7 @@ impl Audit<'_> {
         let asked = || {
             self.state.entries().any(|(_, entry)| {
                 let rail = entry.entry.rank.tier == Tier::GuardRail && !entry.entry.shadow;
-                rail && entry.is_asked() && entry.is_awaited(id, tracked.view.key)
+                rail && entry.is_asked() && entry.is_awaited(id)
             })
         };
         if settled && !commands.is_empty() && !asked() {
@@ -347,8 +368,26 @@ impl Audit<'_> {
                 self.broken(Violation::Misqueued { session });
             }
         }
-        let waiting = self.queued.len();
-        if waiting > 0 && issuing < bound {
+        if issuing >= bound {
+            return;
+        }
+        let mut waiting = 0;
+        for id in self.state.queue() {
+            match self.state.turn_comes(id, self.now) {
+                None => waiting += 1,
+                Some(at)
+                    if self
+                        .state
+                        .turn_watched(id)
+                        .is_none_or(|watched| watched > at) =>
+                {
+                    let (session, lacks) = (id.clone(), "a moment at which its turn comes");
+                    self.broken(Violation::Stuck { session, lacks });
+                }
+                Some(_) => {}
+            }
+        }
+        if waiting > 0 {
             self.broken(Violation::IdleQueue { waiting });
         }
     }
@@ -359,6 +398,7 @@ impl Audit<'_> {
         // Those that a failed call gave back, and those that came meanwhile.
         let events_max = settings.wakes_max + 2 * settings.customs_max;
         for (name, tracking) in self.state.entries() {
+            self.sight(name, tracking);
             let gone = tracking
                 .unheard()
                 .filter(|id| tracking.suspended && self.state.session(id).is_none());
@@ -378,6 +418,35 @@ impl Audit<'_> {
                     });
                 }
             }
+        }
+    }
+
+    /// An entry sees what it is granted, all of it, and has a say in nothing else.
+    fn sight(&mut self, name: &EntryName, tracking: &Tracking) {
+        let mut seen = 0;
+        for (id, tracked) in self.state.sessions() {
+            let granted = tracked.present && tracking.entry.grant.sessions.matches(&tracked.view);
+            seen += usize::from(granted);
+            let (entry, session) = (name.clone(), id.clone());
+            match tracking.view(id) {
+                None if granted => self.broken(Violation::Unseen { entry, session }),
+                Some(_) if !granted => self.broken(Violation::BeyondGrant { entry, session }),
+                Some(view) if view.facts != tracked.view => {
+                    self.broken(Violation::Outdated { entry, session });
+                }
+                _ => {}
+            }
+        }
+        let beyond = tracking
+            .opinionated()
+            .find(|id| tracking.view(id).is_none());
+        if let Some(session) = beyond.cloned() {
+            let entry = name.clone();
+            self.broken(Violation::BeyondGrant { entry, session });
+        }
+        if tracking.views().len() != seen {
+            let (entry, session) = (name.clone(), SessionId::new("(unknown)"));
+            self.broken(Violation::BeyondGrant { entry, session });
         }
     }
 
@@ -570,6 +639,18 @@ impl fmt::Display for Violation {
             } => write!(
                 f,
                 "{waiting} {what} wait for policy {entry} where {bound} may"
+            ),
+            Self::BeyondGrant { entry, session } => write!(
+                f,
+                "policy {entry} has to do with session {session}, which it is not granted"
+            ),
+            Self::Unseen { entry, session } => write!(
+                f,
+                "policy {entry} does not see session {session}, which it is granted"
+            ),
+            Self::Outdated { entry, session } => write!(
+                f,
+                "policy {entry} sees session {session} as it is not any more"
             ),
             Self::Unanswered { session, commands } => write!(
                 f,

@@ -4,6 +4,7 @@ use crate::arbitration::{
     Arbitration, Lost, Rank, Situation, StandingAct, StandingHold, Tier, Voice, arbitrate,
 };
 use crate::effect::{Cause, Effect, Happening, Loss, Reply};
+use crate::input::Entry;
 use crate::policy::{Action, Outcome, Reason};
 use crate::session::{ErrorKind, Failure, SessionId, Status};
 use crate::state::{Phase, Tracked, Tracking};
@@ -19,10 +20,6 @@ pub(crate) struct Standing {
     pub(crate) holds: Vec<StandingHold>,
     shadow_acts: Vec<StandingAct>,
     shadow_holds: Vec<StandingHold>,
-    /// A policy that is being asked has not answered yet.
-    owed: bool,
-    /// One of them is a guard rail.
-    owed_by_guard_rail: bool,
 }
 
 /// The hold of a guard rail that brings no answer.
@@ -42,24 +39,16 @@ impl Turn<'_> {
     pub(crate) fn standing(&self, id: &SessionId, tracked: &Tracked) -> Standing {
         let mut standing = Standing::default();
         for tracking in self.state.entries.values() {
-            let owes = tracking.owes_answer(id, tracked.view.key);
             let entry = &tracking.entry;
             let guard_rail = entry.rank.tier == Tier::GuardRail && !entry.shadow;
-            standing.owed |= owes && !entry.shadow;
-            standing.owed_by_guard_rail |= owes && guard_rail;
             // A guard rail that cannot be asked holds: whoever has to pass it can override it.
-            if guard_rail
-                && entry.may_hold
-                && tracking.is_broken()
-                && tracking.is_behind(id, tracked.view.key)
-                && entry.grant.sessions.matches(&tracked.view)
-            {
+            if guard_rail && entry.may_hold && tracking.is_broken() && tracking.is_behind(id) {
                 standing.holds.push(unanswering(tracking));
             }
             let Some(opinion) = tracking.opinions.get(id) else {
                 continue;
             };
-            let broken = tracking.dirty.contains_key(id) && !owes;
+            let broken = tracking.dirty.contains_key(id) && !tracking.owes_answer(id);
             let acts = opinion.acts.iter().cloned().map(|act| StandingAct {
                 unanswered: broken,
                 ..act
@@ -147,21 +136,21 @@ impl Turn<'_> {
             }
             return;
         }
-        let standing = self.standing(id, tracked);
         let commanded = !tracked.waiting.is_empty();
         // A person waits for guard rails only, and for none that the command overrides.
         let overriding = tracked
             .word
             .as_ref()
             .is_some_and(|word| word.rank().tier > Tier::GuardRail);
-        let waits = if commanded {
-            standing.owed_by_guard_rail && !overriding
-        } else {
-            standing.owed
-        };
+        let waits = self.state.entries.values().any(|tracking| {
+            let Entry { rank, shadow, .. } = &tracking.entry;
+            let counts = !commanded || (rank.tier == Tier::GuardRail && !overriding);
+            !shadow && counts && tracking.owes_answer(id)
+        });
         if waits {
             return;
         }
+        let standing = self.standing(id, tracked);
         let status = tracked.phase.status();
         let situation = Situation {
             now: self.now,
@@ -170,6 +159,8 @@ impl Turn<'_> {
         };
         let result = arbitrate(situation, &standing.acts, &standing.holds);
         let retry_at = tracked.retry_at.filter(|at| *at > self.now);
+        let needs_person = tracked.needs_person;
+        let asked_for = !tracked.demands.is_empty();
         let again = [result.reconsider_at, retry_at].into_iter().flatten().min();
         self.state
             .timers
@@ -184,6 +175,14 @@ impl Turn<'_> {
             self.turn_away(id);
             let why = "the last attempt failed".to_owned();
             self.defer(id, action, why, Some(until), standing.causes[winner]);
+            return;
+        }
+        // A program may try: a sign-in made elsewhere is found by trying, and nobody is waited for.
+        let tried = asked_for && action == Action::Start;
+        if needs_person && !tried && action != Action::Stop {
+            self.turn_away(id);
+            let why = "it waits for a person".to_owned();
+            self.defer(id, action, why, None, standing.causes[winner]);
             return;
         }
         let decided = Happening::Decided {
@@ -211,9 +210,12 @@ impl Turn<'_> {
             Action::Stop if tracked.phase.operation().is_some_and(|o| o.is_publishing()) => {}
             Action::Stop if matches!(tracked.phase, Phase::Stopping(..)) => {}
             Action::Stop => {
+                self.note_decision(id, action, &act.voice);
                 self.record(cause, decided);
                 self.stop(id, Outcome::Stopped, cause);
             }
+            // Calls of providers are given up anyway.
+            Action::Start | Action::Rotate if self.state.stopping => {}
             Action::Start if tracked.phase != Phase::Inactive => {}
             Action::Rotate if !matches!(tracked.phase, Phase::Active(_)) => {}
             Action::Start | Action::Rotate => {
@@ -245,6 +247,13 @@ impl Turn<'_> {
                         self.defer(id, action, why, None, cause);
                     }
                     None => {
+                        if let Some((why, until)) = self.damp(id, action, act, cause) {
+                            let key = TimerKey::Reconsider(id.clone());
+                            let sooner = self.state.timers.get(&key).filter(|at| *at < until);
+                            self.state.timers.set(key, sooner.unwrap_or(until));
+                            return self.defer(id, action, why, Some(until), cause);
+                        }
+                        self.note_decision(id, action, &act.voice);
                         self.record(cause, decided);
                         self.begin(id, action, act.voice.clone(), act.rank, cause);
                     }
@@ -260,7 +269,7 @@ impl Turn<'_> {
         };
         let demands = std::mem::take(&mut tracked.demands);
         tracked.waiting.retain(|(id, _)| !demands.contains(id));
-        let retry_at = tracked.retry_at;
+        let retry_at = tracked.retry_at.filter(|_| !tracked.needs_person);
         let failure = tracked
             .last_failure
             .clone()
@@ -332,14 +341,14 @@ impl Turn<'_> {
                     by: by.to_string(),
                     why: why.clone(),
                 },
-                Some(Lost::Outranked { by: Voice::Person }) if demand => Reply::Refused {
-                    by: Voice::Person.to_string(),
-                    why: "the session was stopped by hand; start or release it".into(),
-                },
                 // Somebody else starts it for reasons of his own.
                 Some(Lost::Outranked { .. }) if demand && result.action == Some(Action::Start) => {
                     continue;
                 }
+                Some(Lost::Outranked { by: Voice::Person }) if demand => Reply::Refused {
+                    by: Voice::Person.to_string(),
+                    why: "the session was stopped by hand; start or release it".into(),
+                },
                 Some(Lost::Outranked { by }) => {
                     let why = "a voice that counts more decided otherwise".to_owned();
                     Reply::Refused {
@@ -362,10 +371,12 @@ impl Turn<'_> {
         if refused {
             tracked.word = None;
             tracked.rotate_asked = None;
+            let cause = tracked.cause;
             self.effects.push(Effect::Remember {
                 session: id.clone(),
                 word: None,
             });
+            self.restate(id, cause);
         } else if tracked.phase == Phase::Inactive {
             tracked.rotate_asked = None;
         }

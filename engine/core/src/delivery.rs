@@ -14,11 +14,18 @@ pub enum Place {
     CredentialsFile,
     /// The named profile in the AWS config file, with a `credential_process` that asks Dayfly.
     CredentialProcess,
+    /// The subscription in the list of the Azure CLI, without a token: `az` asks the endpoint that
+    /// `dayfly exec` and `dayfly env` name.
+    AzureProfile,
 }
 
 impl Place {
     /// Every one, in the order of this enum.
-    pub const ALL: [Self; 2] = [Self::CredentialsFile, Self::CredentialProcess];
+    pub const ALL: [Self; 3] = [
+        Self::CredentialsFile,
+        Self::CredentialProcess,
+        Self::AzureProfile,
+    ];
 
     /// The word for it, as files and the command line have it.
     #[must_use]
@@ -26,6 +33,7 @@ impl Place {
         match self {
             Self::CredentialsFile => "credentials-file",
             Self::CredentialProcess => "credential-process",
+            Self::AzureProfile => "azure-profile",
         }
     }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::arbitration::{Lost, Voice};
 use crate::input::{CommandId, Projection, Word};
 use crate::policy::{
-    Action, Actions, Context, EntryName, EvaluationId, Event, Fault, Outcome, Reason, ResyncReason,
-    Severity,
+    Action, Actions, Context, EntryName, EvaluationId, Event, Fault, FileChangeKind, Outcome,
+    Reason, ResyncReason, Severity,
 };
 use crate::session::{Failure, Lease, SessionId};
 use crate::time::Timestamp;
@@ -31,6 +31,8 @@ pub enum Reply {
     Done {
         /// The credentials that are now in the chain.
         lease: Option<Lease>,
+        /// Names of sessions that were stopped since this one took their named profile.
+        displaced: Vec<String>,
     },
     /// There was nothing to do.
     Unchanged {
@@ -165,6 +167,16 @@ pub struct Loss {
     pub lost: Lost,
 }
 
+/// A watched file, as the journal has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenFile {
+    /// Its path.
+    pub path: String,
+    /// What happened to it.
+    pub kind: FileChangeKind,
+}
+
 /// What the journal records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -216,12 +228,62 @@ pub enum Happening {
         /// The reason for overriding guard rails.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         override_reason: Option<String>,
+        /// The reason that was given for policies to see.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// A custom event came.
     Custom {
         /// Its name.
         name: String,
         /// Entries that asked for it.
+        entries: Vec<EntryName>,
+    },
+    /// A moment of a schedule came.
+    Scheduled {
+        /// The entry that asked for it.
+        entry: EntryName,
+        /// The expression.
+        expression: String,
+        /// The moment.
+        due: Timestamp,
+        /// Further moments that passed unheard since.
+        missed: u32,
+    },
+    /// Watched files changed, or are there when watching begins.
+    FilesSeen {
+        /// How many.
+        count: usize,
+        /// The first of them.
+        files: Vec<SeenFile>,
+        /// Entries that asked for any of them.
+        entries: Vec<EntryName>,
+    },
+    /// Another branch is checked out in a watched repository, or is when watching begins.
+    BranchSeen {
+        /// Folder of the working tree.
+        repository: String,
+        /// What happened.
+        kind: FileChangeKind,
+        /// The branch; none where none is checked out.
+        branch: Option<String>,
+        /// The branch before.
+        previous: Option<String>,
+        /// Entries that asked for it.
+        entries: Vec<EntryName>,
+    },
+    /// The machine slept, or its clock was set.
+    Resumed {
+        /// How long it slept.
+        slept_ms: u64,
+        /// By how much the clock was set.
+        set_ms: i64,
+    },
+    /// The engine is about to stop, and policies may have sessions stopped before.
+    Stopping {
+        /// Until when that is waited for.
+        deadline: Timestamp,
+        /// Entries that are asked.
         entries: Vec<EntryName>,
     },
     /// Everything is looked at afresh.
@@ -331,6 +393,16 @@ pub enum Happening {
         /// Until when, where a moment is known.
         until: Option<Timestamp>,
     },
+    /// Two policies undid each other's work on a session again and again; neither starts or renews
+    /// it for a while.
+    Frozen {
+        /// The session.
+        session: SessionId,
+        /// Who starts it, and who stops it.
+        between: Vec<EntryName>,
+        /// Until when.
+        until: Timestamp,
+    },
     /// An operation began.
     Began {
         /// The session.
@@ -400,6 +472,15 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// An endpoint for programs turned somebody away. Recorded by who runs the core.
+    TurnedAway {
+        /// Which endpoint.
+        door: String,
+        /// Why; never what was said.
+        why: String,
+        /// How often since this was last recorded.
+        count: u64,
+    },
     /// That is well again.
     Mended {
         /// What it was about.
@@ -421,6 +502,7 @@ impl Happening {
             | Self::ShadowDiffers { session, .. }
             | Self::Decided { session, .. }
             | Self::Deferred { session, .. }
+            | Self::Frozen { session, .. }
             | Self::Began { session, .. }
             | Self::Ended { session, .. }
             | Self::Displaced { session, .. }
@@ -430,6 +512,11 @@ impl Happening {
             | Self::WorkspaceAccepted { .. }
             | Self::PoliciesAccepted { .. }
             | Self::Custom { .. }
+            | Self::Scheduled { .. }
+            | Self::FilesSeen { .. }
+            | Self::BranchSeen { .. }
+            | Self::Resumed { .. }
+            | Self::Stopping { .. }
             | Self::Resync { .. }
             | Self::Evaluated { .. }
             | Self::Faulted { .. }
@@ -437,6 +524,7 @@ impl Happening {
             | Self::Notice { .. }
             | Self::Said { .. }
             | Self::Trouble { .. }
+            | Self::TurnedAway { .. }
             | Self::Mended { .. }
             | Self::Halted => None,
         }
@@ -447,6 +535,7 @@ impl Happening {
     pub fn entry(&self) -> Option<&EntryName> {
         match self {
             Self::Resync { entry, .. }
+            | Self::Scheduled { entry, .. }
             | Self::Evaluated { entry, .. }
             | Self::Faulted { entry, .. }
             | Self::Proposed { entry, .. }

@@ -2,7 +2,7 @@
 
 use crate::effect::OperationId;
 use crate::input::CommandId;
-use crate::policy::SessionKey;
+use crate::policy::SessionView;
 use crate::session::{Lease, SessionId};
 use crate::state::{Stage, State, Tracked, Tracking};
 use crate::time::Timestamp;
@@ -23,6 +23,19 @@ impl State {
     /// Sessions that wait for their turn at a provider, in this order.
     pub fn queue(&self) -> impl Iterator<Item = &SessionId> {
         self.queue.iter()
+    }
+
+    /// When a waiting session's turn may come at the earliest; none: now.
+    #[must_use]
+    pub fn turn_comes(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
+        self.queue.dry_until(session, &self.settings.calls, now)
+    }
+
+    /// When the account of a waiting session is looked at again.
+    #[must_use]
+    pub fn turn_watched(&self, session: &SessionId) -> Option<Timestamp> {
+        let lane = self.queue.lane(session)?;
+        self.timers.get(&TimerKey::Lane(lane.clone()))
     }
 
     /// How many providers are at work, as the core counts them.
@@ -91,8 +104,19 @@ impl Tracking {
 
     /// Whether it is to be asked, or is being asked, about the session as it is now.
     #[must_use]
-    pub fn is_awaited(&self, session: &SessionId, key: SessionKey) -> bool {
-        self.owes_answer(session, key)
+    pub fn is_awaited(&self, session: &SessionId) -> bool {
+        self.owes_answer(session)
+    }
+
+    /// A session as it sees it; none where it does not.
+    #[must_use]
+    pub fn view(&self, session: &SessionId) -> Option<&SessionView> {
+        self.sight.view(session)
+    }
+
+    /// Sessions that it has a standing proposal for.
+    pub fn opinionated(&self) -> impl Iterator<Item = &SessionId> {
+        self.opinions.keys()
     }
 
     /// Sessions whose changes it is still to hear of.

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::policy::{Actions, SessionView};
+use crate::policy::{Actions, SessionFacts};
+use crate::rates::Rate;
 use crate::session::SessionType;
 
 /// A test of what a session is, in a language that the core does not read. It looks at what the
@@ -13,7 +14,7 @@ pub trait Test: fmt::Debug + Send + Sync {
     fn text(&self) -> &str;
 
     /// Whether the session passes.
-    fn passes(&self, session: &SessionView) -> bool;
+    fn passes(&self, session: &SessionFacts) -> bool;
 }
 
 /// A shared [`Test`]. Two are the same where their texts are.
@@ -50,7 +51,7 @@ pub struct Selector {
 impl Selector {
     /// Whether the session is meant.
     #[must_use]
-    pub fn matches(&self, session: &SessionView) -> bool {
+    pub fn matches(&self, session: &SessionFacts) -> bool {
         let any = |list: &[String], test: &dyn Fn(&str) -> bool| {
             list.is_empty() || list.iter().any(|item| test(item))
         };
@@ -69,8 +70,16 @@ impl Selector {
     }
 }
 
-/// What a policy entry may see and do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl Grant {
+    /// Whether the entry may be told the content of the files that it hears of.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        !self.paths.is_empty()
+    }
+}
+
+/// What a policy entry may see and do. The default may do nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// The sessions; all others do not exist for the entry.
     pub sessions: Selector,
@@ -78,11 +87,16 @@ pub struct Grant {
     pub actions: Actions,
     /// Whether it may propose holds.
     pub may_hold: bool,
+    /// Patterns of the files that it may hear of, as the person wrote them: absolute, or from `~/`
+    /// on. Whoever watches files reads them.
+    pub paths: Vec<String>,
+    /// How often what it decides may start or renew a session; none: as often as it decides.
+    pub rate: Option<Rate>,
 }
 
 /// Whether the session has the label, given as `key` or `key=value`.
 #[must_use]
-pub fn has_label(session: &SessionView, label: &str) -> bool {
+pub fn has_label(session: &SessionFacts, label: &str) -> bool {
     match label.split_once('=') {
         Some((key, value)) => session.labels.get(key).is_some_and(|v| v == value),
         None => session.labels.contains_key(label),

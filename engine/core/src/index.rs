@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::grant::has_label;
-use crate::policy::{EntryName, Fields, SessionFilter, SessionView, Subscription};
+use crate::policy::{EngineMoments, EntryName, Fields, SessionFacts, SessionFilter, Subscription};
 use crate::session::SessionType;
 
 /// One session filter of one entry, ready to be tested.
@@ -18,6 +18,9 @@ struct Interest {
 pub(crate) struct Index {
     by_type: BTreeMap<SessionType, Vec<Interest>>,
     by_custom: BTreeMap<String, Vec<EntryName>>,
+    by_files: BTreeMap<String, Vec<EntryName>>,
+    by_branch: BTreeMap<String, Vec<EntryName>>,
+    engine: Vec<(EngineMoments, EntryName)>,
 }
 
 impl Index {
@@ -53,8 +56,19 @@ impl Index {
                             .or_default()
                             .push(entry.clone());
                     }
-                    // Answered by the room that watches files and the clock of schedules.
-                    Subscription::Files(_) | Subscription::Schedule(_) => {}
+                    Subscription::Files(pattern) => {
+                        let hearers = index.by_files.entry(pattern.clone()).or_default();
+                        hearers.push(entry.clone());
+                    }
+                    Subscription::Branch(pattern) => {
+                        let hearers = index.by_branch.entry(pattern.clone()).or_default();
+                        hearers.push(entry.clone());
+                    }
+                    Subscription::Engine(moments) => {
+                        index.engine.push((*moments, entry.clone()));
+                    }
+                    // The entry's timers tell.
+                    Subscription::Schedule(_) => {}
                 }
             }
         }
@@ -64,7 +78,7 @@ impl Index {
     /// Entries that want to hear that these fields of the session changed.
     pub(crate) fn concerned<'a>(
         &'a self,
-        after: &'a SessionView,
+        after: &'a SessionFacts,
         fields: Fields,
     ) -> impl Iterator<Item = &'a EntryName> {
         self.by_type
@@ -75,13 +89,36 @@ impl Index {
             .map(|interest| &interest.entry)
     }
 
+    /// Whether this entry wants to hear that these fields of the session changed.
+    pub(crate) fn concerns(&self, entry: &EntryName, facts: &SessionFacts, fields: Fields) -> bool {
+        self.concerned(facts, fields).any(|name| name == entry)
+    }
+
     /// Entries that subscribed to a custom event.
     pub(crate) fn custom(&self, name: &str) -> &[EntryName] {
         self.by_custom.get(name).map_or(&[], Vec::as_slice)
     }
+
+    /// Entries that subscribed to files by this pattern.
+    pub(crate) fn files(&self, pattern: &str) -> &[EntryName] {
+        self.by_files.get(pattern).map_or(&[], Vec::as_slice)
+    }
+
+    /// Entries that subscribed to branches by this pattern.
+    pub(crate) fn branches(&self, pattern: &str) -> &[EntryName] {
+        self.by_branch.get(pattern).map_or(&[], Vec::as_slice)
+    }
+
+    /// Entries that want to hear that this happened to the engine, each once.
+    pub(crate) fn engine(&self, moment: EngineMoments) -> Vec<EntryName> {
+        let wanted = self.engine.iter().filter(|(m, _)| m.contains(moment));
+        let mut entries: Vec<EntryName> = wanted.map(|(_, name)| name.clone()).collect();
+        entries.dedup();
+        entries
+    }
 }
 
-fn wants(filter: &SessionFilter, after: &SessionView, fields: Fields) -> bool {
+fn wants(filter: &SessionFilter, after: &SessionFacts, fields: Fields) -> bool {
     // A session that came or went concerns whoever could be concerned by it at all.
     let arrival = fields.intersects(Fields::ADDED.union(Fields::REMOVED));
     (arrival || filter.fields.is_empty() || filter.fields.intersects(fields))

@@ -8,7 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::arbitration::{Rank, Tier};
 use crate::effect::OperationId;
 use crate::grant::Grant;
-use crate::policy::{Action, Actions, EntryName, EvaluationId, Fault, Subscription, Verdict};
+use crate::policy::{
+    Action, Actions, BranchChange, EntryName, EvaluationId, Fault, FileChange, Subscription,
+    Verdict,
+};
+use crate::schedule::Schedule;
 use crate::session::{Failure, Lease, Session, SessionId, Status};
 use crate::time::Timestamp;
 
@@ -70,9 +74,19 @@ pub struct Word {
     /// The reason given for overriding guard rails, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<String>,
+    /// The reason given without overriding anything: policies see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Word {
+    /// Why the person wants the session to be active, where that was said.
+    #[must_use]
+    pub fn stated(&self) -> Option<&String> {
+        let said = self.override_reason.as_ref().or(self.reason.as_ref());
+        said.filter(|_| self.action == Action::Start)
+    }
+
     /// How much it counts.
     #[must_use]
     pub fn rank(&self) -> Rank {
@@ -100,6 +114,8 @@ pub enum Order {
         lasting: Option<Duration>,
         /// Reason for passing guard rails.
         override_reason: Option<String>,
+        /// Why, for policies that ask for a reason; it passes nothing.
+        reason: Option<String>,
     },
     /// Take the standing word back: the policies decide again.
     Release,
@@ -126,11 +142,40 @@ pub struct Entry {
     pub may_hold: bool,
     /// What it wants to be asked for.
     pub subscriptions: Vec<Subscription>,
+    /// The schedules among its subscriptions, ready to be asked for their moments.
+    pub schedules: Vec<Schedule>,
     /// Changes whenever the module, the configuration or a setting of the entry changes.
     pub generation: u64,
     /// Why it cannot be asked at all, where it is named only so that a guard rail which cannot be
     /// loaded holds rather than lets pass.
     pub unusable: Option<String>,
+}
+
+/// What a person did that sessions may have waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attended {
+    /// Signed in to an integration or an IdP, which the sessions name by this id.
+    SignIn(String),
+    /// Answered for one session: an MFA code, a sign-in of its own.
+    Session(SessionId),
+}
+
+/// What a watcher saw of one file or repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The patterns that it matches, as policies subscribed to them.
+    pub patterns: Vec<Arc<str>>,
+    /// What it saw.
+    pub what: Sight,
+}
+
+/// A file or a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// A file.
+    File(FileChange),
+    /// A repository.
+    Branch(BranchChange),
 }
 
 /// Something that happened.
@@ -192,10 +237,29 @@ pub enum Input {
         /// JSON text.
         data: String,
     },
+    /// A person did what failures asked for; what waited for that is tried again.
+    Attended(Attended),
     /// A suspended policy entry may be asked again.
     Enable(EntryName),
+    /// Watched files and repositories are as this says.
+    Watched {
+        /// What was seen.
+        seen: Vec<Seen>,
+        /// The only entry that is to hear it, where it has just begun to watch.
+        to: Option<EntryName>,
+    },
     /// The machine slept or its clock jumped.
-    Resumed,
+    Resumed {
+        /// How long it slept.
+        slept_ms: u64,
+        /// By how much the clock was set; negative where it was set back.
+        set_ms: i64,
+    },
+    /// The engine is about to stop. From now on nothing is started or rotated.
+    Stopping {
+        /// Until when stops are carried out.
+        deadline: Timestamp,
+    },
     /// Nothing but time passed.
     Tick,
 }

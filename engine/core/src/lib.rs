@@ -9,12 +9,18 @@
 //! says), then `step`.
 
 pub mod arbitration;
+mod attend;
 pub mod audit;
 pub mod backoff;
+mod claims;
+mod clock_set;
 mod consider;
+mod damping;
 pub mod delivery;
 pub mod effect;
+pub mod event;
 mod facts;
+mod failing;
 pub mod grant;
 mod index;
 pub mod input;
@@ -22,13 +28,19 @@ mod life;
 mod opinions;
 mod orphans;
 pub mod policy;
+mod queue;
 pub mod random;
+pub mod rates;
 mod reach;
 mod roster;
+pub mod schedule;
 pub mod session;
 pub mod settings;
+mod sight;
+pub mod sso_role;
 pub mod stands;
 pub mod state;
 pub mod step;
 pub mod time;
 mod timers;
+mod triggers;

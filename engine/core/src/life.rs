@@ -3,7 +3,7 @@
 use crate::arbitration::{Rank, Situation, StandingAct, Voice, arbitrate};
 use crate::effect::{Cause, Effect, Happening, OperationId, Reply};
 use crate::policy::{Action, Fields, Outcome, Reason};
-use crate::reach;
+use crate::queue::Next;
 use crate::session::{ErrorKind, Failure, Lease, SessionId, Status};
 use crate::state::{Operation, Phase, Stage};
 use crate::step::Turn;
@@ -19,8 +19,9 @@ impl Turn<'_> {
         let Some(profile) = profile else {
             return Vec::new();
         };
-        let claimants = self.state.by_profile.get(profile).into_iter().flatten();
-        claimants
+        self.state
+            .claims
+            .of(profile)
             .filter(|other| *other != id)
             .filter(|other| {
                 self.state.sessions.get(*other).is_some_and(|t| {
@@ -162,6 +163,13 @@ impl Turn<'_> {
                 if let Some(fault) = parent.session.fault.clone() {
                     return fail(self, format!("the parent session {name}: {fault}"));
                 }
+                if parent.needs_person
+                    && let Some(failure) = parent.last_failure.clone()
+                {
+                    // The child waits for the same person.
+                    let message = format!("the parent session {name}: {}", failure.message);
+                    return self.fail(id, Failure { message, ..failure });
+                }
                 if parent.retry_at.is_some_and(|at| at > self.now) {
                     let why = parent
                         .last_failure
@@ -251,23 +259,20 @@ impl Turn<'_> {
             ))
     }
 
-    fn enqueue(&mut self, id: &SessionId) {
-        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
-            return;
-        };
-        if let Some(operation) = tracked.phase.operation_mut() {
-            operation.stage = Stage::Queued;
-            self.state.queue.push_back(id.clone());
-        }
-    }
-
     /// Hands the next waiting session to its provider; whether there was one and room for it.
     pub(crate) fn issue_next(&mut self) -> bool {
         if self.state.issuing >= self.state.settings.issuing_max {
             return false;
         }
-        while let Some(id) = self.state.queue.pop_front() {
+        let calls = self.state.settings.calls;
+        while let Some(next) = self.state.queue.pop(&calls, self.now) {
+            let id = match next {
+                Next::Session(id) => id,
+                Next::Dry(lane, until) => {
+                    self.state.timers.set(TimerKey::Lane(lane), until);
+                    continue;
+                }
+            };
             let Some(tracked) = self.state.sessions.get_mut(&id) else {
                 continue;
             };
@@ -325,8 +330,8 @@ impl Turn<'_> {
             Ok(lease) if lease.expired(self.now) => {
                 self.effects.push(Effect::Discard { operation: id });
                 let message = "the credentials had ended when they arrived";
-                let failure =
-                    Failure::new(ErrorKind::Other, message).with_hint("check this machine's clock");
+                let failure = Failure::new(ErrorKind::ClockSkew, message)
+                    .with_hint("check this machine's clock");
                 return self.fail(&session, failure);
             }
             Ok(lease) => lease,
@@ -354,7 +359,11 @@ impl Turn<'_> {
             {
                 self.effects.push(Effect::Discard { operation: id });
                 let name = &holder.session.name;
-                let message = format!("session {name} took the named profile meanwhile");
+                let message = if holder.publishing_profile == profile {
+                    format!("session {name} took the named profile meanwhile")
+                } else {
+                    format!("session {name} is about to leave the named profile; try again")
+                };
                 return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
             }
             if holder.phase.lease().is_some() && holder.published_profile == profile {
@@ -442,6 +451,7 @@ impl Turn<'_> {
         tracked.failures = 0;
         let mended = tracked.last_failure.take().is_some();
         tracked.retry_at = None;
+        tracked.needs_person = false;
         tracked.rotate_asked = None;
         tracked.refresh_asked = false;
         for child in self.state.children.get(id).into_iter().flatten() {
@@ -454,12 +464,15 @@ impl Turn<'_> {
         };
         let profile = tracked.publishing_profile.take();
         tracked.published_profile.clone_from(&profile);
-        self.state
-            .timers
-            .put(TimerKey::Expiry(id.clone()), lease.expires_at);
+        self.set_lease_timers(id, Some(lease));
+        let mut displaced = Vec::new();
         for other in self.occupants(id, profile.as_ref()) {
             let holder = self.state.sessions.get(&other);
-            if holder.is_some_and(|t| t.phase.lease().is_some() && t.published_profile == profile) {
+            if let Some(holder) = holder
+                && holder.phase.lease().is_some()
+                && holder.published_profile == profile
+            {
+                displaced.push(holder.session.name.clone());
                 self.displace(&other, id, operation.cause);
             }
         }
@@ -470,7 +483,10 @@ impl Turn<'_> {
         };
         self.ended(id, operation.id, outcome, operation.cause);
         self.reply(id, |action| {
-            (action != Action::Stop).then_some(Reply::Done { lease: Some(lease) })
+            (action != Action::Stop).then_some(Reply::Done {
+                lease: Some(lease),
+                displaced: displaced.clone(),
+            })
         });
         let failure = if mended {
             Fields::FAILURE
@@ -505,7 +521,7 @@ impl Turn<'_> {
                 tracked.phase = Phase::Starting(operation);
                 tracked.published_profile = None;
             }
-            self.state.timers.clear(&TimerKey::Expiry(id.clone()));
+            self.set_lease_timers(id, None);
             return self.touch(id, Fields::CREDENTIALS, None, cause);
         }
         self.cancel(id);
@@ -539,11 +555,17 @@ impl Turn<'_> {
             tracked.failures = 0;
             tracked.last_failure = None;
             tracked.retry_at = None;
+            tracked.needs_person = false;
         }
-        if tracked
-            .word
-            .as_ref()
-            .is_some_and(|word| word.action == Action::Start)
+        // Who wants it started said so while the old credentials were on their way out.
+        let wanted = { tracked.waiting.iter() }.any(|(command, action)| {
+            *action == Action::Start && !tracked.demands.contains(command)
+        });
+        if !wanted
+            && tracked
+                .word
+                .as_ref()
+                .is_some_and(|word| word.action == Action::Start)
         {
             tracked.word = None;
             self.effects.push(Effect::Remember {
@@ -551,13 +573,14 @@ impl Turn<'_> {
                 word: None,
             });
         }
-        self.state.timers.clear(&TimerKey::Expiry(id.clone()));
-        self.reply(id, |action| {
-            Some(if action == Action::Stop {
-                Reply::Done { lease: None }
-            } else {
-                Reply::Superseded
-            })
+        self.set_lease_timers(id, None);
+        self.reply(id, |action| match action {
+            Action::Stop => Some(Reply::Done {
+                lease: None,
+                displaced: Vec::new(),
+            }),
+            Action::Start => None,
+            Action::Rotate => Some(Reply::Superseded),
         });
         self.touch(
             id,
@@ -583,110 +606,22 @@ impl Turn<'_> {
         tracked.stopped_at = None;
         tracked.outdated |= std::mem::take(&mut tracked.renews_edit);
         let retry_at = self.note_failure(id, &failure);
-        if lease.expired(self.now) {
-            self.state
-                .timers
-                .set(TimerKey::Expiry(id.clone()), retry_at);
-        }
+        // Where the clock was set back meanwhile, they have not ended any more.
+        let end = match lease.expired(self.now) {
+            true => Some(retry_at),
+            false => lease.expires_at,
+        };
+        self.state.timers.put(TimerKey::Expiry(id.clone()), end);
         self.report_failure(id, operation, failure);
     }
 
-    /// An operation that was to bring credentials failed.
-    pub(crate) fn fail(&mut self, id: &SessionId, failure: Failure) {
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
-            return;
-        };
-        let Some(operation) = tracked.phase.operation().map(|o| o.id) else {
-            return;
-        };
-        let lease = tracked.phase.lease();
-        tracked.phase = lease.map_or(Phase::Inactive, Phase::Active);
-        // What was edited before this ran, or while it did, is still to be obtained.
-        let renews_edit = std::mem::take(&mut tracked.renews_edit);
-        tracked.outdated |= lease.is_some()
-            && (renews_edit || tracked.published_profile != tracked.session.named_profile);
-        if lease.is_none()
-            && tracked
-                .word
-                .as_ref()
-                .is_some_and(|w| w.action == Action::Start)
-        {
-            tracked.word = None;
-            self.effects.push(Effect::Remember {
-                session: id.clone(),
-                word: None,
-            });
-        }
-        if lease.is_some_and(|lease| lease.expired(self.now)) {
-            // They ended while the chain took those that were to follow; nothing else ends them.
-            self.state
-                .timers
-                .set(TimerKey::Expiry(id.clone()), self.now);
-        }
-        self.state.operations.remove(&operation);
-        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        self.note_failure(id, &failure);
-        self.report_failure(id, operation, failure);
-    }
-
-    fn note_failure(&mut self, id: &SessionId, failure: &Failure) -> crate::time::Timestamp {
-        let settings = self.state.settings;
-        let lasting = failure.kind.needs_person()
-            || matches!(failure.kind, ErrorKind::Denied | ErrorKind::Misconfigured);
-        let unreachable = reach::is_unreachable(failure.kind);
-        if unreachable {
-            self.state.unreachable.insert(id.clone(), self.now);
-        } else {
-            self.state.unreachable.remove(id);
-        }
-        let backoff = if lasting {
-            settings.retry_lasting
-        } else if unreachable {
-            settings.retry_unreachable
-        } else {
-            settings.retry
-        };
-        let failures = self
-            .state
-            .sessions
-            .get(id)
-            .map_or(1, |t| t.failures.saturating_add(1));
-        let at = backoff.retry_at(self.now, failures, &mut self.state.random);
-        let retry_at = failure.retry_at.map_or(at, |wish| wish.max(at));
-        if let Some(tracked) = self.state.sessions.get_mut(id) {
-            tracked.failures = failures;
-            tracked.last_failure = Some(failure.clone());
-            tracked.retry_at = Some(retry_at);
-        }
-        self.state
-            .timers
-            .set(TimerKey::Reconsider(id.clone()), retry_at);
-        retry_at
-    }
-
-    fn report_failure(&mut self, id: &SessionId, operation: OperationId, failure: Failure) {
-        let Some(tracked) = self.state.sessions.get(id) else {
-            return;
-        };
-        let (cause, retry_at) = (tracked.cause, tracked.retry_at);
-        let retried = if tracked.phase == Phase::Inactive {
-            None
-        } else {
-            retry_at
-        };
-        self.ended(id, operation, Outcome::Failed, cause);
-        self.reply(id, |_| {
-            Some(Reply::Failed {
-                failure: failure.clone(),
-                retry_at: retried,
-            })
-        });
-        let fields = Fields::STATUS.union(Fields::FAILURE);
-        self.touch(id, fields, Some(Outcome::Failed), cause);
-        self.settled(id);
-    }
-
-    fn ended(&mut self, id: &SessionId, operation: OperationId, outcome: Outcome, cause: Cause) {
+    pub(crate) fn ended(
+        &mut self,
+        id: &SessionId,
+        operation: OperationId,
+        outcome: Outcome,
+        cause: Cause,
+    ) {
         self.state.operations.remove(&operation);
         let Some(tracked) = self.state.sessions.get(id) else {
             return;
@@ -698,25 +633,19 @@ impl Turn<'_> {
             outcome,
             lease: tracked.phase.lease(),
             failure: tracked.last_failure.clone().filter(|_| failed),
-            retry_at: tracked.retry_at.filter(|_| failed),
+            retry_at: tracked.retry_at.filter(|_| failed && !tracked.needs_person),
         };
         self.record(cause, happening);
     }
 
     /// Whoever waited for this session is looked at again.
-    fn settled(&mut self, id: &SessionId) {
+    pub(crate) fn settled(&mut self, id: &SessionId) {
         let children = self.state.children.get(id).cloned().unwrap_or_default();
         for child in children {
             self.advance(&child);
         }
-        for others in self
-            .state
-            .by_profile
-            .values()
-            .filter(|set| set.contains(id))
-        {
-            self.reconsider.extend(others.iter().cloned());
-        }
+        self.reconsider
+            .extend(self.state.claims.beside(id).cloned());
         self.reconsider.insert(id.clone());
     }
 
@@ -737,7 +666,7 @@ impl Turn<'_> {
         // The session's phase is the caller's to change; an answer to this operation is stale.
         self.state.operations.remove(&operation.id);
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        self.state.queue.retain(|waiting| waiting != id);
+        self.state.queue.remove(id);
     }
 
     fn mark_stopped(&mut self, id: &SessionId) {
@@ -749,6 +678,7 @@ impl Turn<'_> {
     fn stop_children(&mut self, id: &SessionId, cause: Cause) {
         for child in self.state.children.get(id).cloned().unwrap_or_default() {
             self.stop(&child, Outcome::Stopped, cause);
+            self.stopped_with_parent(&child, id);
             // What the chain has in hand is stopped when it answers.
             if let Some(tracked) = self.state.sessions.get_mut(&child) {
                 tracked.beyond_parent = tracked.phase != Phase::Inactive;

@@ -1,18 +1,21 @@
 //! Policies are asked, and their answers become standing opinions.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::ops::Bound;
 
 use crate::arbitration::{StandingAct, StandingHold, Tier, Voice, satisfied};
 use crate::effect::{Cause, Effect, Happening, action_list};
 use crate::index::Index;
 use crate::input::Entry;
 use crate::policy::{
-    Act, Actions, Context, EntryName, EvaluationId, Event, Fault, FaultKind, Fields, Hold,
-    PolicyEffect, Reason, ResyncReason, SessionChange, SessionKey, Verdict,
+    Act, Actions, Context, EngineEvent, EntryName, EvaluationId, Event, Fault, FaultKind, Fields,
+    Hold, PolicyEffect, Reason, ResyncReason, SessionChange, SessionKey, Verdict,
 };
+use crate::random::Random;
+use crate::rates::Bucket;
 use crate::session::{SessionId, Status};
-use crate::state::{Asked, Dirty, Opinion, Tracking};
+use crate::sight::Sight;
+use crate::state::{Asked, Dirty, Opinion, Tracked, Tracking};
 use crate::step::Turn;
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
@@ -38,6 +41,8 @@ impl Turn<'_> {
                     kind: FaultKind::Host,
                     message: message.clone(),
                 });
+                let random = Random::of(self.state.seed, name.as_str());
+                let sight = first_sight(&entry, &self.state.sessions);
                 Tracking {
                     suspended: last_fault.is_some(),
                     entry,
@@ -45,6 +50,9 @@ impl Turn<'_> {
                     last_fault,
                     dirty: BTreeMap::new(),
                     others: VecDeque::new(),
+                    files: BTreeMap::new(),
+                    branches: BTreeMap::new(),
+                    others_cause: cause,
                     resync: Some((reason, None)),
                     asked: None,
                     opinions: BTreeMap::new(),
@@ -52,58 +60,49 @@ impl Turn<'_> {
                     notices: BTreeSet::new(),
                     not_before: None,
                     sequence: 0,
+                    bucket: Bucket::default(),
+                    sight,
+                    random,
                 }
             });
             self.state.entries.insert(name, tracking);
         }
         // Timers of entries that went, or that begin anew, are void.
         for (name, tracking) in old {
-            self.clear_timers(&name, tracking.wakes.keys());
+            self.clear_timers(&name, &tracking);
         }
         for name in &changed {
             self.state.timers.clear(&TimerKey::Ask(name.clone()));
+            self.schedule(name);
         }
+        self.undamp(&changed);
         let subscriptions = self
             .state
             .entries
             .iter()
             .map(|(name, tracking)| (name, tracking.entry.subscriptions.as_slice()));
         self.state.index = Index::new(subscriptions);
+        let announced = std::mem::replace(&mut self.state.announced, true);
+        if !announced && self.state.settings.announces {
+            self.announce(EngineEvent::Started, cause);
+        }
         let entries = self.state.entries.keys().cloned().collect();
         self.record(cause, Happening::PoliciesAccepted { entries, changed });
         self.reconsider.extend(self.state.sessions.keys().cloned());
     }
 
-    fn clear_timers<'a>(&mut self, name: &EntryName, wakes: impl Iterator<Item = &'a String>) {
-        for wake in wakes {
+    fn clear_timers(&mut self, name: &EntryName, tracking: &Tracking) {
+        for wake in tracking.wakes.keys() {
             self.state
                 .timers
                 .clear(&TimerKey::Wake(name.clone(), wake.clone()));
         }
-        self.state.timers.clear(&TimerKey::Ask(name.clone()));
-    }
-
-    pub(crate) fn custom(&mut self, name: String, data: String) {
-        let cause = self.new_cause();
-        let entries = self.state.index.custom(&name).to_vec();
-        for entry in &entries {
-            let Some(tracking) = self.state.entries.get_mut(entry) else {
-                continue;
-            };
-            if tracking.others.len() >= self.state.settings.customs_max {
-                tracking
-                    .others
-                    .retain(|event| matches!(event, Event::Wake { .. }));
-                tracking.resync = Some((ResyncReason::Overflow, None));
-            } else {
-                let event = Event::Custom {
-                    name: name.clone(),
-                    data: data.clone(),
-                };
-                tracking.others.push_back(event);
-            }
+        for index in 0..tracking.entry.schedules.len() {
+            self.state
+                .timers
+                .clear(&TimerKey::Schedule(name.clone(), index));
         }
-        self.record(cause, Happening::Custom { name, entries });
+        self.state.timers.clear(&TimerKey::Ask(name.clone()));
     }
 
     /// Asks every entry that has something to hear and is not working on a question.
@@ -120,7 +119,7 @@ impl Turn<'_> {
         };
         let idle = tracking.asked.is_none() && !tracking.suspended && tracking.not_before.is_none();
         let nothing =
-            tracking.dirty.is_empty() && tracking.others.is_empty() && tracking.resync.is_none();
+            tracking.dirty.is_empty() && !tracking.has_others() && tracking.resync.is_none();
         if !idle || nothing {
             return;
         }
@@ -129,54 +128,47 @@ impl Turn<'_> {
         let mut others = Vec::new();
         let mut page = None;
         let mut events = Vec::new();
-        let mut cause = Cause::default();
+        let mut cause = tracking.others_cause;
         let mut resync = None;
         if let Some((reason, after)) = tracking.resync.take() {
-            let from = after.map_or(0, |SessionKey(key)| key.saturating_add(1));
-            let mut views = Vec::new();
-            let mut next = None;
-            for (key, id) in self.state.by_key.range(SessionKey(from)..) {
-                let Some(tracked) = self.state.sessions.get(id).filter(|t| t.present) else {
-                    continue;
-                };
-                if !tracking.entry.grant.sessions.matches(&tracked.view) {
-                    continue;
-                }
-                if views.len() == batch_max {
-                    break;
-                }
-                next = Some(*key);
-                views.push(Arc::clone(&tracked.view));
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let behind = tracking.sight.views().range((from, Bound::Unbounded));
+            let views: Vec<_> = behind.take(batch_max).map(|(_, v)| v.clone()).collect();
+            for view in &views {
+                let id = &view.facts.id;
+                let cause = self.state.sessions.get(id).map(|t| t.cause);
                 let dirty = tracking.dirty.remove(id).unwrap_or(Dirty {
                     fields: Fields::NONE,
                     previous_status: None,
                     outcome: None,
                     last_view: None,
-                    cause: tracked.cause,
+                    cause: cause.unwrap_or_default(),
                 });
                 sessions.push((id.clone(), dirty));
             }
             let last = views.len() < batch_max;
+            let next = views.last().map(|view| view.key);
             page = Some((reason, after, next.filter(|_| !last)));
-            if after.is_none() {
-                resync = Some(reason);
-            }
             events.push(Event::Resync {
                 reason,
                 sessions: views,
                 last,
             });
+            if after.is_none() {
+                resync = Some(reason);
+                others = tracking.take_engine_events();
+                events.extend(others.iter().cloned());
+            }
         } else {
             let mut changes = Vec::new();
             while changes.len() < batch_max {
                 let Some((id, dirty)) = tracking.dirty.pop_first() else {
                     break;
                 };
-                let current = self.state.sessions.get(&id).filter(|t| t.present);
-                let view = current
-                    .map(|t| Arc::clone(&t.view))
-                    .or(dirty.last_view.clone());
-                let Some(after) = view else { continue };
+                let current = tracking.sight.view(&id).cloned();
+                let Some(after) = current.or_else(|| dirty.last_view.clone()) else {
+                    continue;
+                };
                 cause = dirty.cause;
                 changes.push(SessionChange {
                     after,
@@ -189,7 +181,7 @@ impl Turn<'_> {
             if !changes.is_empty() {
                 events.push(Event::Sessions(changes));
             }
-            others.extend(tracking.others.drain(..));
+            others = tracking.take_others(self.state.settings.files_max);
             events.extend(others.iter().cloned());
         }
         if events.is_empty() {
@@ -201,9 +193,9 @@ impl Turn<'_> {
         let context = Context {
             now: self.now,
             sequence: tracking.sequence,
-            seed: self.state.random.next_u64(),
+            seed: tracking.random.next_u64(),
             dry_run: tracking.entry.shadow,
-            workspace_revision: self.state.workspace_revision,
+            workspace_revision: tracking.sight.revision(),
         };
         let ids = sessions.iter().map(|(id, _)| id.clone()).collect();
         let generation = tracking.entry.generation;
@@ -248,30 +240,26 @@ impl Turn<'_> {
         };
         // Whatever waited for this answer may go on, with or without it.
         self.reconsider.extend(asked.ids.iter().cloned());
-        match result.and_then(|verdict| self.check(name, &asked, &verdict).map(|()| verdict)) {
+        match result.and_then(|verdict| self.check(name, &verdict).map(|()| verdict)) {
             Ok(verdict) => self.accept(name, asked, verdict),
             Err(fault) => self.fault(name, asked, fault),
         }
     }
 
     /// An answer that names what does not exist or is not granted counts for nothing.
-    fn check(&self, name: &EntryName, asked: &Asked, verdict: &Verdict) -> Result<(), Fault> {
+    fn check(&self, name: &EntryName, verdict: &Verdict) -> Result<(), Fault> {
         let bad = |message: String| {
             Err(Fault {
                 kind: FaultKind::BadAnswer,
                 message,
             })
         };
-        let Some(Tracking { entry, wakes, .. }) = self.state.entries.get(name) else {
+        let Some(tracking) = self.state.entries.get(name) else {
             return bad("the entry is gone".into());
         };
-        let seen = |key: SessionKey| match self.state.by_key.get(&key) {
-            Some(id) => self.state.sessions.get(id).is_some_and(|tracked| {
-                asked.ids.contains(id) || entry.grant.sessions.matches(&tracked.view)
-            }),
-            // It was there, and went while the policy thought.
-            None => key.0 >= 1 && key.0 <= self.state.next_key,
-        };
+        let (entry, wakes) = (&tracking.entry, &tracking.wakes);
+        // One that was there, and went while the policy thought, is no mistake.
+        let seen = |key: SessionKey| tracking.sight.told(key);
         let allowed: Actions = entry
             .actions
             .iter()
@@ -295,6 +283,10 @@ impl Turn<'_> {
                 }
                 PolicyEffect::Hold(_) if !(entry.may_hold && entry.grant.may_hold) => {
                     return bad("it proposed a hold, which is not granted".into());
+                }
+                PolicyEffect::Withdraw(session) if !seen(*session) => {
+                    let key = session.0;
+                    return bad(format!("it named session {key}, which is not granted"));
                 }
                 PolicyEffect::Wake { .. } => wishes += 1,
                 _ => {}
@@ -344,9 +336,10 @@ impl Turn<'_> {
         for effect in verdict.effects {
             match effect {
                 PolicyEffect::Act(act) => {
-                    let Some(id) = self.state.by_key.get(&act.session) else {
+                    let Some(id) = tracking.sight.session(act.session).cloned() else {
                         continue;
                     };
+                    let id = &id;
                     let status = self.state.sessions.get(id).map(|t| t.phase.status());
                     let (old, opinion) = opinion(tracking, &mut before, id);
                     if !status.is_some_and(|status| old.is_some_and(|o| o.acts(&act, status))) {
@@ -375,9 +368,10 @@ impl Turn<'_> {
                     self.reconsider.insert(id.clone());
                 }
                 PolicyEffect::Hold(hold) => {
-                    let Some(id) = self.state.by_key.get(&hold.session) else {
+                    let Some(id) = tracking.sight.session(hold.session).cloned() else {
                         continue;
                     };
+                    let id = &id;
                     let (old, opinion) = opinion(tracking, &mut before, id);
                     if !old.is_some_and(|o| o.holds(&hold)) {
                         opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
@@ -403,10 +397,19 @@ impl Turn<'_> {
                     proposals += 1;
                     self.reconsider.insert(id.clone());
                 }
+                PolicyEffect::Withdraw(session) => {
+                    if let Some(id) = tracking.sight.session(session).cloned()
+                        && let Some(opinion) = tracking.opinions.remove(&id)
+                    {
+                        before.insert(id.clone(), Some(opinion));
+                        self.reconsider.insert(id);
+                    }
+                }
                 PolicyEffect::Wake { id, at, slack_ms } => {
                     let slack = std::time::Duration::from_millis(slack_ms.into());
                     tracking.wakes.insert(id.clone(), at);
-                    let due = at.max(self.now).plus(slack);
+                    let soonest = self.now.plus(self.state.settings.wake_soonest);
+                    let due = at.max(soonest).plus(slack);
                     self.state.timers.set(TimerKey::Wake(name.clone(), id), due);
                 }
                 PolicyEffect::CancelWake(id) => {
@@ -414,6 +417,9 @@ impl Turn<'_> {
                     self.state.timers.clear(&TimerKey::Wake(name.clone(), id));
                 }
                 PolicyEffect::Notify(notice) => {
+                    if tracking.notices.len() >= self.state.settings.notices_max {
+                        tracking.notices.clear();
+                    }
                     if tracking.notices.insert(notice.key) {
                         let entry = name.clone();
                         let (severity, text) = (notice.severity, notice.text);
@@ -479,10 +485,8 @@ impl Turn<'_> {
             for (id, dirty) in asked.sessions {
                 tracking.dirty.entry(id).or_insert(dirty);
             }
-            for event in asked.others.into_iter().rev() {
-                tracking.others.push_front(event);
-            }
         }
+        tracking.put_back(asked.others);
         let retry_at = if fault.kind == FaultKind::Permanent || failures >= settings.faults_max {
             tracking.suspended = true;
             let sessions = &self.state.sessions;
@@ -492,7 +496,7 @@ impl Turn<'_> {
             let at: Timestamp =
                 settings
                     .ask_again
-                    .retry_at(self.now, failures, &mut self.state.random);
+                    .retry_at(self.now, failures, &mut tracking.random);
             tracking.not_before = Some(at);
             self.state.timers.set(TimerKey::Ask(name.clone()), at);
             Some(at)
@@ -513,6 +517,23 @@ impl Turn<'_> {
         };
         self.record(asked.cause, faulted);
     }
+}
+
+/// What a new entry sees.
+fn first_sight(entry: &Entry, sessions: &BTreeMap<SessionId, Tracked>) -> Sight {
+    let mut sight = Sight::default();
+    let granted: Vec<_> = sessions
+        .iter()
+        .filter(|(_, t)| t.present && entry.grant.sessions.matches(&t.view))
+        .collect();
+    for (_, tracked) in &granted {
+        sight.show(&tracked.view);
+    }
+    // A session may be chained to one that comes later.
+    for (id, _) in granted {
+        sight.relink(id);
+    }
+    sight
 }
 
 /// The entry's opinion on a session, and what it was before this verdict, whose first word replaces

@@ -3,6 +3,7 @@
 
 use crate::effect::{Cause, Effect, Happening, OperationId};
 use crate::policy::Outcome;
+use crate::random::Random;
 use crate::session::{Failure, SessionId};
 use crate::state::Orphan;
 use crate::step::Turn;
@@ -53,7 +54,8 @@ impl Turn<'_> {
         orphan.operation = None;
         orphan.failures = orphan.failures.saturating_add(1);
         let retry = self.state.settings.retry;
-        let at = retry.retry_at(self.now, orphan.failures, &mut self.state.random);
+        let mut random = Random::of(self.state.seed ^ u64::from(orphan.failures), id.as_str());
+        let at = retry.retry_at(self.now, orphan.failures, &mut random);
         self.state.timers.set(TimerKey::Orphan(id.clone()), at);
         let failed = Happening::Ended {
             session: id.clone(),

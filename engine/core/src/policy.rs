@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
+pub use crate::event::{BranchChange, EngineEvent, EngineMoments, FileChange, FileChangeKind};
 use crate::session::{ErrorKind, SessionId, SessionType, Status};
 use crate::time::Timestamp;
 
-/// Names a session in one run of the engine: dense and cheap to compare.
+/// Names a session for one policy entry, as long as the entry sees it: dense and cheap to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionKey(pub u32);
@@ -83,7 +86,10 @@ impl fmt::Display for Action {
 }
 
 /// A set of actions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(from = "Vec<Action>", into = "Vec<Action>")]
 pub struct Actions(u8);
 
 impl Actions {
@@ -136,12 +142,48 @@ impl FromIterator<Action> for Actions {
     }
 }
 
-/// What a policy sees of a session.
+impl From<Vec<Action>> for Actions {
+    fn from(actions: Vec<Action>) -> Self {
+        actions.into_iter().collect()
+    }
+}
+
+impl From<Actions> for Vec<Action> {
+    fn from(actions: Actions) -> Self {
+        actions.iter().collect()
+    }
+}
+
+/// What a policy sees of a session: the facts, and the names by which its entry knows the session
+/// and its parent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionView {
-    /// Names the session in this run.
+    /// Names the session for this entry.
     pub key: SessionKey,
+    /// The session that this one is chained to, where the entry sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SessionKey>,
+    /// The same for all entries.
+    #[serde(flatten)]
+    pub facts: Arc<SessionFacts>,
+}
+
+impl Deref for SessionView {
+    type Target = SessionFacts;
+
+    fn deref(&self) -> &SessionFacts {
+        &self.facts
+    }
+}
+
+/// The sessions that one policy entry sees. Cheap to clone.
+pub type Views = OrdMap<SessionKey, SessionView>;
+
+/// What there is to be seen of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionFacts {
     /// `sessionId`.
     pub id: SessionId,
     /// `sessionName`.
@@ -163,8 +205,9 @@ pub struct SessionView {
     pub account: Option<String>,
     /// Role ARN.
     pub role: Option<String>,
-    /// The session that this one is chained to.
-    pub parent: Option<SessionKey>,
+    /// The session that this one is chained to. An entry hears of it only by a key.
+    #[serde(skip)]
+    pub chained_to: Option<SessionId>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Why the last attempt failed.
@@ -173,12 +216,18 @@ pub struct SessionView {
     pub failures: u32,
     /// When the chain was last asked for the credentials.
     pub last_use: Option<Timestamp>,
+    /// Why the person wants it to be active, where that was said.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Counts the changes.
     pub revision: Revision,
 }
 
 /// What changed about a session: a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "Vec<String>", into = "Vec<&'static str>")]
 pub struct Fields(u16);
 
 impl Fields {
@@ -206,8 +255,12 @@ impl Fields {
     pub const FAILURE: Self = Self(1 << 9);
     /// Last use.
     pub const LAST_USE: Self = Self(1 << 10);
+    /// The reason that the person gave.
+    pub const REASON: Self = Self(1 << 11);
+    /// The credentials come to their end.
+    pub const EXPIRING: Self = Self(1 << 12);
 
-    const NAMES: [(Self, &'static str); 11] = [
+    const NAMES: [(Self, &'static str); 13] = [
         (Self::ADDED, "added"),
         (Self::REMOVED, "removed"),
         (Self::STATUS, "status"),
@@ -219,6 +272,8 @@ impl Fields {
         (Self::LABELS, "labels"),
         (Self::FAILURE, "failure"),
         (Self::LAST_USE, "last-use"),
+        (Self::REASON, "reason"),
+        (Self::EXPIRING, "expiring"),
     ];
 
     /// The fields that are in either.
@@ -254,6 +309,24 @@ impl Fields {
     }
 }
 
+impl From<Fields> for Vec<&'static str> {
+    fn from(fields: Fields) -> Self {
+        fields.names().collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Fields {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, String> {
+        names.iter().try_fold(Self::NONE, |all, name| {
+            let known = Self::NAMES.into_iter().find(|(_, known)| known == name);
+            let (field, _) = known.ok_or_else(|| format!("there is no field \"{name}\""))?;
+            Ok(all.union(field))
+        })
+    }
+}
+
 /// How the latest action on a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -268,6 +341,11 @@ pub enum Outcome {
     Expired,
     /// An attempt failed.
     Failed,
+    /// An attempt failed, and only a person can help. Policies hear this instead of `Failed`; the
+    /// journal has the failure.
+    NeedsPerson,
+    /// Nothing ended, but soon will. Policies only.
+    Expiring,
 }
 
 impl Outcome {
@@ -280,45 +358,24 @@ impl Outcome {
             Self::Rotated => "rotated",
             Self::Expired => "expired",
             Self::Failed => "failed",
+            Self::NeedsPerson => "needs-person",
+            Self::Expiring => "expiring",
         }
     }
 }
 
 /// A session after a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionChange {
     /// The session as it is now; for a removed one, as it was last.
-    pub after: Arc<SessionView>,
+    pub after: SessionView,
     /// The status before; none for an added session.
     pub previous_status: Option<Status>,
     /// What changed.
     pub fields: Fields,
     /// How the latest action ended, where that is what happened.
     pub outcome: Option<Outcome>,
-}
-
-/// What happened to a watched file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileChangeKind {
-    /// It is new.
-    Created,
-    /// Its content is another.
-    Changed,
-    /// It is gone.
-    Removed,
-}
-
-/// A watched file changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileChange {
-    /// Absolute path.
-    pub path: String,
-    /// What happened.
-    pub kind: FileChangeKind,
-    /// SHA-256 of the content; none when removed or unreadable.
-    pub digest: Option<[u8; 32]>,
-    /// The content, where granted and small.
-    pub content: Option<Vec<u8>>,
 }
 
 /// Why everything has to be looked at afresh.
@@ -349,7 +406,8 @@ impl ResyncReason {
 }
 
 /// Something that happened, as a policy hears of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
     /// Sessions changed.
     Sessions(Vec<SessionChange>),
@@ -366,9 +424,15 @@ pub enum Event {
         expression: String,
         /// The moment that was meant.
         due: Timestamp,
+        /// Further moments that passed unheard since.
+        missed: u32,
     },
     /// A watched file changed.
     File(FileChange),
+    /// Another branch is checked out in a watched repository.
+    Branch(BranchChange),
+    /// Something happened to the engine or to the machine.
+    Engine(EngineEvent),
     /// Somebody sent a custom event.
     Custom {
         /// Its name.
@@ -381,14 +445,15 @@ pub enum Event {
         /// Why.
         reason: ResyncReason,
         /// Sessions of this page.
-        sessions: Vec<Arc<SessionView>>,
+        sessions: Vec<SessionView>,
         /// Whether it is the last page.
         last: bool,
     },
 }
 
 /// What a call knows beside its events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Context {
     /// The time.
     pub now: Timestamp,
@@ -398,7 +463,8 @@ pub struct Context {
     pub seed: u64,
     /// The answer is not acted on.
     pub dry_run: bool,
-    /// Counts the accepted versions of the Workspace.
+    /// Counts the accepted versions of the Workspace that changed a session which the entry sees,
+    /// or saw before, since the entry is in force.
     pub workspace_revision: u64,
 }
 
@@ -427,7 +493,8 @@ impl Reason {
 }
 
 /// A proposal to do something to a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Act {
     /// The session.
     pub session: SessionKey,
@@ -442,7 +509,8 @@ pub struct Act {
 }
 
 /// A proposal that nobody may do something to a session for a while.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hold {
     /// The session.
     pub session: SessionKey,
@@ -469,7 +537,8 @@ pub enum Severity {
 }
 
 /// A message to the person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Notice {
     /// How loud.
     pub severity: Severity,
@@ -480,12 +549,15 @@ pub struct Notice {
 }
 
 /// One thing that a policy answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum PolicyEffect {
     /// Do something to a session.
     Act(Act),
     /// Nobody may do something to a session.
     Hold(Hold),
+    /// Takes back all that it proposed for a session.
+    Withdraw(SessionKey),
     /// Wish for a wake-up.
     Wake {
         /// Names the wish; the same id again replaces it.
@@ -502,7 +574,8 @@ pub enum PolicyEffect {
 }
 
 /// The answer to a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// What the policy wants.
     pub effects: Vec<PolicyEffect>,
@@ -554,6 +627,10 @@ pub enum Subscription {
     Schedule(String),
     /// Custom events with this name.
     Custom(String),
+    /// The branch of repositories whose folder matches a glob.
+    Branch(String),
+    /// What happens to the engine or to the machine.
+    Engine(EngineMoments),
 }
 
 /// Names an evaluation, from the question to its answer.

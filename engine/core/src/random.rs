@@ -13,6 +13,16 @@ impl Random {
         Self(seed)
     }
 
+    /// A sequence for whoever has this name, which nothing that others draw changes.
+    #[must_use]
+    pub fn of(seed: u64, name: &str) -> Self {
+        // FNV-1a, then one step of the generator, so that near names are far apart.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Self(Self(seed ^ hash).next_u64())
+    }
+
     /// The next number.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,9 +1,12 @@
 //! Clouds that were not reached, and are again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::backoff::Backoff;
 use crate::session::{ErrorKind, Session, SessionId, SessionType};
 use crate::step::Turn;
+use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
 /// Whether a failure says that the cloud was not reached, or the session chained to was not.
@@ -14,24 +17,65 @@ pub(crate) fn is_unreachable(kind: ErrorKind) -> bool {
     )
 }
 
+/// Sessions whose last attempt did not reach their cloud, and when that was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unreached(BTreeMap<Cloud, BTreeMap<SessionId, Timestamp>>);
+
+impl Unreached {
+    /// Forgets a session.
+    pub(crate) fn remove(&mut self, id: &SessionId) {
+        // Its access method, and so its cloud, may have been edited meanwhile.
+        for sessions in self.0.values_mut() {
+            sessions.remove(id);
+        }
+    }
+
+    /// The clock was set: what was noted is shifted with it.
+    pub(crate) fn shift(&mut self, shift: impl Fn(Timestamp) -> Timestamp) {
+        for at in self.0.values_mut().flat_map(BTreeMap::values_mut) {
+            *at = shift(*at);
+        }
+    }
+}
+
 impl Turn<'_> {
+    /// The session did not reach its cloud. How long to wait at most before it is tried again: since
+    /// the first that gets through hastens all others, many together try no oftener than is needed to
+    /// find out soon.
+    pub(crate) fn unreached(&mut self, id: &SessionId) -> Backoff {
+        let settings = self.state.settings;
+        self.state.unreached.remove(id);
+        let session = self.state.sessions.get(id).map(|t| &t.session);
+        let Some(cloud) = session.and_then(|session| cloud(session)) else {
+            return settings.retry_unreachable;
+        };
+        let sessions = self.state.unreached.0.entry(cloud).or_default();
+        sessions.insert(id.clone(), self.now);
+        let many = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+        let shared = settings.retry_unreachable_each.saturating_mul(many);
+        Backoff {
+            longest: shared.clamp(
+                settings.retry_unreachable.longest,
+                settings.retry_unreachable_longest,
+            ),
+            ..settings.retry_unreachable
+        }
+    }
+
     /// The cloud answered one session, so that others which did not reach it need not wait for
     /// their time. Tried once more, they wait as before where it is not so for them.
     pub(crate) fn reached(&mut self, by: &SessionId) {
-        self.state.unreachable.remove(by);
+        self.state.unreached.remove(by);
         let Some(cloud) = self.state.sessions.get(by).and_then(|t| cloud(&t.session)) else {
             return;
         };
-        for (id, failed_at) in std::mem::take(&mut self.state.unreachable) {
+        let others = self.state.unreached.0.remove(&cloud).unwrap_or_default();
+        for (id, failed_at) in others {
             let Some(tracked) = self.state.sessions.get_mut(&id) else {
                 continue;
             };
-            if self::cloud(&tracked.session) != Some(cloud) {
-                self.state.unreachable.insert(id, failed_at);
-                continue;
-            }
             // Not all at once, and not again and again.
-            let spread = Duration::from_millis(self.state.random.up_to(1_000));
+            let spread = Duration::from_millis(tracked.random.up_to(1_000));
             let soon = failed_at
                 .plus(self.state.settings.retry_reachable)
                 .max(self.now)
@@ -45,7 +89,7 @@ impl Turn<'_> {
 }
 
 /// What is reached or not as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cloud {
     Sts,
     Sso,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::arbitration::Rank;
+use crate::damping::Damping;
 use crate::effect::{Cause, Effect, Happening};
 use crate::input::{Order, Projection, SessionUpsert, WorkspaceChange};
-use crate::policy::{Action, Fields, Outcome, Revision, SessionKey, SessionView};
+use crate::policy::{Action, EntryName, Fields, Outcome, Revision, SessionFacts, SessionView};
+use crate::random::Random;
 use crate::session::{Session, SessionId, Status};
-use crate::state::{Dirty, Phase, Tracked};
+use crate::state::{Dirty, Phase, Tracked, Tracking};
 use crate::step::Turn;
 use crate::timers::TimerKey;
 
@@ -16,6 +18,13 @@ use crate::timers::TimerKey;
 const MATERIAL: Fields = Fields::TARGET
     .union(Fields::NAMED_PROFILE)
     .union(Fields::REGION);
+
+/// Changes of what the person wrote.
+const WRITTEN: Fields = MATERIAL
+    .union(Fields::ADDED)
+    .union(Fields::REMOVED)
+    .union(Fields::NAME)
+    .union(Fields::LABELS);
 
 impl Turn<'_> {
     pub(crate) fn workspace(&mut self, change: WorkspaceChange) {
@@ -46,7 +55,7 @@ impl Turn<'_> {
             let fields = self.upsert(upsert.session, cause);
             touched.push((id, fields, upsert.written));
         }
-        // Views name parents by key, so every session has to have one before views are made.
+        // Every session has to be there before it is told which are chained to which.
         for (id, fields, written) in touched {
             if !fields.is_empty() {
                 self.note_edit(&id, fields, cause);
@@ -60,6 +69,12 @@ impl Turn<'_> {
             };
             tracked.present = false;
             tracked.cause = cause;
+            // What waits to be written of it is not to come upon one that takes its place.
+            let projection = Projection::default();
+            self.effects.push(Effect::Project {
+                session: id.clone(),
+                projection,
+            });
             self.note_edit(&id, Fields::REMOVED, cause);
             self.touch(&id, Fields::REMOVED, None, cause);
         }
@@ -115,6 +130,7 @@ impl Turn<'_> {
         if fields.intersects(MATERIAL) {
             // What was refused may be right now; what is in force is of the old definition.
             tracked.retry_at = None;
+            tracked.needs_person = false;
             tracked.outdated = tracked.phase != Phase::Inactive;
         }
         let new = Arc::clone(&tracked.session);
@@ -127,8 +143,6 @@ impl Turn<'_> {
 
     fn add(&mut self, session: Arc<Session>, cause: Cause) {
         let id = session.id.clone();
-        self.state.next_key += 1;
-        let key = SessionKey(self.state.next_key);
         let found = self.state.found.remove(&id);
         let phase = found
             .as_ref()
@@ -136,24 +150,19 @@ impl Turn<'_> {
         let published_profile = found.and_then(|f| f.profile);
         let outdated = phase != Phase::Inactive && published_profile != session.named_profile;
         if let Some(profile) = &published_profile {
-            self.state
-                .by_profile
-                .entry(profile.clone())
-                .or_default()
-                .insert(id.clone());
+            self.state.claims.add(&id, profile);
         }
         let word = self.state.words.remove(&id);
-        if let Some(end) = phase.lease().and_then(|lease| lease.expires_at) {
-            self.state.timers.set(TimerKey::Expiry(id.clone()), end);
-        }
+        self.set_lease_timers(&id, phase.lease());
         let mut tracked = Tracked {
-            view: Arc::new(view_of(&session, key)),
+            view: Arc::new(facts_of(&session)),
             session: Arc::clone(&session),
             present: true,
             phase,
             failures: 0,
             last_failure: None,
             retry_at: None,
+            needs_person: false,
             word,
             outdated,
             renews_edit: false,
@@ -172,13 +181,12 @@ impl Turn<'_> {
             started_rank: Rank::default(),
             told: None,
             shadow_told: None,
+            damping: Damping::default(),
+            random: Random::of(self.state.seed, id.as_str()),
         };
         // So that the first touch sees a session that came, not one that changed.
         Arc::make_mut(&mut tracked.view).status = tracked.phase.status();
-        let view = Arc::clone(&tracked.view);
-        self.state.views.insert(key, view);
-        self.state.sessions.insert(id.clone(), tracked);
-        self.state.by_key.insert(key, id);
+        self.state.sessions.insert(id, tracked);
         self.link(&session);
     }
 
@@ -188,8 +196,7 @@ impl Turn<'_> {
             children.insert(session.id.clone());
         }
         if let Some(profile) = &session.named_profile {
-            let claimants = self.state.by_profile.entry(profile.clone()).or_default();
-            claimants.insert(session.id.clone());
+            self.state.claims.add(&session.id, profile);
         }
     }
 
@@ -215,6 +222,7 @@ impl Turn<'_> {
                 action,
                 lasting: None,
                 override_reason: None,
+                reason: None,
             };
             self.command(None, id, order);
         }
@@ -245,14 +253,7 @@ impl Turn<'_> {
         outcome: Option<Outcome>,
         cause: Cause,
     ) {
-        let Some(tracked) = self.state.sessions.get(id) else {
-            return;
-        };
         let settled = Fields::ADDED.union(Fields::CREDENTIALS).union(MATERIAL);
-        let parent = tracked.session.parent();
-        let parent = parent
-            .and_then(|p| self.state.sessions.get(p))
-            .map(|p| p.view.key);
         let Some(tracked) = self.state.sessions.get_mut(id) else {
             return;
         };
@@ -260,57 +261,114 @@ impl Turn<'_> {
             tracked.revision.0 += 1;
         }
         let before = Arc::clone(&tracked.view);
-        let mut view = view_of(&tracked.session, before.key);
+        let mut view = facts_of(&tracked.session);
         view.status = tracked.phase.status();
         view.started_at = tracked.phase.lease().map(|l| l.issued_at);
         view.expires_at = tracked.phase.lease().and_then(|l| l.expires_at);
-        view.parent = parent;
         view.last_error = tracked.last_failure.as_ref().map(|f| f.kind);
         view.failures = tracked.failures;
         view.last_use = tracked.last_use;
+        view.reason = tracked.word.as_ref().and_then(|w| w.stated().cloned());
         view.revision = tracked.revision;
         tracked.view = Arc::new(view);
-        let after = Arc::clone(&tracked.view);
-        self.state.views.insert(after.key, Arc::clone(&after));
-        self.project(id);
-        self.reconsider.insert(id.clone());
-
-        let added = fields.contains(Fields::ADDED);
-        let mut dirty = Dirty {
+        let change = Change {
+            before,
+            after: Arc::clone(&tracked.view),
             fields,
-            previous_status: (!added).then_some(before.status),
+            void: fields.intersects(settled),
+            written: fields.intersects(WRITTEN).then_some(tracked.present),
             outcome,
-            last_view: None,
             cause,
         };
-        if fields.contains(Fields::REMOVED) {
-            dirty.last_view = Some(Arc::clone(&after));
-        }
+        self.project(id);
+        self.reconsider.insert(id.clone());
+        self.tell(id, &change);
+    }
+
+    /// Tells the policies that see a session, or did, of a change.
+    fn tell(&mut self, id: &SessionId, change: &Change) {
         // A session that loses what a filter asks for concerns whoever it concerned before.
-        let mut concerned: Vec<_> = self
-            .state
-            .index
-            .concerned(&after, fields)
-            .cloned()
-            .collect();
-        concerned.extend(self.state.index.concerned(&before, fields).cloned());
+        let index = &self.state.index;
+        let mut concerned: Vec<_> = index.concerned(&change.after, change.fields).collect();
+        concerned.extend(index.concerned(&change.before, change.fields));
         concerned.sort_unstable();
         concerned.dedup();
+        let mut relinked = Vec::new();
         for (name, tracking) in &mut self.state.entries {
-            let sees = |view: &SessionView| tracking.entry.grant.sessions.matches(view);
-            let spoke = tracking
-                .opinions
-                .get(id)
-                .is_some_and(|o| !o.acts.is_empty());
-            let asked = concerned.binary_search(name).is_ok();
-            // Whoever's proposal is void now hears of it, asked for or not.
-            let voided = spoke && fields.intersects(settled);
-            if (asked || voided) && (sees(&after) || sees(&before)) {
-                tracking
-                    .dirty
-                    .entry(id.clone())
-                    .and_modify(|d| d.merge(&dirty))
-                    .or_insert_with(|| dirty.clone());
+            let saw = tracking.sight.key(id).is_some();
+            // What is granted follows from what the person wrote alone.
+            let sees = match change.written {
+                None => saw,
+                Some(present) => present && tracking.entry.grant.sessions.matches(&change.after),
+            };
+            if change.written.is_some() && (saw || sees) {
+                tracking.sight.changed_in(self.state.workspace_revision);
+            }
+            match (saw, sees) {
+                (false, false) => {}
+                (false, true) => {
+                    tracking.sight.show(&change.after);
+                    // What it was to hear of an earlier stay is over.
+                    tracking.dirty.remove(id);
+                    if index.concerns(name, &change.after, Fields::ADDED) {
+                        let dirty = change.told(Fields::ADDED, None);
+                        tracking.dirty.insert(id.clone(), dirty);
+                    }
+                    relinked.push(name.clone());
+                }
+                (true, false) => {
+                    let last_view = tracking.sight.hide(id);
+                    tracking.opinions.remove(id);
+                    tracking.dirty.remove(id);
+                    if index.concerns(name, &change.before, Fields::REMOVED) {
+                        let dirty = change.told(Fields::REMOVED, last_view);
+                        tracking.dirty.insert(id.clone(), dirty);
+                    }
+                    relinked.push(name.clone());
+                }
+                (true, true) => {
+                    tracking.sight.show(&change.after);
+                    // Whoever's proposal is void now hears of it, asked for or not.
+                    let spoke = tracking
+                        .opinions
+                        .get(id)
+                        .is_some_and(|o| !o.acts.is_empty());
+                    if concerned.binary_search(&name).is_ok() || (spoke && change.void) {
+                        tracking.hear(id, change.told(change.fields, None));
+                    }
+                }
+            }
+        }
+        if !relinked.is_empty() {
+            self.relink(id, &relinked, change.cause);
+        }
+    }
+
+    /// For these entries a session came or went, which those chained to it tell by its key.
+    fn relink(&mut self, id: &SessionId, entries: &[EntryName], cause: Cause) {
+        let children = self.state.children.get(id).into_iter().flatten();
+        for child in children {
+            let Some(tracked) = self.state.sessions.get(child) else {
+                continue;
+            };
+            for name in entries {
+                let Some(tracking) = self.state.entries.get_mut(name) else {
+                    continue;
+                };
+                let asked = self
+                    .state
+                    .index
+                    .concerns(name, &tracked.view, Fields::TARGET);
+                if tracking.sight.relink(child) && asked {
+                    let dirty = Dirty {
+                        fields: Fields::TARGET,
+                        previous_status: Some(tracked.view.status),
+                        outcome: None,
+                        last_view: None,
+                        cause,
+                    };
+                    tracking.hear(child, dirty);
+                }
             }
         }
     }
@@ -320,25 +378,21 @@ impl Turn<'_> {
         let Some(tracked) = self.state.sessions.remove(id) else {
             return;
         };
-        self.state.by_key.remove(&tracked.view.key);
-        self.state.views.remove(&tracked.view.key);
-        self.state.unreachable.remove(id);
+        self.state.unreached.remove(id);
         for key in [
             TimerKey::Expiry(id.clone()),
+            TimerKey::Expiring(id.clone()),
             TimerKey::Deadline(id.clone()),
             TimerKey::Reconsider(id.clone()),
         ] {
             self.state.timers.clear(&key);
         }
-        for set in self.state.by_profile.values_mut() {
-            set.remove(id);
-        }
+        self.state.claims.forget(id);
         let parent = tracked.session.parent();
         if let Some(children) = parent.and_then(|p| self.state.children.get_mut(p)) {
             children.remove(id);
         }
         for tracking in self.state.entries.values_mut() {
-            tracking.opinions.remove(id);
             // Nobody will ask it before it looks at everything afresh.
             if tracking.suspended {
                 tracking.dirty.remove(id);
@@ -357,11 +411,49 @@ impl Turn<'_> {
     }
 }
 
+/// What changed about a session.
+struct Change {
+    before: Arc<SessionFacts>,
+    after: Arc<SessionFacts>,
+    fields: Fields,
+    /// Whether what was proposed for it is void.
+    void: bool,
+    /// Whether the session is in the Workspace, where what the person wrote of it changed.
+    written: Option<bool>,
+    outcome: Option<Outcome>,
+    cause: Cause,
+}
+
+impl Change {
+    /// What an entry is to hear of it.
+    fn told(&self, fields: Fields, last_view: Option<SessionView>) -> Dirty {
+        let came = fields.contains(Fields::ADDED);
+        Dirty {
+            fields,
+            previous_status: (!came).then_some(self.before.status),
+            outcome: self.outcome.filter(|_| !came),
+            last_view,
+            cause: self.cause,
+        }
+    }
+}
+
+impl Tracking {
+    /// It is to hear of this, with what it has not heard of yet.
+    fn hear(&mut self, id: &SessionId, dirty: Dirty) {
+        match self.dirty.get_mut(id) {
+            Some(earlier) => earlier.merge(&dirty),
+            None => {
+                self.dirty.insert(id.clone(), dirty);
+            }
+        }
+    }
+}
+
 impl Dirty {
     fn merge(&mut self, later: &Self) {
         self.fields = self.fields.union(later.fields);
         self.outcome = later.outcome.or(self.outcome);
-        self.last_view.clone_from(&later.last_view);
         self.cause = later.cause;
     }
 }
@@ -397,9 +489,8 @@ fn difference(old: &Session, new: &Session) -> Fields {
     fields
 }
 
-fn view_of(session: &Session, key: SessionKey) -> SessionView {
-    SessionView {
-        key,
+fn facts_of(session: &Session) -> SessionFacts {
+    SessionFacts {
         id: session.id.clone(),
         name: session.name.clone(),
         session_type: session.session_type(),
@@ -410,11 +501,12 @@ fn view_of(session: &Session, key: SessionKey) -> SessionView {
         named_profile: session.named_profile.clone(),
         account: session.account.clone(),
         role: session.role_arn().map(str::to_owned),
-        parent: None,
+        chained_to: session.parent().cloned(),
         labels: session.labels.clone(),
         last_error: None,
         failures: 0,
         last_use: None,
+        reason: None,
         revision: Revision(0),
     }
 }

@@ -1,8 +1,10 @@
 //! The session model: what the Workspace says about one way into one cloud account.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,33 +12,98 @@ use serde::{Deserialize, Serialize};
 use crate::time::Timestamp;
 
 /// `sessionId` of the Workspace: not empty, unique within it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SessionId(Arc<str>);
+///
+/// Ordered like its text. Its beginning is kept beside the text, which tells most ids (UUIDs)
+/// apart, since maps by id are what the core looks into most.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Arc<str>")]
+pub struct SessionId {
+    head: u64,
+    text: Arc<str>,
+}
 
 impl SessionId {
     /// Takes an id as the Workspace has it.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self(id.into())
+        Self::from(Arc::from(id))
     }
 
     /// The id as the Workspace has it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+}
+
+impl From<Arc<str>> for SessionId {
+    fn from(text: Arc<str>) -> Self {
+        let mut head = [0; 8];
+        let bytes = text.as_bytes();
+        let length = bytes.len().min(head.len());
+        head[..length].copy_from_slice(&bytes[..length]);
+        Self {
+            head: u64::from_be_bytes(head),
+            text,
+        }
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl Ord for SessionId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Two heads order like their texts: the rest is zeros, which no text goes below.
+        self.head.cmp(&other.head).then_with(|| {
+            if Arc::ptr_eq(&self.text, &other.text) {
+                Ordering::Equal
+            } else {
+                self.text.cmp(&other.text)
+            }
+        })
+    }
+}
+
+impl PartialOrd for SessionId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for SessionId {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for SessionId {}
+
+impl Hash for SessionId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Like the text that it can be looked up by.
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionId").field(&&*self.text).finish()
     }
 }
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl Borrow<str> for SessionId {
     fn borrow(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -205,7 +272,7 @@ pub enum Access {
 pub struct AssumeRole {
     /// `RoleSessionName`; the engine picks one where absent.
     pub role_session_name: Option<String>,
-    /// `DurationSeconds`, 900 to 3,600 when chained.
+    /// `DurationSeconds`, 900 to 43,200; to 3,600 where a role assumes it.
     pub duration_seconds: Option<u32>,
     /// `ExternalId`.
     pub external_id: Option<String>,
@@ -267,6 +334,30 @@ impl Session {
         }
     }
 
+    /// Id of the integration or IdP that a person signs in to for it, where there is one.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<&str> {
+        match &self.access {
+            Access::AwsSsoRole { integration_id, .. } => Some(integration_id),
+            Access::Azure { integration_id, .. } => integration_id.as_deref(),
+            Access::AwsIamRoleFederated { idp_url_id, .. } => Some(idp_url_id),
+            Access::AwsIamUser { .. }
+            | Access::AwsIamRoleChained { .. }
+            | Access::AwsIamRoleWebIdentity { .. }
+            | Access::Localstack { .. } => None,
+        }
+    }
+
+    /// Serial number or ARN of the MFA device whose code is asked for, where one is.
+    #[must_use]
+    pub fn mfa_device(&self) -> Option<&str> {
+        match &self.access {
+            Access::AwsIamUser { mfa_device, .. } => mfa_device.as_deref(),
+            Access::AwsIamRoleChained { assume, .. } => assume.mfa_device.as_deref(),
+            _ => None,
+        }
+    }
+
     /// ARN of the role, for access methods that have one.
     #[must_use]
     pub fn role_arn(&self) -> Option<&str> {
@@ -298,6 +389,17 @@ impl Lease {
             .is_some_and(|end| end.since(now) < end.since(self.issued_at) / 3)
     }
 
+    /// The moment from which on they are due for renewal.
+    #[must_use]
+    pub fn comes_to_its_end(self) -> Option<Timestamp> {
+        let end = self.expires_at?;
+        let left = end.since(self.issued_at) / 3;
+        Some(
+            self.issued_at
+                .plus(end.since(self.issued_at).saturating_sub(left)),
+        )
+    }
+
     /// Whether they have ended.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> bool {
@@ -326,6 +428,8 @@ pub enum ErrorKind {
     Misconfigured,
     /// The parent session has no valid credentials.
     Parent,
+    /// This machine's clock is too far from the cloud's.
+    ClockSkew,
     /// The credentials could not be put into, or removed from, the provider chain.
     Delivery,
     /// Anything else.
@@ -345,6 +449,7 @@ impl ErrorKind {
             Self::Unavailable => "unavailable",
             Self::Misconfigured => "misconfigured",
             Self::Parent => "parent",
+            Self::ClockSkew => "clock-skew",
             Self::Delivery => "delivery",
             Self::Other => "other",
         }
@@ -401,5 +506,28 @@ impl Failure {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::SessionId;
+
+    proptest! {
+        #[test]
+        fn ids_are_ordered_and_written_like_their_texts(
+            one in "[a-c\u{0}é]{0,10}",
+            other in "[a-c\u{0}é]{0,10}",
+        ) {
+            let (a, b) = (SessionId::new(&one), SessionId::new(&other));
+            prop_assert_eq!(a.cmp(&b), one.cmp(&other));
+            prop_assert_eq!(a == b, one == other);
+            prop_assert_eq!(a.cmp(&a.clone()), std::cmp::Ordering::Equal);
+            let json = serde_json::to_string(&a).unwrap();
+            prop_assert_eq!(&json, &serde_json::to_string(&one).unwrap());
+            prop_assert_eq!(serde_json::from_str::<SessionId>(&json).unwrap(), a);
+        }
     }
 }

@@ -3,19 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use imbl::OrdMap;
-
 use crate::arbitration::{Rank, StandingAct, StandingHold, Voice};
+use crate::claims::Claims;
+use crate::damping::Damping;
 use crate::effect::{Cause, OperationId};
 use crate::index::Index;
 use crate::input::{CommandId, Entry, Found, Projection, Word};
 use crate::policy::{
-    Action, EntryName, EvaluationId, Event, Fields, Outcome, ResyncReason, Revision, SessionKey,
-    SessionView,
+    Action, BranchChange, EntryName, EvaluationId, Event, Fields, FileChange, Outcome,
+    ResyncReason, Revision, SessionFacts, SessionKey, SessionView, Views,
 };
+use crate::queue::Queue;
 use crate::random::Random;
+use crate::rates::Bucket;
+use crate::reach::Unreached;
 use crate::session::{Failure, Lease, Session, SessionId, Status};
 use crate::settings::Settings;
+use crate::sight::Sight;
 use crate::time::Timestamp;
 use crate::timers::Timers;
 
@@ -116,14 +120,16 @@ pub struct Tracked {
     pub present: bool,
     /// Where it stands.
     pub phase: Phase,
-    /// What policies see of it.
-    pub view: Arc<SessionView>,
+    /// What policies that are granted it see of it.
+    pub view: Arc<SessionFacts>,
     /// Attempts that failed since the last success.
     pub failures: u32,
     /// The last failure, until a success.
     pub last_failure: Option<Failure>,
     /// No attempt is made by itself before.
     pub retry_at: Option<Timestamp>,
+    /// Only a person can help, and has not yet: no attempt is made by itself.
+    pub needs_person: bool,
     /// The person's standing word.
     pub word: Option<Word>,
     /// Whether the credentials in the chain were obtained for an earlier version of the session.
@@ -153,6 +159,10 @@ pub struct Tracked {
     pub(crate) started_rank: Rank,
     /// The last deferral and shadow difference that were recorded: each is said once.
     pub(crate) told: Option<(Action, String)>,
+    /// What policies did to it, as far as it counts for what they may do next.
+    pub(crate) damping: Damping,
+    /// Its own, so that what others draw is nothing to it.
+    pub(crate) random: Random,
     pub(crate) shadow_told: Option<(Option<Action>, Option<Action>)>,
 }
 
@@ -162,8 +172,8 @@ pub(crate) struct Dirty {
     pub(crate) fields: Fields,
     pub(crate) previous_status: Option<Status>,
     pub(crate) outcome: Option<Outcome>,
-    /// The view of a session that went.
-    pub(crate) last_view: Option<Arc<SessionView>>,
+    /// How a session that went was seen last.
+    pub(crate) last_view: Option<SessionView>,
     pub(crate) cause: Cause,
 }
 
@@ -204,6 +214,12 @@ pub struct Tracking {
     pub suspended: bool,
     pub(crate) dirty: BTreeMap<SessionId, Dirty>,
     pub(crate) others: VecDeque<Event>,
+    /// Files that it has not heard of, by path; a later change of one is merged into the earlier.
+    pub(crate) files: BTreeMap<Arc<str>, FileChange>,
+    /// The same for repositories.
+    pub(crate) branches: BTreeMap<Arc<str>, BranchChange>,
+    /// What the last of these came of.
+    pub(crate) others_cause: Cause,
     pub(crate) resync: Option<(ResyncReason, Option<SessionKey>)>,
     pub(crate) asked: Option<Asked>,
     pub(crate) opinions: BTreeMap<SessionId, Opinion>,
@@ -211,12 +227,25 @@ pub struct Tracking {
     pub(crate) notices: BTreeSet<String>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) sequence: u64,
+    /// What is left of its rate.
+    pub(crate) bucket: Bucket,
+    /// What it sees.
+    pub(crate) sight: Sight,
+    /// Its own, so that what others draw is nothing to it.
+    pub(crate) random: Random,
 }
 
 impl Tracking {
+    /// What it sees at this moment, by the keys that it knows. Cheap to clone; the clone stays as
+    /// it is.
+    #[must_use]
+    pub const fn views(&self) -> &Views {
+        self.sight.views()
+    }
+
     /// Whether its opinion on the session is still to come.
-    pub(crate) fn owes_answer(&self, session: &SessionId, key: SessionKey) -> bool {
-        !self.is_broken() && self.is_behind(session, key)
+    pub(crate) fn owes_answer(&self, session: &SessionId) -> bool {
+        !self.is_broken() && self.is_behind(session)
     }
 
     /// Whether it failed and is not asked at present.
@@ -224,8 +253,16 @@ impl Tracking {
         self.suspended || self.not_before.is_some()
     }
 
-    /// Whether it was not asked, or has not answered, about the session as it is now.
-    pub(crate) fn is_behind(&self, session: &SessionId, key: SessionKey) -> bool {
+    /// Whether it was not asked, or has not answered, about the session as it is now. What it does
+    /// not see it has no say in.
+    pub(crate) fn is_behind(&self, session: &SessionId) -> bool {
+        // Mostly nothing is to be said to it, which is found out sooner than who sees what.
+        if self.dirty.is_empty() && self.resync.is_none() && self.asked.is_none() {
+            return false;
+        }
+        let Some(key) = self.sight.key(session) else {
+            return false;
+        };
         let ahead = |after: Option<SessionKey>| after.is_none_or(|done| key > done);
         self.dirty.contains_key(session)
             || self.resync.is_some_and(|(_, after)| ahead(after))
@@ -250,28 +287,30 @@ pub struct State {
     /// Bounds and waits.
     pub settings: Settings,
     pub(crate) sessions: BTreeMap<SessionId, Tracked>,
-    pub(crate) by_key: BTreeMap<SessionKey, SessionId>,
-    pub(crate) views: OrdMap<SessionKey, Arc<SessionView>>,
     pub(crate) children: BTreeMap<SessionId, BTreeSet<SessionId>>,
-    pub(crate) by_profile: BTreeMap<String, BTreeSet<SessionId>>,
+    pub(crate) claims: Claims,
     pub(crate) entries: BTreeMap<EntryName, Tracking>,
     pub(crate) index: Index,
     pub(crate) timers: Timers,
-    pub(crate) random: Random,
+    /// Decides jitter.
+    pub(crate) seed: u64,
     /// Which session an operation belongs to.
     pub(crate) operations: BTreeMap<OperationId, SessionId>,
     pub(crate) issuing: usize,
-    /// Sessions whose last attempt did not reach the cloud, and when that was.
-    pub(crate) unreachable: BTreeMap<SessionId, Timestamp>,
-    pub(crate) queue: VecDeque<SessionId>,
+    pub(crate) unreached: Unreached,
+    /// Those that wait for their turn at a provider.
+    pub(crate) queue: Queue,
     pub(crate) found: BTreeMap<SessionId, Found>,
     pub(crate) orphans: BTreeMap<SessionId, Orphan>,
     pub(crate) words: BTreeMap<SessionId, Word>,
     pub(crate) workspace_revision: u64,
+    /// Policies have heard that the engine started.
+    pub(crate) announced: bool,
+    /// The engine is about to stop.
+    pub(crate) stopping: bool,
     pub(crate) next_operation: u64,
     pub(crate) next_evaluation: u64,
     pub(crate) next_cause: u64,
-    pub(crate) next_key: u32,
 }
 
 impl State {
@@ -281,26 +320,25 @@ impl State {
         Self {
             settings,
             sessions: BTreeMap::new(),
-            by_key: BTreeMap::new(),
-            views: OrdMap::new(),
             children: BTreeMap::new(),
-            by_profile: BTreeMap::new(),
+            claims: Claims::default(),
             entries: BTreeMap::new(),
             index: Index::default(),
             timers: Timers::default(),
-            random: Random::new(seed),
+            seed,
             operations: BTreeMap::new(),
             issuing: 0,
-            unreachable: BTreeMap::new(),
-            queue: VecDeque::new(),
+            unreached: Unreached::default(),
+            queue: Queue::default(),
             found: BTreeMap::new(),
             orphans: BTreeMap::new(),
             words: BTreeMap::new(),
             workspace_revision: 0,
+            announced: false,
+            stopping: false,
             next_operation: 0,
             next_evaluation: 0,
             next_cause: 0,
-            next_key: 0,
         }
     }
 
@@ -321,22 +359,15 @@ impl State {
         self.sessions.get(id)
     }
 
-    /// The session with this key.
-    #[must_use]
-    pub fn by_key(&self, key: SessionKey) -> Option<&Tracked> {
-        self.by_key.get(&key).and_then(|id| self.sessions.get(id))
-    }
-
-    /// What policies see of all sessions, at this moment. Cheap to clone; the clone stays as it
-    /// is.
-    #[must_use]
-    pub fn views(&self) -> &OrdMap<SessionKey, Arc<SessionView>> {
-        &self.views
-    }
-
     /// The policy entries, by name.
     pub fn entries(&self) -> impl Iterator<Item = (&EntryName, &Tracking)> {
         self.entries.iter()
+    }
+
+    /// One policy entry.
+    #[must_use]
+    pub fn entry(&self, name: &EntryName) -> Option<&Tracking> {
+        self.entries.get(name)
     }
 
     /// Counts the accepted versions of the Workspace.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::arbitration::Voice;
 use crate::effect::{Cause, Effect, Happening, Note, OperationId, Reply};
 use crate::input::{CommandId, Input, Order, Word};
 use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
-use crate::session::{ErrorKind, Failure, SessionId};
+use crate::session::{ErrorKind, Failure, Lease, SessionId};
 use crate::state::{Phase, Stage, State};
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
@@ -67,6 +68,7 @@ impl Turn<'_> {
                 }
             }
             Input::Custom { name, data } => self.custom(name, data),
+            Input::Attended(what) => self.attended(&what),
             Input::Enable(name) => {
                 if let Some(tracking) = self.state.entries.get_mut(&name) {
                     tracking.suspended = false;
@@ -76,11 +78,14 @@ impl Turn<'_> {
                     self.state.timers.clear(&TimerKey::Ask(name));
                 }
             }
-            Input::Resumed => {
-                for tracking in self.state.entries.values_mut() {
-                    tracking.resync = Some((ResyncReason::Resumed, None));
-                }
+            Input::Watched { seen, to } => self.watched(seen, to.as_ref()),
+            Input::Resumed { slept_ms, set_ms } => {
+                self.shift_spans(set_ms);
+                self.resumed(slept_ms, set_ms);
+                self.settle_rates();
+                self.watch_ends();
             }
+            Input::Stopping { deadline } => self.stopping(deadline),
             Input::Tick => {}
         }
     }
@@ -102,6 +107,7 @@ impl Turn<'_> {
     fn timer(&mut self, due: Timestamp, key: TimerKey) {
         match key {
             TimerKey::Expiry(id) => self.expire(&id),
+            TimerKey::Expiring(id) => self.expiring(&id),
             TimerKey::Deadline(id) => {
                 let Some(tracked) = self.state.sessions.get(&id) else {
                     return;
@@ -145,11 +151,13 @@ impl Turn<'_> {
                     });
                 }
             }
+            TimerKey::Schedule(entry, index) => self.scheduled(entry, index, due),
             TimerKey::Ask(entry) => {
                 if let Some(tracking) = self.state.entries.get_mut(&entry) {
                     tracking.not_before = None;
                 }
             }
+            TimerKey::Lane(lane) => self.state.queue.open(&lane),
         }
     }
 
@@ -170,19 +178,42 @@ impl Turn<'_> {
             return;
         };
         tracked.cause = cause;
+        let rotates = matches!(
+            &order,
+            Order::Do {
+                action: Action::Rotate,
+                ..
+            }
+        );
+        if let (true, Phase::Inactive, Some(command)) = (rotates, &tracked.phase, id) {
+            let failure = Failure::new(
+                ErrorKind::Other,
+                "it is inactive, so there is nothing to renew",
+            );
+            let hint = format!("`dayfly session start {}` starts it", tracked.session.name);
+            self.effects.push(Effect::Reply {
+                command,
+                reply: Reply::Failed {
+                    failure: failure.with_hint(hint),
+                    retry_at: None,
+                },
+            });
+            return;
+        }
         let starts = matches!(order, Order::Do { action, .. } if action != Action::Stop);
         let (kept, superseded) = std::mem::take(&mut tracked.waiting)
             .into_iter()
             .partition(|(id, _)| starts && tracked.demands.contains(id));
         let superseded: Vec<(CommandId, Action)> = superseded;
         tracked.waiting = kept;
-        let (action, override_reason) = match &order {
+        let (action, override_reason, reason) = match &order {
             Order::Do {
                 action,
                 override_reason,
+                reason,
                 ..
-            } => (Some(*action), override_reason.clone()),
-            Order::Release | Order::Demand => (None, None),
+            } => (Some(*action), override_reason.clone(), reason.clone()),
+            Order::Release | Order::Demand => (None, None, None),
         };
         match order {
             Order::Do {
@@ -191,11 +222,13 @@ impl Turn<'_> {
             } => {
                 tracked.rotate_asked = Some(now);
                 tracked.retry_at = None;
+                tracked.needs_person = false;
             }
             Order::Do {
                 action,
                 lasting,
                 override_reason,
+                reason,
             } => {
                 let until = lasting.map(|span: Duration| now.plus(span));
                 tracked.word = Some(Word {
@@ -203,8 +236,10 @@ impl Turn<'_> {
                     at: now,
                     until,
                     override_reason,
+                    reason,
                 });
                 tracked.retry_at = None;
+                tracked.needs_person = false;
                 tracked.rotate_asked = None;
             }
             Order::Release | Order::Demand => {
@@ -219,7 +254,10 @@ impl Turn<'_> {
                 let lease = tracked.phase.lease();
                 self.effects.push(Effect::Reply {
                     command,
-                    reply: Reply::Done { lease },
+                    reply: Reply::Done {
+                        lease,
+                        displaced: Vec::new(),
+                    },
                 });
             }
             (None, _) => {}
@@ -235,6 +273,10 @@ impl Turn<'_> {
             session: session.clone(),
             word,
         });
+        if let Some(action) = action {
+            self.note_decision(session, action, &Voice::Person);
+        }
+        self.hurry(session);
         let by_edit = id.is_none();
         let session_id = session.clone();
         self.record(
@@ -244,9 +286,24 @@ impl Turn<'_> {
                 action,
                 by_edit,
                 override_reason,
+                reason,
             },
         );
+        self.restate(session, cause);
         self.reconsider.insert(session.clone());
+    }
+
+    /// Lets the policies know that the reason for which the person wants the session changed, or was
+    /// given again.
+    pub(crate) fn restate(&mut self, session: &SessionId, cause: Cause) {
+        let Some(tracked) = self.state.sessions.get(session) else {
+            return;
+        };
+        let said = tracked.word.as_ref().and_then(Word::stated);
+        let again = said.is_some() && tracked.word.as_ref().is_some_and(|w| w.at == self.now);
+        if again || said != tracked.view.reason.as_ref() {
+            self.touch(session, Fields::REASON, None, cause);
+        }
     }
 
     /// A program asks for credentials.
@@ -279,6 +336,7 @@ impl Turn<'_> {
         }
         tracked.waiting.push((command, Action::Start));
         tracked.demands.insert(command);
+        self.hurry(session);
         self.reconsider.insert(session.clone());
     }
 
@@ -318,6 +376,46 @@ impl Turn<'_> {
             }
         }
         tracked.waiting = rest;
+    }
+
+    /// The credentials of a session come to their end, and nobody has renewed them.
+    fn expiring(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get(id).filter(|t| t.present) else {
+            return;
+        };
+        if tracked
+            .phase
+            .lease()
+            .is_some_and(|lease| !lease.expired(self.now))
+        {
+            let cause = tracked.cause;
+            self.touch(id, Fields::EXPIRING, Some(Outcome::Expiring), cause);
+        }
+    }
+
+    /// Sets the timers that go with credentials, or clears them where there are none.
+    pub(crate) fn set_lease_timers(&mut self, id: &SessionId, lease: Option<Lease>) {
+        let timers = &mut self.state.timers;
+        let end = lease.and_then(|lease| lease.expires_at);
+        timers.put(TimerKey::Expiry(id.clone()), end);
+        let near = lease.and_then(Lease::comes_to_its_end);
+        timers.put(TimerKey::Expiring(id.clone()), near);
+    }
+
+    /// Where the clock was set back, credentials whose retraction was put off may not have ended any
+    /// more, and end before it would be tried again.
+    fn watch_ends(&mut self) {
+        for (id, tracked) in &self.state.sessions {
+            let end = tracked.phase.lease().and_then(|lease| lease.expires_at);
+            let key = TimerKey::Expiry(id.clone());
+            let watched = self.state.timers.get(&key);
+            if let (Some(end), Some(watched)) = (end, watched)
+                && end > self.now
+                && watched > end
+            {
+                self.state.timers.set(key, end);
+            }
+        }
     }
 
     /// The credentials of a session end.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::EntryName;
+use crate::queue::Lane;
 use crate::session::SessionId;
 use crate::time::Timestamp;
 
@@ -11,6 +12,8 @@ use crate::time::Timestamp;
 pub(crate) enum TimerKey {
     /// The credentials of a session end.
     Expiry(SessionId),
+    /// The credentials of a session come to their end.
+    Expiring(SessionId),
     /// The operation of a session has taken too long.
     Deadline(SessionId),
     /// Something that kept a session from its action ends: a backoff, a hold, a proposal.
@@ -21,6 +24,10 @@ pub(crate) enum TimerKey {
     Wake(EntryName, String),
     /// A policy entry that failed may be asked again.
     Ask(EntryName),
+    /// An account takes calls again.
+    Lane(Lane),
+    /// The next moment of an entry's schedule, counted from 0.
+    Schedule(EntryName, usize),
 }
 
 /// Timers, ordered by moment.
@@ -51,6 +58,19 @@ impl Timers {
         match at {
             Some(at) => self.set(key, at),
             None => self.clear(&key),
+        }
+    }
+
+    /// Moves those timers that are wanted.
+    pub(crate) fn shift(
+        &mut self,
+        to: impl Fn(Timestamp) -> Timestamp,
+        wanted: impl Fn(&TimerKey) -> bool,
+    ) {
+        let wanted = self.by_key.iter().filter(|(key, _)| wanted(key));
+        let moved: Vec<_> = wanted.map(|(key, at)| (key.clone(), to(*at))).collect();
+        for (key, at) in moved {
+            self.set(key, at);
         }
     }
 

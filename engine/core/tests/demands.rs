@@ -21,6 +21,7 @@ struct Stage {
     now: Timestamp,
     issues: Vec<OperationId>,
     publishes: Vec<OperationId>,
+    retracts: Vec<OperationId>,
     replies: BTreeMap<CommandId, Reply>,
     next: u64,
 }
@@ -32,6 +33,7 @@ impl Stage {
             now: Timestamp::from_millis(1_800_000_000_000),
             issues: Vec::new(),
             publishes: Vec::new(),
+            retracts: Vec::new(),
             replies: BTreeMap::new(),
             next: 0,
         };
@@ -64,6 +66,7 @@ impl Stage {
             match effect {
                 Effect::Issue { operation, .. } => self.issues.push(operation),
                 Effect::Publish { operation, .. } => self.publishes.push(operation),
+                Effect::Retract { operation, .. } => self.retracts.push(operation),
                 Effect::Reply { command, reply } => {
                     let earlier = self.replies.insert(command, reply);
                     assert_eq!(earlier, None, "answered twice");
@@ -90,6 +93,7 @@ impl Stage {
             action,
             lasting: None,
             override_reason: None,
+            reason: None,
         };
         self.order(session, order)
     }
@@ -113,6 +117,56 @@ impl Stage {
             });
         }
     }
+
+    /// The chain takes away what it was asked to.
+    fn retract(&mut self) {
+        for operation in std::mem::take(&mut self.retracts) {
+            self.enter(Input::Delivered {
+                operation,
+                result: Ok(()),
+            });
+        }
+    }
+}
+
+#[test]
+fn who_asks_while_old_credentials_are_on_their_way_out_gets_new_ones() {
+    let mut stage = Stage::new();
+    stage.demand();
+    stage.deliver();
+    stage.now = stage.now.plus(HOUR);
+    stage.enter(Input::Tick);
+    assert_eq!(stage.retracts.len(), 1, "they have ended");
+    let programs: Vec<CommandId> = (0..3).map(|_| stage.demand()).collect();
+    let person = stage.say("s", Action::Start);
+    assert!(stage.issues.is_empty());
+    stage.retract();
+    assert_eq!(stage.issues.len(), 1);
+    stage.deliver();
+    for id in programs.iter().chain([&person]) {
+        let reply = &stage.replies[id];
+        assert!(
+            matches!(reply, Reply::Done { lease: Some(_), .. }),
+            "{reply:?}"
+        );
+    }
+}
+
+#[test]
+fn who_asks_while_a_person_stops_it_is_told_so() {
+    let mut stage = Stage::new();
+    stage.demand();
+    stage.deliver();
+    let stop = stage.say("s", Action::Stop);
+    let program = stage.demand();
+    stage.retract();
+    assert!(matches!(
+        stage.replies[&stop],
+        Reply::Done { lease: None, .. }
+    ));
+    let reply = &stage.replies[&program];
+    assert!(matches!(reply, Reply::Refused { .. }), "{reply:?}");
+    assert!(stage.issues.is_empty());
 }
 
 #[test]
@@ -122,7 +176,10 @@ fn many_demands_are_one_call() {
     assert_eq!(stage.issues.len(), 1);
     stage.deliver();
     for id in demands {
-        assert!(matches!(stage.replies[&id], Reply::Done { lease: Some(_) }));
+        assert!(matches!(
+            stage.replies[&id],
+            Reply::Done { lease: Some(_), .. }
+        ));
     }
 }
 

@@ -151,6 +151,7 @@ impl Stage {
             action,
             lasting: None,
             override_reason: None,
+            reason: None,
         };
         self.order(name, order);
     }
@@ -212,10 +213,12 @@ impl Stage {
                 sessions: Selector::default(),
                 actions: Actions::ALL,
                 may_hold: true,
+                ..Grant::default()
             },
             actions: Actions::ALL,
             may_hold: true,
             subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
+            schedules: Vec::new(),
             generation: 0,
             unusable: None,
         }]));
@@ -294,11 +297,16 @@ fn a_session_that_left_is_retracted_although_another_moment_came_first() {
     assert_eq!(stage.deliver(Err(failure())), (false, id("child")));
     stage.order("child", Order::Release);
     while stage.asked.is_some() {
-        let tracked = stage.state.session(&id("child")).expect("it is there");
+        let entry = stage
+            .state
+            .entry(&EntryName::new("policy"))
+            .expect("it is there");
+        let view = entry.views().values().find(|v| v.id == id("child"));
+        let view = view.expect("it is granted");
         let act = PolicyEffect::Act(Act {
-            session: tracked.view.key,
+            session: view.key,
             action: Action::Start,
-            revision: tracked.view.revision,
+            revision: view.revision,
             not_after: Some(soon),
             why: Reason::new("test", "for a moment"),
         });

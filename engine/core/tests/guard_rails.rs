@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::effect::{Effect, Reply};
@@ -35,8 +36,13 @@ impl Stage {
     }
 
     fn with_unusable(entries: &[(&str, Tier)], unusable: Option<&str>) -> Self {
+        // No time passes in these tests.
+        let settings = Settings {
+            wake_soonest: Duration::ZERO,
+            ..Settings::default()
+        };
         let mut stage = Self {
-            state: State::new(Settings::default(), 1),
+            state: State::new(settings, 1),
             asked: BTreeMap::new(),
             effects: Vec::new(),
         };
@@ -72,10 +78,12 @@ impl Stage {
                 sessions: Selector::default(),
                 actions: Actions::ALL,
                 may_hold: true,
+                ..Grant::default()
             },
             actions: Actions::ALL,
             may_hold: true,
             subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
+            schedules: Vec::new(),
             generation: 0,
             unusable: unusable.map(str::to_owned),
         });
@@ -105,10 +113,15 @@ impl Stage {
     }
 
     fn start(&mut self, override_reason: Option<&str>) {
+        self.start_since(override_reason, None);
+    }
+
+    fn start_since(&mut self, override_reason: Option<&str>, reason: Option<&str>) {
         let order = Order::Do {
             action: Action::Start,
             lasting: None,
             override_reason: override_reason.map(str::to_owned),
+            reason: reason.map(str::to_owned),
         };
         self.enter(Input::Command {
             id: CommandId(1),
@@ -148,6 +161,12 @@ impl Stage {
                 message: "it broke".into(),
             }),
         });
+    }
+
+    /// What policies see of the reason.
+    fn reason(&self) -> Option<String> {
+        let session = self.state.session(&SessionId::new("s"));
+        session.and_then(|tracked| tracked.view.reason.clone())
     }
 
     fn begun(&self) -> bool {
@@ -225,4 +244,67 @@ fn a_guard_rail_that_cannot_be_loaded_holds() {
     let mut stage = Stage::with_unusable(&[("team", Tier::Team)], Some("no such module"));
     stage.start(None);
     assert!(stage.begun(), "what is no guard rail holds nobody");
+}
+
+#[test]
+fn a_reason_reaches_a_guard_rail_before_anything_is_decided() {
+    for hold in [true, false] {
+        let mut stage = Stage::with(&[("rail", Tier::GuardRail)]);
+        stage.answer("rail", true);
+        stage.start_since(None, Some("a ticket"));
+        assert!(!stage.begun() && stage.refusal().is_none(), "it is asked");
+        assert_eq!(stage.reason().as_deref(), Some("a ticket"));
+        stage.answer("rail", hold);
+        assert_eq!(stage.begun(), !hold);
+        // What was refused is forgotten, and the guard rail hears of that.
+        assert_eq!(stage.refusal().is_some(), hold);
+        assert_eq!(stage.reason().is_none(), hold);
+        assert!(stage.asked.contains_key("rail"));
+    }
+}
+
+#[test]
+fn the_reason_of_an_override_is_seen_too() {
+    let mut stage = Stage::with(&[("rail", Tier::GuardRail)]);
+    stage.answer("rail", true);
+    stage.start(Some("incident"));
+    assert!(stage.begun());
+    assert_eq!(stage.reason().as_deref(), Some("incident"));
+}
+
+#[test]
+fn a_hold_that_is_withdrawn_stands_no_more() {
+    for withdrawn in [true, false] {
+        let mut stage = Stage::with(&[("rail", Tier::GuardRail)]);
+        let (evaluation, keys) = stage.asked.remove("rail").expect("it is asked");
+        let hold = PolicyEffect::Hold(Hold {
+            session: keys[0],
+            actions: [Action::Start].into_iter().collect(),
+            until: None,
+            why: Reason::new("closed", "it is closed"),
+        });
+        let wake = PolicyEffect::Wake {
+            id: "again".into(),
+            at: NOW,
+            slack_ms: 0,
+        };
+        let mut say = |evaluation, effects| {
+            stage.enter(Input::Evaluated {
+                entry: EntryName::new("rail"),
+                evaluation,
+                result: Ok(Verdict {
+                    effects,
+                    stopped_after: None,
+                }),
+            });
+            stage.asked.remove("rail")
+        };
+        let (evaluation, told) = say(evaluation, vec![hold, wake]).expect("it is woken");
+        assert!(told.is_empty(), "a wake-up carries no session");
+        let withdraw = PolicyEffect::Withdraw(keys[0]);
+        say(evaluation, if withdrawn { vec![withdraw] } else { vec![] });
+        stage.start(None);
+        assert_eq!(stage.begun(), withdrawn);
+        assert_eq!(stage.refusal().is_some(), !withdrawn);
+    }
 }

@@ -138,3 +138,37 @@ fn a_success_hastens_those_that_did_not_reach_the_same_cloud() {
     let again = stage.retry_in("a");
     assert!(again >= Duration::from_secs(10), "{again:?}");
 }
+
+#[test]
+fn many_that_do_not_reach_a_cloud_find_out_together() {
+    let azure = Access::Azure {
+        subscription_id: "s".into(),
+        tenant_id: "t".into(),
+        integration_id: None,
+    };
+    let names: Vec<_> = (0..300).map(|n| format!("s{n}")).collect();
+    let mut sessions: Vec<_> = names.iter().map(|n| (n.as_str(), user())).collect();
+    sessions.push(("azure", azure));
+    let mut stage = Stage::new(&sessions);
+    stage.fail("azure", ErrorKind::Network, 12);
+    let alone = stage.retry_in("azure");
+    assert!(alone <= Duration::from_secs(60), "{alone:?}");
+    for _ in 0..12 {
+        stage.now = stage.now.plus(Duration::from_secs(600));
+        for name in &names {
+            stage.attempt(name, Some(ErrorKind::Network));
+        }
+    }
+    let waits: Vec<_> = names.iter().map(|name| stage.retry_in(name)).collect();
+    let rate: f64 = waits.iter().map(|wait| 1.0 / wait.as_secs_f64()).sum();
+    // Not one for each every 45 s, which were 7 a second; enough to find the end of an outage soon.
+    assert!((1.0..2.0).contains(&rate), "{rate} attempts a second");
+    // The first that gets through hastens all.
+    stage.now = stage.now.plus(stage.retry_in("s7"));
+    stage.attempt("s7", None);
+    let soon = names.iter().filter(|name| *name != "s7");
+    for name in soon {
+        let wait = stage.retry_in(name);
+        assert!(wait <= Duration::from_secs(1), "{name}: {wait:?}");
+    }
+}

@@ -9,7 +9,7 @@ use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::effect::{Cause, Effect, Happening, OperationId, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Hold, PolicyEffect, Reason,
@@ -89,10 +89,12 @@ impl Stage {
                 sessions: Selector::default(),
                 actions: Actions::ALL,
                 may_hold: true,
+                ..Grant::default()
             },
             actions: Actions::ALL,
             may_hold: true,
             subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
+            schedules: Vec::new(),
             generation: 0,
             unusable: None,
         });
@@ -143,7 +145,7 @@ impl Stage {
     fn answer(&self, entry: EntryName, evaluation: EvaluationId, events: &[Event]) -> Input {
         let views = events.iter().flat_map(|event| match event {
             Event::Resync { sessions, .. } => sessions.clone(),
-            Event::Sessions(changes) => changes.iter().map(|c| Arc::clone(&c.after)).collect(),
+            Event::Sessions(changes) => changes.iter().map(|c| c.after.clone()).collect(),
             _ => Vec::new(),
         });
         let rule = self.rules[&entry];
@@ -187,6 +189,7 @@ impl Stage {
                 action,
                 lasting: None,
                 override_reason: None,
+                reason: None,
             },
         });
     }
@@ -236,7 +239,10 @@ fn a_fulfilled_wish_has_nothing_done_and_is_recorded_once() {
     assert_eq!(stage.count(proposed), 1);
     for _ in 0..100 {
         stage.now = stage.now.plus(Duration::from_secs(1));
-        stage.enter(Input::Resumed);
+        stage.enter(Input::Resumed {
+            slept_ms: 60_000,
+            set_ms: 0,
+        });
     }
     assert_eq!(stage.status(), Status::Active);
     let deeds = |what: &Happening| {
@@ -254,16 +260,25 @@ fn a_hold_that_stands_is_recorded_once() {
     let mut stage = Stage::new(&[("office", Tier::Personal, silent)]);
     stage.holds = true;
     for _ in 0..100 {
-        stage.enter(Input::Resumed);
+        stage.enter(Input::Resumed {
+            slept_ms: 60_000,
+            set_ms: 0,
+        });
     }
     assert_eq!(
         stage.count(|what| matches!(what, Happening::Held { .. })),
         1
     );
     stage.holds = false;
-    stage.enter(Input::Resumed);
+    stage.enter(Input::Resumed {
+        slept_ms: 60_000,
+        set_ms: 0,
+    });
     stage.holds = true;
-    stage.enter(Input::Resumed);
+    stage.enter(Input::Resumed {
+        slept_ms: 60_000,
+        set_ms: 0,
+    });
     let again = stage.count(|what| matches!(what, Happening::Held { .. }));
     assert_eq!(again, 1, "what was withdrawn meanwhile is news");
 }
@@ -276,7 +291,10 @@ fn a_fulfilled_wish_shields_from_who_counts_less_and_not_from_who_counts_more() 
         (Tier::Personal, Tier::Personal, Status::Inactive),
     ] {
         let mut stage = Stage::new(&[("keep", keep, always_start), ("stop", other, always_stop)]);
-        stage.enter(Input::Resumed);
+        stage.enter(Input::Resumed {
+            slept_ms: 60_000,
+            set_ms: 0,
+        });
         assert_eq!(stage.status(), expected, "{keep:?} against {other:?}");
     }
 }
@@ -290,7 +308,10 @@ fn it_shields_while_the_credentials_are_renewed_too() {
     stage.slow = true;
     stage.say(Action::Rotate);
     assert_eq!(stage.status(), Status::Pending);
-    stage.enter(Input::Resumed);
+    stage.enter(Input::Resumed {
+        slept_ms: 60_000,
+        set_ms: 0,
+    });
     for operation in std::mem::take(&mut stage.issues) {
         let answer = stage.issued(operation);
         stage.enter(answer);
@@ -312,7 +333,10 @@ fn it_shields_while_the_credentials_are_renewed_too() {
 fn a_persons_word_counts_more() {
     let mut stage = Stage::new(&[("keep", Tier::Team, always_start)]);
     stage.say(Action::Stop);
-    stage.enter(Input::Resumed);
+    stage.enter(Input::Resumed {
+        slept_ms: 60_000,
+        set_ms: 0,
+    });
     stage.pass(HOUR * 3);
     assert_eq!(stage.status(), Status::Inactive);
     stage.say(Action::Start);
@@ -351,7 +375,10 @@ fn after_a_failure_the_next_try_comes_of_the_same_proposal() {
     let mut stage = Stage::new(&[("keep", Tier::Personal, silent)]);
     stage.rules.insert(EntryName::new("keep"), always_start);
     stage.cloud = Err(ErrorKind::Network);
-    stage.enter(Input::Resumed);
+    stage.enter(Input::Resumed {
+        slept_ms: 60_000,
+        set_ms: 0,
+    });
     stage.pass(Duration::from_secs(600));
     assert_eq!(stage.status(), Status::Inactive);
     stage.cloud = Ok(());
@@ -367,4 +394,34 @@ fn after_a_failure_the_next_try_comes_of_the_same_proposal() {
     assert_eq!(proposals.len(), 1);
     assert!(decisions.len() > 5, "{}", decisions.len());
     assert!(decisions.iter().all(|cause| *cause == proposals[0]));
+}
+
+#[test]
+fn what_waits_for_a_person_is_tried_once_the_person_has_done_it_and_not_before() {
+    let began = |what: &Happening| matches!(what, Happening::Began { .. });
+    for kind in [ErrorKind::NeedsSignIn, ErrorKind::NeedsMfa] {
+        let mut stage = Stage::new(&[("keep", Tier::Personal, silent)]);
+        stage.rules.insert(EntryName::new("keep"), always_start);
+        stage.cloud = Err(kind);
+        stage.enter(Input::Resumed {
+            slept_ms: 60_000,
+            set_ms: 0,
+        });
+        assert_eq!(stage.count(began), 1);
+        for _ in 0..100 {
+            stage.pass(HOUR);
+            stage.enter(Input::Resumed {
+                slept_ms: 60_000,
+                set_ms: 0,
+            });
+        }
+        assert_eq!(stage.count(began), 0, "{kind}: nobody has done it");
+        let other = SessionId::new("other");
+        stage.enter(Input::Attended(Attended::Session(other)));
+        assert_eq!(stage.count(began), 0);
+        stage.cloud = Ok(());
+        let session = SessionId::new("s");
+        stage.enter(Input::Attended(Attended::Session(session)));
+        assert_eq!(stage.status(), Status::Active);
+    }
 }

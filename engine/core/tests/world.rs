@@ -1,15 +1,15 @@
 //! Random walks through a small world: what the chain holds and what the core believes agree.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::audit::{Chain, audit};
-use dayfly_core::effect::{Effect, OperationId};
+use dayfly_core::effect::{Effect, Happening, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    Attended, CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect,
@@ -20,12 +20,21 @@ use dayfly_core::session::{
     Access, AssumeRole, ErrorKind, Failure, Lease, Session, SessionId, Status,
 };
 use dayfly_core::settings::Settings;
-use dayfly_core::state::State;
+use dayfly_core::state::{Phase, State};
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
 use proptest::prelude::*;
 
 const SESSIONS: u64 = 6;
+/// How clouds fail.
+const CLOUD: [ErrorKind; 4] = [
+    ErrorKind::Network,
+    ErrorKind::Denied,
+    ErrorKind::NeedsMfa,
+    ErrorKind::NeedsSignIn,
+];
+/// How the chain fails: a person is no help with it.
+const CHAIN: [ErrorKind; 2] = [ErrorKind::Delivery, ErrorKind::Other];
 
 struct World {
     state: State,
@@ -41,12 +50,20 @@ struct World {
     written: BTreeMap<SessionId, Projection>,
     trace: Vec<Effect>,
     faults: bool,
+    /// How often something was tried that had waited for a person.
+    attended: usize,
 }
 
 fn session(n: u64, profile: u64) -> Arc<Session> {
     let access = match n {
-        0 | 1 | 5 => Access::AwsIamUser {
+        0 | 1 => Access::AwsIamUser {
             mfa_device: None,
+            duration_seconds: None,
+        },
+        5 => Access::AwsIamRoleFederated {
+            role_arn: "arn:aws:iam::123456789012:role/r5".to_owned(),
+            idp_arn: "arn:aws:iam::123456789012:saml-provider/idp".to_owned(),
+            idp_url_id: "idp".to_owned(),
             duration_seconds: None,
         },
         n => Access::AwsIamRoleChained {
@@ -76,10 +93,12 @@ fn entry(name: &str, tier: Tier, generation: u64) -> Entry {
             sessions: Selector::default(),
             actions: Actions::ALL,
             may_hold: true,
+            ..Grant::default()
         },
         actions: Actions::ALL,
         may_hold: true,
         subscriptions: vec![Subscription::Sessions(SessionFilter::default())],
+        schedules: Vec::new(),
         generation,
         unusable: None,
     }
@@ -104,6 +123,7 @@ impl World {
             written: BTreeMap::new(),
             trace: Vec::new(),
             faults: true,
+            attended: 0,
         };
         let found = world.left_behind();
         world.input(Input::Boot {
@@ -157,7 +177,32 @@ impl World {
     }
 
     fn input(&mut self, input: Input) {
+        let by_a_person = matches!(
+            input,
+            Input::Command { .. } | Input::Attended(_) | Input::Workspace(_)
+        );
+        // A program that asks waits for the guard rails first.
+        let needy = self.state.sessions();
+        let needy = needy.filter(|(_, t)| t.needs_person && t.waiting().next().is_none());
+        // What is stopped begins anew.
+        let needy = needy.filter(|(_, t)| !matches!(t.phase, Phase::Stopping(..)));
+        let mut needy: BTreeSet<SessionId> = needy.map(|(id, _)| id.clone()).collect();
         let effects = step(&mut self.state, self.now, input);
+        for effect in &effects {
+            let Effect::Record(note) = effect else {
+                continue;
+            };
+            match &note.what {
+                Happening::Ended { session, .. } | Happening::Displaced { session, .. } => {
+                    needy.remove(session);
+                }
+                Happening::Began { session, .. } if needy.contains(session) => {
+                    assert!(by_a_person, "{session} waits for a person");
+                    self.attended += 1;
+                }
+                _ => {}
+            }
+        }
         for effect in effects {
             self.trace.push(effect.clone());
             match effect {
@@ -208,16 +253,15 @@ impl World {
         usize::try_from(self.random.up_to(up_to)).expect("a small number")
     }
 
-    fn failure(&mut self) -> Option<Failure> {
-        let kinds = [ErrorKind::Network, ErrorKind::Denied, ErrorKind::NeedsMfa];
-        let kind = kinds[self.draw(2)];
+    fn failure(&mut self, kinds: &[ErrorKind]) -> Option<Failure> {
+        let kind = kinds[self.draw(kinds.len() as u64 - 1)];
         (self.faults && self.random.up_to(3) == 0).then(|| Failure::new(kind, "drawn by chance"))
     }
 
     fn provider_answers(&mut self) {
         let at = self.draw(self.to_provider.len() as u64 - 1);
         let operation = self.to_provider.remove(at);
-        let result = match self.failure() {
+        let result = match self.failure(&CLOUD) {
             Some(failure) => Err(failure),
             None => {
                 let lifetime = Duration::from_secs(1 + self.random.up_to(900));
@@ -235,7 +279,7 @@ impl World {
 
     fn chain_answers(&mut self) {
         let effect = self.to_chain.pop_front().expect("something to do");
-        let failure = self.failure();
+        let failure = self.failure(&CHAIN);
         let operation = match effect {
             Effect::Publish {
                 operation,
@@ -280,7 +324,7 @@ impl World {
         }
         let mut effects = Vec::new();
         if self.faults {
-            let mut views: Vec<Arc<SessionView>> = Vec::new();
+            let mut views: Vec<SessionView> = Vec::new();
             for event in events {
                 match event {
                     Event::Sessions(changes) => views.extend(changes.into_iter().map(|c| c.after)),
@@ -337,9 +381,19 @@ impl World {
                 action,
                 lasting: None,
                 override_reason: None,
+                reason: None,
             },
         };
         self.input(Input::Command { id, session, order });
+    }
+
+    fn person_attends(&mut self) {
+        let session = SessionId::new(&format!("s{}", self.random.up_to(SESSIONS - 1)));
+        let what = match self.random.up_to(3) {
+            0 => Attended::SignIn("idp".to_owned()),
+            _ => Attended::Session(session),
+        };
+        self.input(Input::Attended(what));
     }
 
     fn person_edits(&mut self) {
@@ -371,7 +425,8 @@ impl World {
 
     fn walk(&mut self, steps: u32) {
         for _ in 0..steps {
-            match self.random.up_to(9) {
+            match self.random.up_to(10) {
+                10 => self.person_attends(),
                 0 => self.person_commands(),
                 1 => self.person_edits(),
                 2 | 3 => self.time_passes(),
@@ -452,10 +507,11 @@ proptest! {
 
 #[test]
 fn walks_reach_every_kind_of_effect() {
-    let mut seen = [false; 6];
+    let mut seen = [false; 7];
     for seed in 0..200 {
         let mut world = World::new(seed);
         world.walk(200);
+        seen[6] |= world.attended > 0;
         for effect in &world.trace {
             match effect {
                 Effect::Publish { displaced, .. } => {
@@ -470,5 +526,5 @@ fn walks_reach_every_kind_of_effect() {
             }
         }
     }
-    assert_eq!(seen, [true; 6]);
+    assert_eq!(seen, [true; 7]);
 }

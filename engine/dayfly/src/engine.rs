@@ -5,22 +5,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_chain::{Chain, ConfigFile, CredentialsFile, Found, Kept};
+use dayfly_chain::{AzureProfile, Chain, ConfigFile, CredentialsFile, Found, Kept, Target};
 use dayfly_core::delivery::{self, Delivery, Place};
-use dayfly_core::input::Word;
-use dayfly_core::session::{ErrorKind, SessionId, Status};
+use dayfly_core::input::{Order, Word};
+use dayfly_core::policy::Action;
+use dayfly_core::session::{ErrorKind, Session, SessionId, Status};
+use dayfly_runtime::entries::EntryProblem;
 use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
 };
-use dayfly_runtime::{Config, Engine, EngineError, Home, Options, Policies, clock};
+use dayfly_runtime::{Config, Engine, EngineError, Handle, Home, Options, Policies, clock};
 use dayfly_vault::{Vault, private_file};
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 
 use crate::control::client;
-use crate::control::protocol::{self, OrderDone, Request, SessionOrder};
+use crate::control::protocol::{self, OrderDone, Request, Response, SessionOrder, not_found};
+use crate::endpoint::imds::{self, Identity};
 use crate::show::line::Names;
-use crate::trouble::Trouble;
-use crate::{locate, secrets};
+use crate::trouble::{Code, Trouble};
+use crate::{attend, locate, policies, secrets};
 
 /// How long a single command waits for another to end.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -36,6 +39,7 @@ pub(crate) fn options(
     Ok(Options {
         home: home.clone(),
         chain: chain(home, &vault)?,
+        azure_secrets: Arc::new(vault.clone()),
         keys: Arc::new(vault),
         policies,
         watching,
@@ -61,16 +65,27 @@ pub(crate) fn config_file(home: &Home) -> Result<PathBuf, Trouble> {
     }
 }
 
+/// The same for the Azure CLI's list of subscriptions.
+pub(crate) fn azure_profile(home: &Home) -> Result<PathBuf, Trouble> {
+    let config = Config::load(&home.config()).unwrap_or_default();
+    match config.azure.profile_file {
+        Some(file) => Ok(file),
+        None => locate::azure_profile(),
+    }
+}
+
 /// The provider chain of this home; what is kept in it is encrypted with this vault's key.
 pub(crate) fn chain(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
     let word = home.word();
     let credentials = CredentialsFile::new(credentials_file(home)?).of_home(&word);
     let config = ConfigFile::new(config_file(home)?, locate::process(home)?).of_home(&word);
+    let mut targets: Vec<Box<dyn Target>> = vec![Box::new(credentials), Box::new(config)];
+    // Where there is no place for it, nothing of ours is there.
+    if let Ok(path) = azure_profile(home) {
+        targets.push(Box::new(AzureProfile::new(path).of_home(&word)));
+    }
     let kept = Kept::new(vault.beside(home.kept()));
-    Ok(Chain::new(
-        vec![Box::new(credentials), Box::new(config)],
-        kept,
-    ))
+    Ok(Chain::new(targets, kept))
 }
 
 /// Where long-lived secrets are.
@@ -104,12 +119,119 @@ pub(crate) fn not_started(error: EngineError, home: &Home) -> Trouble {
     }
 }
 
-/// Gives an order to the running engine, or carries it out in this process.
+/// Gives an order to the running engine, or carries it out in this process. What it needs of a
+/// person is asked for at this terminal, where one sits there.
 pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
     let request = Request::Order(order.clone());
     if let Some(answer) = client::ask(home, &request) {
+        return attended(home, order, answer);
+    }
+    let done = here(home, async |handle| {
+        let result = handle.order(&order.session, order.to_order()).await;
+        match protocol::outcome(order, result) {
+            Err(trouble) if trouble.code == Code::NeedsPerson && attend::somebody() => {
+                let id = id(home, &order.session)?;
+                let engine = attend::Engine::Here(handle);
+                let done = attend::attend(home, engine, &id, Some(order), trouble).await?;
+                done.ok_or_else(|| Trouble::failed("nothing was done"))
+            }
+            outcome => outcome,
+        }
+    })?;
+    match done {
+        Some(outcome) => outcome,
+        // One was started meanwhile.
+        None => match client::ask(home, &request) {
+            Some(answer) => attended(home, order, answer),
+            None => Err(not_started(
+                EngineError::Taken {
+                    home: home.folder().to_owned(),
+                },
+                home,
+            )),
+        },
+    }
+}
+
+/// What a person is needed for is asked for at this terminal, where the running engine needs it.
+fn attended(
+    home: &Home,
+    order: &SessionOrder,
+    answer: Result<OrderDone, Trouble>,
+) -> Result<OrderDone, Trouble> {
+    match answer {
+        Err(trouble) if trouble.code == Code::NeedsPerson && attend::somebody() => {
+            let id = id(home, &order.session)?;
+            let engine = attend::Engine::Running(home);
+            let attending = attend::attend(home, engine, &id, Some(order), trouble);
+            let done = plain_runtime()?.block_on(attending)?;
+            done.ok_or_else(|| Trouble::failed("nothing was done"))
+        }
+        answer => answer,
+    }
+}
+
+/// Asks the person at this terminal for what the session needs, so that its credentials can be
+/// obtained. `trouble` is how that ended before.
+pub(crate) fn attend(home: &Home, id: &str, trouble: Trouble) -> Result<(), Trouble> {
+    let running = client::ask::<serde_json::Value>(home, &Request::Report {}).is_some();
+    if running {
+        let engine = attend::Engine::Running(home);
+        return plain_runtime()?
+            .block_on(attend::attend(home, engine, id, None, trouble))
+            .map(drop);
+    }
+    let done = here(home, async |handle| {
+        let result = handle.order(id, Order::Demand).await;
+        match protocol::outcome(&SessionOrder::plain(id, Action::Start), result) {
+            Err(trouble) if trouble.code == Code::NeedsPerson => {
+                let engine = attend::Engine::Here(handle);
+                attend::attend(home, engine, id, None, trouble)
+                    .await
+                    .map(drop)
+            }
+            outcome => outcome.map(drop),
+        }
+    })?;
+    // Where another engine was started meanwhile, it is asked next.
+    done.unwrap_or(Ok(()))
+}
+
+/// Hands on what a person was asked for: to the running engine, or to one in this process.
+pub(crate) fn respond(home: &Home, response: &Response) -> Result<OrderDone, Trouble> {
+    let request = Request::Respond(response.clone());
+    if let Some(answer) = client::ask(home, &request) {
         return answer;
     }
+    let done = here(home, async |handle| {
+        attend::respond(handle, response.clone()).await
+    })?;
+    done.unwrap_or_else(|| {
+        let error = EngineError::Taken {
+            home: home.folder().to_owned(),
+        };
+        Err(not_started(error, home))
+    })
+}
+
+fn id(home: &Home, asked: &str) -> Result<String, Trouble> {
+    let workspace = require(home)?;
+    let entry = workspace.resolve(asked).map_err(|e| not_found(&e))?;
+    Ok(entry.session.id.to_string())
+}
+
+pub(crate) fn plain_runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))
+}
+
+/// Has an engine in this process do something; none where another one works on this home.
+fn here<T>(
+    home: &Home,
+    work: impl AsyncFnOnce(&Handle) -> Result<T, Trouble>,
+) -> Result<Option<Result<T, Trouble>>, Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -119,30 +241,24 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
         let options = options(home, Policies::GuardRails, false, PATIENCE, vault(home))?;
         let engine = match Engine::start(options).await {
             Ok(engine) => engine,
-            // One was started meanwhile.
-            Err(error @ EngineError::Taken { .. }) => {
-                let answer = client::ask(home, &request);
-                return answer.unwrap_or_else(|| Err(not_started(error, home)));
-            }
+            Err(EngineError::Taken { .. }) => return Ok(None),
             Err(error) => return Err(not_started(error, home)),
         };
         let handle = engine.handle().clone();
-        let result = handle.order(&order.session, order.to_order()).await;
+        let mut outcome = work(&handle).await;
         // Children and the Workspace file follow; they have their own deadlines.
         let quiet = tokio::time::timeout(Duration::from_secs(120), handle.quiet()).await;
         handle.halt().await;
-        drop(handle);
+        drop((handle, quiet));
         let ended = engine.ended().await;
-        let mut outcome = protocol::outcome(order, result);
         if let Err(trouble) = &mut outcome
             && let Some(at) = trouble.message.find("; next try at ")
         {
             // This process ends, so nobody tries again.
             trouble.message.truncate(at);
         }
-        let _ = quiet;
         ended.map_err(|e| Trouble::failed(e.to_string()))?;
-        outcome
+        Ok(Some(outcome))
     })
 }
 
@@ -182,6 +298,7 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         message: error.to_string(),
         hint: None,
     }));
+    problems.extend(configured(home));
     let config = Config::load(&home.config()).unwrap_or_default();
     let files: BTreeMap<Place, PathBuf> = chain
         .targets()
@@ -222,6 +339,30 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         sessions,
         policies: Vec::new(),
     })
+}
+
+/// What is wrong with the configuration and the policies that it names.
+fn configured(home: &Home) -> Vec<ProblemReport> {
+    if let Err(error) = Config::load(&home.config()) {
+        return vec![ProblemReport {
+            about: "config".into(),
+            message: error.to_string(),
+            hint: None,
+        }];
+    }
+    let about = |problem: &EntryProblem| ProblemReport {
+        about: format!("policy {}", problem.entry),
+        message: problem.to_string(),
+        hint: None,
+    };
+    match policies::load(home) {
+        Ok(loaded) => loaded.problems.iter().map(about).collect(),
+        Err(trouble) => vec![ProblemReport {
+            about: "policies".into(),
+            message: trouble.message,
+            hint: trouble.hint,
+        }],
+    }
 }
 
 /// Where credentials stand, and where they should.
@@ -268,6 +409,16 @@ pub(crate) fn names(home: &Home) -> Names {
         .iter()
         .map(|entry| (entry.session.id.clone(), entry.session.name.clone()))
         .collect()
+}
+
+/// A session as a metadata endpoint shows it.
+pub(crate) fn identity(workspace: &Workspace, session: &Session) -> Identity {
+    let region = session.region.as_deref().or(workspace.default_region());
+    Identity {
+        session: session.id.to_string(),
+        role: imds::role(&session.name),
+        region: region.map(str::to_owned),
+    }
 }
 
 /// The Workspace, where a command cannot do without it.

@@ -72,6 +72,25 @@ fn shared_file(variable: &str, name: &str) -> Result<PathBuf, Trouble> {
     Ok(own.join(".aws").join(name))
 }
 
+/// The Azure CLI's list of subscriptions where the configuration names none.
+///
+/// Source: azure-cli, "Azure CLI configuration", `AZURE_CONFIG_DIR`.
+pub(crate) fn azure_profile() -> Result<PathBuf, Trouble> {
+    let folder = match set("AZURE_CONFIG_DIR") {
+        Some(folder) => std::path::absolute(&folder)
+            .map_err(|e| Trouble::failed(format!("AZURE_CONFIG_DIR is no path: {e}")))?,
+        None => {
+            let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+            let own = own.ok_or_else(|| {
+                Trouble::failed("this user has no home folder")
+                    .hint("set AZURE_CONFIG_DIR, or `profile-file` of [azure] in dayfly.toml")
+            })?;
+            own.join(".azure")
+        }
+    };
+    Ok(folder.join("azureProfile.json"))
+}
+
 fn set(name: &str) -> Option<PathBuf> {
     let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
     Some(PathBuf::from(value))

@@ -2,17 +2,23 @@
 //!
 //! The only place that prints or exits: one file a command in `commands`.
 
+mod attend;
+mod author;
 mod clients;
 mod commands;
 mod control;
 mod demo;
+mod doctor;
 mod endpoint;
 mod engine;
 mod exit;
+mod integrations;
 mod locate;
 mod policies;
+mod saml_login;
 mod scenario;
 mod secrets;
+mod share;
 mod show;
 mod trouble;
 

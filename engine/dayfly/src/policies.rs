@@ -1,10 +1,11 @@
 //! Policies as the configuration has them, without an engine.
 
 use dayfly_core::arbitration::Rank;
-use dayfly_policy::{CodeCache, Host, HostConfig, Module};
+use dayfly_policy::{CodeCache, Host, HostConfig, Module, Policy};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource, PolicySettings};
 use dayfly_runtime::entries::{EntryProblem, Loader, Prepared};
+use dayfly_store::Shelf;
 
 use crate::trouble::{Code, Trouble};
 
@@ -36,6 +37,8 @@ pub(crate) struct Inspected {
     pub(crate) module: Module,
     /// The entry, where one was named.
     pub(crate) settings: Option<PolicySettings>,
+    /// What it makes of the entry's configuration, where it takes it.
+    pub(crate) policy: Option<Policy>,
     /// The entry as it would be in force, or why it cannot be.
     pub(crate) prepared: Option<Result<Prepared, EntryProblem>>,
 }
@@ -61,30 +64,48 @@ pub(crate) fn inspect(home: &Home, asked: &str) -> Result<Inspected, Trouble> {
             return Err(Trouble::new(Code::NotFound, message).hint(hint));
         }
     };
-    let module = loader
-        .module(&source)
-        .map_err(|(message, hint)| Trouble::failed(message).maybe_hint(hint))?;
     let prepared = settings
         .as_ref()
         .map(|settings| loader.prepare(&home.config(), settings));
+    let policy = settings
+        .as_ref()
+        .and_then(|settings| loader.configure(&home.config(), settings).ok());
+    let module = match (&prepared, &source) {
+        (Some(Ok(prepared)), _) => prepared.policy.module().clone(),
+        // What may not run is not loaded either, where it can be had only as what may.
+        (Some(Err(problem)), ModuleSource::Remote(_)) => {
+            return Err(Trouble::failed(problem.to_string()));
+        }
+        _ => loaded(loader.module(&source))?,
+    };
     Ok(Inspected {
         module,
         settings,
+        policy,
         prepared,
     })
+}
+
+/// A module that a loader gave, or why it did not.
+pub(crate) fn loaded(result: Result<Module, (String, Option<String>)>) -> Result<Module, Trouble> {
+    result.map_err(|(message, hint)| Trouble::failed(message).maybe_hint(hint))
 }
 
 fn config(home: &Home) -> Result<Config, Trouble> {
     Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))
 }
 
-fn loader(home: &Home) -> Result<Loader, Trouble> {
+/// A loader that holds entries to what the lock file of this home says.
+pub(crate) fn loader(home: &Home) -> Result<Loader, Trouble> {
     let host = Host::new(HostConfig {
         cache: CodeCache::open(&home.code()).ok(),
         ..HostConfig::default()
     });
     let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
-    Ok(Loader::new(host))
+    let mut loader = Loader::new(host);
+    let trust = config(home)?.trust;
+    loader.hold_to(Shelf::open(home.folder(), trust));
+    Ok(loader)
 }
 
 /// How much an entry counts, in words.

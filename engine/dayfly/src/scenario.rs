@@ -1,22 +1,26 @@
 //! Scenario files: what happens in a virtual world, and what is expected of the policies then.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use dayfly_core::policy::Action;
-use dayfly_core::session::{Access, AssumeRole, Session, SessionId, Status};
+use dayfly_core::session::{ErrorKind, Session, SessionId};
 use dayfly_core::time::Timestamp;
 use dayfly_runtime::config::json_of;
 use dayfly_sim::scenario::Deed;
-use dayfly_sim::{Outcome, Scenario, Span};
-use dayfly_workspace::Workspace;
+use dayfly_sim::{Refusal, Scenario, Span};
 use serde::Deserialize;
 
-use crate::control::protocol::not_found;
-use crate::show::time::{self, parse_span};
-use crate::trouble::Trouble;
+use crate::show::time::parse_span;
+use crate::trouble::{Code, Trouble};
+
+pub(crate) mod expect;
+mod made_up;
+
+pub(crate) use made_up::made_up;
 
 /// A scenario file.
 #[derive(Debug, Default, Deserialize)]
@@ -30,14 +34,26 @@ pub(crate) struct File {
     pub(crate) seed: Option<u64>,
     /// Calls in a minute that the cloud answers.
     pub(crate) calls_per_minute: Option<u32>,
+    /// How long a provider takes, more or less: 300ms.
+    pub(crate) latency: Option<String>,
+    /// So many made-up sessions instead of those of the Workspace.
+    pub(crate) sessions: Option<usize>,
     /// When no provider can be reached.
     pub(crate) outage: Vec<SpanTable>,
     /// When the machine sleeps.
     pub(crate) sleep: Vec<SpanTable>,
-    /// Orders of a person, and custom events.
+    /// When sessions fail, and why.
+    pub(crate) failure: Vec<FailureTable>,
+    /// Files and repositories that are there at the beginning.
+    pub(crate) disk: Vec<DiskTable>,
+    /// Orders of a person, programs that ask, custom events, and what happens to files,
+    /// repositories, the clock and the engine.
     pub(crate) event: Vec<EventTable>,
     /// What has to be so.
-    pub(crate) expect: Vec<ExpectTable>,
+    pub(crate) expect: Vec<toml::Spanned<expect::ExpectTable>>,
+    /// The whole text, to tell lines.
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,29 +63,56 @@ pub(crate) struct SpanTable {
     to: String,
 }
 
+/// Sessions that fail for a while. With a kind for which a person is needed, that person comes at
+/// the end.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct FailureTable {
+    from: String,
+    to: String,
+    /// A session, or names with `*`; all where absent.
+    session: Option<String>,
+    kind: ErrorKind,
+}
+
+/// A file or a repository.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiskTable {
+    file: Option<String>,
+    content: Option<String>,
+    repository: Option<String>,
+    branch: Option<String>,
+}
+
+/// What a person or a program does, or what happens to the machine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct EventTable {
     at: String,
+    /// Again after each such span, up to `until`.
+    every: Option<String>,
+    until: Option<String>,
+    /// A session, or names with `*`.
     session: Option<String>,
-    /// start, stop, rotate, release or use; for a session.
+    /// start, stop, rotate, release, use, add or remove; for sessions.
     r#do: Option<String>,
     r#for: Option<String>,
+    reason: Option<String>,
+    r#override: Option<String>,
     /// A custom event.
     emit: Option<String>,
     data: Option<toml::Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct ExpectTable {
-    at: Option<String>,
-    session: Option<String>,
-    status: Option<String>,
-    /// The longest time that sessions may be without credentials while the cloud is up, in all.
-    gap_at_most: Option<String>,
-    calls_per_minute_at_most: Option<u64>,
-    faults_at_most: Option<u64>,
+    /// A file is written with this content; without content it is removed.
+    file: Option<String>,
+    content: Option<String>,
+    /// This branch is checked out in this repository; without a branch, none is.
+    repository: Option<String>,
+    branch: Option<String>,
+    /// The clock is set by this: "1h" forward, "-1h" back.
+    set_clock: Option<String>,
+    /// "stop": the engine stops, and the scenario ends.
+    engine: Option<String>,
 }
 
 /// A Monday, so that weeks read well.
@@ -81,174 +124,256 @@ impl File {
     pub(crate) fn load(path: &Path) -> Result<Self, Trouble> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Trouble::failed(format!("{} cannot be read: {e}", path.display())))?;
-        toml::from_str(&text).map_err(|e| {
+        let read: Result<Self, _> = toml::from_str(&text);
+        let file = read.map_err(|e| {
             let message = e.to_string().trim_end().replace('\n', "\n  ");
             Trouble::usage(format!("{} is no scenario: {message}", path.display()))
-        })
+        })?;
+        Ok(Self { text, ..file })
     }
 
-    /// The scenario, on the sessions of a Workspace.
-    pub(crate) fn scenario(&self, workspace: &Workspace) -> Result<Scenario, Trouble> {
-        let sessions = workspace.sessions().iter();
-        self.on(
-            sessions.map(|e| Arc::clone(&e.session)).collect(),
-            Some(workspace),
-        )
+    /// The line on which a byte of the file stands, from 1.
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        before.matches('\n').count() + 1
     }
 
-    /// The scenario, on these sessions.
-    pub(crate) fn on(
-        &self,
-        sessions: Vec<Arc<Session>>,
-        workspace: Option<&Workspace>,
-    ) -> Result<Scenario, Trouble> {
+    /// The scenario, on made-up sessions or on those of a Workspace.
+    pub(crate) fn scenario(&self, sessions: Vec<Arc<Session>>) -> Result<Scenario, Trouble> {
         let begin = moment(self.begin.as_deref().unwrap_or(BEGIN))?;
         let mut scenario = Scenario::quiet_week(sessions, begin);
-        scenario.span = match &self.span {
-            Some(span) => parse_span(span).map_err(Trouble::usage)?,
-            None => WEEK,
-        };
+        let span = |text: &String| parse_span(text).map_err(Trouble::usage);
+        scenario.span = self.span.as_ref().map_or(Ok(WEEK), span)?;
+        if let Some(latency) = &self.latency {
+            scenario.latency = latency
+                .strip_suffix("ms")
+                .and_then(|millis| millis.parse().ok().map(Duration::from_millis))
+                .map_or_else(|| span(latency), Ok)?;
+        }
         scenario.seed = self.seed.unwrap_or(1);
         scenario.calls_per_minute = self.calls_per_minute;
         scenario.outages = spans(&self.outage, begin)?;
         scenario.sleeps = spans(&self.sleep, begin)?;
+        let mut absent: BTreeSet<SessionId> = BTreeSet::new();
+        for entry in &self.disk {
+            match (&entry.file, &entry.repository) {
+                (Some(file), None) if entry.branch.is_none() => {
+                    let content = entry.content.clone().unwrap_or_default();
+                    scenario.files.push((place(file)?, content.into_bytes()));
+                }
+                (None, Some(repository)) if entry.content.is_none() => {
+                    let repository = place(repository)?;
+                    scenario
+                        .repositories
+                        .push((repository, entry.branch.clone()));
+                }
+                _ => {
+                    return Err(Trouble::usage(
+                        "what is on the disk needs `file` and `content`, or `repository` and \
+                         `branch`",
+                    ));
+                }
+            }
+        }
         for event in &self.event {
-            scenario
-                .deeds
-                .push((offset(&event.at, begin)?, event.deed(workspace)?));
+            let deeds = event.deeds(begin, scenario.span, &scenario.sessions)?;
+            for (_, deed) in &deeds {
+                if let Deed::Add(added) = deed {
+                    absent.extend(added.iter().map(|session| session.id.clone()));
+                }
+            }
+            scenario.deeds.extend(deeds);
         }
+        for failure in &self.failure {
+            let sessions = chosen(
+                failure.session.as_deref().unwrap_or("*"),
+                &scenario.sessions,
+            )?;
+            let ids: BTreeSet<SessionId> = sessions.iter().map(|s| s.id.clone()).collect();
+            let span = between(&failure.from, &failure.to, begin)?;
+            if matches!(failure.kind, ErrorKind::NeedsSignIn | ErrorKind::NeedsMfa) {
+                let attended = Deed::Attend(ids.iter().cloned().collect());
+                scenario.deeds.push((span.to, attended));
+            }
+            scenario.refusals.push(Refusal {
+                span,
+                sessions: ids,
+                kind: failure.kind,
+            });
+        }
+        // Whoever comes later is not there at the beginning.
+        scenario
+            .sessions
+            .retain(|session| !absent.contains(&session.id));
         Ok(scenario)
-    }
-
-    /// What is not as it has to be.
-    pub(crate) fn broken(
-        &self,
-        scenario: &Scenario,
-        outcome: &Outcome,
-        workspace: &Workspace,
-    ) -> Result<Vec<String>, Trouble> {
-        let mut broken = Vec::new();
-        for expect in &self.expect {
-            broken.extend(expect.broken(scenario, outcome, workspace)?);
-        }
-        Ok(broken)
     }
 }
 
 impl EventTable {
-    fn deed(&self, workspace: Option<&Workspace>) -> Result<Deed, Trouble> {
+    /// What is done, and when.
+    fn deeds(
+        &self,
+        begin: Timestamp,
+        span: Duration,
+        sessions: &[Arc<Session>],
+    ) -> Result<Vec<(Duration, Deed)>, Trouble> {
+        let first = offset(&self.at, begin)?;
+        let mut times = vec![first];
+        if let Some(every) = &self.every {
+            let step = parse_span(every).map_err(Trouble::usage)?;
+            if step < Duration::from_secs(1) {
+                return Err(Trouble::usage("`every` is shorter than a second"));
+            }
+            let until = self
+                .until
+                .as_ref()
+                .map_or(Ok(span), |at| offset(at, begin))?;
+            let mut at = first + step;
+            while at <= until.min(span) {
+                times.push(at);
+                at += step;
+            }
+        }
+        let deeds = self.one(sessions)?;
+        let all = times
+            .iter()
+            .flat_map(|at| deeds.iter().map(|deed| (*at, deed.clone())));
+        Ok(all.collect())
+    }
+
+    fn one(&self, sessions: &[Arc<Session>]) -> Result<Vec<Deed>, Trouble> {
         if let Some(name) = &self.emit {
             let data = self.data.clone().map_or(serde_json::Value::Null, json_of);
-            return Ok(Deed::Custom {
+            return Ok(vec![Deed::Custom {
                 name: name.clone(),
                 data: data.to_string(),
-            });
+            }]);
+        }
+        if let Some(file) = &self.file {
+            return Ok(vec![Deed::File {
+                path: place(file)?,
+                content: self.content.clone().map(String::into_bytes),
+            }]);
+        }
+        if let Some(repository) = &self.repository {
+            return Ok(vec![Deed::Branch {
+                repository: place(repository)?,
+                branch: self.branch.clone(),
+            }]);
+        }
+        if let Some(by) = &self.set_clock {
+            let (sign, span) = match by.strip_prefix('-') {
+                Some(span) => (-1, span),
+                None => (1, by.as_str()),
+            };
+            let span = parse_span(span).map_err(Trouble::usage)?;
+            let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+            return Ok(vec![Deed::SetClock(sign * seconds)]);
+        }
+        if let Some(what) = &self.engine {
+            return match what.as_str() {
+                "stop" => Ok(vec![Deed::Stop]),
+                other => {
+                    Err(Trouble::usage(format!("`engine` is \"{other}\"")).hint("there is stop"))
+                }
+            };
         }
         let (Some(asked), Some(verb)) = (&self.session, &self.r#do) else {
             return Err(Trouble::usage(
-                "an event needs `emit`, or `session` and `do`",
+                "an event needs one of `emit`, `file`, `repository`, `set-clock`, `engine`, or \
+                 `session` and `do`",
             ));
         };
-        let session = resolved(asked, workspace)?;
+        let chosen = chosen(asked, sessions)?;
         let lasting = match &self.r#for {
             Some(span) => Some(parse_span(span).map_err(Trouble::usage)?),
             None => None,
         };
         let action = match verb.as_str() {
-            "use" => return Ok(Deed::Demand { session }),
+            "use" => {
+                let deed = |session: &Arc<Session>| Deed::Demand {
+                    session: session.id.clone(),
+                };
+                return Ok(chosen.iter().map(deed).collect());
+            }
+            "add" => return Ok(vec![Deed::Add(chosen)]),
+            "remove" => {
+                let ids = chosen.iter().map(|session| session.id.clone());
+                return Ok(vec![Deed::Remove(ids.collect())]);
+            }
             "release" => None,
             "start" => Some(Action::Start),
             "stop" => Some(Action::Stop),
             "rotate" => Some(Action::Rotate),
             other => {
                 let message = format!("`do` is \"{other}\"");
-                return Err(
-                    Trouble::usage(message).hint("there are start, stop, rotate, release and use")
-                );
+                let hint = "there are start, stop, rotate, release, use, add and remove";
+                return Err(Trouble::usage(message).hint(hint));
             }
         };
-        Ok(Deed::Order {
-            session,
+        let deed = |session: &Arc<Session>| Deed::Order {
+            session: session.id.clone(),
             action,
             lasting,
-        })
+            reason: self.reason.clone(),
+            override_reason: self.r#override.clone(),
+        };
+        Ok(chosen.iter().map(deed).collect())
     }
 }
 
-impl ExpectTable {
-    fn broken(
-        &self,
-        scenario: &Scenario,
-        outcome: &Outcome,
-        workspace: &Workspace,
-    ) -> Result<Option<String>, Trouble> {
-        if let Some(span) = &self.gap_at_most {
-            let most = parse_span(span).map_err(Trouble::usage)?;
-            let gap = outcome.gap_while_up;
-            return Ok((gap > most).then(|| {
-                format!(
-                    "sessions were without credentials for {} while the cloud was up; {span} is allowed",
-                    time::span(gap)
-                )
-            }));
-        }
-        if let Some(most) = self.calls_per_minute_at_most {
-            let calls = outcome.calls_per_minute_max;
-            return Ok((calls > most)
-                .then(|| format!("there were {calls} calls in one minute; {most} are allowed")));
-        }
-        if let Some(most) = self.faults_at_most {
-            let faults = outcome.faults;
-            return Ok((faults > most)
-                .then(|| format!("policies failed {faults} times; {most} is allowed")));
-        }
-        let (Some(at), Some(asked), Some(wanted)) = (&self.at, &self.session, &self.status) else {
-            return Err(
-                Trouble::usage("an expectation needs `at`, `session` and `status`")
-                    .hint("or gap-at-most, calls-per-minute-at-most or faults-at-most"),
-            );
-        };
-        let wanted = match wanted.as_str() {
-            "active" => Status::Active,
-            "inactive" => Status::Inactive,
-            other => {
-                return Err(Trouble::usage(format!("`status` is \"{other}\""))
-                    .hint("there are active and inactive"));
-            }
-        };
-        let id = resolved(asked, Some(workspace))?;
-        let at_moment = scenario.begin.plus(offset(at, scenario.begin)?);
-        let status = outcome
-            .tracks
-            .get(&id)
-            .map_or(Status::Inactive, |track| track.status_at(at_moment));
-        Ok((status != wanted).then(|| format!("at {at}, \"{asked}\" is {status}, not {wanted}")))
+/// The sessions that a scenario means: an id, a unique name, or all whose name fits a pattern.
+pub(crate) fn chosen(asked: &str, sessions: &[Arc<Session>]) -> Result<Vec<Arc<Session>>, Trouble> {
+    let chosen: Vec<_> = sessions
+        .iter()
+        .filter(|s| s.id.as_str() == asked || dayfly_core::grant::wildcard(asked, &s.name))
+        .cloned()
+        .collect();
+    if chosen.is_empty() {
+        let message = format!("there is no session \"{asked}\"");
+        let hint = "write its name, its id, or a name with `*`";
+        return Err(Trouble::new(Code::NotFound, message).hint(hint));
     }
+    if chosen.len() > 1 && !asked.contains('*') {
+        let message = format!("\"{asked}\" is the name of {} sessions", chosen.len());
+        return Err(Trouble::usage(message).hint("write the id of one, or a name with `*`"));
+    }
+    Ok(chosen)
 }
 
-fn resolved(asked: &str, workspace: Option<&Workspace>) -> Result<SessionId, Trouble> {
-    match workspace {
-        Some(workspace) => {
-            let entry = workspace.resolve(asked).map_err(|e| not_found(&e))?;
-            Ok(entry.session.id.clone())
-        }
-        None => Ok(SessionId::new(asked)),
+/// A path as a scenario has it: absolute, or from `~/` on.
+fn place(text: &str) -> Result<PathBuf, Trouble> {
+    if let Some(rest) = text.strip_prefix("~/")
+        && let Some(home) = std::env::home_dir()
+    {
+        return Ok(home.join(rest));
     }
+    if text.starts_with('/') {
+        return Ok(text.into());
+    }
+    Err(
+        Trouble::usage(format!("\"{text}\" is no path in a scenario"))
+            .hint("begin it with / or ~/"),
+    )
 }
 
 fn spans(tables: &[SpanTable], begin: Timestamp) -> Result<Vec<Span>, Trouble> {
-    let spans = tables.iter().map(|table| {
-        let span = Span {
-            from: offset(&table.from, begin)?,
-            to: offset(&table.to, begin)?,
-        };
-        if span.from >= span.to {
-            let message = format!("from {} to {} is no span", table.from, table.to);
-            return Err(Trouble::usage(message));
-        }
-        Ok(span)
-    });
-    spans.collect()
+    let spans = tables.iter();
+    spans
+        .map(|table| between(&table.from, &table.to, begin))
+        .collect()
+}
+
+fn between(from: &str, to: &str, begin: Timestamp) -> Result<Span, Trouble> {
+    let span = Span {
+        from: offset(from, begin)?,
+        to: offset(to, begin)?,
+    };
+    if span.from >= span.to {
+        let message = format!("from {from} to {to} is no span");
+        return Err(Trouble::usage(message));
+    }
+    Ok(span)
 }
 
 fn moment(text: &str) -> Result<Timestamp, Trouble> {
@@ -260,7 +385,7 @@ fn moment(text: &str) -> Result<Timestamp, Trouble> {
 
 /// A moment by the beginning: a span (`30h`), a moment (RFC 3339), or the first such day and time
 /// in UTC from the beginning on (`tue 14:30`).
-fn offset(text: &str, begin: Timestamp) -> Result<Duration, Trouble> {
+pub(crate) fn offset(text: &str, begin: Timestamp) -> Result<Duration, Trouble> {
     if let Ok(span) = parse_span(text) {
         return Ok(span);
     }
@@ -290,43 +415,6 @@ fn offset(text: &str, begin: Timestamp) -> Result<Duration, Trouble> {
         return Err(Trouble::usage(format!("{text} is before the beginning")));
     }
     Ok(at.since(begin))
-}
-
-/// So many made-up sessions: an IAM user for every fifty, and roles on it.
-pub(crate) fn made_up(count: usize) -> Vec<Arc<Session>> {
-    (0..count)
-        .map(|n| {
-            let user = n - n % 50;
-            let id = |n: usize| format!("made-up-{n:05}");
-            let access = if n == user {
-                Access::AwsIamUser {
-                    mfa_device: None,
-                    duration_seconds: None,
-                }
-            } else {
-                Access::AwsIamRoleChained {
-                    role_arn: format!("arn:aws:iam::{:012}:role/r{n}", 100_000_000_000 + n),
-                    parent: SessionId::new(&id(user)),
-                    assume: AssumeRole::default(),
-                }
-            };
-            let label = if n.is_multiple_of(2) {
-                "work"
-            } else {
-                "production"
-            };
-            Arc::new(Session {
-                id: SessionId::new(&id(n)),
-                name: id(n),
-                region: Some("eu-west-1".into()),
-                access,
-                named_profile: Some(id(n)),
-                account: None,
-                labels: [(label.to_owned(), String::new())].into(),
-                fault: None,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

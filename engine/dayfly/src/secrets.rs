@@ -35,11 +35,21 @@ pub(crate) fn vault(home: &Home) -> Vault {
 
 /// A place for the vault's key.
 pub(crate) fn source(home: &Home, key: VaultKey) -> KeySource {
+    let item = KeyringItem::for_vault(&home.vault());
     match key {
+        VaultKey::Auto if home.vault_key().exists() => KeySource::File(home.vault_key()),
+        VaultKey::Auto if home.wrapped_vault_key().exists() => source(home, VaultKey::Passphrase),
+        VaultKey::Auto if home.vault().exists() || home.kept().exists() => {
+            source(home, VaultKey::Keyring)
+        }
+        VaultKey::Auto => KeySource::KeyringOrFile {
+            item,
+            file: home.vault_key(),
+        },
         VaultKey::File => KeySource::File(home.vault_key()),
         VaultKey::Keyring => KeySource::Keyring(KeyringItem {
             unlock_within: may_ask().then_some(UNLOCK),
-            ..KeyringItem::for_vault(&home.vault())
+            ..item
         }),
         VaultKey::Passphrase => KeySource::passphrase(home.wrapped_vault_key(), passphrase),
     }

@@ -22,7 +22,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use dayfly_core::policy::{
-    Context, Event, Fields, Revision, SessionChange, SessionKey, SessionView,
+    Context, Event, Fields, Revision, SessionChange, SessionFacts, SessionKey, SessionView,
 };
 use dayfly_core::session::{SessionId, SessionType, Status};
 use dayfly_core::time::Timestamp;
@@ -130,7 +130,7 @@ impl Whole {
     fn new(name: &str, sessions: u32) -> Self {
         let module = Module::load(&HOST, name, &component(name)).unwrap();
         let all: BTreeMap<_, _> = (0..sessions)
-            .map(|key| (SessionKey(key), Arc::new(session(key))))
+            .map(|key| (SessionKey(key), session(key)))
             .collect();
         let changes = all.values().map(change).collect();
         Self {
@@ -201,8 +201,7 @@ fn host(bencher: divan::Bencher<'_, '_>, sessions: u32) {
 
 fn session(key: u32) -> SessionView {
     let active = !key.is_multiple_of(IDLE);
-    SessionView {
-        key: SessionKey(key),
+    let facts = SessionFacts {
         id: SessionId::new(&format!("00000000-0000-4000-8000-{key:012}")),
         name: format!("team-{key}"),
         session_type: SessionType::AwsIamRoleChained,
@@ -217,18 +216,24 @@ fn session(key: u32) -> SessionView {
         named_profile: Some("default".into()),
         account: Some("123456789012".into()),
         role: Some("arn:aws:iam::123456789012:role/developer".into()),
-        parent: None,
+        chained_to: None,
         labels: BTreeMap::from([("team".into(), "a".into())]),
         last_error: None,
         failures: 0,
         last_use: None,
+        reason: None,
         revision: Revision(1),
+    };
+    SessionView {
+        key: SessionKey(key),
+        parent: None,
+        facts: Arc::new(facts),
     }
 }
 
-fn change(session: &Arc<SessionView>) -> SessionChange {
+fn change(session: &SessionView) -> SessionChange {
     SessionChange {
-        after: Arc::clone(session),
+        after: session.clone(),
         previous_status: Some(Status::Pending),
         fields: if session.status == Status::Inactive {
             Fields::STATUS
@@ -268,6 +273,7 @@ fn bare_change(session: &SessionView) -> types::SessionChange {
             last_error: None,
             failures: 0,
             last_use: None,
+            reason: None,
             revision: session.revision.0,
         },
         previous_status: Some(types::Status::Pending),

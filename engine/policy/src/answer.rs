@@ -29,6 +29,7 @@ pub(crate) fn check(mut verdict: Verdict, question: &Question<'_>) -> Result<Ver
         match effect {
             PolicyEffect::Act(act) => check_act(act, question, &sessions)?,
             PolicyEffect::Hold(hold) => check_hold(hold, question, &sessions)?,
+            PolicyEffect::Withdraw(session) => known(*session, &sessions)?,
             PolicyEffect::Wake { id, .. } => {
                 wakes += 1;
                 at_most(wakes, limits.wakes, "wake-ups")?;
@@ -76,6 +77,8 @@ pub(crate) fn check_subscriptions(
             Subscription::Files(glob) => check_long_id(glob, limits, "file pattern")?,
             Subscription::Schedule(cron) => check_id(cron, limits, "schedule")?,
             Subscription::Custom(name) => check_id(name, limits, "name of a custom event")?,
+            Subscription::Branch(glob) => check_long_id(glob, limits, "repository pattern")?,
+            Subscription::Engine(_) => {}
         }
     }
     Ok(())

@@ -14,8 +14,9 @@ const CORE_INSTANCES: u32 = 64;
 const MEMORIES: u32 = 8;
 /// Elements of one table: StarlingMonkey's has 7,700.
 const TABLE_ELEMENTS: usize = 40_000;
-/// Bytes that an unused place in the pool keeps; at most 16 places keep them.
-const KEEP_RESIDENT: usize = 64 << 10;
+/// Bytes that an unused place in the pool keeps; at most 16 places keep them. More than a call with a
+/// few sessions touches, so that the next one finds its pages there.
+const KEEP_RESIDENT: usize = 256 << 10;
 /// Bytes of a guest's call stack, which lies on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 << 10;
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use cel::{Context, Program, Value};
 use dayfly_core::grant::{Condition, Test};
-use dayfly_core::policy::SessionView;
+use dayfly_core::policy::SessionFacts;
 
 /// Characters of an expression.
 const LENGTH: usize = 1_024;
@@ -183,11 +183,10 @@ fn no_variable(name: &str) -> String {
 }
 
 /// A session with everything, to try expressions on.
-fn sample() -> SessionView {
-    use dayfly_core::policy::{Revision, SessionKey};
+fn sample() -> SessionFacts {
+    use dayfly_core::policy::Revision;
     use dayfly_core::session::{SessionId, SessionType, Status};
-    SessionView {
-        key: SessionKey(1),
+    SessionFacts {
         id: SessionId::new("id"),
         name: "name".into(),
         session_type: SessionType::AwsIamUser,
@@ -198,11 +197,12 @@ fn sample() -> SessionView {
         named_profile: None,
         account: None,
         role: None,
-        parent: None,
+        chained_to: None,
         labels: std::collections::BTreeMap::new(),
         last_error: None,
         failures: 0,
         last_use: None,
+        reason: None,
         revision: Revision(0),
     }
 }
@@ -216,7 +216,7 @@ struct SessionExpression {
 }
 
 impl SessionExpression {
-    fn value(&self, session: &SessionView) -> Result<Value, cel::ExecutionError> {
+    fn value(&self, session: &SessionFacts) -> Result<Value, cel::ExecutionError> {
         let mut context = self.base.new_inner_scope();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         for name in &self.names {
@@ -256,7 +256,7 @@ impl Test for SessionExpression {
         &self.text
     }
 
-    fn passes(&self, session: &SessionView) -> bool {
+    fn passes(&self, session: &SessionFacts) -> bool {
         match self.value(session) {
             Ok(Value::Bool(answer)) => answer,
             _ => self.unclear,

@@ -5,7 +5,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::bindings::{Contract, EXPORT, IMPORTS, PACKAGE, STATEFUL_IMPORTS};
-use crate::module::World;
+use crate::module::{Wasi, World};
+use crate::wasi::is_in_subset;
 
 /// The contract and the world that a component targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +27,29 @@ pub(crate) enum Mismatch {
 }
 
 /// Reads a component's type.
-pub(crate) fn target(engine: &Engine, component: &Component) -> Result<Target, Mismatch> {
+pub(crate) fn target(
+    engine: &Engine,
+    component: &Component,
+    wasi: Wasi,
+) -> Result<Target, Mismatch> {
     let component_type = component.component_type();
-    let imports: Vec<&str> = component_type
-        .imports(engine)
-        .map(|(name, _)| name)
-        .collect();
+    let imports = names(engine, component);
+    let wanted = |name: &&str| wasi == Wasi::Refused || !is_in_subset(name);
+    let imports: Vec<&str> = imports.iter().map(String::as_str).filter(wanted).collect();
     let exports: Vec<&str> = component_type
         .exports(engine)
         .map(|(name, _)| name)
         .collect();
     examine(&imports, &exports)
+}
+
+/// The names of what a component imports.
+pub(crate) fn names(engine: &Engine, component: &Component) -> Vec<String> {
+    let component_type = component.component_type();
+    let names = component_type
+        .imports(engine)
+        .map(|(name, _)| name.to_owned());
+    names.collect()
 }
 
 fn examine(imports: &[&str], exports: &[&str]) -> Result<Target, Mismatch> {

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Bounds on one call of one policy. Whatever is left of a bound at the end of a call is not
 /// carried over.
 ///
 /// The defaults suit a compiled guest (Rust, C) with pages of up to 10,000 sessions, and leave
 /// room for one that carries an interpreter (JavaScript, Python).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Limits {
     /// Bytes of all linear memories together. Default 64 MiB; at most
     /// [`HostConfig::memory_ceiling`](crate::HostConfig::memory_ceiling).

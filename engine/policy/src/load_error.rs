@@ -109,3 +109,12 @@ pub enum LoadError {
         problem: String,
     },
 }
+
+impl LoadError {
+    /// Whether it would be loaded if it were granted the part of WASI that reaches nothing outside.
+    #[must_use]
+    pub fn wants_only_wasi(&self) -> bool {
+        matches!(self, Self::ForeignImports { imports, .. }
+            if imports.iter().all(|import| crate::wasi::is_in_subset(import)))
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dayfly_core::policy::Descriptor;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
@@ -12,6 +13,7 @@ use crate::bindings::{Contract, Guest};
 use crate::cache::CacheError;
 use crate::host::{Host, HostConfig, Inner};
 use crate::imports::{self, Mismatch};
+use crate::wasi::is_in_subset;
 use crate::{descriptor, language};
 
 pub use crate::load_error::LoadError;
@@ -38,6 +40,30 @@ impl fmt::Display for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{self}")
+    }
+}
+
+/// Whether a component may import WASI: the part that reaches nothing outside of a call, see
+/// [`wasi`](crate::wasi).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wasi {
+    /// It may not.
+    #[default]
+    Refused,
+    /// It may.
+    Granted,
+}
+
+impl From<bool> for Wasi {
+    fn from(granted: bool) -> Self {
+        if granted {
+            Self::Granted
+        } else {
+            Self::Refused
+        }
     }
 }
 
@@ -80,6 +106,7 @@ struct Loaded {
     bytes: usize,
     contract: Contract,
     world: World,
+    imports: Vec<String>,
     descriptor: Descriptor,
     code: Code,
     guest: Guest,
@@ -95,6 +122,14 @@ impl Module {
     /// # Errors
     /// Where the component is no policy that this engine can run.
     pub fn load(host: &Host, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::load_with(host, name, bytes, Wasi::Refused)
+    }
+
+    /// The same for a component that may be granted more than the contract has.
+    ///
+    /// # Errors
+    /// As [`Module::load`].
+    pub fn load_with(host: &Host, name: &str, bytes: &[u8], wasi: Wasi) -> Result<Self, LoadError> {
         let module = || name.to_owned();
         let inner = &*host.0;
         check_kind(&inner.config, name, bytes)?;
@@ -104,11 +139,12 @@ impl Module {
             None => (compile(inner, name, bytes)?, false),
         };
         check_memory(inner, name, &component)?;
-        let target = imports::target(&inner.engine, &component)
+        let target = imports::target(&inner.engine, &component, wasi)
             .map_err(|mismatch| refusal(mismatch, name, bytes))?;
+        let imports = imports::names(&inner.engine, &component);
         let guest = inner
             .contracts
-            .link(target.contract, &component)
+            .link(target.contract, &component, &imports)
             .map_err(|error| LoadError::WrongShape {
                 module: module(),
                 contract: target.contract.version().to_string(),
@@ -139,6 +175,7 @@ impl Module {
             bytes: bytes.len(),
             contract: target.contract,
             world: target.world,
+            imports,
             descriptor,
             code,
             guest,
@@ -174,6 +211,22 @@ impl Module {
     #[must_use]
     pub fn world(&self) -> World {
         self.0.world
+    }
+
+    /// The interfaces that it imports, types among them.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
+    /// Whether it imports something of WASI, which then was granted.
+    #[must_use]
+    pub fn wasi(&self) -> Wasi {
+        self.0
+            .imports
+            .iter()
+            .any(|import| is_in_subset(import))
+            .into()
     }
 
     /// What it says of itself.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dayfly_core::policy::{Fault, FaultKind, Subscription};
+use dayfly_core::schedule::Schedule;
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
@@ -12,7 +13,9 @@ use crate::bindings::PolicyError;
 use crate::call::{Call, Evaluated, Failed, Log};
 use crate::limits::Limits;
 use crate::module::Module;
+use crate::pattern::PathPattern;
 use crate::sandbox::Knowledge;
+use crate::schedule::schedule;
 use crate::state::Size;
 use crate::{text, trouble};
 
@@ -57,6 +60,14 @@ pub enum ConfigureError {
         /// The policy's words.
         message: String,
     },
+    /// The policy wants to be called for something that makes no sense.
+    #[error("policy {module} wants to be called for something that makes no sense: {problem}")]
+    Subscription {
+        /// The module.
+        module: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The policy brought no answer.
     #[error("policy {module} could not be configured: {}", fault.message)]
     Fault {
@@ -79,6 +90,7 @@ struct Configured {
     limits: Limits,
     quota: Size,
     subscriptions: Vec<Subscription>,
+    schedules: Vec<Schedule>,
     log: Log,
 }
 
@@ -125,17 +137,25 @@ impl Policy {
             Err(other) => Err(refusal(other, &limits)),
         });
         match answered {
-            Ok(Ok(subscriptions)) => Ok(Self(Arc::new(Configured {
-                module: module.clone(),
-                config: config.to_owned(),
-                quota: Size {
-                    bytes: needs,
-                    values: limits.state_values,
-                },
-                limits,
-                subscriptions,
-                log: ran.log,
-            }))),
+            Ok(Ok(subscriptions)) => {
+                let schedules =
+                    compile(&subscriptions).map_err(|problem| ConfigureError::Subscription {
+                        module: name(),
+                        problem,
+                    })?;
+                Ok(Self(Arc::new(Configured {
+                    module: module.clone(),
+                    config: config.to_owned(),
+                    quota: Size {
+                        bytes: needs,
+                        values: limits.state_values,
+                    },
+                    limits,
+                    subscriptions,
+                    schedules,
+                    log: ran.log,
+                })))
+            }
             Ok(Err(message)) => Err(ConfigureError::Refused {
                 module: name(),
                 message,
@@ -154,10 +174,22 @@ impl Policy {
         &self.0.subscriptions
     }
 
+    /// The schedules among that, ready to be asked for their moments.
+    #[must_use]
+    pub fn schedules(&self) -> &[Schedule] {
+        &self.0.schedules
+    }
+
     /// The module that it is made of.
     #[must_use]
     pub fn module(&self) -> &Module {
         &self.0.module
+    }
+
+    /// The configuration that it was handed, JSON text.
+    #[must_use]
+    pub fn config(&self) -> &str {
+        &self.0.config
     }
 
     /// The limits that it is called under.
@@ -186,8 +218,13 @@ impl Policy {
             quota,
             ..
         } = &*self.0;
-        let knowledge =
-            Knowledge::new(Arc::clone(&call.workspace), call.events, call.state, *quota);
+        let knowledge = Knowledge::new(
+            call.context,
+            Arc::clone(&call.workspace),
+            call.events,
+            call.state,
+            *quota,
+        );
         let ran = module.host().run(limits, Some(knowledge), |store| {
             module
                 .guest()
@@ -230,6 +267,26 @@ impl fmt::Debug for Policy {
             .field("module", &self.0.module)
             .finish_non_exhaustive()
     }
+}
+
+/// The schedules, once every subscription was found to make sense.
+fn compile(subscriptions: &[Subscription]) -> Result<Vec<Schedule>, String> {
+    let mut schedules: Vec<Schedule> = Vec::new();
+    for subscription in subscriptions {
+        match subscription {
+            Subscription::Schedule(expression) => {
+                let schedule = schedule(expression).map_err(|e| e.to_string())?;
+                if !schedules.contains(&schedule) {
+                    schedules.push(schedule);
+                }
+            }
+            Subscription::Files(pattern) | Subscription::Branch(pattern) => {
+                PathPattern::parse(pattern).map_err(|e| e.to_string())?;
+            }
+            Subscription::Sessions(_) | Subscription::Custom(_) | Subscription::Engine(_) => {}
+        }
+    }
+    Ok(schedules)
 }
 
 /// What a policy says for itself, fit to be shown.

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Arc;
 
-use dayfly_core::grant::Selector;
-use dayfly_core::policy::{SessionKey, SessionView};
+use dayfly_core::policy::{SessionFacts, SessionKey, SessionView};
 use dayfly_core::session::{SessionType, Status};
 use imbl::OrdMap;
 
@@ -27,7 +25,7 @@ pub struct SessionQuery {
 impl SessionQuery {
     /// Whether the session is meant.
     #[must_use]
-    pub fn matches(&self, session: &SessionView) -> bool {
+    pub fn matches(&self, session: &SessionFacts) -> bool {
         self.session_type.is_none_or(|t| session.session_type == t)
             && self.status.is_none_or(|s| session.status == s)
             && self
@@ -45,14 +43,15 @@ impl SessionQuery {
 /// The sessions that a policy entry is granted, at one moment. What it does not answer with does
 /// not exist for the guest.
 ///
-/// It must answer the same for as long as a call runs, and never wait. A map by key is one.
+/// It must answer the same for as long as a call runs, and never wait. A map by key is one, such as
+/// what the core keeps for each entry: a call gets a clone of it, at once, however large it is.
 pub trait WorkspaceQuery: Send + Sync {
     /// The session with this key.
-    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>>;
+    fn get(&self, key: SessionKey) -> Option<SessionView>;
 
     /// Shows the sessions behind the key `after`, in the order of their keys, until `visit`
     /// answers false.
-    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool);
+    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&SessionView) -> bool);
 
     /// How many sessions match. An implementor with an index may do better.
     fn count(&self, query: &SessionQuery) -> u32 {
@@ -71,12 +70,12 @@ pub trait WorkspaceQuery: Send + Sync {
         query: &SessionQuery,
         after: Option<SessionKey>,
         limit: usize,
-    ) -> Vec<Arc<SessionView>> {
+    ) -> Vec<SessionView> {
         let mut found = Vec::new();
         if limit > 0 {
             self.scan(after, &mut |session| {
                 if query.matches(session) {
-                    found.push(Arc::clone(session));
+                    found.push(session.clone());
                 }
                 found.len() < limit
             });
@@ -85,37 +84,27 @@ pub trait WorkspaceQuery: Send + Sync {
     }
 }
 
-/// The granted ones of all sessions, at one moment. Made at once, however many there are.
-#[derive(Clone, Debug)]
-pub struct Granted {
-    /// All sessions.
-    pub views: OrdMap<SessionKey, Arc<SessionView>>,
-    /// Those that are granted.
-    pub sessions: Selector,
-}
-
-impl WorkspaceQuery for Granted {
-    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>> {
-        let view = self.views.get(&key)?;
-        self.sessions.matches(view).then(|| Arc::clone(view))
+impl WorkspaceQuery for OrdMap<SessionKey, SessionView> {
+    fn get(&self, key: SessionKey) -> Option<SessionView> {
+        OrdMap::get(self, &key).cloned()
     }
 
-    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool) {
+    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&SessionView) -> bool) {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
-        for (_, view) in self.views.range((begin, Bound::Unbounded)) {
-            if self.sessions.matches(view) && !visit(view) {
+        for (_, session) in self.range((begin, Bound::Unbounded)) {
+            if !visit(session) {
                 return;
             }
         }
     }
 }
 
-impl WorkspaceQuery for BTreeMap<SessionKey, Arc<SessionView>> {
-    fn get(&self, key: SessionKey) -> Option<Arc<SessionView>> {
+impl WorkspaceQuery for BTreeMap<SessionKey, SessionView> {
+    fn get(&self, key: SessionKey) -> Option<SessionView> {
         BTreeMap::get(self, &key).cloned()
     }
 
-    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&Arc<SessionView>) -> bool) {
+    fn scan(&self, after: Option<SessionKey>, visit: &mut dyn FnMut(&SessionView) -> bool) {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
         for session in self.range((begin, Bound::Unbounded)).map(|(_, s)| s) {
             if !visit(session) {

@@ -1,8 +1,11 @@
 //! What belongs to one call: its bounds, and what its imports answer from and write to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dayfly_core::policy::{Event, Fields, SessionKey, SessionView, Severity};
+use dayfly_core::policy::{Context, Event, Fields, SessionKey, SessionView, Severity};
+use dayfly_core::random::Random;
+use dayfly_core::time::Timestamp;
 
 use crate::call::{Log, LogLine};
 use crate::limits::Limits;
@@ -18,6 +21,10 @@ pub(crate) struct Sandbox {
     limits: Limits,
     log: Log,
     log_bytes: usize,
+    /// What was printed since the last end of a line, by how loud it is.
+    printed: BTreeMap<Severity, Vec<u8>>,
+    moment: Timestamp,
+    random: Random,
     host_calls: u32,
     answered: u32,
     /// None while `describe` and `configure` run: these know no sessions and remember nothing.
@@ -26,15 +33,17 @@ pub(crate) struct Sandbox {
 
 /// What a call of `evaluate` may ask for.
 pub(crate) struct Knowledge {
+    context: Context,
     workspace: Arc<dyn WorkspaceQuery>,
     /// Sessions of the call that left: their state can still be read, and removed.
-    gone: Vec<Arc<SessionView>>,
+    gone: Vec<SessionView>,
     state: Overlay,
     quota: Size,
 }
 
 impl Knowledge {
     pub(crate) fn new(
+        context: Context,
         workspace: Arc<dyn WorkspaceQuery>,
         events: &[Event],
         state: StateSnapshot,
@@ -48,9 +57,10 @@ impl Knowledge {
             })
             .flatten()
             .filter(|change| change.fields.contains(Fields::REMOVED))
-            .map(|change| Arc::clone(&change.after))
+            .map(|change| change.after.clone())
             .collect();
         Self {
+            context,
             workspace,
             gone,
             state: Overlay::over(state),
@@ -81,6 +91,11 @@ impl Sandbox {
             limits: *limits,
             log: Log::default(),
             log_bytes: 0,
+            printed: BTreeMap::new(),
+            moment: knowledge
+                .as_ref()
+                .map_or_else(Timestamp::default, |k| k.context.now),
+            random: Random::new(knowledge.as_ref().map_or(0, |k| k.context.seed)),
             host_calls: 0,
             answered: 0,
             knowledge,
@@ -88,7 +103,12 @@ impl Sandbox {
     }
 
     /// What is left after the call: the log, and what was written to the state.
-    pub(crate) fn finish(self) -> (Log, Overlay) {
+    pub(crate) fn finish(mut self) -> (Log, Overlay) {
+        for (severity, rest) in std::mem::take(&mut self.printed) {
+            if !rest.is_empty() {
+                self.log(severity, String::from_utf8_lossy(&rest).into_owned());
+            }
+        }
         let state = self.knowledge.map(|known| known.state).unwrap_or_default();
         (self.log, state)
     }
@@ -110,7 +130,41 @@ impl Sandbox {
         });
     }
 
-    pub(crate) fn session(&mut self, key: SessionKey) -> Result<Option<Arc<SessionView>>, Overrun> {
+    /// The time of the call; the beginning of 1970 where there is none.
+    pub(crate) const fn moment(&self) -> Timestamp {
+        self.moment
+    }
+
+    /// Random numbers that follow from the seed of the call.
+    pub(crate) const fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// Takes what a policy prints, line by line, for what it logs.
+    pub(crate) fn print(&mut self, severity: Severity, text: &[u8]) {
+        let mut begun = self.printed.remove(&severity).unwrap_or_default();
+        for part in text.split_inclusive(|byte| *byte == b'\n') {
+            // A line is cut later; what is longer than any is not gathered.
+            let room = self
+                .limits
+                .log_line_bytes
+                .saturating_add(4)
+                .saturating_sub(begun.len());
+            begun.extend_from_slice(&part[..part.len().min(room)]);
+            if part.ends_with(b"\n") {
+                let line = String::from_utf8_lossy(&begun).trim_end().to_owned();
+                begun.clear();
+                if !line.is_empty() {
+                    self.log(severity, line);
+                }
+            }
+        }
+        if !begun.is_empty() {
+            self.printed.insert(severity, begun);
+        }
+    }
+
+    pub(crate) fn session(&mut self, key: SessionKey) -> Result<Option<SessionView>, Overrun> {
         let found = self.asked("workspace.get")?.workspace.get(key);
         self.answered(usize::from(found.is_some()))?;
         Ok(found)
@@ -125,7 +179,7 @@ impl Sandbox {
         query: &SessionQuery,
         after: Option<SessionKey>,
         limit: u32,
-    ) -> Result<Vec<Arc<SessionView>>, Overrun> {
+    ) -> Result<Vec<SessionView>, Overrun> {
         // "At least one while there are more": a limit of 0 asks for an end that is none.
         let limit = limit.clamp(1, self.limits.page.max(1)) as usize;
         let mut page = self
@@ -204,6 +258,6 @@ impl Knowledge {
             let gone = self.gone.iter().find(|session| session.key == key);
             gone.filter(|_| also_gone).cloned()
         })?;
-        Some(StateScope::Session(session.id.clone()))
+        Some(StateScope::Session(session.facts.id.clone()))
     }
 }

@@ -93,6 +93,24 @@ impl StateSnapshot {
         })
     }
 
+    /// The writes that make this of an earlier state.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Vec<StateWrite> {
+        if Arc::ptr_eq(&self.0, &before.0) {
+            return Vec::new();
+        }
+        let mut writes: Vec<StateWrite> = before
+            .iter()
+            .filter(|old| self.get(&old.scope, &old.key).is_none())
+            .map(|old| StateWrite { value: None, ..old })
+            .collect();
+        let new = self
+            .iter()
+            .filter(|new| before.get(&new.scope, &new.key) != new.value.as_ref());
+        writes.extend(new);
+        writes
+    }
+
     /// Bytes of all keys and values.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -31,6 +31,9 @@ pub(crate) enum Overrun {
     /// Too many sessions.
     #[error("it asked `workspace` for more than the {0} sessions that are allowed")]
     AnsweredSessions(u32),
+    /// Too many random bytes at once.
+    #[error("it asked for more than {0} random bytes at once")]
+    Random(u64),
     /// An import that is not there at this point.
     #[error("it called `{0}` where only `evaluate` may")]
     Early(&'static str),
@@ -84,7 +87,7 @@ pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         };
     }
     let text = format!("{error:#}");
-    // Wasmtime keeps these two errors private; tests hold the wording.
+    // Wasmtime keeps these errors private; tests hold the wording.
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         return new(
             FaultKind::Limit,
@@ -93,6 +96,13 @@ pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
                  answer or question",
                 limits.crossing_bytes
             ),
+        );
+    }
+    if let Some(at) = text.find("unknown import: ") {
+        let what = text[at..].split('`').nth(1).unwrap_or("an import");
+        return new(
+            FaultKind::Trap,
+            format!("the policy was stopped: it called `{what}`, which no policy can"),
         );
     }
     if text.contains("resource limit exceeded") {

@@ -1,23 +1,26 @@
 //! `awsIamRoleChained`: a role assumed by STS `AssumeRole` with another session's credentials.
 //!
 //! Source: AWS STS API reference, `AssumeRole`: 900 s at least, one hour at most where the
-//! call is made with temporary credentials ("role chaining"), as it always is here.
+//! call is made with temporary credentials ("role chaining"), as it always is here. IAM User Guide,
+//! "Secure API access with MFA": credentials that GetSessionToken gave for a code carry that with
+//! them, so a role whose device is its parent's needs no code of its own.
 
 use std::sync::Arc;
 
 use aws_sdk_sts::types::Tag;
-use dayfly_core::session::{Access, Session, SessionId, SessionType};
+use dayfly_core::session::{Access, AssumeRole, Session, SessionId, SessionType};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::{Material, TemporaryCredentials};
+use tokio::time::Instant;
 
 use crate::aws_sts::{Call, Identity, Sts};
 use crate::errors::ProviderError;
-use crate::mfa::{MfaCodes, MfaRequest};
+use crate::mfa::{self, MfaCode, MfaCodes};
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 use crate::role_session_name::role_session_name;
 
-/// The longest lifetime of a chained role, seconds, and the one where the session names none.
-const LIFETIME_MAX_SECONDS: u32 = 3_600;
+/// The lifetime where the session names none, in seconds: what every role allows, also to a role.
+const LIFETIME_SECONDS: u32 = 3_600;
 
 /// The provider for `awsIamRoleChained`.
 pub(crate) struct AwsIamRoleChained {
@@ -52,22 +55,65 @@ fn identity<'a>(
             secret_access_key,
             session_token: session_token.as_ref(),
         }),
-        #[allow(unreachable_patterns, reason = "one kind of material so far")]
-        _ => Err(refuse("which are not for AWS")),
+        Material::Azure { .. } => Err(refuse("which are not for AWS")),
     }
 }
 
-/// The lifetime to ask for: a longer one than a chained role can have would be refused.
-fn lifetime(session: &Session, wished: Option<u32>) -> i32 {
-    let wished = wished.unwrap_or(LIFETIME_MAX_SECONDS);
-    if wished > LIFETIME_MAX_SECONDS {
-        tracing::debug!(
-            session = %session.id,
-            wished,
-            "a chained role lives one hour at most, so one hour is asked for"
-        );
+/// The lifetime to ask for. What is longer than an hour is asked for as it is wished: a role that a
+/// user assumes may have it, and for others STS says what is wrong.
+fn lifetime(wished: Option<u32>) -> i32 {
+    i32::try_from(wished.unwrap_or(LIFETIME_SECONDS)).unwrap_or(i32::MAX)
+}
+
+impl AwsIamRoleChained {
+    async fn call(
+        &self,
+        request: &IssueRequest<'_>,
+        role: &Role<'_>,
+        code: Option<&MfaCode>,
+        now: Timestamp,
+    ) -> Result<TemporaryCredentials, ProviderError> {
+        let session = request.session;
+        let identity = identity(session, role.parent, request.parent.as_deref(), now)?;
+        let assume = role.assume;
+        let keys = &assume.transitive_tag_keys;
+        let mut call: Call<'_> = self.sts.call(session, "AssumeRole", now).await?;
+        let settings = call.with(identity, code.is_none());
+        call.carry(code);
+        let answer = call
+            .client
+            .assume_role()
+            .role_arn(role.arn)
+            .role_session_name(&role.name)
+            .duration_seconds(lifetime(assume.duration_seconds))
+            .set_external_id(assume.external_id.clone())
+            .set_source_identity(assume.source_identity.clone())
+            .set_policy(assume.session_policy.clone())
+            .set_tags((!role.tags.is_empty()).then(|| role.tags.clone()))
+            .set_transitive_tag_keys((!keys.is_empty()).then(|| keys.clone()))
+            .set_serial_number(code.and(assume.mfa_device.clone()))
+            .set_token_code(code.map(|code| code.code.expose().to_owned()))
+            .customize()
+            .config_override(settings)
+            .send()
+            .await;
+        match answer {
+            Ok(mut answer) => {
+                let credentials = answer.credentials.take();
+                call.accept(credentials, &answer)
+            }
+            Err(error) => Err(call.refused(error)),
+        }
     }
-    i32::try_from(wished.min(LIFETIME_MAX_SECONDS)).unwrap_or(i32::MAX)
+}
+
+/// What is assumed, checked.
+struct Role<'a> {
+    arn: &'a str,
+    parent: &'a SessionId,
+    assume: &'a AssumeRole,
+    name: String,
+    tags: Vec<Tag>,
 }
 
 impl Provider for AwsIamRoleChained {
@@ -89,65 +135,43 @@ impl Provider for AwsIamRoleChained {
             else {
                 return Err(ProviderError::wrong_provider(session, self.session_type()));
             };
-            let identity = identity(session, parent, request.parent.as_deref(), request.now)?;
-            let name = role_session_name(session, assume.role_session_name.as_deref())?;
-            let code = match &assume.mfa_device {
-                Some(device) => Some(
-                    self.codes
-                        .code(MfaRequest { session, device })
-                        .await
-                        .ok_or_else(|| ProviderError::NeedsMfa {
-                            session: session.name.clone(),
-                            device: device.clone(),
-                        })?,
-                ),
-                None => None,
+            // Nobody is asked for a code that would be of no use.
+            identity(session, parent, request.parent.as_deref(), request.now)?;
+            let role = Role {
+                arn: role_arn,
+                parent,
+                assume,
+                name: role_session_name(session, assume.role_session_name.as_deref())?,
+                tags: tags(session, assume)?,
             };
-            let tags = assume
-                .tags
-                .iter()
-                .map(|(key, value)| {
-                    Tag::builder()
-                        .key(key)
-                        .value(value)
-                        .build()
-                        .map_err(|error| ProviderError::Field {
-                            session: session.name.clone(),
-                            field: "tags",
-                            problem: error.to_string(),
-                        })
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            let keys = &assume.transitive_tag_keys;
-
-            let mut call: Call<'_> = self.sts.call(session, "AssumeRole", request.now).await?;
-            let settings = call.with(identity, code.is_none());
-            call.secrets
-                .extend(code.as_ref().map(|code| code.0.clone()));
-            let answer = call
-                .client
-                .assume_role()
-                .role_arn(role_arn)
-                .role_session_name(name)
-                .duration_seconds(lifetime(session, assume.duration_seconds))
-                .set_external_id(assume.external_id.clone())
-                .set_source_identity(assume.source_identity.clone())
-                .set_policy(assume.session_policy.clone())
-                .set_tags((!tags.is_empty()).then_some(tags))
-                .set_transitive_tag_keys((!keys.is_empty()).then(|| keys.clone()))
-                .set_serial_number(assume.mfa_device.clone())
-                .set_token_code(code.map(|code| code.0.expose().to_owned()))
-                .customize()
-                .config_override(settings)
-                .send()
-                .await;
-            match answer {
-                Ok(mut answer) => {
-                    let credentials = answer.credentials.take();
-                    call.accept(credentials, &answer)
+            // Credentials that were obtained with a code of the device say so themselves.
+            let device = assume.mfa_device.as_deref();
+            let device = device.filter(|device| request.parent_mfa_device != Some(device));
+            let begin = Instant::now();
+            let now = || request.now.plus(begin.elapsed());
+            let code = mfa::code(&*self.codes, session, device, now()).await?;
+            match self.call(&request, &role, code.as_ref(), now()).await {
+                Err(error) if mfa::try_another(code.as_ref(), &error) => {
+                    let code = mfa::code(&*self.codes, session, device, now()).await?;
+                    self.call(&request, &role, code.as_ref(), now()).await
                 }
-                Err(error) => Err(call.refused(error)),
+                answer => answer,
             }
         })
     }
+}
+
+fn tags(session: &Session, assume: &AssumeRole) -> Result<Vec<Tag>, ProviderError> {
+    let tag = |(key, value): (&String, &String)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|error| ProviderError::Field {
+                session: session.name.clone(),
+                field: "tags",
+                problem: error.to_string(),
+            })
+    };
+    assume.tags.iter().map(tag).collect()
 }

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use dayfly_core::session::{Access, Session, SessionType};
+use dayfly_core::time::Timestamp;
 use dayfly_vault::{AccessKey, TemporaryCredentials};
+use tokio::time::Instant;
 
 use crate::aws_sts::{Identity, Sts};
 use crate::errors::ProviderError;
 use crate::keys::LongLivedKeys;
-use crate::mfa::{MfaCodes, MfaRequest};
+use crate::mfa::{self, MfaCode, MfaCodes};
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 
 /// The lifetime where the session names none, seconds: short, because a renewal needs nobody,
@@ -47,6 +49,43 @@ impl AwsIamUser {
     }
 }
 
+impl AwsIamUser {
+    async fn call(
+        &self,
+        session: &Session,
+        key: &AccessKey,
+        code: Option<&MfaCode>,
+        seconds: u32,
+        now: Timestamp,
+    ) -> Result<TemporaryCredentials, ProviderError> {
+        let mut call = self.sts.call(session, "GetSessionToken", now).await?;
+        let identity = Identity {
+            access_key_id: &key.access_key_id,
+            secret_access_key: &key.secret_access_key,
+            session_token: None,
+        };
+        let settings = call.with(identity, code.is_none());
+        call.carry(code);
+        let answer = call
+            .client
+            .get_session_token()
+            .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .set_serial_number(code.and(session.mfa_device()).map(str::to_owned))
+            .set_token_code(code.map(|code| code.code.expose().to_owned()))
+            .customize()
+            .config_override(settings)
+            .send()
+            .await;
+        match answer {
+            Ok(mut answer) => {
+                let credentials = answer.credentials.take();
+                call.accept(credentials, &answer)
+            }
+            Err(error) => Err(call.refused(error)),
+        }
+    }
+}
+
 impl Provider for AwsIamUser {
     fn session_type(&self) -> SessionType {
         SessionType::AwsIamUser
@@ -66,53 +105,26 @@ impl Provider for AwsIamUser {
                 return Err(ProviderError::wrong_provider(session, self.session_type()));
             };
             let key = self.key(session).await?;
-            let code = match mfa_device {
-                Some(device) => Some(
-                    self.codes
-                        .code(MfaRequest { session, device })
-                        .await
-                        .ok_or_else(|| ProviderError::NeedsMfa {
-                            session: session.name.clone(),
-                            device: device.clone(),
-                        })?,
-                ),
-                None => None,
-            };
             let usual = if mfa_device.is_some() {
                 LIFETIME_WITH_MFA_SECONDS
             } else {
                 LIFETIME_SECONDS
             };
             let seconds = duration_seconds.unwrap_or(usual);
-
-            let mut call = self
-                .sts
-                .call(session, "GetSessionToken", request.now)
-                .await?;
-            let identity = Identity {
-                access_key_id: &key.access_key_id,
-                secret_access_key: &key.secret_access_key,
-                session_token: None,
-            };
-            let settings = call.with(identity, code.is_none());
-            call.secrets
-                .extend(code.as_ref().map(|code| code.0.clone()));
-            let answer = call
-                .client
-                .get_session_token()
-                .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
-                .set_serial_number(mfa_device.clone())
-                .set_token_code(code.map(|code| code.0.expose().to_owned()))
-                .customize()
-                .config_override(settings)
-                .send()
-                .await;
-            match answer {
-                Ok(mut answer) => {
-                    let credentials = answer.credentials.take();
-                    call.accept(credentials, &answer)
+            let begin = Instant::now();
+            let now = || request.now.plus(begin.elapsed());
+            let device = mfa_device.as_deref();
+            let code = mfa::code(&*self.codes, session, device, now()).await?;
+            match self
+                .call(session, &key, code.as_ref(), seconds, now())
+                .await
+            {
+                Err(error) if mfa::try_another(code.as_ref(), &error) => {
+                    let code = mfa::code(&*self.codes, session, device, now()).await?;
+                    self.call(session, &key, code.as_ref(), seconds, now())
+                        .await
                 }
-                Err(error) => Err(call.refused(error)),
+                answer => answer,
             }
         })
     }

@@ -29,7 +29,8 @@ use tokio::time::Instant;
 
 use crate::errors::ProviderError;
 use crate::http::{self, Place};
-use crate::registry::AwsSettings;
+use crate::mfa::{MfaCode, Origin};
+use crate::registry::{AwsSettings, Timeouts};
 use crate::retry::OnlyWhatMendsItself;
 
 /// How many clients are kept; a Workspace that names more regions gets new ones.
@@ -45,9 +46,9 @@ pub(crate) struct Sts {
 }
 
 /// What the SDK's settings say.
-struct Loaded {
-    config: SdkConfig,
-    endpoint: Option<String>,
+pub(crate) struct Loaded {
+    pub(crate) config: SdkConfig,
+    pub(crate) endpoint: Option<String>,
 }
 
 /// A client for one call, and what the call's errors say.
@@ -68,6 +69,8 @@ pub(crate) struct Call<'a> {
     pub(crate) started: Instant,
     /// What the call carries and no message may show.
     pub(crate) secrets: Vec<SecretString>,
+    /// Whether it carries a code that was made here.
+    pub(crate) generated: bool,
 }
 
 impl Sts {
@@ -92,11 +95,7 @@ impl Sts {
             .clone()
             .unwrap_or_else(|| self.settings.default_region.clone());
         // The region becomes part of a host name.
-        let plausible = (1..=63).contains(&region.len())
-            && region
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !plausible {
+        if !is_plausible_region(&region) {
             return Err(ProviderError::Field {
                 session: session.name.clone(),
                 field: "region",
@@ -105,7 +104,10 @@ impl Sts {
         }
         let loaded = self
             .loaded
-            .get_or_init(|| load(&self.settings, &region))
+            .get_or_init(|| {
+                let endpoint = self.settings.sts_endpoint_url.as_deref();
+                load("STS", endpoint, &self.settings.timeouts, &region)
+            })
             .await;
         let service = match &loaded.endpoint {
             Some(url) => {
@@ -126,6 +128,7 @@ impl Sts {
             now,
             started,
             secrets: Vec::new(),
+            generated: false,
         })
     }
 
@@ -147,9 +150,38 @@ impl Sts {
     }
 }
 
-/// Reads the SDK's settings. The region only keeps the SDK from looking for one.
-async fn load(settings: &AwsSettings, region: &str) -> Loaded {
-    let timeouts = &settings.timeouts;
+/// Where STS is called for sessions of a region: what the settings, the environment or the config
+/// file name, else where AWS has it.
+pub async fn sts_place(settings: &AwsSettings, region: &str) -> String {
+    let loaded = load(
+        "STS",
+        settings.sts_endpoint_url.as_deref(),
+        &settings.timeouts,
+        region,
+    )
+    .await;
+    loaded.endpoint.unwrap_or_else(|| {
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        format!("https://sts.{region}.amazonaws.com{suffix}")
+    })
+}
+
+/// Whether a region can be part of a host name.
+pub(crate) fn is_plausible_region(region: &str) -> bool {
+    (1..=63).contains(&region.len())
+        && region
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Reads the SDK's settings for a service, named as they name it. An endpoint of ours comes before
+/// what they say. The region only keeps the SDK from looking for one.
+pub(crate) async fn load(
+    service: &'static str,
+    endpoint: Option<&str>,
+    timeouts: &Timeouts,
+    region: &str,
+) -> Loaded {
     let retries = RetryConfig::standard()
         .with_max_attempts(2)
         .with_initial_backoff(RETRY_AFTER);
@@ -164,14 +196,13 @@ async fn load(settings: &AwsSettings, region: &str) -> Loaded {
         .region(Region::new(region.to_owned()))
         .retry_config(retries)
         .timeout_config(timeout_config);
-    if let Some(url) = &settings.sts_endpoint_url {
+    if let Some(url) = endpoint {
         loader = loader.endpoint_url(url);
     }
     let config = loader.load().await;
-    let endpoint = settings
-        .sts_endpoint_url
-        .clone()
-        .or_else(|| configured_endpoint(&config));
+    let endpoint = endpoint
+        .map(str::to_owned)
+        .or_else(|| configured_endpoint(service, &config));
     let place = endpoint.as_deref().and_then(Place::of);
     if let Some(place) = &place
         && place.plain
@@ -179,7 +210,7 @@ async fn load(settings: &AwsSettings, region: &str) -> Loaded {
     {
         tracing::warn!(
             endpoint = place.shown,
-            "STS is called without TLS: whoever can read the network gets the credentials"
+            "{service} is called without TLS: whoever can read the network gets the credentials"
         );
     }
     let through_proxy = !place.is_some_and(|place| place.loopback);
@@ -197,11 +228,11 @@ async fn load(settings: &AwsSettings, region: &str) -> Loaded {
     }
 }
 
-/// The endpoint that the environment or the config file names for STS, by the SDK's own order:
-/// the service's first, then the one for all services.
-fn configured_endpoint(config: &SdkConfig) -> Option<String> {
+/// The endpoint that the environment or the config file names for a service, by the SDK's own
+/// order: the service's first, then the one for all services.
+fn configured_endpoint(service: &'static str, config: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder()
-        .service_id("STS")
+        .service_id(service)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build()
@@ -231,6 +262,12 @@ impl Call<'_> {
         } else {
             builder.retry_config(RetryConfig::disabled())
         }
+    }
+
+    /// Keeps a code that the call carries out of its messages.
+    pub(crate) fn carry(&mut self, code: Option<&MfaCode>) {
+        self.generated = code.is_some_and(|code| code.origin == Origin::Seed);
+        self.secrets.extend(code.map(|code| code.code.clone()));
     }
 
     /// What the call brought, checked.

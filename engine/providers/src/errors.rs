@@ -4,6 +4,9 @@ use dayfly_core::session::{ErrorKind, Failure, Session, SessionType};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
+use crate::azure::AzureError;
+use crate::errors_sign_in::{SignIn, TokenProblem};
+
 /// Why a session got no credentials. Carries no secret, in no representation.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -48,12 +51,72 @@ pub enum ProviderError {
         task: &'static str,
     },
     /// A person has to enter an MFA code.
-    #[error("session \"{session}\" needs a code of MFA device {device}")]
+    #[error(
+        "session \"{session}\" needs a code of MFA device {device}{}",
+        also(asked)
+    )]
     NeedsMfa {
         /// The session's name.
         session: String,
         /// Serial number or ARN of the device.
         device: String,
+        /// What came of asking the prompt command, where there is one.
+        asked: Option<String>,
+    },
+    /// There is no SAML assertion to show.
+    #[error("session \"{session}\" has no assertion of the identity provider \"{idp}\": {how}")]
+    SamlSignIn {
+        /// The session's name.
+        session: String,
+        /// Id of the IdP URL in the Workspace.
+        idp: String,
+        /// Why not.
+        how: Box<SignIn>,
+    },
+    /// The assertion is for other roles.
+    #[error(
+        "the identity provider does not offer {role} to who signed in for session \"{session}\"; it offers {offered}"
+    )]
+    NotOffered {
+        /// The session's name.
+        session: String,
+        /// ARN of the role.
+        role: String,
+        /// The roles that it offers.
+        offered: String,
+    },
+    /// There is no web identity token to show.
+    #[error("session \"{session}\" got no credentials: {problem}")]
+    Token {
+        /// The session's name.
+        session: String,
+        /// Why not.
+        problem: TokenProblem,
+    },
+    /// The seed of an MFA device cannot be used.
+    #[error(
+        "cannot make a code of MFA device {device} for session \"{session}\": {}",
+        problem(source)
+    )]
+    Seed {
+        /// The session's name.
+        session: String,
+        /// Serial number or ARN of the device.
+        device: String,
+        /// Why it cannot be read; none where it is not a seed.
+        source: Option<Box<VaultError>>,
+    },
+    /// Each code is good once, and the next ones are for other sessions.
+    #[error(
+        "session \"{session}\" waits for its turn: the codes that MFA device {device} shows now are for other sessions"
+    )]
+    CodeSpent {
+        /// The session's name.
+        session: String,
+        /// Serial number or ARN of the device.
+        device: String,
+        /// When there is a code to spare.
+        retry_at: Timestamp,
     },
     /// The parent has no credentials that could be used.
     #[error(
@@ -106,6 +169,14 @@ pub enum ProviderError {
         /// The service's id of the request.
         request_id: Option<String>,
     },
+    /// An Azure integration has no token.
+    #[error("session \"{session}\" got no token: {source}")]
+    Azure {
+        /// The session's name.
+        session: String,
+        /// Why not.
+        source: Box<AzureError>,
+    },
     /// Too many calls of the same access method were in flight for too long.
     #[error(
         "session \"{session}\" waited {waited_seconds} s for its turn: {limit} calls for {session_type} were in flight all the time"
@@ -119,6 +190,20 @@ pub enum ProviderError {
         limit: usize,
         /// How long it waited.
         waited_seconds: u64,
+    },
+    /// The rate at which the service may be called leaves no room soon enough.
+    #[error(
+        "session \"{session}\" has to wait: calls for {session_type} are kept to {per_second:.1} a second, and so many want one"
+    )]
+    Paced {
+        /// The session's name.
+        session: String,
+        /// The access method.
+        session_type: SessionType,
+        /// How many a second at present.
+        per_second: f64,
+        /// When its turn would come.
+        at: Timestamp,
     },
 }
 
@@ -189,7 +274,12 @@ impl ProviderError {
             Self::NoProvider { .. }
             | Self::NoAccessKey { .. }
             | Self::Keys { .. }
+            | Self::Seed { .. }
             | Self::Field { .. } => ErrorKind::Misconfigured,
+            Self::CodeSpent { .. } => ErrorKind::Throttled,
+            Self::SamlSignIn { how, .. } => how.kind(),
+            Self::NotOffered { .. } => ErrorKind::Denied,
+            Self::Token { problem, .. } => problem.kind(),
             Self::WrongProvider { .. } | Self::Interrupted { .. } => ErrorKind::Other,
             Self::NeedsMfa { .. } => ErrorKind::NeedsMfa,
             Self::Parent { .. } => ErrorKind::Parent,
@@ -200,12 +290,14 @@ impl ProviderError {
             },
             Self::Answer { clock, .. } => {
                 if *clock {
-                    ErrorKind::Other
+                    ErrorKind::ClockSkew
                 } else {
                     ErrorKind::Unavailable
                 }
             }
+            Self::Azure { source, .. } => source.kind(),
             Self::Busy { .. } => ErrorKind::Unavailable,
+            Self::Paced { .. } => ErrorKind::Throttled,
         }
     }
 
@@ -214,14 +306,33 @@ impl ProviderError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoAccessKey { session } => Some(set_secret(session)),
-            Self::Keys { .. } => {
-                Some("unlock the keyring, or check it with `dayfly doctor`".into())
-            }
-            Self::NeedsMfa { session, .. } => Some(format!(
-                "enter the code with `dayfly session start {}`, or remove mfaDevice where no code \
-                 is asked for",
+            Self::Keys { .. }
+            | Self::Seed {
+                source: Some(_), ..
+            } => Some("unlock the keyring, or check it with `dayfly doctor`".into()),
+            Self::Seed {
+                session,
+                source: None,
+                ..
+            } => Some(format!(
+                "store the seed again with `dayfly secret set {} --totp`",
                 quoted(session)
             )),
+            Self::NeedsMfa { session, .. } => Some(format!(
+                "enter it with `dayfly respond {}`",
+                quoted(session)
+            )),
+            Self::SamlSignIn { session, how, .. } => Some(how.hint(session)),
+            Self::NotOffered { session, .. } => Some(format!(
+                "ask who runs the identity provider for it, sign in as somebody else, or correct \
+                 the role with `dayfly session edit {}`",
+                quoted(session)
+            )),
+            Self::Token { session, problem } => Some(problem.hint(session)),
+            Self::CodeSpent { .. } => Some(
+                "name the device at the IAM user instead of at its roles, and one code serves all"
+                    .into(),
+            ),
             Self::Parent { parent, .. } => Some(format!(
                 "start it with `dayfly session start {}`",
                 quoted(parent)
@@ -236,16 +347,21 @@ impl ProviderError {
             Self::Answer { .. } => {
                 Some("check that the endpoint is the service's and not a proxy's".to_owned())
             }
+            Self::Azure { source, .. } => source.hint(),
             Self::NoProvider { .. }
             | Self::WrongProvider { .. }
             | Self::Interrupted { .. }
-            | Self::Busy { .. } => None,
+            | Self::Busy { .. }
+            | Self::Paced { .. } => None,
         }
     }
 
     /// The same for the engine.
     #[must_use]
     pub fn failure(&self) -> Failure {
+        if let Self::Azure { source, .. } = self {
+            return source.failure(self.to_string());
+        }
         let mut failure = Failure::new(self.kind(), self.to_string());
         failure.hint = self.hint();
         match self {
@@ -254,6 +370,8 @@ impl ProviderError {
                 failure.request_id.clone_from(&refusal.request_id);
             }
             Self::Answer { request_id, .. } => failure.request_id.clone_from(request_id),
+            Self::Paced { at, .. } => failure.retry_at = Some(*at),
+            Self::CodeSpent { retry_at, .. } => failure.retry_at = Some(*retry_at),
             _ => {}
         }
         failure
@@ -268,12 +386,12 @@ impl From<&ProviderError> for Failure {
 
 impl Unreachable {
     /// What a person can do next.
-    const fn hint(&self) -> &'static str {
+    pub(crate) const fn hint(&self) -> &'static str {
         match self {
             Self::Name => "check the network, and the session's region",
             Self::ConnectionRefused => {
-                "check the network and the endpoint settings (AWS_ENDPOINT_URL_STS, \
-                 AWS_ENDPOINT_URL, dayfly.toml)"
+                "check the network and the endpoint settings (AWS_ENDPOINT_URL and its like, \
+                 dayfly.toml)"
             }
             Self::Connection { .. } => {
                 "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"
@@ -284,7 +402,7 @@ impl Unreachable {
             }
             Self::Timeout => "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)",
             Self::Request { .. } => {
-                "check the endpoint settings (AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, \
+                "check the endpoint settings (AWS_ENDPOINT_URL and its like, \
                  AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, dayfly.toml)"
             }
         }
@@ -294,6 +412,20 @@ impl Unreachable {
 /// What to do where the clock is to blame.
 pub(crate) const CLOCK_HINT: &str =
     "set this machine's clock (it may be wrong for a while after a sleep)";
+
+fn also(asked: &Option<String>) -> String {
+    asked
+        .as_ref()
+        .map(|asked| format!("; {asked}"))
+        .unwrap_or_default()
+}
+
+fn problem(source: &Option<Box<VaultError>>) -> String {
+    source.as_ref().map_or_else(
+        || "what is kept as its seed is none".to_owned(),
+        ToString::to_string,
+    )
+}
 
 /// The command that stores the key of a session.
 pub(crate) fn set_secret(session: &str) -> String {

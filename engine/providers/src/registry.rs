@@ -7,16 +7,23 @@ use std::time::Duration;
 
 use dayfly_core::session::SessionType;
 use dayfly_vault::TemporaryCredentials;
-use tokio::sync::Semaphore;
 
 use crate::aws_iam_role_chained::AwsIamRoleChained;
+use crate::aws_iam_role_federated::AwsIamRoleFederated;
+use crate::aws_iam_role_web_identity::AwsIamRoleWebIdentity;
 use crate::aws_iam_user::AwsIamUser;
+use crate::aws_sso_role::AwsSsoRole;
 use crate::aws_sts::Sts;
+use crate::azure::{Azure, AzureTokens};
 use crate::errors::ProviderError;
 use crate::keys::LongLivedKeys;
+use crate::limited::{Limited, Limits};
 use crate::localstack::Localstack;
 use crate::mfa::{MfaCodes, NoPerson};
-use crate::provider::{BoxFuture, IssueRequest, Provider};
+use crate::pace::Pace;
+use crate::provider::{IssueRequest, Provider};
+use crate::saml::{Assertions, NobodySignsIn};
+use crate::sso::{Sso, SsoIntegration};
 
 /// How long one call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,21 +72,36 @@ impl Default for AwsSettings {
 pub struct ProvidersConfig {
     /// Settings for the access methods of AWS.
     pub aws: AwsSettings,
-    /// How many calls each access method may have in flight.
+    /// Who signs in to portals; none: sessions of such cannot be had.
+    pub sso: Option<Arc<Sso>>,
+    /// The portals that sessions refer to.
+    pub sso_integrations: Vec<SsoIntegration>,
+    /// How many calls each access method may have in flight, where `limits` does not say it.
     pub calls_in_flight_max: usize,
+    /// How much each cloud is called.
+    pub limits: Limits,
     /// How long a call may wait for its turn.
     pub turn: Duration,
     /// Where MFA codes come from.
     pub mfa_codes: Arc<dyn MfaCodes>,
+    /// Where SAML assertions come from.
+    pub assertions: Arc<dyn Assertions>,
+    /// Where tokens of Entra ID come from; none: `azure` has no provider.
+    pub azure: Option<Arc<AzureTokens>>,
 }
 
 impl Default for ProvidersConfig {
     fn default() -> Self {
         Self {
             aws: AwsSettings::default(),
+            sso: None,
+            sso_integrations: Vec::new(),
             calls_in_flight_max: 8,
+            limits: Limits::default(),
             turn: Duration::from_secs(60),
             mfa_codes: Arc::new(NoPerson),
+            assertions: Arc::new(NobodySignsIn),
+            azure: None,
         }
     }
 }
@@ -106,31 +128,50 @@ impl Providers {
     #[must_use]
     pub fn new(config: ProvidersConfig, keys: Arc<dyn LongLivedKeys>) -> Self {
         let sts = Arc::new(Sts::new(config.aws.clone()));
-        let providers: [Box<dyn Provider>; 3] = [
+        let mut providers: Vec<Box<dyn Provider>> = vec![
             Box::new(AwsIamUser {
                 sts: Arc::clone(&sts),
                 keys,
                 codes: Arc::clone(&config.mfa_codes),
             }),
             Box::new(AwsIamRoleChained {
-                sts,
+                sts: Arc::clone(&sts),
                 codes: config.mfa_codes,
             }),
+            Box::new(AwsIamRoleFederated {
+                sts: Arc::clone(&sts),
+                assertions: config.assertions,
+            }),
+            Box::new(AwsIamRoleWebIdentity { sts }),
             Box::new(Localstack {
-                default_region: config.aws.default_region,
+                default_region: config.aws.default_region.clone(),
             }),
         ];
-        let limit = config.calls_in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
+        if let Some(tokens) = config.azure {
+            providers.push(Box::new(Azure::new(tokens)));
+        }
+        if let Some(sso) = config.sso {
+            let by_id = |one: SsoIntegration| (one.id.clone(), one);
+            providers.push(Box::new(AwsSsoRole {
+                sso,
+                integrations: config.sso_integrations.into_iter().map(by_id).collect(),
+                default_region: config.aws.default_region,
+                turn: config.turn,
+            }));
+        }
+        let paces = Paces {
+            sts: Arc::new(Pace::new(config.limits.sts.rate)),
+            azure: Arc::new(Pace::new(config.limits.azure.rate)),
+        };
         let by_type = providers
             .into_iter()
             .map(|inner| {
-                let limited: Arc<dyn Provider> = Arc::new(Limited {
-                    permits: Semaphore::new(limit),
-                    limit,
-                    turn: config.turn,
-                    inner,
-                });
-                (limited.session_type(), limited)
+                let kind = inner.session_type();
+                let most = config.limits.of(kind).and_then(|l| l.calls_in_flight);
+                let limit = most.unwrap_or(config.calls_in_flight_max);
+                let limited: Arc<dyn Provider> =
+                    Arc::new(Limited::new(inner, limit, config.turn, paces.of(kind)));
+                (kind, limited)
             })
             .collect();
         Self { by_type }
@@ -166,37 +207,23 @@ impl fmt::Debug for Providers {
     }
 }
 
-/// A provider that has a bounded number of calls in flight; the others wait in order.
-struct Limited {
-    inner: Box<dyn Provider>,
-    permits: Semaphore,
-    limit: usize,
-    turn: Duration,
+/// How fast each cloud is called, by all its access methods together. A portal of SSO has a pace
+/// of its own, since lists are asked of it too.
+struct Paces {
+    sts: Arc<Pace>,
+    azure: Arc<Pace>,
 }
 
-impl Provider for Limited {
-    fn session_type(&self) -> SessionType {
-        self.inner.session_type()
-    }
-
-    fn issue<'a>(
-        &'a self,
-        mut request: IssueRequest<'a>,
-    ) -> BoxFuture<'a, Result<TemporaryCredentials, ProviderError>> {
-        Box::pin(async move {
-            let asked = tokio::time::Instant::now();
-            let turn = tokio::time::timeout(self.turn, self.permits.acquire()).await;
-            let Ok(Ok(_permit)) = turn else {
-                return Err(ProviderError::Busy {
-                    session: request.session.name.clone(),
-                    session_type: self.session_type(),
-                    limit: self.limit,
-                    waited_seconds: self.turn.as_secs(),
-                });
-            };
-            request.now = request.now.plus(asked.elapsed());
-            self.inner.issue(request).await
-        })
+impl Paces {
+    fn of(&self, kind: SessionType) -> Option<Arc<Pace>> {
+        match kind {
+            SessionType::AwsIamUser
+            | SessionType::AwsIamRoleChained
+            | SessionType::AwsIamRoleFederated
+            | SessionType::AwsIamRoleWebIdentity => Some(Arc::clone(&self.sts)),
+            SessionType::Azure => Some(Arc::clone(&self.azure)),
+            SessionType::AwsSsoRole | SessionType::Localstack => None,
+        }
     }
 }
 

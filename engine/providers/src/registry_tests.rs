@@ -6,6 +6,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::{AccessKey, Material, SecretString, VaultError};
 
 use super::*;
+use crate::provider::BoxFuture;
 
 struct NoKeys;
 
@@ -32,6 +33,7 @@ fn request(session: &Session) -> IssueRequest<'_> {
     IssueRequest {
         session,
         parent: None,
+        parent_mfa_device: None,
         now: Timestamp::from_millis(1_000),
     }
 }
@@ -85,12 +87,7 @@ fn limited(limit: usize, turn: Duration) -> (Arc<Limited>, Arc<AtomicUsize>) {
         running: AtomicUsize::new(0),
         most: Arc::clone(&most),
     };
-    let limited = Arc::new(Limited {
-        inner: Box::new(inner),
-        permits: Semaphore::new(limit),
-        limit,
-        turn,
-    });
+    let limited = Arc::new(Limited::new(Box::new(inner), limit, turn, None));
     (limited, most)
 }
 
@@ -164,7 +161,10 @@ async fn localstack_gets_the_test_key_that_never_ends() {
         secret_access_key,
         session_token,
         region,
-    } = &answer.material;
+    } = &answer.material
+    else {
+        panic!("not for AWS");
+    };
     assert_eq!(access_key_id, "test");
     assert_eq!(secret_access_key.expose(), "test");
     assert!(session_token.is_none());

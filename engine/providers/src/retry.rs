@@ -60,7 +60,7 @@ impl ClassifyRetry for OnlyWhatMendsItself {
 }
 
 /// Whether a connection stood and was then closed by the other side.
-fn broke_off(error: &ConnectorError) -> bool {
+pub(crate) fn broke_off(error: &ConnectorError) -> bool {
     // An answer that ended before it was complete.
     error.as_other() == Some(ErrorKind::TransientError)
         || sources(error).any(|source| {

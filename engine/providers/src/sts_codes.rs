@@ -71,8 +71,22 @@ impl Call<'_> {
                     ),
                     Some(rotate(parent.as_str())),
                 ),
-                None => Verdict::theirs(ErrorKind::Denied, None),
+                None => self.evidence_expired(),
             },
+            "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
+                Verdict::theirs(ErrorKind::Denied, Some(self.evidence_hint()))
+            }
+            "IDPRejectedClaim" | "IDPRejectedClaimException" => {
+                Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint()))
+            }
+            "IDPCommunicationError" | "IDPCommunicationErrorException" => Verdict::ours(
+                ErrorKind::Unavailable,
+                format!(
+                    "{service} could not reach the identity provider that vouches for session \
+                     \"{session}\""
+                ),
+                None,
+            ),
             "AccessDenied"
             | "AccessDeniedException"
             | "UnauthorizedOperation"
@@ -81,10 +95,7 @@ impl Call<'_> {
             | "OptInRequired"
             | "SubscriptionRequiredException" => {
                 if lower.contains("multifactorauthentication") || lower.contains("one time pass") {
-                    Verdict::theirs(
-                        ErrorKind::NeedsMfa,
-                        Some("enter the code that the device shows now".to_owned()),
-                    )
+                    Verdict::theirs(ErrorKind::NeedsMfa, Some(self.code_hint()))
                 } else {
                     Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint()))
                 }
@@ -106,6 +117,19 @@ impl Call<'_> {
             }
             "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" => {
                 self.field_refused("sessionPolicy and tags are too large together")
+            }
+            "ValidationError" | "ValidationException" | "ValidationErrorException"
+                if lower.contains("durationseconds") =>
+            {
+                Verdict::theirs(
+                    ErrorKind::Misconfigured,
+                    Some(format!(
+                        "give it another lifetime with `dayfly session edit {} --duration 1h`: STS \
+                         gives 15 minutes at least, and at most what the role's MaxSessionDuration \
+                         allows, or an hour where the role is assumed by a role",
+                        quoted(session)
+                    )),
+                )
             }
             "ValidationError"
             | "ValidationException"
@@ -211,7 +235,7 @@ impl Call<'_> {
 
     fn clock(&self) -> Verdict {
         Verdict::ours(
-            ErrorKind::Other,
+            ErrorKind::ClockSkew,
             format!(
                 "{} refused {} for session \"{}\" because this machine's clock is wrong",
                 self.service, self.operation, self.session.name
@@ -230,6 +254,61 @@ impl Call<'_> {
         )
     }
 
+    /// What was shown in place of a signature has expired.
+    fn evidence_expired(&self) -> Verdict {
+        let (service, name) = (&self.service, &self.session.name);
+        let session = quoted(name);
+        match &self.session.access {
+            Access::AwsIamRoleFederated { .. } => Verdict::ours(
+                ErrorKind::NeedsSignIn,
+                format!("{service} says that the assertion for session \"{name}\" has expired"),
+                Some(format!(
+                    "sign in again with `dayfly session login {session}`; {CLOCK_HINT}"
+                )),
+            ),
+            Access::AwsIamRoleWebIdentity { .. } => Verdict::ours(
+                ErrorKind::Denied,
+                format!(
+                    "{service} says that the web identity token of session \"{name}\" has expired"
+                ),
+                Some(format!(
+                    "see that whoever gives the token renews it; {CLOCK_HINT}"
+                )),
+            ),
+            _ => Verdict::theirs(ErrorKind::Denied, None),
+        }
+    }
+
+    fn evidence_hint(&self) -> String {
+        match &self.session.access {
+            Access::AwsIamRoleFederated { idp_arn, .. } => format!(
+                "check that {idp_arn} has the present metadata of the identity provider, and that \
+                 the assertion is made for AWS (its recipient and audience)"
+            ),
+            _ => "check that IAM has an OpenID Connect provider for the token's issuer, with the \
+                  token's audience"
+                .to_owned(),
+        }
+    }
+
+    fn code_hint(&self) -> String {
+        let session = quoted(&self.session.name);
+        if self.generated {
+            return format!(
+                "set this machine's clock where it is off; else the seed that is kept is not the \
+                 device's: `dayfly secret set {session} --totp`"
+            );
+        }
+        match self.session.mfa_device() {
+            Some(_) => {
+                format!("enter the code that the device shows now: `dayfly respond {session}`")
+            }
+            None => {
+                format!("name the device with `dayfly session edit {session} --mfa-device ARN`")
+            }
+        }
+    }
+
     fn denied_hint(&self) -> String {
         match &self.session.access {
             Access::AwsIamRoleChained {
@@ -238,6 +317,16 @@ impl Call<'_> {
                 "check that {role_arn} exists, that its trust policy names the identity of \
                  parent session {parent} and the external id, source identity and tags of the \
                  session, and that this identity may call sts:AssumeRole"
+            ),
+            Access::AwsIamRoleFederated {
+                role_arn, idp_arn, ..
+            } => format!(
+                "check that {role_arn} exists, and that its trust policy lets {idp_arn} call \
+                 sts:AssumeRoleWithSAML with the attributes of the assertion"
+            ),
+            Access::AwsIamRoleWebIdentity { role_arn, .. } => format!(
+                "check that {role_arn} exists, and that its trust policy names the token's \
+                 issuer, audience and subject for sts:AssumeRoleWithWebIdentity"
             ),
             _ => "check the policies of the IAM user".to_owned(),
         }

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::date_time::{DateTime, Format};
 use dayfly_core::time::Timestamp;
+use dayfly_vault::SecretString;
 
 use crate::aws_sts::Call;
 use crate::errors::{ProviderError, Refusal, Unreachable};
@@ -49,7 +50,7 @@ impl Call<'_> {
             }
             SdkError::TimeoutError(_) => Unreachable::Timeout,
             SdkError::DispatchFailure(context) => match context.as_connector_error() {
-                Some(error) => self.connection(error),
+                Some(error) => connection(error, &self.secrets),
                 None => Unreachable::Connection {
                     detail: "the connection failed".to_owned(),
                 },
@@ -82,36 +83,6 @@ impl Call<'_> {
         }
     }
 
-    /// What a broken or missing connection means.
-    fn connection(&self, error: &ConnectorError) -> Unreachable {
-        if error.is_timeout() {
-            return Unreachable::Timeout;
-        }
-        let mut last = String::new();
-        for source in sources(error) {
-            if source.downcast_ref::<rustls::Error>().is_some() {
-                return Unreachable::Tls {
-                    detail: self.clean(&source.to_string()),
-                };
-            }
-            if let Some(io) = source.downcast_ref::<io::Error>() {
-                match io.kind() {
-                    io::ErrorKind::ConnectionRefused => return Unreachable::ConnectionRefused,
-                    io::ErrorKind::TimedOut => return Unreachable::Timeout,
-                    _ => {}
-                }
-            }
-            last = source.to_string();
-            // hyper-util has no type for it that could be asked.
-            if last == "dns error" {
-                return Unreachable::Name;
-            }
-        }
-        Unreachable::Connection {
-            detail: self.clean(&last),
-        }
-    }
-
     /// What an answer that says no means.
     fn judge(&self, answer: &Answer) -> ProviderError {
         let verdict = self.verdict(answer);
@@ -140,28 +111,62 @@ impl Call<'_> {
         }))
     }
 
-    /// Somebody else's words: one line, not too long, and without what the call carried.
     fn clean(&self, words: &str) -> String {
-        let mut words = words.to_owned();
-        for secret in &self.secrets {
-            let secret = secret.expose();
-            // A shorter one may be part of an ordinary word.
-            if secret.len() >= 6 {
-                words = words.replace(secret, "[redacted]");
+        clean(words, &self.secrets)
+    }
+}
+
+/// What a broken or missing connection means.
+pub(crate) fn connection(error: &ConnectorError, secrets: &[SecretString]) -> Unreachable {
+    if error.is_timeout() {
+        return Unreachable::Timeout;
+    }
+    let mut last = String::new();
+    for source in sources(error) {
+        if source.downcast_ref::<rustls::Error>().is_some() {
+            return Unreachable::Tls {
+                detail: clean(&source.to_string(), secrets),
+            };
+        }
+        if let Some(io) = source.downcast_ref::<io::Error>() {
+            match io.kind() {
+                io::ErrorKind::ConnectionRefused => return Unreachable::ConnectionRefused,
+                io::ErrorKind::TimedOut => return Unreachable::Timeout,
+                _ => {}
             }
         }
-        let mut line = words
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ");
-        if let Some((end, _)) = line.char_indices().nth(MESSAGE_MAX) {
-            line.truncate(end);
-            line.push('…');
+        last = source.to_string();
+        // hyper-util has no type for it that could be asked.
+        if last == "dns error" {
+            return Unreachable::Name;
         }
-        line.truncate(line.trim_end_matches('.').len());
-        line
     }
+    Unreachable::Connection {
+        detail: clean(&last, secrets),
+    }
+}
+
+/// Somebody else's words: one line, not too long, and without what the call carried.
+pub(crate) fn clean(words: &str, secrets: &[SecretString]) -> String {
+    let mut words = words.to_owned();
+    for secret in secrets {
+        let secret = secret.expose();
+        // A shorter one may be part of an ordinary word.
+        if secret.len() >= 6 {
+            words = words.replace(secret, "[redacted]");
+        }
+    }
+    let mut line = words
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MESSAGE_MAX) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line.truncate(line.trim_end_matches('.').len());
+    line
 }
 
 /// What of an answer matters here.
@@ -174,13 +179,14 @@ pub(crate) struct Answer {
     pub(crate) message: String,
     /// The HTTP status.
     pub(crate) status: u16,
-    request_id: Option<String>,
+    /// The service's id of the request.
+    pub(crate) request_id: Option<String>,
     retry_after: Option<String>,
     retry_after_millis: Option<String>,
 }
 
 impl Answer {
-    fn of<E: ProvideErrorMetadata + RequestId>(error: &E, raw: &HttpResponse) -> Self {
+    pub(crate) fn of<E: ProvideErrorMetadata + RequestId>(error: &E, raw: &HttpResponse) -> Self {
         let mut answer = Self::without_code(raw);
         if let Some(code) = error.code() {
             word(code).clone_into(&mut answer.code);
@@ -195,7 +201,7 @@ impl Answer {
         answer
     }
 
-    fn without_code(raw: &HttpResponse) -> Self {
+    pub(crate) fn without_code(raw: &HttpResponse) -> Self {
         let status = raw.status().as_u16();
         let header = |name| raw.headers().get(name).map(str::to_owned);
         Self {
@@ -213,7 +219,7 @@ impl Answer {
     ///
     /// Source: RFC 9110, 10.2.3 (seconds or a date); the AWS SDKs' `x-amz-retry-after`
     /// (milliseconds).
-    fn retry_at(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn retry_at(&self, now: Timestamp) -> Option<Timestamp> {
         let millis = || {
             let millis = self.retry_after_millis.as_deref()?.trim().parse().ok()?;
             Some(now.plus(Duration::from_millis(millis)))

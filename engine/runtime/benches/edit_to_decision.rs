@@ -84,6 +84,7 @@ async fn measure(sessions: usize) {
             )),
         ),
         keys: Arc::new(NoKeys),
+        azure_secrets: Arc::new(dayfly_providers::azure::NoAzureSecrets),
         policies: Policies::All,
         watching: true,
         patience: Duration::ZERO,

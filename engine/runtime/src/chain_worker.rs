@@ -115,15 +115,22 @@ fn serve(chain: &Chain, incoming: &Receiver<Job>, answers: &mpsc::Sender<Message
             let message = problem;
             let _ = answers.blocking_send(Message::Trouble { about, message });
         }
-        for purpose in purposes {
+        for (purpose, order) in purposes.into_iter().zip(&orders) {
             let result = results.next().unwrap_or_else(|| {
                 let message = "the provider chain could not be changed: an error in Dayfly";
                 Err(Failure::new(ErrorKind::Delivery, message))
             });
-            if answers
-                .blocking_send(Message::Delivered { purpose, result })
-                .is_err()
-            {
+            // Of what could not be taken away everywhere, some may be gone.
+            let left = match order {
+                Order::Retract { session } if result.is_err() => Some(chain.stands(session)),
+                _ => None,
+            };
+            let delivered = Message::Delivered {
+                purpose,
+                result,
+                left,
+            };
+            if answers.blocking_send(delivered).is_err() {
                 // The engine is gone, but what it asked for is still done.
                 break;
             }

@@ -17,6 +17,81 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
+/// How far apart the clocks have to come for a sleep or a set clock: more than one that is set to
+/// the right time little by little.
+const JUMPED: i64 = 1_000;
+
+/// What happened to the clocks between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Jump {
+    /// How long the machine slept.
+    pub(crate) slept_ms: u64,
+    /// By how much the clock on the wall was set.
+    pub(crate) set_ms: i64,
+}
+
+/// Three clocks at a moment, in milliseconds: one that stands still while the machine sleeps, one
+/// that does not, and the one on the wall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clocks {
+    awake: i64,
+    since_boot: i64,
+    wall: i64,
+}
+
+impl Clocks {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn now() -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        let millis = |clock| {
+            let at = clock_gettime(clock);
+            at.tv_sec * 1_000 + at.tv_nsec / 1_000_000
+        };
+        Self {
+            awake: millis(ClockId::Monotonic),
+            since_boot: millis(ClockId::Boottime),
+            wall: millis(ClockId::Realtime),
+        }
+    }
+
+    /// This system tells nothing of sleep, so a jump forward is taken for one.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn now() -> Self {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+        static BEGIN: OnceLock<Instant> = OnceLock::new();
+        let begin = BEGIN.get_or_init(Instant::now);
+        let awake = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let wall = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
+        Self {
+            awake,
+            since_boot: wall,
+            wall,
+        }
+    }
+
+    /// What happened since the last look.
+    pub(crate) fn look(&mut self) -> Option<Jump> {
+        let before = std::mem::replace(self, Self::now());
+        self.since(before)
+    }
+
+    fn since(self, before: Self) -> Option<Jump> {
+        let passed = self.since_boot - before.since_boot;
+        let slept = passed - (self.awake - before.awake);
+        let set = self.wall - before.wall - passed;
+        let jump = Jump {
+            slept_ms: if slept >= JUMPED {
+                slept.unsigned_abs()
+            } else {
+                0
+            },
+            set_ms: if set.abs() >= JUMPED { set } else { 0 },
+        };
+        (jump.slept_ms > 0 || jump.set_ms != 0).then_some(jump)
+    }
+}
+
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rang {
@@ -152,6 +227,39 @@ mod tests {
         assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
         assert!(now() >= moment);
         assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+    }
+
+    #[test]
+    fn sleep_and_a_set_clock_are_told_apart() {
+        let at = |awake, since_boot, wall| Clocks {
+            awake,
+            since_boot,
+            wall,
+        };
+        let before = at(1_000, 5_000, 1_000_000);
+        let jump = |awake, since_boot, wall| {
+            let jump = at(awake, since_boot, wall).since(before);
+            jump.map(|jump| (jump.slept_ms, jump.set_ms))
+        };
+        assert_eq!(jump(61_000, 65_000, 1_060_000), None);
+        assert_eq!(jump(61_000, 65_000, 1_060_400), None);
+        assert_eq!(jump(2_000, 3_605_000, 4_600_000), Some((3_599_000, 0)));
+        assert_eq!(
+            jump(2_000, 6_000, 1_001_000 - 3_600_000),
+            Some((0, -3_600_000))
+        );
+        assert_eq!(
+            jump(2_000, 6_000, 1_001_000 + 7_200_000),
+            Some((0, 7_200_000))
+        );
+        assert_eq!(jump(2_000, 65_000, 2_060_000), Some((59_000, 1_000_000)));
+    }
+
+    #[test]
+    fn clocks_that_go_on_evenly_tell_nothing() {
+        let mut clocks = Clocks::now();
+        assert_eq!(clocks.look(), None);
+        assert_eq!(clocks.look(), None);
     }
 
     #[tokio::test]

@@ -1,5 +1,14 @@
 //! `dayfly.toml`: what the person configures.
 
+mod azure;
+mod grant;
+mod helper;
+mod imds;
+mod providers;
+mod rates;
+mod saml;
+mod trust;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -8,11 +17,20 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::delivery::Delivery;
-use dayfly_core::grant::Selector;
-use dayfly_core::policy::{Action, Actions};
-use dayfly_core::session::SessionType;
+use dayfly_core::settings::Settings;
+use dayfly_policy::Wasi;
+use dayfly_store::{Remote, TrustRoot};
 use serde::Deserialize;
 use toml::Spanned;
+
+pub use self::azure::Azure;
+pub use self::grant::GrantSettings;
+use self::grant::GrantTable;
+pub use self::helper::HelperSettings;
+pub use self::imds::Imds;
+pub use self::providers::{CloudSettings, ProvidersSettings};
+pub use self::rates::{DampingSettings, RateSettings};
+pub use self::saml::SamlSettings;
 
 /// The longest file that is read.
 const LIMIT: u64 = 4 << 20;
@@ -24,12 +42,30 @@ const ENTRIES: usize = 1_000;
 pub struct Config {
     /// Settings for the access methods of AWS.
     pub aws: Aws,
+    /// Settings for Azure.
+    pub azure: Azure,
     /// Where the key to the vault is.
     pub vault: VaultSettings,
+    /// Who is asked for MFA codes.
+    pub mfa: HelperSettings,
+    /// How people sign in at identity providers.
+    pub saml: SamlSettings,
     /// How the engine works.
     pub engine: EngineSettings,
+    /// Whether evaluations are kept, to be replayed.
+    pub recording: RecordingSettings,
+    /// How much each cloud is called.
+    pub providers: ProvidersSettings,
+    /// How many calls providers take.
+    pub rates: RateSettings,
+    /// What decisions of policies may have to wait for.
+    pub damping: DampingSettings,
     /// Where credentials go, where the Workspace does not say it.
     pub delivery: Option<Delivery>,
+    /// The metadata endpoint; none: there is none.
+    pub imds: Option<Imds>,
+    /// Whose signature modules need.
+    pub trust: Vec<TrustRoot>,
     /// The policy entries, in file order.
     pub policies: Vec<PolicySettings>,
 }
@@ -42,6 +78,10 @@ pub struct Aws {
     pub default_region: Option<String>,
     /// Where STS is, before what the environment and the AWS config file say.
     pub sts_endpoint_url: Option<String>,
+    /// Where the API of the SSO portal is, likewise.
+    pub sso_endpoint_url: Option<String>,
+    /// Where the sign-in service of the SSO portal (SSO OIDC) is, likewise.
+    pub sso_oidc_endpoint_url: Option<String>,
     /// The federation endpoint of `dayfly console`, before the one of the session's partition.
     pub signin_endpoint_url: Option<String>,
     /// The credentials file, before `AWS_SHARED_CREDENTIALS_FILE` and `~/.aws/credentials`.
@@ -69,8 +109,11 @@ pub struct VaultSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VaultKey {
-    /// In a file that only this user can read.
+    /// Where it is already: in the key file, behind the passphrase, in the keyring. With nothing
+    /// there yet, in the keyring where one takes it, else in a key file.
     #[default]
+    Auto,
+    /// In a file that only this user can read.
     File,
     /// In the keyring of the operating system.
     Keyring,
@@ -106,12 +149,34 @@ impl Default for EngineSettings {
     }
 }
 
+/// `[recording]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RecordingSettings {
+    /// Whether what policies are asked and answer is kept.
+    pub enabled: bool,
+    /// Megabytes of it.
+    pub megabytes: u64,
+    /// Days after which it is removed, an eighth of that at a time.
+    pub days: u64,
+}
+
+impl Default for RecordingSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            megabytes: 256,
+            days: 30,
+        }
+    }
+}
+
 /// `[[policy]]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySettings {
     /// Its name.
     pub name: String,
-    /// `builtin:NAME` or a path.
+    /// Where its component comes from.
     pub module: ModuleSource,
     /// Its configuration, handed to the module as it is.
     pub config: serde_json::Value,
@@ -127,6 +192,16 @@ pub struct PolicySettings {
     pub line: usize,
 }
 
+impl PolicySettings {
+    /// Whether its component may import WASI.
+    #[must_use]
+    pub fn wasi(&self) -> Wasi {
+        self.grant
+            .as_ref()
+            .map_or(Wasi::Refused, |grant| grant.wasi)
+    }
+}
+
 /// Where the component of an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModuleSource {
@@ -134,6 +209,8 @@ pub enum ModuleSource {
     Builtin(String),
     /// A file.
     Path(PathBuf),
+    /// A registry or a git checkout; what runs is what was taken from there when somebody looked at it.
+    Remote(Remote),
 }
 
 impl fmt::Display for ModuleSource {
@@ -141,19 +218,9 @@ impl fmt::Display for ModuleSource {
         match self {
             Self::Builtin(name) => write!(f, "builtin:{name}"),
             Self::Path(path) => path.display().fmt(f),
+            Self::Remote(remote) => remote.fmt(f),
         }
     }
-}
-
-/// What an entry is granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantSettings {
-    /// The sessions.
-    pub sessions: Selector,
-    /// The actions.
-    pub actions: Actions,
-    /// Whether it may hold.
-    pub may_hold: bool,
 }
 
 /// `[policy.limits]`
@@ -265,7 +332,29 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl ModuleSource {
+    /// Reads what `module` of an entry says; a relative path begins at `folder`.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub fn parse(folder: &Path, text: &str) -> Result<Self, (String, String)> {
+        source(folder, text)
+    }
+}
+
 impl Config {
+    /// What the core goes by.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            issuing_max: self.engine.calls_in_flight.clamp(1, 1_000),
+            faults_max: self.engine.faults_max.max(1),
+            calls: self.rates.calls(),
+            damping: self.damping.damping(),
+            ..Settings::default()
+        }
+    }
+
     /// Reads the configuration; that of an empty file where there is none.
     ///
     /// # Errors
@@ -368,14 +457,31 @@ impl Config {
                 line,
             });
         }
+        let mut trust = Vec::new();
+        for table in file.trust {
+            let span = table.span();
+            let root = table.into_inner().root();
+            trust.push(root.map_err(|message| at(Some(span), message, None))?);
+        }
         let mut aws = file.aws;
         aws.credentials_file = aws.credentials_file.map(|file| resolve(folder, &file));
         aws.config_file = aws.config_file.map(|file| resolve(folder, &file));
+        let mut azure = file.azure;
+        azure.profile_file = azure.profile_file.map(|file| resolve(folder, &file));
         Ok(Self {
             aws,
+            azure,
             vault: file.vault,
+            mfa: file.mfa,
+            saml: file.saml,
             engine: file.engine,
+            recording: file.recording,
+            providers: file.providers,
+            rates: file.rates,
+            damping: file.damping,
             delivery: file.delivery.targets,
+            imds: file.imds,
+            trust,
             policies,
         })
     }
@@ -385,9 +491,18 @@ impl Config {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     aws: Aws,
+    azure: Azure,
     vault: VaultSettings,
+    mfa: HelperSettings,
+    saml: SamlSettings,
     engine: EngineSettings,
+    recording: RecordingSettings,
+    providers: ProvidersSettings,
+    rates: RateSettings,
+    damping: DampingSettings,
     delivery: DeliveryTable,
+    imds: Option<Imds>,
+    trust: Vec<Spanned<trust::TrustTable>>,
     policy: Vec<Spanned<EntryTable>>,
 }
 
@@ -446,100 +561,6 @@ impl TierWord {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct GrantTable {
-    #[serde(default)]
-    sessions: SelectorSetting,
-    #[serde(default)]
-    actions: Vec<Action>,
-    #[serde(default)]
-    hold: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct SelectorTable {
-    types: Vec<String>,
-    ids: Vec<String>,
-    names: Vec<String>,
-    profiles: Vec<String>,
-    accounts: Vec<String>,
-    labels: Vec<String>,
-    /// An expression, beside the lists.
-    #[serde(rename = "where")]
-    condition: Option<String>,
-}
-
-/// `sessions` of a grant: lists, or an expression alone.
-#[derive(Debug, Default)]
-struct SelectorSetting(SelectorTable);
-
-impl<'de> Deserialize<'de> for SelectorSetting {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> serde::de::Visitor<'de> for Either {
-            type Value = SelectorSetting;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table of lists, or an expression such as \"labels.env == 'dev'\"")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(SelectorSetting(SelectorTable {
-                    condition: Some(text.to_owned()),
-                    ..SelectorTable::default()
-                }))
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                map: A,
-            ) -> Result<Self::Value, A::Error> {
-                let table = serde::de::value::MapAccessDeserializer::new(map);
-                SelectorTable::deserialize(table).map(SelectorSetting)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-impl GrantTable {
-    /// `guards`: whether the entry is a guard rail, which guards what a condition is unclear on.
-    fn settings(self, guards: bool) -> Result<GrantSettings, String> {
-        let selector = self.sessions.0;
-        let condition = match &selector.condition {
-            Some(text) => Some(
-                dayfly_policy::session_expression(text, guards)
-                    .map_err(|e| format!("the expression `{text}` cannot be used: {e}"))?,
-            ),
-            None => None,
-        };
-        let types = selector.types.iter().map(|word| {
-            SessionType::from_word(word).ok_or_else(|| {
-                let known: Vec<_> = SessionType::ALL.iter().map(|t| t.as_str()).collect();
-                format!(
-                    "\"{word}\" is no access method; there are {}",
-                    known.join(", ")
-                )
-            })
-        });
-        Ok(GrantSettings {
-            sessions: Selector {
-                types: types.collect::<Result<_, _>>()?,
-                ids: selector.ids,
-                names: selector.names,
-                profiles: selector.profiles,
-                accounts: selector.accounts,
-                labels: selector.labels,
-                condition,
-            },
-            actions: self.actions.into_iter().collect(),
-            may_hold: self.hold,
-        })
-    }
-}
-
 /// Whether an entry can have this name: it becomes the name of a file.
 fn is_entry_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
@@ -549,21 +570,26 @@ fn is_entry_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
+/// Where the component of an entry is; `folder` is that of the configuration.
 fn source(folder: &Path, text: &str) -> Result<ModuleSource, (String, String)> {
+    let forms =
+        "give the path of a component, builtin:NAME, oci://HOST/REPOSITORY:TAG or git:FOLDER//FILE";
     if let Some(name) = text.strip_prefix("builtin:") {
         return Ok(ModuleSource::Builtin(name.to_owned()));
     }
+    match Remote::parse(text, folder) {
+        Ok(Some(remote)) => return Ok(ModuleSource::Remote(remote)),
+        Ok(None) => {}
+        Err(error) => return Err((error.to_string(), forms.into())),
+    }
     if let Some((scheme, _)) = text.split_once("://") {
         return Err((
-            format!("modules cannot be had from \"{scheme}://\" by this version"),
-            "give the path of a component, or builtin:NAME".into(),
+            format!("modules cannot be had from \"{scheme}://\""),
+            forms.into(),
         ));
     }
     if text.is_empty() {
-        return Err((
-            "the module is empty".into(),
-            "give the path of a component, or builtin:NAME".into(),
-        ));
+        return Err(("the module is empty".into(), forms.into()));
     }
     Ok(ModuleSource::Path(resolve(folder, Path::new(text))))
 }

@@ -1,3 +1,9 @@
+use dayfly_core::arbitration::Tier;
+use dayfly_core::policy::Action;
+use dayfly_core::rates::Rate;
+use dayfly_core::session::SessionType;
+use dayfly_core::settings::Settings;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -30,6 +36,8 @@ config = { match = { labels = ["dev"] }, since = 2026-01-02 }
 sessions = { types = ["awsIamUser"], names = ["dev-*"] }
 actions = ["start"]
 hold = true
+paths = ["~/src/**", "/etc/hosts"]
+rate = "10/min"
 [policy.limits]
 deadline-ms = 50
 effects = 7
@@ -64,6 +72,8 @@ enabled = false
     let grant = keep.grant.as_ref().unwrap();
     assert_eq!(grant.sessions.types, [SessionType::AwsIamUser]);
     assert!(grant.may_hold && grant.actions.contains(Action::Start));
+    assert_eq!(grant.paths, ["~/src/**", "/etc/hosts"]);
+    assert_eq!(grant.rate, "10/min".parse().ok());
     assert_eq!(keep.limits.limits().deadline, Duration::from_millis(50));
     let limits = keep.limits.limits();
     let set = (limits.effects, limits.log_bytes, limits.state_value_bytes);
@@ -72,6 +82,23 @@ enabled = false
     assert_eq!(keep.line, 6);
     assert_eq!(mine.module, ModuleSource::Path("/c/rules/mine.wasm".into()));
     assert_eq!(mine.grant, None);
+}
+
+#[test]
+fn rates_and_damping_are_set_beside_their_defaults() {
+    let usual = Settings::default();
+    assert_eq!(parse("").unwrap().settings().damping, usual.damping);
+    assert_eq!(parse("").unwrap().settings().calls, usual.calls);
+    let text = "[rates]\nsso = '5/s'\n[damping]\ndwell-seconds = 7\nflaps-max = 9";
+    let settings = parse(text).unwrap().settings();
+    assert_eq!(settings.calls.sso, Rate::per_second(5));
+    assert_eq!(settings.calls.sts, usual.calls.sts);
+    let damping = settings.damping;
+    assert_eq!(
+        (damping.dwell, damping.flaps_max),
+        (Duration::from_secs(7), 9)
+    );
+    assert_eq!(damping.freeze, usual.damping.freeze);
 }
 
 #[test]
@@ -115,7 +142,14 @@ fn mistakes_name_their_place() {
             5,
             "a second policy entry",
         ),
-        ("[[policy]]\nname='a'\nmodule='oci://h/r'", 3, "oci://"),
+        ("[[policy]]\nname='a'\nmodule='ftp://h/r'", 3, "ftp://"),
+        (
+            "[[policy]]\nname='a'\nmodule='oci://h'",
+            3,
+            "no OCI reference",
+        ),
+        ("[[trust]]\nsource='*'\nkeys=['RW']", 1, "no public key"),
+        ("[[trust]]\nsource='*'\nkeys=[]", 1, "names no key"),
         (
             "[[policy]]\nname='a'\nmodule='m'\ngrant = { sessions = { types = ['aws'] } }",
             4,
@@ -125,6 +159,16 @@ fn mistakes_name_their_place() {
             "[[policy]]\nname='a'\nmodule='m'\ntier='person'",
             4,
             "person",
+        ),
+        (
+            "[[policy]]\nname='a'\nmodule='m'\ngrant = { paths = ['src/*'] }",
+            4,
+            "the file pattern \"src/*\" does not begin with / or ~/",
+        ),
+        (
+            "[rates]\nsts = '20'",
+            2,
+            "a rate is a number of 1 to 1,000,000 and a unit",
         ),
         ("[engine\n", 1, ""),
     ] {

@@ -10,6 +10,8 @@ use dayfly_core::grant::Selector;
 use dayfly_core::input::Entry;
 use dayfly_core::policy::EntryName;
 use dayfly_policy::Host;
+use dayfly_store::Shelf;
+use dayfly_vault::private_file;
 use dayfly_workspace::Watch;
 use tokio::sync::mpsc;
 
@@ -18,6 +20,7 @@ use crate::engine::Policies;
 use crate::entries::{self, EntryProblem, Loader, Prepared};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
+use crate::recording;
 
 /// What reading the configuration brought.
 #[derive(Debug)]
@@ -42,6 +45,7 @@ pub(crate) struct ConfigWorker {
 impl ConfigWorker {
     pub(crate) fn start(
         path: PathBuf,
+        recording: PathBuf,
         host: Host,
         policies: Policies,
         watching: bool,
@@ -55,7 +59,9 @@ impl ConfigWorker {
                 let mut reader = Reader {
                     path,
                     loader: Loader::new(host),
+                    recording,
                     policies,
+                    seen: false,
                     ever: false,
                     good: BTreeMap::new(),
                     watches: BTreeMap::new(),
@@ -103,7 +109,10 @@ impl Drop for ConfigWorker {
 struct Reader {
     path: PathBuf,
     loader: Loader,
+    recording: PathBuf,
     policies: Policies,
+    /// Whether the file was ever there.
+    seen: bool,
     /// Whether the configuration could ever be used.
     ever: bool,
     /// The last good form of each entry.
@@ -112,8 +121,29 @@ struct Reader {
 }
 
 impl Reader {
+    /// The configuration; one that is removed while it is in force is missed, as there may have been guard
+    /// rails in it.
+    fn load(&mut self) -> Result<Config, ConfigError> {
+        let there = self.path.try_exists().unwrap_or(true);
+        if !there && self.seen {
+            return Err(ConfigError {
+                path: self.path.clone(),
+                line: 0,
+                column: 0,
+                message: "the file is gone".into(),
+                hint: Some(
+                    "its last good version stays in force; an empty file is the configuration of somebody who \
+                     wants none"
+                        .into(),
+                ),
+            });
+        }
+        self.seen |= there;
+        Config::load(&self.path)
+    }
+
     fn read(&mut self) -> Configured {
-        let config = Config::load(&self.path);
+        let config = self.load();
         let mut problems = Vec::new();
         let mut closed = Vec::new();
         self.ever |= config.is_ok();
@@ -128,6 +158,15 @@ impl Reader {
             ));
         }
         if let Ok(config) = &config {
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            self.loader
+                .hold_to(Shelf::open(folder, config.trust.clone()));
+            let archive = config.recording.enabled.then(|| {
+                // Made here first, and private.
+                let _ = private_file::create_folder(&self.recording);
+                recording::modules(&self.recording)
+            });
+            self.loader.archive(archive);
             let mut good = BTreeMap::new();
             for settings in &config.policies {
                 let wanted = match self.policies {
@@ -145,7 +184,8 @@ impl Reader {
                     }
                     Err(mut problem) => {
                         let name = EntryName::new(&settings.name);
-                        if let Some(earlier) = self.good.remove(&name) {
+                        let earlier = self.good.remove(&name).filter(|_| !problem.untrusted);
+                        if let Some(earlier) = earlier {
                             problem.message += "; its last good form stays in force";
                             good.insert(name, earlier);
                         } else if settings.rank.tier == Tier::GuardRail && !settings.shadow {
@@ -179,11 +219,12 @@ impl Reader {
     /// Watches the configuration and the components that it names; whether a watch is new.
     fn watch(&mut self, work: &Arc<Mailbox<()>>) -> bool {
         let mut begun = false;
-        let mut wanted = vec![self.path.clone()];
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut wanted = vec![self.path.clone(), Shelf::lock_file(folder)];
         if let Ok(config) = Config::load(&self.path) {
             wanted.extend(config.policies.into_iter().filter_map(|p| match p.module {
                 ModuleSource::Path(path) => Some(path),
-                ModuleSource::Builtin(_) => None,
+                ModuleSource::Builtin(_) | ModuleSource::Remote(_) => None,
             }));
         }
         self.watches.retain(|path, _| wanted.contains(path));

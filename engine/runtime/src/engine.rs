@@ -5,10 +5,13 @@
 
 mod boot;
 mod delivery;
+mod parting;
 mod perform;
 mod reporting;
+mod sources;
+mod watched;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,25 +20,29 @@ use std::time::Duration;
 use dayfly_chain::Chain;
 use dayfly_core::delivery::Delivery as Wanted;
 use dayfly_core::effect::{Cause, Effect, Happening, Note, OperationId};
-use dayfly_core::input::{CommandId, Input, Order, Projection};
+use dayfly_core::input::{Attended, CommandId, Input, Order};
 use dayfly_core::policy::{EntryName, EvaluationId, Fault, Severity, Verdict};
-use dayfly_core::session::{SessionId, Status};
+use dayfly_core::session::SessionId;
 use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
 use dayfly_policy::{Evaluated, Failed, StateSnapshot};
-use dayfly_providers::{AwsSettings, LongLivedKeys, Providers, ProvidersConfig};
+use dayfly_providers::azure::{AzureSecrets, AzureTokens};
+use dayfly_providers::{LongLivedKeys, Providers};
 use dayfly_vault::{TemporaryCredentials, private_file};
 use dayfly_workspace::{Rejected, Watch, Workspace};
 use thiserror::Error;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::delivery::Standings;
+pub use self::sources::{sso_integration, sso_settings};
+use crate::azure::AzureInForce;
 use crate::chain_worker::ChainWorker;
-use crate::clock::{self, Alarm, Rang};
-use crate::config::{Aws, Config};
+use crate::clock::{self, Alarm, Clocks, Rang};
+use crate::config::{Aws, Config, Imds};
 use crate::config_worker::{ConfigWorker, Configured};
+use crate::desks::Desks;
 use crate::entries::Prepared;
 use crate::evaluators::Evaluators;
 use crate::held::Held;
@@ -44,15 +51,16 @@ use crate::issuing::Issuing;
 use crate::journal::Journal;
 use crate::memory::Memory;
 use crate::message::{Ask, Handle, Message, OrderError, Ordered};
+use crate::recording::Recording;
 use crate::report::{ProblemReport, StandingReport};
+use crate::sign_ins::SignIns;
+use crate::watching::Watching;
 use crate::workspace_worker::{self, Looked, WorkspaceWorker};
 
 /// Messages that wait for the engine; senders wait beyond that.
 const MESSAGES: usize = 1_024;
 /// Lines that a slow listener may be behind.
 const NOTES: usize = 8_192;
-/// How long changes of the chain that are under way may take when the engine stops.
-const PARTING: Duration = Duration::from_secs(10);
 
 /// Which policy entries are in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +79,8 @@ pub struct Options {
     pub chain: Chain,
     /// Long-lived keys.
     pub keys: Arc<dyn LongLivedKeys>,
+    /// The long-lived secrets of Azure integrations.
+    pub azure_secrets: Arc<dyn AzureSecrets>,
     /// Which policy entries are in force.
     pub policies: Policies,
     /// Whether files are watched.
@@ -118,6 +128,7 @@ pub enum EngineError {
 pub struct Engine {
     handle: Handle,
     notes: Option<broadcast::Receiver<Arc<Note>>>,
+    imds: watch::Receiver<Option<Imds>>,
     task: JoinHandle<()>,
 }
 
@@ -131,17 +142,23 @@ impl Engine {
         let (messages, incoming) = mpsc::channel(MESSAGES);
         let (notes, listener) = broadcast::channel(NOTES);
         let held = Arc::new(Held::default());
+        let desks = Desks::new(&options.keys, &messages);
+        let secrets = Arc::clone(&options.azure_secrets);
+        let azure = crate::azure::tokens(&held, options.home.folder(), secrets);
         let handle = Handle {
+            desks: desks.clone(),
             held: Arc::clone(&held),
+            azure: Arc::clone(&azure.0),
             messages: messages.clone(),
             notes: notes.clone(),
         };
         let runtime = tokio::runtime::Handle::current();
         let booting = tokio::task::spawn_blocking(move || {
             let _entered = runtime.enter();
-            Loop::boot(options, messages, notes, held)
+            Loop::boot(options, messages, notes, held, desks, azure)
         });
         let mut running = booting.await.map_err(std::io::Error::other)??;
+        let imds = running.imds.subscribe();
         let task = tokio::spawn(async move {
             running.run(incoming).await;
             // Its workers are waited for.
@@ -150,6 +167,7 @@ impl Engine {
         Ok(Self {
             handle,
             notes: Some(listener),
+            imds,
             task,
         })
     }
@@ -158,6 +176,12 @@ impl Engine {
     /// lines.
     pub fn listen(&mut self) -> Option<broadcast::Receiver<Arc<Note>>> {
         self.notes.take()
+    }
+
+    /// The metadata endpoint that is configured, now and whenever that changes.
+    #[must_use]
+    pub fn imds(&self) -> watch::Receiver<Option<Imds>> {
+        self.imds.clone()
     }
 
     /// Talks to it.
@@ -200,15 +224,23 @@ struct InForce {
 
 struct Loop {
     home: Home,
+    /// Names this run in the journal and the recording.
+    run: String,
     started: Timestamp,
     state: State,
     alarm: Alarm,
+    clocks: Clocks,
     messages: mpsc::Sender<Message>,
     notes: broadcast::Sender<Arc<Note>>,
     recorded: Vec<Note>,
     config: Config,
+    imds: watch::Sender<Option<Imds>>,
     keys: Arc<dyn LongLivedKeys>,
+    desks: Desks,
+    azure: Arc<AzureTokens>,
+    azure_in_force: Arc<AzureInForce>,
     providers: Arc<Providers>,
+    sign_ins: SignIns,
     workspace: Option<Arc<Workspace>>,
     rejected: Option<Rejected>,
     entries: BTreeMap<EntryName, InForce>,
@@ -232,7 +264,9 @@ struct Loop {
     // Workers, in the order in which they are to end; the lock is the last.
     issuing: Issuing,
     evaluators: Evaluators,
+    recording: Option<Recording>,
     workspace_watch: Option<Watch>,
+    watching: Option<Watching>,
     config_worker: ConfigWorker,
     chain: ChainWorker,
     workspace_worker: WorkspaceWorker,
@@ -246,6 +280,14 @@ type Answer = oneshot::Sender<Result<Ordered, OrderError>>;
 impl Loop {
     async fn run(&mut self, mut incoming: mpsc::Receiver<Message>) {
         loop {
+            // Whatever is due by a clock that jumped is due because it jumped.
+            if let Some(jump) = self.clocks.look() {
+                self.enter(Input::Resumed {
+                    slept_ms: jump.slept_ms,
+                    set_ms: jump.set_ms,
+                });
+                self.flush();
+            }
             let wake = self.state.next_wake();
             if wake.is_some_and(|at| at <= clock::now()) {
                 self.enter(Input::Tick);
@@ -282,7 +324,8 @@ impl Loop {
     fn rang(&mut self, rang: std::io::Result<Rang>) {
         match rang {
             Ok(Rang::Due) => self.enter(Input::Tick),
-            Ok(Rang::Jumped) => self.enter(Input::Resumed),
+            // By how much is found out before the next wait.
+            Ok(Rang::Jumped) => {}
             // Without a timer the engine would sleep through ends of credentials.
             Err(error) => {
                 self.trouble("clock", Some((error.to_string(), None)));
@@ -315,8 +358,17 @@ impl Loop {
                 });
                 self.enter(Input::Issued { operation, result });
             }
-            Message::Delivered { purpose, result } => self.delivered(&purpose, result),
+            Message::Delivered {
+                purpose,
+                result,
+                left,
+            } => self.delivered(&purpose, result, left),
+            Message::Answered(what) => self.enter(Input::Attended(what)),
             Message::Used(session) => self.enter(Input::Used { session }),
+            Message::TurnedAway { door, why, count } => {
+                self.note(Happening::TurnedAway { door, why, count });
+            }
+            Message::Watched { seen, to } => self.enter(Input::Watched { seen, to }),
             Message::Trouble { about, message } => {
                 self.trouble(&about, message.map(|m| (m, None)));
             }
@@ -326,15 +378,20 @@ impl Loop {
 
     fn looked(&mut self, looked: Looked) {
         if let Some((workspace, change)) = looked.change {
-            let region = |w: &Workspace| w.default_region().map(str::to_owned);
-            let before = self.workspace.as_deref().and_then(region);
+            let of = |w: &Workspace| {
+                let region = w.default_region().map(str::to_owned);
+                (region, w.aws_sso_integrations().to_vec())
+            };
+            let before = self.workspace.as_deref().map(of);
             let said = self.workspace.as_ref().is_none_or(|w| w.says_delivery());
             let realign = said || workspace.says_delivery();
-            let after = region(&workspace);
+            let after = Some(of(&workspace));
+            self.tell_problems(&workspace);
             self.held.set_workspace(Arc::clone(&workspace));
+            self.desks.locate(&workspace);
             self.workspace = Some(workspace);
             if before != after {
-                self.providers = providers(&self.config, after.as_deref(), &self.keys);
+                self.provide();
             }
             self.enter(Input::Workspace(change));
             if realign {
@@ -360,6 +417,23 @@ impl Loop {
         }
     }
 
+    /// Tells what is wrong with single sessions, once; a report has all of it.
+    fn tell_problems(&mut self, workspace: &Workspace) {
+        let known = self
+            .workspace
+            .as_deref()
+            .map_or(&[][..], Workspace::problems);
+        let new = workspace.problems().iter().filter(|p| !known.contains(p));
+        let new: Vec<ProblemReport> = new.map(ProblemReport::of_workspace).collect();
+        for problem in new {
+            self.note(Happening::Trouble {
+                about: problem.about,
+                message: problem.message,
+                hint: problem.hint,
+            });
+        }
+    }
+
     fn order(&mut self, asked: &str, order: Order, answer: Answer) {
         let Some(workspace) = &self.workspace else {
             let problems = workspace_worker::problems(None, self.rejected.as_ref());
@@ -373,6 +447,9 @@ impl Loop {
                 return;
             }
         };
+        if matches!(order, Order::Do { .. }) {
+            self.desks.mfa.wanted(&session);
+        }
         self.next_command += 1;
         let id = CommandId(self.next_command);
         self.commands.insert(id, (session.clone(), answer));
@@ -397,17 +474,31 @@ impl Loop {
                     (message, Some("restart Dayfly to have it used".to_owned()))
                 });
                 self.trouble("shared-files-setting", problem);
-                if config.aws != self.config.aws || config.engine != self.config.engine {
-                    let region = self.workspace.as_ref().and_then(|w| w.default_region());
-                    self.providers = providers(&config, region, &self.keys);
-                    self.state.settings.issuing_max = config.engine.calls_in_flight.clamp(1, 1_000);
-                    self.state.settings.faults_max = config.engine.faults_max.max(1);
-                }
+                self.imds.send_if_modified(|imds| {
+                    let other = *imds != config.imds;
+                    imds.clone_from(&config.imds);
+                    other
+                });
+                let provides = |c: &Config| {
+                    let clouds = (c.aws.clone(), c.azure.clone());
+                    (clouds, c.engine.clone(), c.providers.clone())
+                };
+                let anew = provides(&config) != provides(&self.config);
+                let announces = self.state.settings.announces;
+                self.state.settings = config.settings();
+                self.state.settings.announces = announces;
+                self.desks.configure(&config);
+                self.record(config.recording);
                 self.config = config;
                 (
                     self.config.aws.credentials_file,
                     self.config.aws.config_file,
                 ) = before;
+                let region = self.config.aws.default_region.clone();
+                self.held.set_default_region(region);
+                if anew {
+                    self.provide();
+                }
                 self.align();
             }
             Err(error) => {
@@ -435,9 +526,14 @@ impl Loop {
             self.trouble(&mended, None);
         }
         let mut entries = BTreeMap::new();
+        let mut fresh = BTreeSet::new();
         for prepared in configured.entries {
             let name = prepared.entry.name.clone();
-            let state = match self.entries.remove(&name) {
+            let known = self.entries.remove(&name);
+            if known.as_ref().map(|k| &k.prepared.entry) != Some(&prepared.entry) {
+                fresh.insert(name.clone());
+            }
+            let state = match known {
                 Some(known) => known.state,
                 None => {
                     let (state, problem) = self.memory.state(&name);
@@ -454,6 +550,7 @@ impl Loop {
         let all = self.entries.values().map(|e| e.prepared.entry.clone());
         let all = all.chain(configured.closed).collect();
         self.enter(Input::Policies(all));
+        self.watch_files(&fresh);
         for ask in std::mem::take(&mut self.early) {
             self.ask(ask);
         }
@@ -534,6 +631,14 @@ impl Loop {
                 self.enter(Input::Custom { name, data });
                 let _ = answer.send(());
             }
+            Ask::Attended { what, answer } => {
+                if let Attended::SignIn(id) = &what {
+                    // Somebody else may have signed in.
+                    self.azure.drop_held(id);
+                }
+                self.enter(Input::Attended(what));
+                let _ = answer.send(());
+            }
             Ask::Quiet(answer) => self.quiet.push(answer),
             Ask::Halt => self.halting = true,
         }
@@ -542,12 +647,14 @@ impl Loop {
     fn is_quiet(&self) -> bool {
         self.configured
             && self.evaluating == 0
+            && self.state.queue().next().is_none()
             && self.issuing.is_empty()
             && self.delivering.is_empty()
             && !self.standings.is_aligning()
             && self.tickets.is_empty()
             && self.workspace_worker.is_idle()
             && self.config_worker.is_idle()
+            && self.watching.as_ref().is_none_or(Watching::is_idle)
     }
 
     fn answer_quiet(&mut self) {
@@ -637,43 +744,6 @@ impl Loop {
         }
         self.journal.write(recorded);
     }
-
-    /// Ends what is under way: changes of the chain are waited for, calls of providers are
-    /// abandoned, and the Workspace says what the chain holds.
-    async fn part(&mut self, incoming: &mut mpsc::Receiver<Message>) {
-        self.issuing = Issuing::default();
-        let deadline = tokio::time::Instant::now() + PARTING;
-        while !self.delivering.is_empty() {
-            let next = tokio::time::timeout_at(deadline, incoming.recv()).await;
-            match next {
-                Ok(Some(Message::Delivered { purpose, result })) => {
-                    self.delivered(&purpose, result);
-                }
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => break,
-            }
-        }
-        for (id, tracked) in self.state.sessions() {
-            if tracked.present && tracked.phase.status() == Status::Pending {
-                let lease = tracked.phase.lease();
-                let projection = Projection {
-                    status: if lease.is_some() {
-                        Status::Active
-                    } else {
-                        Status::Inactive
-                    },
-                    start: lease.map(|l| l.issued_at),
-                    expiration: lease.and_then(|l| l.expires_at),
-                };
-                self.workspace_worker.write(id.clone(), projection);
-            }
-        }
-        self.note(Happening::Halted);
-        self.flush();
-        // Workers that still have something to say need not wait for somebody to hear it.
-        incoming.close();
-        while incoming.try_recv().is_ok() {}
-    }
 }
 
 /// Waits for a moment; for ever where there is none.
@@ -682,26 +752,4 @@ async fn due(at: Option<tokio::time::Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-fn providers(
-    config: &Config,
-    workspace_region: Option<&str>,
-    keys: &Arc<dyn LongLivedKeys>,
-) -> Arc<Providers> {
-    let usual = AwsSettings::default();
-    let region = workspace_region
-        .map(str::to_owned)
-        .or_else(|| config.aws.default_region.clone());
-    let aws = AwsSettings {
-        default_region: region.unwrap_or(usual.default_region),
-        sts_endpoint_url: config.aws.sts_endpoint_url.clone(),
-        timeouts: usual.timeouts,
-    };
-    let settings = ProvidersConfig {
-        aws,
-        calls_in_flight_max: config.engine.calls_in_flight,
-        ..ProvidersConfig::default()
-    };
-    Arc::new(Providers::new(settings, Arc::clone(keys)))
 }

@@ -10,7 +10,8 @@ use dayfly_core::input::Entry;
 use dayfly_core::policy::{Action, Actions, EntryName, Subscription};
 use dayfly_policy::module::{Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
-use dayfly_policy::{Host, Module, Policy};
+use dayfly_policy::{Host, Module, Paths, Policy, Wasi};
+use dayfly_store::{ContentStore, Refusal, Shelf};
 
 use crate::builtin;
 use crate::config::{ModuleSource, PolicySettings};
@@ -39,6 +40,49 @@ pub struct EntryProblem {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// Nobody who is trusted answers for the component, so that what was in force may not stay so.
+    pub untrusted: bool,
+}
+
+/// Why a component cannot be used.
+struct Told {
+    message: String,
+    hint: Option<String>,
+    untrusted: bool,
+}
+
+impl From<(String, Option<String>)> for Told {
+    fn from((message, hint): (String, Option<String>)) -> Self {
+        Self {
+            message,
+            hint,
+            untrusted: false,
+        }
+    }
+}
+
+impl From<Refusal> for Told {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            message: refusal.message,
+            hint: refusal.hint,
+            untrusted: refusal.untrusted,
+        }
+    }
+}
+
+impl EntryProblem {
+    fn new(config: &Path, settings: &PolicySettings, told: impl Into<Told>) -> Self {
+        let told = told.into();
+        Self {
+            entry: EntryName::new(&settings.name),
+            path: config.to_owned(),
+            line: settings.line,
+            message: told.message,
+            hint: told.hint,
+            untrusted: told.untrusted,
+        }
+    }
 }
 
 impl fmt::Display for EntryProblem {
@@ -70,10 +114,12 @@ pub(crate) fn closed(name: &str, sessions: Selector, message: &str) -> Entry {
             sessions,
             actions: Actions::NONE,
             may_hold: true,
+            ..Grant::default()
         },
         actions: Actions::NONE,
         may_hold: true,
         subscriptions: Vec::new(),
+        schedules: Vec::new(),
         generation: digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b)),
         unusable: Some(message.to_owned()),
     }
@@ -83,7 +129,10 @@ pub(crate) fn closed(name: &str, sessions: Selector, message: &str) -> Entry {
 #[derive(Debug)]
 pub struct Loader {
     host: Host,
-    modules: BTreeMap<(String, Digest), Module>,
+    shelf: Shelf,
+    /// Where the components of entries are kept for replays, where they are.
+    archive: Option<ContentStore>,
+    modules: BTreeMap<(String, Digest, Wasi), Module>,
 }
 
 impl Loader {
@@ -92,8 +141,34 @@ impl Loader {
     pub fn new(host: Host) -> Self {
         Self {
             host,
+            shelf: Shelf::empty(),
+            archive: None,
             modules: BTreeMap::new(),
         }
+    }
+
+    /// From now on entries are held to what this says.
+    pub fn hold_to(&mut self, shelf: Shelf) {
+        self.shelf = shelf;
+    }
+
+    /// From now on components are kept there too.
+    pub(crate) fn archive(&mut self, archive: Option<ContentStore>) {
+        self.archive = archive;
+    }
+
+    /// Prepares an entry with a component that is in hand, whatever it is held to. For a look at what it would
+    /// do.
+    ///
+    /// # Errors
+    /// As [`Loader::prepare`].
+    pub fn prepare_with(
+        &self,
+        config: &Path,
+        settings: &PolicySettings,
+        module: &Module,
+    ) -> Result<Prepared, EntryProblem> {
+        prepared(settings, module).map_err(|told| EntryProblem::new(config, settings, told))
     }
 
     /// Prepares one entry. May take seconds where a component has to be compiled.
@@ -106,97 +181,158 @@ impl Loader {
         config: &Path,
         settings: &PolicySettings,
     ) -> Result<Prepared, EntryProblem> {
-        let problem = |(message, hint)| EntryProblem {
-            entry: EntryName::new(&settings.name),
-            path: config.to_owned(),
-            line: settings.line,
-            message,
-            hint,
-        };
-        let module = self.module(&settings.module).map_err(problem)?;
-        let grant = granted(settings, &module).map_err(problem)?;
+        let module = self.module_of(settings);
+        let module = module.map_err(|told| EntryProblem::new(config, settings, told))?;
+        self.prepare_with(config, settings, &module)
+    }
+
+    /// Hands its configuration to the component of an entry, whatever the entry is granted.
+    ///
+    /// # Errors
+    /// The component cannot be read or loaded, or does not take its configuration.
+    pub fn configure(
+        &mut self,
+        config: &Path,
+        settings: &PolicySettings,
+    ) -> Result<Policy, EntryProblem> {
+        let module = self.module_of(settings);
+        let module = module.map_err(|told| EntryProblem::new(config, settings, told))?;
         let text = settings.config.to_string();
-        let policy = Policy::configure(&module, &text, settings.limits.limits())
-            .map_err(|e| problem(configure_problem(&e, settings)))?;
-        for subscription in policy.subscriptions() {
-            let what = match subscription {
-                Subscription::Files(glob) => format!("changes of files ({glob})"),
-                Subscription::Schedule(cron) => format!("moments of a schedule ({cron})"),
-                Subscription::Sessions(_) | Subscription::Custom(_) => continue,
-            };
-            let message =
-                format!("it asks to be told of {what}, which this version of Dayfly does not tell");
-            return Err(problem((
-                message,
-                Some("use a newer version, or another policy".into()),
-            )));
-        }
-        let descriptor = module.descriptor();
-        let entry = Entry {
-            name: EntryName::new(&settings.name),
-            rank: settings.rank,
-            shadow: settings.shadow,
-            grant,
-            actions: descriptor.actions.iter().copied().collect(),
-            may_hold: descriptor.may_hold,
-            subscriptions: policy.subscriptions().to_vec(),
-            generation: generation(settings, module.digest()),
-            unusable: None,
-        };
-        Ok(Prepared {
-            entry,
-            policy,
-            source: settings.module.clone(),
-        })
+        let policy = Policy::configure(&module, &text, settings.limits.limits());
+        policy.map_err(|e| EntryProblem::new(config, settings, configure_problem(&e, settings)))
     }
 
     /// Forgets components that no entry of these uses.
     pub fn keep(&mut self, used: &[Prepared]) {
         self.modules
-            .retain(|(_, digest), _| used.iter().any(|p| p.policy.module().digest() == *digest));
+            .retain(|(_, digest, _), _| used.iter().any(|p| p.policy.module().digest() == *digest));
     }
 
-    /// Loads a component.
+    /// Loads the component of an entry, where it is what the entry is held to.
+    fn module_of(&mut self, settings: &PolicySettings) -> Result<Module, Told> {
+        let source = &settings.module;
+        let name = source.to_string();
+        let bytes = match source {
+            ModuleSource::Builtin(builtin) => return Ok(self.builtin(builtin)?),
+            ModuleSource::Path(path) => {
+                let bytes = read(path)?;
+                self.shelf.file(&settings.name, path, &bytes)?;
+                bytes
+            }
+            ModuleSource::Remote(_) => self.shelf.remote(&settings.name, &name)?,
+        };
+        Ok(self.load(name, &bytes, settings.wasi())?)
+    }
+
+    /// Loads a component that no entry stands for.
     ///
     /// # Errors
     /// What is wrong, and what to do next.
     pub fn module(&mut self, source: &ModuleSource) -> Result<Module, (String, Option<String>)> {
-        let name = source.to_string();
-        let read;
-        let bytes: &[u8] = match source {
-            ModuleSource::Builtin(builtin) => builtin::component(builtin).ok_or_else(|| {
-                let known: Vec<_> = builtin::BUILTIN.iter().map(|(name, _)| *name).collect();
-                let hint = format!("there are {}", known.join(", "));
-                (
-                    format!("there is no built-in policy \"{builtin}\""),
-                    Some(hint),
-                )
-            })?,
+        match source {
+            ModuleSource::Builtin(builtin) => self.builtin(builtin),
             ModuleSource::Path(path) => {
-                let bound = dayfly_policy::HostConfig::default().module_bytes as u64;
-                let length = std::fs::metadata(path).map(|meta| meta.len());
-                if length.as_ref().is_ok_and(|length| *length > bound) {
-                    let message = format!("{name} is longer than the {bound} bytes of a module");
-                    return Err((message, None));
-                }
-                read = length
-                    .and_then(|_| std::fs::read(path))
-                    .map_err(|e| (format!("{name} cannot be read: {e}"), None))?;
-                &read
+                let bytes = read(path)?;
+                self.load(source.to_string(), &bytes, Wasi::Refused)
             }
-        };
-        let key = (name, Digest::of(bytes));
+            ModuleSource::Remote(_) => Err((
+                format!("{source} is not on this machine"),
+                Some("`dayfly policy add` fetches it and shows what it wants".into()),
+            )),
+        }
+    }
+
+    /// Loads a component that is in hand. Errors call it `name`.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do next.
+    pub fn load(
+        &mut self,
+        name: String,
+        bytes: &[u8],
+        wasi: Wasi,
+    ) -> Result<Module, (String, Option<String>)> {
+        let key = (name, Digest::of(bytes), wasi);
+        if let Some(archive) = &self.archive {
+            let digest = key.1.0.into();
+            // A replay says which one it misses.
+            if !archive.path(&digest).exists() {
+                let _ = archive.put(bytes);
+            }
+        }
         if let Some(module) = self.modules.get(&key) {
             return Ok(module.clone());
         }
-        let module = Module::load(&self.host, &key.0, bytes).map_err(|e| load_problem(&e))?;
+        let module =
+            Module::load_with(&self.host, &key.0, bytes, wasi).map_err(|e| load_problem(&e))?;
         self.modules.insert(key, module.clone());
         Ok(module)
     }
+
+    fn builtin(&mut self, name: &str) -> Result<Module, (String, Option<String>)> {
+        let bytes = builtin::component(name).ok_or_else(|| {
+            let known: Vec<_> = builtin::BUILTIN.iter().map(|(name, _)| *name).collect();
+            let hint = format!("there are {}", known.join(", "));
+            (
+                format!("there is no built-in policy \"{name}\""),
+                Some(hint),
+            )
+        })?;
+        self.load(format!("builtin:{name}"), bytes, Wasi::Refused)
+    }
+}
+
+/// An entry of a component that is in hand.
+fn prepared(
+    settings: &PolicySettings,
+    module: &Module,
+) -> Result<Prepared, (String, Option<String>)> {
+    let grant = granted(settings, module)?;
+    let text = settings.config.to_string();
+    let policy = Policy::configure(module, &text, settings.limits.limits())
+        .map_err(|e| configure_problem(&e, settings))?;
+    files_granted(settings, policy.subscriptions())?;
+    let descriptor = module.descriptor();
+    let entry = Entry {
+        name: EntryName::new(&settings.name),
+        rank: settings.rank,
+        shadow: settings.shadow,
+        grant,
+        actions: descriptor.actions.iter().copied().collect(),
+        may_hold: descriptor.may_hold,
+        subscriptions: policy.subscriptions().to_vec(),
+        schedules: policy.schedules().to_vec(),
+        generation: generation(settings, module.digest()),
+        unusable: None,
+    };
+    Ok(Prepared {
+        entry,
+        policy,
+        source: settings.module.clone(),
+    })
+}
+
+/// The bytes of a component, where they are not more than a host loads.
+fn read(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
+    let name = path.display();
+    let bound = dayfly_policy::HostConfig::default().module_bytes as u64;
+    let length = std::fs::metadata(path).map(|meta| meta.len());
+    if length.as_ref().is_ok_and(|length| *length > bound) {
+        let message = format!("{name} is longer than the {bound} bytes of a module");
+        return Err((message, None));
+    }
+    length
+        .and_then(|_| std::fs::read(path))
+        .map_err(|e| (format!("{name} cannot be read: {e}"), None))
 }
 
 fn load_problem(error: &LoadError) -> (String, Option<String>) {
-    (error.to_string(), None)
+    let hint = error.wants_only_wasi().then(|| {
+        "or grant it these, which then tell it nothing that its calls do not: write wasi = true into \
+         its grant"
+            .to_owned()
+    });
+    (error.to_string(), hint)
 }
 
 fn configure_problem(
@@ -216,25 +352,38 @@ fn configure_problem(
     (error.to_string(), hint)
 }
 
-/// What the entry is granted: what is written, or for a policy that this program carries, what it
-/// asks for.
+/// What the entry is granted: what is written, or for a policy that this program carries, the
+/// actions that it asks for.
+#[must_use]
+pub fn grant(settings: &PolicySettings, module: &Module) -> Grant {
+    let descriptor = module.descriptor();
+    let builtin = matches!(settings.module, ModuleSource::Builtin(_));
+    match &settings.grant {
+        Some(grant) => Grant {
+            sessions: grant.sessions.clone(),
+            actions: grant.actions,
+            may_hold: grant.may_hold,
+            paths: grant.paths.clone(),
+            rate: grant.rate,
+        },
+        None if builtin => Grant {
+            actions: descriptor.actions.iter().copied().collect(),
+            may_hold: descriptor.may_hold,
+            ..Grant::default()
+        },
+        None => Grant::default(),
+    }
+}
+
+/// What the entry is granted, where that is all that the policy asks for.
 fn granted(settings: &PolicySettings, module: &Module) -> Result<Grant, (String, Option<String>)> {
     let descriptor = module.descriptor();
     let asked: Actions = descriptor.actions.iter().copied().collect();
-    let builtin = matches!(settings.module, ModuleSource::Builtin(_));
-    let (sessions, actions, may_hold) = match &settings.grant {
-        Some(grant) => (grant.sessions.clone(), grant.actions, grant.may_hold),
-        None if builtin => (Selector::default(), asked, descriptor.may_hold),
-        None => (Selector::default(), Actions::NONE, false),
-    };
-    let missing: Vec<Action> = asked.without(actions).iter().collect();
-    let hold_missing = descriptor.may_hold && !may_hold;
+    let granted = grant(settings, module);
+    let missing: Vec<Action> = asked.without(granted.actions).iter().collect();
+    let hold_missing = descriptor.may_hold && !granted.may_hold;
     if missing.is_empty() && !hold_missing {
-        return Ok(Grant {
-            sessions,
-            actions,
-            may_hold,
-        });
+        return Ok(granted);
     }
     let mut wants: Vec<String> = missing.iter().map(|a| format!("to {a} sessions")).collect();
     wants.extend(hold_missing.then(|| "to hold".to_owned()));
@@ -253,6 +402,49 @@ fn granted(settings: &PolicySettings, module: &Module) -> Result<Grant, (String,
         "policy {} wants {}, which it is not granted",
         module.name(),
         wants.join(" and ")
+    );
+    Err((message, Some(hint)))
+}
+
+/// Whether all files and repositories that it asks to hear of are granted. No policy has that without
+/// being told to, since which files a module of this program asks for may follow from its configuration.
+fn files_granted(
+    settings: &PolicySettings,
+    subscriptions: &[Subscription],
+) -> Result<(), (String, Option<String>)> {
+    let granted = settings.grant.as_ref().map_or(&[][..], |g| &g.paths);
+    let paths = Paths::new(granted, std::env::home_dir().as_deref())
+        .map_err(|error| (error.to_string(), None))?;
+    let mut missing = Vec::new();
+    for subscription in subscriptions {
+        let (Subscription::Files(pattern) | Subscription::Branch(pattern)) = subscription else {
+            continue;
+        };
+        let covered = paths.cover(pattern).map_err(|error| {
+            let message = format!("policy {} asks for what is none: {error}", settings.module);
+            (message, None)
+        })?;
+        if !covered {
+            missing.push(pattern.as_str());
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut all: Vec<&str> = granted.iter().map(String::as_str).collect();
+    all.extend(&missing);
+    let listed: Vec<String> = all
+        .iter()
+        .map(|p| toml::Value::from(*p).to_string())
+        .collect();
+    let message = format!(
+        "policy {} asks to hear of files or repositories ({}), which it is not granted",
+        settings.module,
+        missing.join(", ")
+    );
+    let hint = format!(
+        "if it is to have that, write paths = [{}] into its grant",
+        listed.join(", ")
     );
     Err((message, Some(hint)))
 }

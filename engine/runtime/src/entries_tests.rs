@@ -33,6 +33,7 @@ fn the_generation_changes_with_everything_that_counts() {
         "tier = 'team'",
         "config = { match = { names = ['a'] } }",
         "grant = { actions = ['start'] }",
+        "grant = { actions = ['start'], rate = '5/min' }",
         "limits = { fuel = 1_000_000_000 }",
     ] {
         assert_ne!(plain, generation(more), "{more}");
@@ -78,4 +79,39 @@ fn a_foreign_module_has_only_what_is_written() {
     let hint = problem.hint.unwrap();
     assert!(hint.contains("actions = [\"start\"]"), "{hint}");
     assert!(prepare(&format!("{text}grant = {{ actions = ['start'] }}")).is_ok());
+}
+
+#[test]
+fn files_beyond_the_grant_are_an_error_that_says_what_to_add() {
+    let told = |paths: &str, asked: &[&str]| {
+        let text = format!(
+            "[[policy]]\nname='k'\nmodule='builtin:keep-active'\ngrant = {{ paths = {paths} }}"
+        );
+        let config = Config::parse(Path::new("/c/dayfly.toml"), &text).unwrap();
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|pattern| Subscription::Files((*pattern).to_owned()))
+            .collect();
+        files_granted(&config.policies[0], &asked)
+    };
+    assert_eq!(told("['~/src/**']", &["~/src/*/main.tf"]), Ok(()));
+    assert_eq!(told("[]", &[]), Ok(()));
+    let text =
+        "[[policy]]\nname='k'\nmodule='builtin:keep-active'\ngrant = { paths = ['~/src/*'] }";
+    let config = Config::parse(Path::new("/c/dayfly.toml"), text).unwrap();
+    let branch = |of: &str| files_granted(&config.policies[0], &[Subscription::Branch(of.into())]);
+    assert_eq!(branch("~/src/dayfly"), Ok(()));
+    assert!(branch("~/elsewhere").is_err());
+    let (message, hint) = told("['~/src/**']", &["~/src/a", "~/.aws/config"]).unwrap_err();
+    assert!(
+        message.contains("(~/.aws/config), which it is not granted"),
+        "{message}"
+    );
+    let hint = hint.unwrap();
+    assert!(
+        hint.contains(r#"paths = ["~/src/**", "~/.aws/config"]"#),
+        "{hint}"
+    );
+    let (message, _) = told("['~/src/**']", &["../x"]).unwrap_err();
+    assert!(message.contains("does not begin with / or ~/"), "{message}");
 }

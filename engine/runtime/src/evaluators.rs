@@ -1,18 +1,20 @@
 //! Threads that ask policies, never the engine's own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 
-use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
-use dayfly_policy::{Call, Evaluated, Failed, Policy, StateSnapshot, Used, WorkspaceQuery};
+use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind, Views};
+use dayfly_policy::{Call, Evaluated, Failed, Policy, StateSnapshot, Used};
 use tokio::sync::mpsc;
 
+use crate::crew::Crew;
 use crate::message::Message;
+use crate::recording::{Answer, Recorder};
 
 /// A guest takes 512 KiB of it.
 const STACK: usize = 2 << 20;
+/// As many guests as the host has places for.
+const MOST: usize = 32;
 
 /// A question to a policy.
 pub(crate) struct Question {
@@ -21,89 +23,63 @@ pub(crate) struct Question {
     pub(crate) policy: Policy,
     pub(crate) context: Context,
     pub(crate) events: Vec<Event>,
-    pub(crate) workspace: Arc<dyn WorkspaceQuery>,
+    pub(crate) sees: Views,
     pub(crate) state: StateSnapshot,
 }
 
 /// The threads.
 #[derive(Debug)]
 pub(crate) struct Evaluators {
-    // Each entry is asked one thing at a time, so this is bounded by their number.
-    questions: Option<Sender<Question>>,
-    threads: Vec<JoinHandle<()>>,
+    // Each entry is asked one thing at a time, so what waits is bounded by their number.
+    crew: Crew,
+    answers: mpsc::Sender<Message>,
 }
 
 impl Evaluators {
+    /// Starts so many threads; more help out while guests use up their time.
     pub(crate) fn start(number: usize, answers: &mpsc::Sender<Message>) -> std::io::Result<Self> {
-        let (questions, incoming) = channel();
-        let incoming = Arc::new(Mutex::new(incoming));
-        let mut threads = Vec::new();
-        for _ in 0..number.max(1) {
-            let (incoming, answers) = (Arc::clone(&incoming), answers.clone());
-            let thread = thread::Builder::new()
-                .name("dayfly-policy".into())
-                .stack_size(STACK)
-                .spawn(move || serve(&incoming, &answers))?;
-            threads.push(thread);
-        }
         Ok(Self {
-            questions: Some(questions),
-            threads,
+            crew: Crew::start(number, MOST, STACK)?,
+            answers: answers.clone(),
         })
     }
 
-    pub(crate) fn ask(&self, question: Question) {
-        if let Some(questions) = &self.questions {
-            // The threads end only after this sender.
-            let _ = questions.send(question);
-        }
+    /// Has a question asked; the recorder is where it and its answer are kept, where they are.
+    pub(crate) fn ask(&self, question: Question, recorder: Option<Recorder>) {
+        let answers = self.answers.clone();
+        self.crew.take(move || serve(question, recorder, &answers));
     }
 }
 
-impl Drop for Evaluators {
-    /// Waits for the calls that run; each has its deadline.
-    fn drop(&mut self) {
-        self.questions = None;
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+fn serve(question: Question, recorder: Option<Recorder>, answers: &mpsc::Sender<Message>) {
+    let (entry, evaluation) = (question.entry.clone(), question.evaluation);
+    let result = catch_unwind(AssertUnwindSafe(|| evaluate(&question))).unwrap_or_else(|_| {
+        Err(Failed {
+            fault: Fault {
+                kind: FaultKind::Host,
+                message: "the policy host failed".into(),
+            },
+            log: dayfly_policy::call::Log::default(),
+            used: Used::default(),
+        })
+    });
+    // Before the engine can ask the entry the next thing, so that the order is that of the calls.
+    if let Some(recorder) = recorder {
+        recorder.take(question, Answer::of(&result));
     }
+    // At the end nobody takes answers any more.
+    let _ = answers.blocking_send(Message::Evaluated {
+        entry,
+        evaluation,
+        result,
+    });
 }
 
-fn serve(incoming: &Mutex<Receiver<Question>>, answers: &mpsc::Sender<Message>) {
-    loop {
-        let next = incoming
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok(question) = next else { return };
-        let (entry, evaluation) = (question.entry.clone(), question.evaluation);
-        let result = catch_unwind(AssertUnwindSafe(|| evaluate(question))).unwrap_or_else(|_| {
-            Err(Failed {
-                fault: Fault {
-                    kind: FaultKind::Host,
-                    message: "the policy host failed".into(),
-                },
-                log: dayfly_policy::call::Log::default(),
-                used: Used::default(),
-            })
-        });
-        let answer = Message::Evaluated {
-            entry,
-            evaluation,
-            result,
-        };
-        if answers.blocking_send(answer).is_err() {
-            return;
-        }
-    }
-}
-
-fn evaluate(question: Question) -> Result<Evaluated, Failed> {
+fn evaluate(question: &Question) -> Result<Evaluated, Failed> {
     question.policy.evaluate(Call {
         context: question.context,
         events: &question.events,
-        workspace: question.workspace,
-        state: question.state,
+        workspace: Arc::new(question.sees.clone()),
+        state: question.state.clone(),
     })
 }

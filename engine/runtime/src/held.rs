@@ -36,6 +36,8 @@ pub(crate) struct Held(RwLock<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     workspace: Option<Arc<Workspace>>,
+    /// What the configuration has for where the Workspace names none.
+    default_region: Option<String>,
     credentials: HashMap<SessionId, Arc<TemporaryCredentials>>,
     /// When uses were last told.
     told: HashMap<SessionId, Timestamp>,
@@ -53,7 +55,10 @@ impl Held {
         (!credentials.lease.expired(now)).then(|| Issued {
             session: definition.id.clone(),
             definition: Some(Arc::clone(definition)),
-            default_region: workspace.default_region().map(str::to_owned),
+            default_region: workspace
+                .default_region()
+                .map(str::to_owned)
+                .or_else(|| inner.default_region.clone()),
             credentials: Arc::clone(credentials),
         })
     }
@@ -78,8 +83,19 @@ impl Held {
         });
     }
 
+    /// The Workspace in force.
+    pub(crate) fn workspace(&self) -> Option<Arc<Workspace>> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.workspace.clone()
+    }
+
     pub(crate) fn set_workspace(&self, workspace: Arc<Workspace>) {
         self.change(|inner| inner.workspace = Some(workspace));
+    }
+
+    /// The region where neither a session nor the Workspace names one.
+    pub(crate) fn set_default_region(&self, region: Option<String>) {
+        self.change(|inner| inner.default_region = region);
     }
 
     /// Whether this use is to be told.

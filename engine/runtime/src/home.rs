@@ -80,6 +80,12 @@ impl Home {
         self.state.join("journal")
     }
 
+    /// The folder of what policies were asked and answered, where that is kept.
+    #[must_use]
+    pub fn recording(&self) -> PathBuf {
+        self.state.join("recording")
+    }
+
     /// What the person said of sessions and is to outlive a restart.
     #[must_use]
     pub fn words(&self) -> PathBuf {
@@ -102,6 +108,12 @@ impl Home {
     #[must_use]
     pub fn endpoint(&self) -> PathBuf {
         self.state.join("endpoint.json")
+    }
+
+    /// Files with a token of the endpoint each, for programs that read it there.
+    #[must_use]
+    pub fn tokens(&self) -> PathBuf {
+        self.state.join("tokens")
     }
 
     /// Locked by the one engine that works on this home.

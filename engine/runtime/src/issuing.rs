@@ -24,7 +24,7 @@ impl Issuing {
         operation: OperationId,
         providers: Arc<Providers>,
         session: Arc<Session>,
-        parent: Option<Arc<TemporaryCredentials>>,
+        (parent, parent_mfa_device): (Option<Arc<TemporaryCredentials>>, Option<String>),
         now: Timestamp,
         answers: mpsc::Sender<Message>,
     ) {
@@ -33,6 +33,7 @@ impl Issuing {
             let request = IssueRequest {
                 session: &session,
                 parent,
+                parent_mfa_device: parent_mfa_device.as_deref(),
                 now,
             };
             providers.issue(request).await

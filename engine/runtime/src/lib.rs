@@ -5,11 +5,14 @@
 //! of policies, calls of providers, the journal. [`home`] says where everything lies, [`config`]
 //! what the person configured, [`report`] what the person can be told.
 
+pub mod azure;
 pub mod builtin;
 mod chain_worker;
 pub mod clock;
 pub mod config;
 mod config_worker;
+mod crew;
+mod desks;
 pub mod engine;
 pub mod entries;
 mod evaluators;
@@ -20,10 +23,15 @@ pub mod journal;
 mod mailbox;
 mod memory;
 pub mod message;
+pub mod recording;
+pub mod replay;
 pub mod report;
+pub mod rolling;
+mod sign_ins;
+mod watching;
 mod workspace_worker;
 
 pub use config::{Config, ConfigError};
-pub use engine::{Engine, EngineError, Options, Policies};
+pub use engine::{Engine, EngineError, Options, Policies, sso_integration, sso_settings};
 pub use home::Home;
 pub use message::{Handle, Ordered, Stopped};

@@ -1,12 +1,24 @@
 //! Work for a thread, as a level: what waits is merged, so that nothing queues up.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What waits for a thread.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
     inner: Mutex<Inner<T>>,
     news: Condvar,
+}
+
+/// What a wait for work brought.
+#[derive(Debug)]
+pub(crate) enum Taken<T> {
+    /// Work.
+    Work(T),
+    /// The time is over.
+    Nothing,
+    /// Nothing will come any more.
+    Closed,
 }
 
 #[derive(Debug)]
@@ -56,6 +68,34 @@ impl<T: Default> Mailbox<T> {
                 .wait(inner)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The same, at most so long, where there is a bound.
+    pub(crate) fn take_within(&self, wait: Option<Duration>) -> Taken<T> {
+        let Some(wait) = wait else {
+            return self.take().map_or(Taken::Closed, Taken::Work);
+        };
+        let mut inner = self.lock();
+        inner.working = inner.waiting.is_some();
+        let idle = |inner: &mut Inner<T>| inner.waiting.is_none() && !inner.closed;
+        let waited = self.news.wait_timeout_while(inner, wait, idle);
+        let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match inner.waiting.take() {
+            Some(work) => {
+                inner.working = true;
+                Taken::Work(work)
+            }
+            None if inner.closed => Taken::Closed,
+            None => {
+                inner.working = true;
+                Taken::Nothing
+            }
+        }
+    }
+
+    /// Takes what has come meanwhile, without waiting.
+    pub(crate) fn take_more(&self) -> Option<T> {
+        self.lock().waiting.take()
     }
 
     /// Says that what was taken is done.

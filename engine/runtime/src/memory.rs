@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use dayfly_core::input::Word;
 use dayfly_core::policy::EntryName;
@@ -13,10 +14,13 @@ use dayfly_policy::{StateSnapshot, StateWrite};
 use dayfly_vault::private_file::{self, PrivateFileError};
 
 use crate::home::Home;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Taken};
 
 /// Texts that wait to be written, by file.
 type Texts = BTreeMap<PathBuf, Vec<u8>>;
+
+/// How long to wait before what could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Reads at the start, and writes on a thread of its own.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ impl Memory {
     /// Reads the words. A file that cannot be read is set aside, and the problem told.
     pub(crate) fn open(
         home: &Home,
-        trouble: impl Fn(String) + Send + 'static,
+        trouble: impl Fn(Option<String>) + Send + 'static,
     ) -> std::io::Result<(Self, Option<String>)> {
         let (words, problem) = match read(&home.words()) {
             Ok(words) => (words.unwrap_or_default(), None),
@@ -42,11 +46,25 @@ impl Memory {
         let thread = thread::Builder::new()
             .name("dayfly-memory".into())
             .spawn(move || {
-                while let Some(texts) = incoming.take() {
-                    for (path, text) in texts {
-                        if let Err(error) = private_file::write(&path, &text) {
-                            trouble(with_cause(&error));
-                        }
+                // What could not be written is tried again, until something newer takes its place.
+                let mut left = Texts::new();
+                loop {
+                    let wait = (!left.is_empty()).then_some(AGAIN);
+                    match incoming.take_within(wait) {
+                        Taken::Work(texts) => left.extend(texts),
+                        Taken::Nothing => {}
+                        Taken::Closed => return,
+                    }
+                    let failed = !left.is_empty();
+                    let mut told = None;
+                    left.retain(|path, text| {
+                        let written = private_file::write(path, text);
+                        let kept = written.is_err();
+                        told = told.take().or(written.err().map(|e| with_cause(&e)));
+                        kept
+                    });
+                    if told.is_some() || (failed && left.is_empty()) {
+                        trouble(told);
                     }
                     incoming.done();
                 }
@@ -146,7 +164,7 @@ mod tests {
     use super::*;
 
     fn open(home: &Home) -> (Memory, Option<String>) {
-        Memory::open(home, |trouble| panic!("{trouble}")).expect("a thread starts")
+        Memory::open(home, |trouble| assert_eq!(trouble, None)).expect("a thread starts")
     }
 
     #[test]
@@ -160,6 +178,7 @@ mod tests {
             at: Timestamp::from_millis(7),
             until: None,
             override_reason: None,
+            reason: None,
         };
         memory.remember(SessionId::new("a"), Some(word.clone()));
         memory.remember(SessionId::new("b"), Some(word.clone()));

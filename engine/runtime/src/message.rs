@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{Note, OperationId, Reply};
-use dayfly_core::input::Order;
+use dayfly_core::input::{Attended, Order, Seen};
 use dayfly_core::policy::{EntryName, EvaluationId};
 use dayfly_core::session::{Failure, SessionId};
+use dayfly_core::time::Timestamp;
 use dayfly_policy::{Evaluated, Failed};
-use dayfly_vault::TemporaryCredentials;
+use dayfly_providers::Assertion;
+use dayfly_providers::azure::AzureTokens;
+use dayfly_vault::{SecretString, TemporaryCredentials};
 use dayfly_workspace::{Problem, ResolveError};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -16,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::chain_worker::{Placement, Purpose};
 use crate::clock;
 use crate::config_worker::Configured;
+use crate::desks::Desks;
 use crate::held::{Held, Issued};
 use crate::report::{EngineReport, SessionReport, StandingReport};
 use crate::workspace_worker::Looked;
@@ -46,9 +51,25 @@ pub(crate) enum Message {
     Delivered {
         purpose: Purpose,
         result: Result<Placement, Failure>,
+        /// Where credentials stand yet that could not be taken away everywhere.
+        left: Option<Delivery>,
     },
+    /// Something came that a person had been asked for, and nobody waited any more.
+    Answered(Attended),
     /// A program was given the credentials of a session.
     Used(SessionId),
+    /// An endpoint for programs turned requests away.
+    TurnedAway {
+        door: String,
+        why: String,
+        count: u64,
+    },
+    /// Watched files and repositories are as this says; for one entry only, where it has just
+    /// begun to watch.
+    Watched {
+        seen: Vec<Seen>,
+        to: Option<EntryName>,
+    },
     /// Something else went wrong, or is well again.
     Trouble {
         about: String,
@@ -78,6 +99,10 @@ pub(crate) enum Ask {
     Emit {
         name: String,
         data: String,
+        answer: oneshot::Sender<()>,
+    },
+    Attended {
+        what: Attended,
         answer: oneshot::Sender<()>,
     },
     Quiet(oneshot::Sender<()>),
@@ -119,8 +144,10 @@ pub struct Stopped;
 /// Talks to a running engine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
+    pub(crate) desks: Desks,
     pub(crate) messages: mpsc::Sender<Message>,
     pub(crate) held: Arc<Held>,
+    pub(crate) azure: Arc<AzureTokens>,
     pub(crate) notes: broadcast::Sender<Arc<Note>>,
 }
 
@@ -149,11 +176,7 @@ impl Handle {
     pub async fn credentials(&self, asked: &str) -> Result<Issued, Unobtained> {
         let now = clock::now();
         if let Some(issued) = self.held.get(asked, now) {
-            if self.held.note_use(&issued.session, now) {
-                let session = issued.session.clone();
-                // Knowing the last use is not worth waiting for.
-                let _ = self.messages.try_send(Message::Used(session));
-            }
+            self.note_use(&issued, now);
             // The last good ones serve until they end; renewal goes on behind the answer.
             if issued.credentials.lease.due(now) && self.held.note_refresh(&issued.session, now) {
                 let (handle, session) = (self.clone(), issued.session.clone());
@@ -164,9 +187,31 @@ impl Handle {
             return Ok(issued);
         }
         let ordered = self.order(asked, Order::Demand).await;
-        match self.held.get(asked, clock::now()) {
-            Some(issued) => Ok(issued),
+        let now = clock::now();
+        match self.held.get(asked, now) {
+            Some(issued) => {
+                self.note_use(&issued, now);
+                Ok(issued)
+            }
             None => Err(Unobtained(ordered)),
+        }
+    }
+
+    /// Records that an endpoint for programs turned requests away, and why. Not worth waiting for:
+    /// where many wait already it is dropped.
+    pub fn turned_away(&self, door: &str, why: &str, count: u64) {
+        let _ = self.messages.try_send(Message::TurnedAway {
+            door: door.to_owned(),
+            why: why.to_owned(),
+            count,
+        });
+    }
+
+    fn note_use(&self, issued: &Issued, now: Timestamp) {
+        if self.held.note_use(&issued.session, now) {
+            let session = issued.session.clone();
+            // Knowing the last use is not worth waiting for.
+            let _ = self.messages.try_send(Message::Used(session));
         }
     }
 
@@ -203,6 +248,37 @@ impl Handle {
     pub async fn emit(&self, name: &str, data: &str) -> Result<(), Stopped> {
         let (name, data) = (name.to_owned(), data.to_owned());
         self.ask(|answer| Ask::Emit { name, data, answer }).await
+    }
+
+    /// Tells that a person signed in or answered; what waited for that is tried again.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn attended(&self, what: Attended) -> Result<(), Stopped> {
+        self.ask(|answer| Ask::Attended { what, answer }).await
+    }
+
+    /// Leaves an MFA code for a session, and has what waited for it tried.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn hand_code(&self, session: &SessionId, code: SecretString) -> Result<(), Stopped> {
+        self.desks.mfa.hand(session, code);
+        self.attended(Attended::Session(session.clone())).await
+    }
+
+    /// Leaves a SAML assertion of an identity provider, and has what waited for it tried.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn hand_assertion(&self, idp: &str, assertion: Assertion) -> Result<(), Stopped> {
+        self.desks.assertions.hand(idp, assertion);
+        self.attended(Attended::SignIn(idp.to_owned())).await
+    }
+
+    /// Takes back a code that was left and that nobody used.
+    pub fn take_code_back(&self, session: &SessionId) {
+        self.desks.mfa.take_back(session);
     }
 
     /// Waits until nothing is under way: no evaluation, no call of a provider, no change of the

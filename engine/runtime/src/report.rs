@@ -44,6 +44,9 @@ pub struct EngineFacts {
     /// Since when it runs.
     #[serde(with = "iso")]
     pub since: Timestamp,
+    /// Whether its policies are still being loaded for the first time, and nobody decides yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loading: bool,
 }
 
 /// Something that is wrong.
@@ -87,6 +90,9 @@ pub struct SessionReport {
     /// The session that it is chained to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<SessionId>,
+    /// Id of the integration or identity provider that a person signs in to for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// When the credentials in the chain were issued.
@@ -106,6 +112,9 @@ pub struct SessionReport {
     /// When it is tried again.
     #[serde(with = "iso_option")]
     pub retry_at: Option<Timestamp>,
+    /// What it waits for a person to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<NeedReport>,
     /// What the person said and policies go by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub word: Option<WordReport>,
@@ -138,6 +147,38 @@ impl From<&Failure> for FailureReport {
             hint: failure.hint.clone(),
             request_id: failure.request_id.clone(),
         }
+    }
+}
+
+/// What a session waits for a person to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NeedReport {
+    /// `needs-mfa` or `needs-sign-in`.
+    pub kind: ErrorKind,
+    /// Serial number or ARN of the device whose code is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Id of the integration or IdP that has to be signed in to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<String>,
+    /// Whether a configured program asks for it at this moment.
+    pub asking: bool,
+}
+
+impl NeedReport {
+    fn of(tracked: &Tracked) -> Option<Self> {
+        let kind = tracked.last_failure.as_ref()?.kind;
+        let session = &tracked.session;
+        let device = session.mfa_device().filter(|_| kind == ErrorKind::NeedsMfa);
+        let sign_in = session.sign_in();
+        let sign_in = sign_in.filter(|_| kind == ErrorKind::NeedsSignIn);
+        tracked.needs_person.then(|| Self {
+            kind,
+            device: device.map(str::to_owned),
+            sign_in: sign_in.map(str::to_owned),
+            asking: false,
+        })
     }
 }
 
@@ -275,7 +316,9 @@ impl SessionReport {
         report.doing = doing(&tracked.phase);
         report.failures = tracked.failures;
         report.error = tracked.last_failure.as_ref().map(FailureReport::from);
-        report.retry_at = tracked.retry_at.filter(|_| report.error.is_some());
+        let tried_again = report.error.is_some() && !tracked.needs_person;
+        report.retry_at = tracked.retry_at.filter(|_| tried_again);
+        report.needs = NeedReport::of(tracked);
         report.word = tracked.word.as_ref().map(WordReport::from);
         report
     }
@@ -294,6 +337,7 @@ impl SessionReport {
             account: session.account.clone(),
             role_arn: session.role_arn().map(str::to_owned),
             parent: session.parent().cloned(),
+            sign_in: session.sign_in().map(str::to_owned),
             labels: session.labels.clone(),
             started_at: None,
             expires_at: None,
@@ -301,6 +345,7 @@ impl SessionReport {
             failures: 0,
             error: None,
             retry_at: None,
+            needs: None,
             word: None,
             fault: session.fault.clone(),
         }

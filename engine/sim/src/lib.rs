@@ -4,10 +4,11 @@
 //! provider chain and the person are made up, as a [`Scenario`] says. A week takes seconds, and
 //! the same scenario with the same seed has the same outcome. [`run`] is the entry.
 
+mod disk;
 pub mod outcome;
 pub mod scenario;
 mod world;
 
-pub use outcome::{Outcome, Track};
-pub use scenario::{Scenario, Span};
+pub use outcome::{Decision, Outcome, Refused, Track};
+pub use scenario::{Refusal, Scenario, Span};
 pub use world::{Rule, run};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dayfly_core::effect::Note;
-use dayfly_core::policy;
-use dayfly_core::session::{SessionId, Status};
+use dayfly_core::arbitration::Voice;
+use dayfly_core::policy::{self, Action, Reason};
+use dayfly_core::session::{ErrorKind, SessionId, Status};
 use dayfly_core::time::Timestamp;
 
 /// What came of a scenario.
@@ -23,6 +23,12 @@ pub struct Outcome {
     pub evaluations: u64,
     /// Evaluations that brought no answer.
     pub faults: u64,
+    /// Why an evaluation first brought no answer: the entry, and its words.
+    pub first_fault: Option<(String, String)>,
+    /// Orders that were refused.
+    pub refused: Vec<Refused>,
+    /// Messages of policies to the person.
+    pub notices: Vec<(Timestamp, String)>,
     /// How long sessions were without credentials after theirs had ended unrenewed, in all, while
     /// the cloud could be reached and the machine was awake.
     pub gap_while_up: Duration,
@@ -30,8 +36,32 @@ pub struct Outcome {
     pub gap_while_down: Duration,
     /// Sessions, each with what became of it.
     pub tracks: BTreeMap<SessionId, Track>,
-    /// Everything that was recorded but evaluations and proposals.
-    pub notes: Vec<Note>,
+}
+
+/// An order that was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When.
+    pub at: Timestamp,
+    /// Which session.
+    pub session: SessionId,
+    /// Who refused.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What was decided for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub action: Action,
+    /// Who won.
+    pub by: Voice,
+    /// Why.
+    pub why: Reason,
 }
 
 /// What became of one session.
@@ -41,10 +71,16 @@ pub struct Track {
     pub name: String,
     /// Each status and since when it was so. A session that is not in the Workspace is inactive.
     pub statuses: Vec<(Timestamp, Status)>,
-    /// When attempts failed.
-    pub failures: Vec<Timestamp>,
+    /// When attempts failed, and why.
+    pub failures: Vec<(Timestamp, ErrorKind)>,
+    /// When its credentials ended before anybody renewed them.
+    pub expired: Vec<Timestamp>,
+    /// What was decided, and why.
+    pub decisions: Vec<Decision>,
     /// Starts and stops; rotations do not count.
     pub turns: u32,
+    /// Starts that followed a stop within ten minutes.
+    pub flaps: u32,
 }
 
 impl Track {
@@ -59,11 +95,24 @@ impl Track {
         }
     }
 
+    /// What was decided last before a moment.
+    #[must_use]
+    pub fn decided_before(&self, at: Timestamp) -> Option<&Decision> {
+        let before = self.decisions.partition_point(|d| d.at <= at);
+        self.decisions.get(before.checked_sub(1)?)
+    }
+
     /// How long it was active between two moments.
     #[must_use]
     pub fn active_between(&self, from: Timestamp, to: Timestamp) -> Duration {
         let mut total = Duration::ZERO;
-        for (index, (since, status)) in self.statuses.iter().enumerate() {
+        // What ended before `from` does not count.
+        let first = self.statuses.partition_point(|(since, _)| *since <= from);
+        let first = first.saturating_sub(1);
+        for (index, (since, status)) in self.statuses.iter().enumerate().skip(first) {
+            if *since >= to {
+                break;
+            }
             if *status != Status::Active {
                 continue;
             }

@@ -1,10 +1,12 @@
 //! What happens in a virtual world.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::policy::Action;
-use dayfly_core::session::{Access, Session, SessionId};
+use dayfly_core::session::{Access, ErrorKind, Session, SessionId};
 use dayfly_core::time::Timestamp;
 
 /// A stretch of time, from the beginning of the scenario.
@@ -35,6 +37,10 @@ pub enum Deed {
         action: Option<Action>,
         /// How long the word stands.
         lasting: Option<Duration>,
+        /// Why, for policies that ask for a reason.
+        reason: Option<String>,
+        /// Why guard rails are to be passed.
+        override_reason: Option<String>,
     },
     /// A program asks for the credentials of a session.
     Demand {
@@ -48,10 +54,41 @@ pub enum Deed {
         /// JSON text.
         data: String,
     },
+    /// A watched file is written, or removed where there is no content.
+    File {
+        /// Its path, absolute.
+        path: PathBuf,
+        /// Its content.
+        content: Option<Vec<u8>>,
+    },
+    /// Another branch is checked out in a repository; none: none is, as with a detached HEAD.
+    Branch {
+        /// Folder of the working tree, absolute.
+        repository: PathBuf,
+        /// The branch.
+        branch: Option<String>,
+    },
+    /// The clock on the wall is set, by so many seconds; negative: back.
+    SetClock(i64),
+    /// The engine stops, and does nothing any more.
+    Stop,
     /// Sessions come into the Workspace.
     Add(Vec<Arc<Session>>),
     /// Sessions leave it.
     Remove(Vec<SessionId>),
+    /// A person signs in, or answers, for these sessions.
+    Attend(Vec<SessionId>),
+}
+
+/// For which sessions no credentials are to be had for a while, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// When.
+    pub span: Span,
+    /// Which sessions.
+    pub sessions: BTreeSet<SessionId>,
+    /// Why.
+    pub kind: ErrorKind,
 }
 
 /// Everything that is made up.
@@ -73,8 +110,14 @@ pub struct Scenario {
     pub outages: Vec<Span>,
     /// When the machine sleeps.
     pub sleeps: Vec<Span>,
+    /// When single sessions are refused.
+    pub refusals: Vec<Refusal>,
     /// What is done when, by the beginning of the scenario.
     pub deeds: Vec<(Duration, Deed)>,
+    /// Files that are there at the beginning.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// Repositories that are, with their branches.
+    pub repositories: Vec<(PathBuf, Option<String>)>,
 }
 
 impl Scenario {
@@ -90,7 +133,10 @@ impl Scenario {
             calls_per_minute: None,
             outages: Vec::new(),
             sleeps: Vec::new(),
+            refusals: Vec::new(),
             deeds: Vec::new(),
+            files: Vec::new(),
+            repositories: Vec::new(),
         }
     }
 }

@@ -1,25 +1,32 @@
 //! The virtual world: carries effects out in no time, and lets time pass between.
+//!
+//! There are two clocks: the true one, by which things happen, and the one on the wall, which is all
+//! that the core knows and which somebody may set.
+
+mod cloud;
+mod ledger;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::effect::{Effect, Happening, OperationId};
+use dayfly_core::effect::{Effect, Happening, OperationId, Reply};
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
 };
-use dayfly_core::policy::{self, EntryName, Fault, FaultKind};
+use dayfly_core::policy::{Action, EntryName, Fault, FaultKind};
 use dayfly_core::random::Random;
-use dayfly_core::session::{ErrorKind, Failure, Lease, SessionId, Status};
+use dayfly_core::session::{Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
-use dayfly_core::state::{Phase, State};
+use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{Call, Granted, Policy, StateSnapshot};
+use dayfly_policy::{Call, Policy, StateSnapshot};
 
-use crate::outcome::Outcome;
-use crate::scenario::{Deed, Scenario, lifetime};
+use crate::disk::Disk;
+use crate::outcome::{Outcome, Refused};
+use crate::scenario::{Deed, Scenario};
 
 /// A policy entry and what is asked.
 #[derive(Clone, Debug)]
@@ -52,13 +59,20 @@ struct World<'a> {
     rules: BTreeMap<EntryName, &'a Rule>,
     memories: BTreeMap<EntryName, StateSnapshot>,
     state: State,
+    /// The true time, as if the clock had never been set.
     now: Timestamp,
+    /// What somebody set the clock on the wall by, in milliseconds. The cloud's is right.
+    skew: i64,
+    stopped: bool,
+    disk: Disk,
     random: Random,
-    /// Answers of providers on their way.
+    /// Answers of providers on their way, by the true time.
     answers: BinaryHeap<Reverse<(Timestamp, OperationId)>>,
     issuing: BTreeMap<OperationId, Result<Lease, Failure>>,
     deeds: VecDeque<(Timestamp, Deed)>,
     next_command: u64,
+    /// Orders and demands that wait for an answer.
+    commands: BTreeMap<CommandId, (SessionId, bool)>,
     /// Calls of the present minute.
     minute: (u64, u64),
     /// Since when sessions are without credentials that they should have.
@@ -80,11 +94,15 @@ impl<'a> World<'a> {
             memories: BTreeMap::new(),
             state: State::new(Settings::default(), scenario.seed),
             now: scenario.begin,
+            skew: 0,
+            stopped: false,
+            disk: Disk::new(scenario, rules),
             random: Random::new(scenario.seed ^ 0x0077_6f72_6c64),
             answers: BinaryHeap::new(),
             issuing: BTreeMap::new(),
             deeds: deeds.into(),
             next_command: 0,
+            commands: BTreeMap::new(),
             minute: (0, 0),
             gaps: BTreeMap::new(),
             outcome: Outcome::default(),
@@ -99,30 +117,62 @@ impl<'a> World<'a> {
         self.scenario.begin.plus(self.scenario.span)
     }
 
+    /// What the clock on the wall shows.
+    fn wall(&self) -> Timestamp {
+        let millis = self.now.as_millis().saturating_add_signed(self.skew);
+        Timestamp::from_millis(millis)
+    }
+
+    /// When that clock will show this.
+    fn shown(&self, wall: Timestamp) -> Timestamp {
+        let back = self.skew.saturating_neg();
+        Timestamp::from_millis(wall.as_millis().saturating_add_signed(back))
+    }
+
     fn boot(&mut self) {
         self.enter(Input::Boot {
             found: Vec::new(),
             words: Vec::new(),
         });
-        let upserts = self.scenario.sessions.iter().map(|session| SessionUpsert {
-            session: Arc::clone(session),
-            written: Projection::default(),
-        });
-        let upserts = upserts.collect();
-        self.enter(Input::Workspace(WorkspaceChange {
-            upserts,
-            removed: Vec::new(),
-        }));
+        self.add(&self.scenario.sessions);
         let entries = self.rules.values().map(|r| r.entry.clone()).collect();
         self.enter(Input::Policies(entries));
+        for (entry, seen) in self.disk.present() {
+            self.enter(Input::Watched {
+                seen,
+                to: Some(entry),
+            });
+        }
+    }
+
+    fn add(&mut self, sessions: &[Arc<Session>]) {
+        let upserts = sessions.iter().map(|session| SessionUpsert {
+            session: Arc::clone(session),
+            written: self.written(&session.id),
+        });
+        self.enter(Input::Workspace(WorkspaceChange {
+            upserts: upserts.collect(),
+            removed: Vec::new(),
+        }));
+    }
+
+    /// What the Workspace file says of a session's state: what was written last.
+    fn written(&self, id: &SessionId) -> Projection {
+        self.state
+            .session(id)
+            .map_or_else(Projection::default, |tracked| tracked.projected)
     }
 
     /// Goes on to the next moment at which something happens; false at the end.
     fn advance(&mut self) -> bool {
+        if self.stopped {
+            return false;
+        }
         let due = [
-            self.state.next_wake(),
+            self.state.next_wake().map(|at| self.shown(at)),
             self.answers.peek().map(|Reverse((at, _))| *at),
             self.deeds.front().map(|(at, _)| *at),
+            self.next_sleep(),
         ];
         let Some(next) = due
             .into_iter()
@@ -142,17 +192,15 @@ impl<'a> World<'a> {
                 self.now = self.end();
                 return false;
             }
-            self.enter(Input::Resumed);
+            let slept_ms = u64::try_from((sleep.to - offset).as_millis()).unwrap_or(u64::MAX);
+            self.enter(Input::Resumed {
+                slept_ms,
+                set_ms: 0,
+            });
             return true;
         }
         self.now = next;
-        if let Some(Reverse((_, operation))) = self
-            .answers
-            .peek()
-            .copied()
-            .filter(|Reverse((at, _))| *at <= self.now)
-        {
-            self.answers.pop();
+        if let Some(operation) = self.answer_due() {
             if let Some(result) = self.issuing.remove(&operation) {
                 let result = result.map(|lease| self.shifted(lease));
                 self.enter(Input::Issued { operation, result });
@@ -167,6 +215,24 @@ impl<'a> World<'a> {
         }
         self.enter(Input::Tick);
         true
+    }
+
+    /// When the machine falls asleep next.
+    fn next_sleep(&self) -> Option<Timestamp> {
+        let begins = self.scenario.sleeps.iter();
+        begins
+            .map(|sleep| self.scenario.begin.plus(sleep.from))
+            .filter(|at| *at > self.now)
+            .min()
+    }
+
+    fn answer_due(&mut self) -> Option<OperationId> {
+        let Reverse((at, operation)) = self.answers.peek().copied()?;
+        if at > self.now {
+            return None;
+        }
+        self.answers.pop();
+        Some(operation)
     }
 
     /// Credentials are issued when the answer comes, which sleep may have delayed.
@@ -184,12 +250,15 @@ impl<'a> World<'a> {
                 session,
                 action,
                 lasting,
+                reason,
+                override_reason,
             } => {
                 let order = match action {
                     Some(action) => Order::Do {
                         action,
                         lasting,
-                        override_reason: None,
+                        override_reason,
+                        reason,
                     },
                     None => Order::Release,
                 };
@@ -197,33 +266,53 @@ impl<'a> World<'a> {
             }
             Deed::Demand { session } => self.command(session, Order::Demand),
             Deed::Custom { name, data } => self.enter(Input::Custom { name, data }),
-            Deed::Add(sessions) => {
-                let upserts = sessions.into_iter().map(|session| SessionUpsert {
-                    session,
-                    written: Projection::default(),
-                });
-                self.enter(Input::Workspace(WorkspaceChange {
-                    upserts: upserts.collect(),
-                    removed: Vec::new(),
-                }));
-            }
+            Deed::Add(sessions) => self.add(&sessions),
             Deed::Remove(removed) => self.enter(Input::Workspace(WorkspaceChange {
                 upserts: Vec::new(),
                 removed,
             })),
+            Deed::Attend(sessions) => {
+                for session in sessions {
+                    self.enter(Input::Attended(Attended::Session(session)));
+                }
+            }
+            Deed::File { path, content } => {
+                let seen = self.disk.write(path, content);
+                self.enter(Input::Watched { seen, to: None });
+            }
+            Deed::Branch { repository, branch } => {
+                let seen = self.disk.switch(repository, branch);
+                self.enter(Input::Watched { seen, to: None });
+            }
+            Deed::SetClock(seconds) => {
+                let set_ms = seconds.saturating_mul(1_000);
+                self.skew = self.skew.saturating_add(set_ms);
+                self.enter(Input::Resumed {
+                    slept_ms: 0,
+                    set_ms,
+                });
+            }
+            Deed::Stop => {
+                let deadline = self.wall().plus(Duration::from_secs(5));
+                self.enter(Input::Stopping { deadline });
+                self.stopped = true;
+            }
         }
     }
 
     fn command(&mut self, session: SessionId, order: Order) {
         self.next_command += 1;
         let id = CommandId(self.next_command);
+        let demand = order == Order::Demand;
+        self.commands.insert(id, (session.clone(), demand));
         self.enter(Input::Command { id, session, order });
     }
 
     fn enter(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
+        let now = self.wall();
         while let Some(input) = inputs.pop_front() {
-            for effect in step(&mut self.state, self.now, input) {
+            for effect in step(&mut self.state, now, input) {
                 inputs.extend(self.perform(effect));
             }
         }
@@ -241,14 +330,12 @@ impl<'a> World<'a> {
                 self.outcome.evaluations += 1;
                 let result = match self.rules.get(&entry) {
                     Some(rule) => {
+                        let sees = self.state.entry(&entry).map(|e| e.views().clone());
                         let memory = self.memories.entry(entry.clone()).or_default();
                         let answer = rule.policy.evaluate(Call {
                             context,
                             events: &events,
-                            workspace: Arc::new(Granted {
-                                views: self.state.views().clone(),
-                                sessions: rule.entry.grant.sessions.clone(),
-                            }),
+                            workspace: Arc::new(sees.unwrap_or_default()),
                             state: memory.clone(),
                         });
                         answer
@@ -285,131 +372,40 @@ impl<'a> World<'a> {
                 self.issuing.remove(&operation);
                 None
             }
-            Effect::Project { .. } | Effect::Remember { .. } | Effect::Reply { .. } => None,
+            Effect::Reply { command, reply } => self.answered(command, reply),
+            Effect::Project { .. } | Effect::Remember { .. } => None,
             Effect::Record(note) => {
-                self.follow(&note.what);
-                let kept = !matches!(
-                    note.what,
-                    Happening::Evaluated { .. }
-                        | Happening::Proposed { .. }
-                        | Happening::Began { .. }
-                );
-                if kept {
-                    self.outcome.notes.push(note);
+                if let Happening::Ended { session, .. } = &note.what
+                    && self.state.session(session).is_none()
+                {
+                    // What an entry remembers of a session goes with it.
+                    for memory in self.memories.values_mut() {
+                        memory.forget(session);
+                    }
                 }
+                self.follow(note.what);
                 None
             }
         }
     }
 
-    /// A call of a provider: the answer comes after a while.
-    fn issue(&mut self, operation: OperationId, session: &SessionId) {
-        self.outcome.calls += 1;
-        let minute = self.passed().as_secs() / 60;
-        if self.minute.0 != minute {
-            self.minute = (minute, 0);
-        }
-        self.minute.1 += 1;
-        let calls = &mut self.outcome.calls_per_minute_max;
-        *calls = (*calls).max(self.minute.1);
-        let most = u64::try_from(self.scenario.latency.as_millis()).unwrap_or(u64::MAX);
-        let latency = Duration::from_millis(most / 2 + self.random.up_to(most));
-        let at = self.now.plus(latency);
-        let throttled = self
-            .scenario
-            .calls_per_minute
-            .is_some_and(|limit| self.minute.1 > u64::from(limit));
-        let offset = at.since(self.scenario.begin);
-        let result = if self.scenario.outages.iter().any(|o| o.contains(offset)) {
-            Err(Failure::new(
-                ErrorKind::Network,
-                "the cloud cannot be reached",
-            ))
-        } else if throttled {
-            self.outcome.throttled += 1;
-            Err(Failure::new(
-                ErrorKind::Throttled,
-                "too many calls in a minute",
-            ))
-        } else {
-            let lived = self
-                .state
-                .session(session)
-                .and_then(|t| lifetime(&t.session));
-            Ok(Lease {
-                issued_at: at,
-                expires_at: lived.map(|lived| at.plus(lived)),
-            })
-        };
-        self.issuing.insert(operation, result);
-        self.answers.push(Reverse((at, operation)));
-    }
-
-    /// Keeps track of what a line of the journal says.
-    fn follow(&mut self, what: &Happening) {
-        match what {
-            Happening::Ended {
-                session, outcome, ..
-            } => {
-                *self.outcome.ended.entry(*outcome).or_default() += 1;
-                let (now, id) = (self.now, session.clone());
-                match outcome {
-                    policy::Outcome::Started | policy::Outcome::Rotated => {
-                        self.close_gap(&id);
-                        self.track(&id, Status::Active);
-                    }
-                    policy::Outcome::Stopped => {
-                        self.close_gap(&id);
-                        self.track(&id, Status::Inactive);
-                    }
-                    policy::Outcome::Expired => {
-                        self.gaps.insert(id.clone(), now);
-                        self.track(&id, Status::Inactive);
-                    }
-                    policy::Outcome::Failed => {
-                        self.outcome
-                            .tracks
-                            .entry(id)
-                            .or_default()
-                            .failures
-                            .push(now);
-                    }
-                }
+    /// How an order or a demand ended. A program that got credentials uses them.
+    fn answered(&mut self, command: CommandId, reply: Reply) -> Option<Input> {
+        let (session, demand) = self.commands.remove(&command)?;
+        match reply {
+            Reply::Done { .. } | Reply::Unchanged { .. } if demand => Some(Input::Used { session }),
+            Reply::Refused { by, why } => {
+                let at = self.now;
+                self.outcome.refused.push(Refused {
+                    at,
+                    session,
+                    by,
+                    why,
+                });
+                None
             }
-            Happening::Displaced { session, .. } => {
-                let id = session.clone();
-                self.track(&id, Status::Inactive);
-            }
-            Happening::Faulted { .. } => self.outcome.faults += 1,
-            _ => {}
+            _ => None,
         }
-    }
-
-    fn track(&mut self, id: &SessionId, status: Status) {
-        let now = self.now;
-        let track = self.outcome.tracks.entry(id.clone()).or_default();
-        if track.statuses.last().map(|(_, s)| *s) != Some(status) {
-            track.turns += 1;
-            track.statuses.push((now, status));
-        }
-    }
-
-    /// A session has credentials again, or nobody wants it to.
-    fn close_gap(&mut self, id: &SessionId) {
-        let Some(since) = self.gaps.remove(id) else {
-            return;
-        };
-        let begin = self.scenario.begin;
-        let (from, to) = (since.since(begin), self.now.since(begin));
-        let mut down = Duration::ZERO;
-        let spans = self.scenario.outages.iter().chain(&self.scenario.sleeps);
-        for span in spans {
-            down += span.to.min(to).saturating_sub(span.from.max(from));
-        }
-        let whole = to.saturating_sub(from);
-        let down = down.min(whole);
-        self.outcome.gap_while_down += down;
-        self.outcome.gap_while_up += whole - down;
     }
 
     fn finish(mut self) -> Outcome {
@@ -420,7 +416,7 @@ impl<'a> World<'a> {
             let stands = self.state.stands(&id);
             let wanted = stands
                 .iter()
-                .any(|s| !s.shadow && !s.hold && s.actions.contains(&policy::Action::Start));
+                .any(|s| !s.shadow && !s.hold && s.actions.contains(&Action::Start));
             if wanted {
                 self.close_gap(&id);
             }
@@ -436,10 +432,6 @@ impl<'a> World<'a> {
         for (id, tracked) in self.state.sessions() {
             let track = self.outcome.tracks.entry(id.clone()).or_default();
             track.name.clone_from(&tracked.session.name);
-            debug_assert!(
-                !matches!(tracked.phase, Phase::Stopping(..)),
-                "the chain answers at once"
-            );
         }
         self.outcome
     }

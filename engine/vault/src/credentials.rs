@@ -36,4 +36,17 @@ pub enum Material {
         /// The region that the session names.
         region: Option<String>,
     },
+    /// A bearer token of Microsoft Entra ID for the resource manager of a cloud.
+    Azure {
+        /// The token.
+        access_token: SecretString,
+        /// What it is good for, as programs ask for it (`https://management.azure.com`).
+        resource: String,
+        /// The subscription that the session is for.
+        subscription_id: String,
+        /// The tenant that issued the token.
+        tenant_id: String,
+        /// What the Azure CLI calls the cloud (`AzureCloud`).
+        environment: String,
+    },
 }

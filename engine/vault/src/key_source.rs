@@ -22,6 +22,14 @@ pub enum KeySource {
         /// Gives the passphrase.
         ask: AskPassphrase,
     },
+    /// Not decided yet: in the keyring, where one takes it when the key is made, else in the file.
+    /// A key that is in the file already is the one.
+    KeyringOrFile {
+        /// The item of the keyring.
+        item: KeyringItem,
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 impl KeySource {
@@ -40,7 +48,7 @@ impl KeySource {
     pub fn place(&self) -> KeyPlace {
         match self {
             Self::File(path) => KeyPlace::File(path.clone()),
-            Self::Keyring(item) => KeyPlace::Keyring {
+            Self::Keyring(item) | Self::KeyringOrFile { item, .. } => KeyPlace::Keyring {
                 service: item.service.clone(),
                 account: item.account.clone(),
             },

@@ -57,6 +57,9 @@ impl Keys {
 
     /// The key as its source holds it now; none where there is none.
     pub(crate) fn load(&mut self) -> Result<Option<Arc<Identities>>, VaultError> {
+        if !self.decided()? {
+            return Ok(None);
+        }
         let (text, sealed) = match &self.source {
             KeySource::File(path) => (private_file::read(path)?.map(Zeroizing::new), Vec::new()),
             KeySource::Keyring(item) => (item.read().map_err(self.keyring_error())?, Vec::new()),
@@ -71,6 +74,7 @@ impl Keys {
                     (Some(unwrap(wrapped, &sealed, ask)?.0), sealed)
                 }
             },
+            KeySource::KeyringOrFile { .. } => (None, Vec::new()),
         };
         let Some(text) = text else {
             self.remembered = None;
@@ -83,10 +87,38 @@ impl Keys {
         Ok(Some(identities))
     }
 
+    /// Whether it is known where the key is; found out, where it is there already.
+    fn decided(&mut self) -> Result<bool, VaultError> {
+        let KeySource::KeyringOrFile { item, file } = self.source.clone() else {
+            return Ok(true);
+        };
+        if private_file::read(&file)?.map(Zeroizing::new).is_some() {
+            self.source = KeySource::File(file);
+            return Ok(true);
+        }
+        // One that gives no answer has no key that anything depends on.
+        if let Ok(Some(_)) = item.read() {
+            self.source = KeySource::Keyring(item);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// Makes a key where there is none. A key that somebody else has just put there is kept
     /// and used.
     pub(crate) fn create(&mut self) -> Result<Arc<Identities>, VaultError> {
         let new = Identities::generate();
+        if let KeySource::KeyringOrFile { item, file } = self.source.clone() {
+            // Without a keyring, or with one that is locked, the file serves as well.
+            self.source = match item.create(new.text().as_bytes()) {
+                Ok(_) => KeySource::Keyring(item),
+                Err(_) => KeySource::File(file),
+            };
+            if matches!(self.source, KeySource::Keyring(_)) {
+                let place = self.source.place();
+                return self.load()?.ok_or(VaultError::BadKey(place));
+            }
+        }
         let mut sealed = Vec::new();
         let created = match &self.source {
             KeySource::File(path) => private_file::create(path, new.text().as_bytes())?,
@@ -97,6 +129,10 @@ impl Keys {
                 let passphrase = asked(wrapped, ask, PassphraseUse::Choose)?;
                 sealed = wrap(wrapped, new.text().as_bytes(), &passphrase)?;
                 private_file::create(wrapped, &sealed)?
+            }
+            // Decided above.
+            KeySource::KeyringOrFile { file, .. } => {
+                private_file::create(file, new.text().as_bytes())?
             }
         };
         if !created {
@@ -112,6 +148,12 @@ impl Keys {
     /// key that the vault has now: where it stands in the same place, it stays there, and a
     /// passphrase is chosen anew.
     pub(crate) fn renew(&mut self, before: &mut Self) -> Result<Arc<Identities>, VaultError> {
+        if matches!(self.source, KeySource::KeyringOrFile { .. }) {
+            return match self.load()? {
+                Some(found) => Ok(found),
+                None => self.create(),
+            };
+        }
         let new = Identities::generate();
         match &self.source {
             KeySource::File(path) => {
@@ -150,6 +192,8 @@ impl Keys {
                     self.remember(Arc::new(identities), sealed);
                 }
             }
+            // Dealt with above.
+            KeySource::KeyringOrFile { .. } => {}
         }
         // As it stands there now: the vault is about to depend on it.
         let place = self.source.place();

@@ -64,6 +64,53 @@ fn the_key_is_kept_in_the_keyring_alone() {
     assert_eq!(other.get("a").unwrap(), Some(secret()));
 }
 
+fn undecided(folder: &Path) -> Vault {
+    let path = folder.join("secrets.age");
+    let item = KeyringItem::for_vault(&path);
+    let file = folder.join("secrets.key");
+    Vault::open(path, KeySource::KeyringOrFile { item, file })
+}
+
+#[test]
+fn the_first_secret_decides_for_a_keyring_that_answers() {
+    if !inside() {
+        let Some(session) = Session::start() else {
+            return;
+        };
+        return session.run("the_first_secret_decides_for_a_keyring_that_answers");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let first = undecided(folder.path());
+    assert!(first.get("a").unwrap().is_none());
+    first.set("a", &secret()).unwrap();
+    assert!(!folder.path().join("secrets.key").exists());
+    assert!(matches!(first.key_source(), KeySource::Keyring(_)));
+    assert_eq!(first.get("a").unwrap(), Some(secret()));
+    assert_eq!(undecided(folder.path()).get("a").unwrap(), Some(secret()));
+    assert_eq!(vault(folder.path()).get("a").unwrap(), Some(secret()));
+    undecided(folder.path()).set("b", &secret()).unwrap();
+    assert_eq!(vault(folder.path()).list().unwrap().len(), 2);
+}
+
+#[test]
+fn without_a_keyring_it_decides_for_the_file_and_a_keyring_that_comes_changes_nothing() {
+    let test = "without_a_keyring_it_decides_for_the_file_and_a_keyring_that_comes_changes_nothing";
+    if !inside() {
+        let Some(session) = Session::without_keyring() else {
+            return;
+        };
+        return session.run(test);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let first = undecided(folder.path());
+    first.set("a", &secret()).unwrap();
+    assert!(folder.path().join("secrets.key").exists());
+    assert!(matches!(first.key_source(), KeySource::File(_)));
+    assert_eq!(undecided(folder.path()).get("a").unwrap(), Some(secret()));
+    undecided(folder.path()).remove("a").unwrap();
+    assert_eq!(undecided(folder.path()).list().unwrap(), []);
+}
+
 #[test]
 fn a_vault_whose_item_is_missing_stays_as_it_is() {
     if !inside() {

@@ -1,5 +1,6 @@
 //! Checks of single values: each says what is wrong, or nothing.
 
+use crate::format::{AzureCredentialWord, AzureIntegration};
 use crate::region::{self, Shape};
 
 /// What a check found.
@@ -207,6 +208,58 @@ pub(crate) fn http_url(field: &str, text: &str) -> Option<Finding> {
             "begin it with https:// (or http://) and a host",
         ),
     }
+}
+
+/// The address of a service, without anything behind it: secrets are sent there.
+fn service_url(field: &str, text: &str) -> Option<Finding> {
+    let host = text
+        .strip_prefix("https://")
+        .map(|h| h.trim_end_matches('/'));
+    let plain = |host: &str| {
+        !host.is_empty()
+            && !host.contains(['/', '?', '#', '@'])
+            && !host.contains(char::is_whitespace)
+    };
+    if host.is_some_and(plain) {
+        return None;
+    }
+    Finding::wrong(
+        format!("`{field}` \"{text}\" is not the address of a service"),
+        "write https:// and a host, nothing else",
+    )
+}
+
+/// What an Azure integration cannot do without, given who asks for its tokens.
+pub(crate) fn azure_integration(integration: &AzureIntegration) -> Option<Finding> {
+    use AzureCredentialWord as Word;
+    let tenant = &integration.tenant_id;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    if tenant.is_empty() || !tenant.chars().all(plain) {
+        return Finding::wrong(
+            format!("`tenantId` \"{tenant}\" is no id and no domain of a tenant"),
+            "copy it from the tenant's overview in the Azure portal",
+        );
+    }
+    let addresses = [
+        ("authorityHost", &integration.authority_host),
+        ("resourceManagerUrl", &integration.resource_manager_url),
+    ];
+    for (field, address) in addresses {
+        if let Some(finding) = address.as_deref().and_then(|a| service_url(field, a)) {
+            return Some(finding);
+        }
+    }
+    let needs_client = matches!(
+        integration.credential,
+        Some(Word::ClientSecret | Word::ClientCertificate)
+    );
+    if needs_client && integration.client_id.as_deref().is_none_or(str::is_empty) {
+        return Finding::wrong(
+            "`clientId` is missing: an application asks for the tokens",
+            "set it to the application's id",
+        );
+    }
+    None
 }
 
 /// A length of time within the bounds of the access method.

@@ -371,10 +371,15 @@ pub struct AwsSsoIntegration {
     pub portal_url: String,
     /// The region that Identity Center runs in.
     pub region: String,
+    /// Name of the `[sso-session]` in the AWS config file whose sign-in is shared; without it,
+    /// what that file has for the portal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub sso_session: Option<String>,
 }
 
-/// A Microsoft Entra ID tenant to sign in to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A Microsoft Entra ID tenant, and who asks it for tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AzureIntegration {
     /// What sessions refer to it by.
@@ -389,4 +394,57 @@ pub struct AzureIntegration {
     /// The location of its sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Who asks for tokens; without it, a person who signs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<AzureCredentialWord>,
+    /// The application's id. For a managed identity, the one of several that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// PEM file with the application's certificate and key, where the vault does not keep them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_file: Option<String>,
+    /// File with the token of a workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
+    /// Which Azure; without it, the global one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<AzureCloudWord>,
+    /// The address of Entra ID, before the cloud's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^https://[^/?#\s]+/?$"))]
+    pub authority_host: Option<String>,
+    /// The address of the resource manager, before the cloud's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^https://[^/?#\s]+/?$"))]
+    pub resource_manager_url: Option<String>,
+}
+
+/// Who asks Entra ID for tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AzureCredentialWord {
+    /// A person who signs in with `dayfly integration login`.
+    SignIn,
+    /// An application with a secret, which the vault keeps.
+    ClientSecret,
+    /// An application with a certificate.
+    ClientCertificate,
+    /// An application that trusts the issuer of a workload's token.
+    WorkloadIdentity,
+    /// The identity of the machine that this runs on.
+    ManagedIdentity,
+    /// Whoever signed in with the Azure CLI.
+    AzureCli,
+}
+
+/// An Azure cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AzureCloudWord {
+    /// The global one.
+    Public,
+    /// The one in China.
+    China,
+    /// The one for the government of the United States.
+    UsGovernment,
 }

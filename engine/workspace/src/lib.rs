@@ -5,6 +5,8 @@
 //! With the file system: [`WorkspaceFile`] (load, project, edit) and [`watch()`].
 
 mod access;
+mod azure_sync;
+mod bulk;
 mod check;
 mod diff;
 mod disk;
@@ -26,20 +28,25 @@ mod render;
 mod schema;
 mod section;
 pub mod splice;
+mod sync;
 mod timestamp;
 mod tree;
 mod watch;
 mod workspace;
 mod write;
 
+pub use azure_sync::{AzureSyncPlan, ListedSubscription};
 pub use diff::diff;
 pub use disk::DiskError;
 pub use file::{DEFAULT_LIMIT, EditError, Loaded, WorkspaceFile, WriteError, Written};
 pub use find::{Candidate, ResolveError};
-pub use format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
+pub use format::{
+    AwsSsoIntegration, AzureCloudWord, AzureCredentialWord, AzureIntegration, IdpUrl, NamedProfile,
+};
 pub use method::{requires, takes};
 pub use problem::{Problem, Rejected, Severity};
 pub use schema::schema;
-pub use watch::{Backend, Watch, WatchError, watch, watch_by_polling};
+pub use sync::{ListedRole, SyncPlan};
+pub use watch::{Backend, Watch, WatchError, no_notices, watch, watch_by_polling};
 pub use workspace::{Entry, Workspace};
 pub use write::session_object;

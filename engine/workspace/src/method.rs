@@ -28,9 +28,8 @@ pub(crate) const SEED_REQUIRED: [&str; 3] = ["sessionId", "sessionName", "type"]
 
 /// Bounds of `DurationSeconds` (AWS STS API reference): GetSessionToken.
 const SESSION_TOKEN_SECONDS: (u32, u32) = (900, 129_600);
-/// AssumeRole with role chaining: an hour at most, whatever the role allows.
-const CHAINED_SECONDS: (u32, u32) = (900, 3_600);
-/// AssumeRoleWithSAML and AssumeRoleWithWebIdentity: as much as the role allows.
+/// AssumeRole, AssumeRoleWithSAML and AssumeRoleWithWebIdentity: as much as the role allows. Where a
+/// role assumes a role it is an hour at most, which STS says itself: a user's session is none.
 const ROLE_SECONDS: (u32, u32) = (900, 43_200);
 
 const METHODS: [Method; 7] = [
@@ -62,7 +61,7 @@ const METHODS: [Method; 7] = [
             "tags",
             "transitiveTagKeys",
         ],
-        duration: Some(CHAINED_SECONDS),
+        duration: Some(ROLE_SECONDS),
     },
     Method {
         kind: SessionType::AwsIamRoleFederated,
@@ -113,11 +112,16 @@ impl Method {
         METHODS.iter().find(|m| m.kind == kind)
     }
 
+    /// Whether credentials of this method go anywhere by themselves.
+    fn is_delivered(&self) -> bool {
+        self.optional.contains(&"profileName") || self.kind == SessionType::Azure
+    }
+
     /// Whether sessions of this method have a use for the field.
     pub(crate) fn takes(&self, field: &str) -> bool {
         SEED.contains(&field)
             || field == "labels"
-            || (field == "delivery" && self.optional.contains(&"profileName"))
+            || (field == "delivery" && self.is_delivered())
             || self.required.contains(&field)
             || self.optional.contains(&field)
     }

@@ -62,7 +62,8 @@ impl Item for AzureIntegration {
     }
     fn finding(&self) -> Option<Finding> {
         let region = self.region.as_deref();
-        region.and_then(|region| check::region(region, true))
+        let region = region.and_then(|region| check::region(region, true));
+        region.or_else(|| check::azure_integration(self))
     }
 }
 

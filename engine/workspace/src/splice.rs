@@ -15,6 +15,8 @@ use crate::workspace::Workspace;
 use crate::write::{ordered, projected};
 use dayfly_core::input::Projection;
 
+pub use crate::bulk::{add_all, remove_all, update_all};
+
 /// A list of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
@@ -284,7 +286,7 @@ pub fn replace(
 }
 
 /// The object of the top level.
-fn top(text: &str, list: List) -> Result<Object<'_>, SpliceError> {
+pub(crate) fn top(text: &str, list: List) -> Result<Object<'_>, SpliceError> {
     let body = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
     let start = text.len() - body.len();
     let end = start + body.trim_ascii_end().len();
@@ -321,7 +323,7 @@ fn has_id(text: &str, part: &Range<usize>, list: List, id: &str) -> bool {
 }
 
 /// The style of a new object that stands like the one at `part`.
-fn element_style(text: &str, part: &Range<usize>, space: &str, outer: &Style) -> Style {
+pub(crate) fn element_style(text: &str, part: &Range<usize>, space: &str, outer: &Style) -> Style {
     let Some(object) = Object::at(text, part.clone()).filter(|o| !o.members.is_empty()) else {
         return outer.clone();
     };

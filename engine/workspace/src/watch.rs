@@ -243,8 +243,9 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(&mut self, no_notices: Option<String>) {
-        if let Some(reason) = no_notices.or_else(|| deaf(&self.file)) {
+    fn start(&mut self, refused: Option<String>) {
+        let deaf = || nearest(&self.file).and_then(no_notices);
+        if let Some(reason) = refused.or_else(deaf) {
             self.poll(reason);
             return;
         }
@@ -386,9 +387,15 @@ fn nearest(file: &Path) -> Option<&Path> {
     file.ancestors().skip(1).find(|folder| folder.is_dir())
 }
 
-/// Why the file system would give no notices of others' changes, where it would not.
+/// Why the file system that this folder is on would give no notices of others' changes, where it
+/// would not: a sentence without a full stop.
+#[must_use]
+pub fn no_notices(folder: &Path) -> Option<String> {
+    deaf(folder)
+}
+
 #[cfg(target_os = "linux")]
-fn deaf(file: &Path) -> Option<String> {
+fn deaf(folder: &Path) -> Option<String> {
     // Source: linux/magic.h, and the file systems' own headers.
     const REMOTE: [(u32, &str); 7] = [
         (0x6969, "NFS"),
@@ -399,7 +406,6 @@ fn deaf(file: &Path) -> Option<String> {
         (0x6573_5546, "FUSE"),
         (0x00C3_6400, "Ceph"),
     ];
-    let folder = nearest(file)?;
     let kind = rustix::fs::statfs(folder).ok()?.f_type;
     let (_, name) = REMOTE
         .iter()

@@ -124,7 +124,7 @@ fn after_a_sign_in_that_clears_the_error_it_starts() {
 }
 
 #[test]
-fn it_hears_of_all_but_use() {
+fn it_hears_of_all_but_use_and_an_end_that_comes_near() {
     let subscriptions =
         KeepActive::configure(r#"{"match":{"types":["azure"],"labels":["a"]}}"#).unwrap();
     let [Subscription::Sessions(filter)] = &subscriptions[..] else {
@@ -137,7 +137,9 @@ fn it_hears_of_all_but_use() {
     );
     assert_eq!(
         filter.fields,
-        ChangedFields::all().difference(ChangedFields::LAST_USE)
+        ChangedFields::all()
+            .difference(ChangedFields::LAST_USE)
+            .difference(ChangedFields::EXPIRING)
     );
 }
 

@@ -38,6 +38,42 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         message: String,
     },
+    /// An expression that makes no sense.
+    #[error("`{key}`, column {column}: {message}")]
+    Expression {
+        /// The key whose value the expression is.
+        key: String,
+        /// Where in the value, in characters from 1.
+        column: usize,
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+    /// A mistake in a part of the configuration that has a name.
+    #[error("{place}, {error}")]
+    Within {
+        /// The part: `rule 2 (stop-idle)`.
+        place: String,
+        /// The mistake.
+        error: Box<ConfigError>,
+    },
+    /// More than one mistake.
+    #[error("{}", several(.0))]
+    Several(Vec<ConfigError>),
+}
+
+/// All mistakes in one line; a text that long is hard to read, so no more than some.
+fn several(errors: &[ConfigError]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = errors
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ");
+    if errors.len() > SHOWN {
+        text.push_str(&format!("; and {} more", errors.len() - SHOWN));
+    }
+    text
 }
 
 /// A JSON object with known keys.
@@ -73,7 +109,11 @@ impl Object {
         }
     }
 
-    fn checked(self, known: &[&str]) -> Result<Self, ConfigError> {
+    /// The same, where it has no key but the known ones.
+    ///
+    /// # Errors
+    /// It has another key.
+    pub fn checked(self, known: &[&str]) -> Result<Self, ConfigError> {
         let Some(key) = self
             .fields
             .keys()
@@ -144,6 +184,65 @@ impl Object {
             }
             .checked(known),
             Some(other) => Err(self.mismatch(key, "an object", other)),
+        }
+    }
+
+    /// The objects of a list under a key; none where the key is absent. Their errors name only the
+    /// keys within: say with [`ConfigError::Within`] which of them it is.
+    ///
+    /// # Errors
+    /// The value is no list of objects.
+    pub fn objects(&self, key: &str) -> Result<Vec<Self>, ConfigError> {
+        match self.value(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| match item {
+                    Value::Object(fields) => Ok(Self {
+                        path: String::new(),
+                        fields: fields.clone(),
+                    }),
+                    other => Err(self.mismatch(&format!("{key}[{index}]"), "an object", other)),
+                })
+                .collect(),
+            Some(other) => Err(self.mismatch(key, "a list of objects", other)),
+        }
+    }
+
+    /// The keys and texts of an object under a key; none where it is absent.
+    ///
+    /// # Errors
+    /// The value is no object of texts.
+    pub fn pairs(&self, key: &str) -> Result<Vec<(String, String)>, ConfigError> {
+        match self.value(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Object(fields)) => fields
+                .iter()
+                .map(|(name, value)| match value {
+                    Value::String(text) => Ok((name.clone(), text.clone())),
+                    other => Err(self.mismatch(&format!("{key}.{name}"), "a text", other)),
+                })
+                .collect(),
+            Some(other) => Err(self.mismatch(key, "an object of texts", other)),
+        }
+    }
+
+    /// The whole number under a key, within bounds.
+    ///
+    /// # Errors
+    /// The value is no whole number, or lies outside.
+    pub fn count(&self, key: &str, least: u64, most: u64) -> Result<Option<u64>, ConfigError> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(Value::Number(number)) => match number.as_u64() {
+                Some(count) if (least..=most).contains(&count) => Ok(Some(count)),
+                _ => Err(self.wrong(
+                    key,
+                    format!("has to be a whole number from {least} to {most}, and is {number}"),
+                )),
+            },
+            Some(other) => Err(self.mismatch(key, "a whole number", other)),
         }
     }
 

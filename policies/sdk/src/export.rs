@@ -62,7 +62,7 @@ impl<R: WorkspaceRule> Guest for Stateful<R> {
 }
 
 fn parse<P: Policy>(config: &str) -> Result<P::Config, PolicyError> {
-    P::parse(config).map_err(invalid)
+    P::recall(config).map_err(invalid)
 }
 
 #[allow(

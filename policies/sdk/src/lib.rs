@@ -71,11 +71,15 @@
 // The macros that wit-bindgen makes name this crate from outside.
 extern crate self as dayfly_policy_sdk;
 
+#[cfg(any(test, all(target_arch = "wasm32", feature = "arena")))]
+#[allow(unsafe_code, reason = "an allocator is one of addresses")]
+mod arena;
 #[doc(hidden)]
 pub mod bindings;
 pub mod config;
 mod duration;
 mod export;
+mod happening;
 mod matching;
 mod moment;
 mod occasion;
@@ -86,6 +90,10 @@ mod verdict;
 mod words;
 mod workspace;
 
+#[cfg(all(target_arch = "wasm32", feature = "arena"))]
+#[global_allocator]
+static MEMORY: arena::Arena<std::alloc::System> = arena::Arena::new(std::alloc::System);
+
 #[doc(hidden)]
 pub use export::{Pure, Stateful};
 #[doc(hidden)]
@@ -93,15 +101,18 @@ pub use wit_bindgen;
 
 pub use bindings::dayfly::policy::state::{Scope, StateError};
 pub use bindings::dayfly::policy::types::{
-    Act, Action, Attribute, ChangedFields, Context, CustomEvent, Effect, ErrorKind, Event,
-    FileChange, FileChangeKind, Hold, Notice, Outcome, PolicyError, Reason, Resync, ResyncReason,
-    Revision, ScheduleTick, Session, SessionChange, SessionKey, SessionType, Severity, Status,
-    TimestampMs, WakeRequest, WakeUp,
+    Act, Action, Attribute, BranchChange, ChangedFields, Context, CustomEvent, Effect, EngineEvent,
+    ErrorKind, Event, FileChange, FileChangeKind, Hold, Notice, Outcome, PolicyError, Reason,
+    Resync, ResyncReason, Revision, ScheduleTick, Session, SessionChange, SessionKey, SessionType,
+    Severity, Status, Stopping, TimestampMs, WakeRequest, WakeUp,
 };
 pub use bindings::dayfly::policy::workspace::Filter;
-pub use bindings::exports::dayfly::policy::policy::{Descriptor, SessionFilter, Subscription};
+pub use bindings::exports::dayfly::policy::policy::{
+    Descriptor, EngineMoments, SessionFilter, Subscription,
+};
 
 pub use duration::{parse_duration, span_text};
+pub use happening::{branches, customs, engine_events, files, stopping, ticks, wake_ups};
 pub use matching::{Matcher, wildcard};
 pub use moment::moment_text;
 pub use occasion::{Occasion, PROPOSAL_FIELDS, occasions};

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ChangedFields, ErrorKind, Event, ResyncReason, Session, SessionKey};
+use crate::{ChangedFields, ErrorKind, Event, Outcome, ResyncReason, Session, SessionKey};
 
 /// The changes that a rule with standing proposals must hear of: all that raise a session's
 /// revision, since the engine drops a proposal that rests on an older one, and failures. Use of
-/// the credentials is left out: it is frequent and changes nothing.
-pub const PROPOSAL_FIELDS: ChangedFields = ChangedFields::LAST_USE.complement();
+/// the credentials is left out, since it is frequent and changes nothing; so is their coming to an
+/// end, which is for those who ask for it.
+pub const PROPOSAL_FIELDS: ChangedFields = ChangedFields::LAST_USE
+    .union(ChangedFields::EXPIRING)
+    .complement();
 
 /// What a person changes about a session, in contrast to what attempts change.
 const EDITS: ChangedFields = ChangedFields::ADDED
@@ -26,6 +29,8 @@ pub struct Occasion<'a> {
     pub fields: ChangedFields,
     /// Why it is looked at afresh, where that is so.
     pub resync: Option<ResyncReason>,
+    /// How the latest action on it ended, where that is what happened.
+    pub outcome: Option<Outcome>,
 }
 
 impl Occasion<'_> {
@@ -77,6 +82,7 @@ pub fn occasions(events: &[Event]) -> Vec<Occasion<'_>> {
                     session: &change.after,
                     fields: change.fields,
                     resync: None,
+                    outcome: change.outcome,
                 }));
             }
             Event::Resync(resync) => {
@@ -85,9 +91,15 @@ pub fn occasions(events: &[Event]) -> Vec<Occasion<'_>> {
                     session,
                     fields: ChangedFields::empty(),
                     resync: Some(resync.reason),
+                    outcome: None,
                 }));
             }
-            Event::Wake(_) | Event::Schedule(_) | Event::File(_) | Event::Custom(_) => {}
+            Event::Wake(_)
+            | Event::Schedule(_)
+            | Event::File(_)
+            | Event::Custom(_)
+            | Event::Branch(_)
+            | Event::Engine(_) => {}
         }
     }
     if carriers > 1 { merged(all) } else { all }
@@ -101,6 +113,7 @@ fn merged(all: Vec<Occasion<'_>>) -> Vec<Occasion<'_>> {
             let earlier = &mut once[place];
             earlier.session = occasion.session;
             earlier.resync = occasion.resync.or(earlier.resync);
+            earlier.outcome = occasion.outcome.or(earlier.outcome);
             // Whether it is there is what the last word on it says.
             let seen = earlier.fields.difference(ChangedFields::REMOVED);
             earlier.fields = seen.union(occasion.fields);

@@ -17,6 +17,15 @@ pub trait Policy {
     /// Names the key that is wrong and says how.
     fn parse(config: &str) -> Result<Self::Config, ConfigError>;
 
+    /// Reads a configuration that [`Policy::parse`] accepted before. It is read anew in each call: a
+    /// rule whose checks are dear leaves them out here.
+    ///
+    /// # Errors
+    /// Those of [`Policy::parse`].
+    fn recall(config: &str) -> Result<Self::Config, ConfigError> {
+        Self::parse(config)
+    }
+
     /// What the rule wants to be called for.
     fn subscriptions(config: &Self::Config) -> Vec<Subscription>;
 

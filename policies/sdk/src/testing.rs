@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Action, Attribute, ChangedFields, Context, Effect, ErrorKind, Event, Filter, Resync,
-    ResyncReason, Scope, Session, SessionChange, SessionKey, SessionType, State, StateError,
-    Status, TimestampMs, Verdict, WakeUp, Workspace,
+    Action, Attribute, BranchChange, ChangedFields, Context, CustomEvent, Effect, EngineEvent,
+    ErrorKind, Event, FileChange, FileChangeKind, Filter, Outcome, Resync, ResyncReason,
+    ScheduleTick, Scope, Session, SessionChange, SessionKey, SessionType, State, StateError,
+    Status, Stopping, TimestampMs, Verdict, WakeUp, Workspace,
 };
 
 /// Builds a session.
@@ -32,6 +33,7 @@ pub fn session(key: SessionKey) -> SessionBuilder {
         last_error: None,
         failures: 0,
         last_use: None,
+        reason: None,
         revision: 1,
     })
 }
@@ -99,6 +101,27 @@ impl SessionBuilder {
         self
     }
 
+    /// When its credentials were asked for last.
+    #[must_use]
+    pub fn used(mut self, at: TimestampMs) -> Self {
+        self.0.last_use = Some(at);
+        self
+    }
+
+    /// Why the person wants it.
+    #[must_use]
+    pub fn reason(mut self, reason: &str) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    /// The session that it is chained to.
+    #[must_use]
+    pub fn parent(mut self, parent: SessionKey) -> Self {
+        self.0.parent = Some(parent);
+        self
+    }
+
     /// Its revision.
     #[must_use]
     pub fn revision(mut self, revision: u64) -> Self {
@@ -134,6 +157,75 @@ pub fn changed(after: Session, fields: ChangedFields) -> Event {
         fields,
         outcome: None,
     }])
+}
+
+/// An action on a session ended so.
+#[must_use]
+pub fn ended(after: Session, fields: ChangedFields, outcome: Outcome) -> Event {
+    Event::Sessions(vec![SessionChange {
+        after,
+        previous_status: None,
+        fields,
+        outcome: Some(outcome),
+    }])
+}
+
+/// A watched file, and its content where it is told. The digest is made up: 32 times the length of
+/// the content.
+#[must_use]
+pub fn file(path: &str, kind: FileChangeKind, content: Option<&str>) -> Event {
+    let length = content.map_or(0, str::len);
+    let gone = kind == FileChangeKind::Removed;
+    Event::File(FileChange {
+        path: path.into(),
+        kind,
+        digest: if gone {
+            Vec::new()
+        } else {
+            vec![length.to_le_bytes()[0]; 32]
+        },
+        content: content.map(|text| text.as_bytes().to_vec()),
+    })
+}
+
+/// A watched repository: present where there was no branch before, else changed.
+#[must_use]
+pub fn branch(repository: &str, branch: Option<&str>, previous: Option<&str>) -> Event {
+    Event::Branch(BranchChange {
+        repository: repository.into(),
+        kind: if previous.is_some() {
+            FileChangeKind::Changed
+        } else {
+            FileChangeKind::Present
+        },
+        branch: branch.map(Into::into),
+        previous: previous.map(Into::into),
+    })
+}
+
+/// A moment of a schedule came, and none was missed.
+#[must_use]
+pub fn tick(expression: &str, due: TimestampMs) -> Event {
+    Event::Schedule(ScheduleTick {
+        expression: expression.into(),
+        due,
+        missed: 0,
+    })
+}
+
+/// A custom event.
+#[must_use]
+pub fn custom(name: &str, data: &str) -> Event {
+    Event::Custom(CustomEvent {
+        name: name.into(),
+        data: data.into(),
+    })
+}
+
+/// The engine is about to stop.
+#[must_use]
+pub fn stopping_at(deadline: TimestampMs) -> Event {
+    Event::Engine(EngineEvent::Stopping(Stopping { deadline }))
 }
 
 /// The only page of a resync.

@@ -7,6 +7,7 @@ use crate::effect::Cause;
 use crate::grant::{Grant, Selector};
 use crate::input::{Entry, Input, Projection, SessionUpsert, WorkspaceChange};
 use crate::policy::{Action, Actions, Event, Fields};
+use crate::queue::{Lane, Next};
 use crate::session::{Access, AssumeRole, Session};
 use crate::settings::Settings;
 use crate::state::{Dirty, Operation};
@@ -75,10 +76,12 @@ impl World {
                 sessions: Selector::default(),
                 actions: Actions::ALL,
                 may_hold: true,
+                ..Grant::default()
             },
             actions: Actions::ALL,
             may_hold: true,
             subscriptions: Vec::new(),
+            schedules: Vec::new(),
             generation: 0,
             unusable: None,
         };
@@ -122,6 +125,19 @@ impl World {
         tracked.phase = phase;
         tracked.projected.status = status;
         Arc::make_mut(&mut tracked.view).status = status;
+        self.seen(name);
+    }
+
+    /// The policy sees how a session is now, or that it is gone.
+    fn seen(&mut self, name: &str) {
+        let tracked = &self.state.sessions[&id(name)];
+        for entry in self.state.entries.values_mut() {
+            if tracked.present {
+                entry.sight.show(&tracked.view);
+            } else {
+                entry.sight.hide(&id(name));
+            }
+        }
     }
 
     fn finds(&self, expected: &[Violation]) {
@@ -251,8 +267,10 @@ fn credentials_that_are_not_taken_back_in_time() {
 fn a_session_that_left_and_is_not_taken_back() {
     let mut world = World::new();
     world.tracked("b").present = false;
+    world.seen("b");
     world.finds(&[Violation::Lingering { session: id("b") }]);
     world.tracked("d").present = false;
+    world.seen("d");
     world.finds(&[
         Violation::Lingering { session: id("b") },
         Violation::Lingering { session: id("d") },
@@ -341,16 +359,65 @@ fn a_queue_that_is_wrong_or_stands_still() {
     world.state.settings.issuing_max = 0;
     let operation = world.operation("d", Stage::Queued);
     world.phase("d", Phase::Starting(operation));
-    world.state.queue.push_back(id("d"));
+    let push = |world: &mut World, name: &str| {
+        let lane = Lane::Sts("123456789012".to_owned());
+        world.state.queue.push(id(name), lane, false);
+    };
+    push(&mut world, "d");
     world.finds(&[]);
-    world.state.queue.push_back(id("d"));
-    world.finds(&[Violation::Misqueued { session: id("d") }]);
-    world.state.queue.pop_back();
-    world.state.queue.push_back(id("b"));
+    push(&mut world, "b");
     world.finds(&[Violation::Misqueued { session: id("b") }]);
-    world.state.queue.pop_back();
+    world.state.queue.remove(&id("b"));
     world.state.settings.issuing_max = 1;
     world.finds(&[Violation::IdleQueue { waiting: 1 }]);
+    // It may wait for the rate of its account, where that is looked after.
+    let calls = world.state.settings.calls;
+    for _ in 0..calls.sts.count() {
+        assert!(matches!(
+            world.state.queue.pop(&calls, NOW),
+            Some(Next::Session(_))
+        ));
+        push(&mut world, "d");
+    }
+    let lacks = "a moment at which its turn comes";
+    let session = id("d");
+    world.finds(&[Violation::Stuck { session, lacks }]);
+    let lane = world.state.queue.lane(&id("d")).unwrap().clone();
+    let soon = world.state.turn_comes(&id("d"), NOW).unwrap();
+    world.state.timers.set(TimerKey::Lane(lane), soon);
+    world.finds(&[]);
+}
+
+#[test]
+fn an_entry_that_sees_what_it_is_not_granted_or_not_what_it_is() {
+    let entry = || EntryName::new("policy");
+    let named = |world: &mut World, name: &str| {
+        let tracking = world.state.entries.get_mut(&entry()).unwrap();
+        tracking.entry.grant.sessions.names = vec![name.to_owned()];
+    };
+    let mut world = World::new();
+    named(&mut world, "*b");
+    let beyond = |name| Violation::BeyondGrant {
+        entry: entry(),
+        session: id(name),
+    };
+    let unknown = beyond("(unknown)");
+    world.finds(&[beyond("a"), beyond("c"), beyond("d"), unknown]);
+    let mut world = World::new();
+    let tracking = world.state.entries.get_mut(&entry()).unwrap();
+    tracking.sight.hide(&id("b"));
+    let (entry, session) = (entry(), id("b"));
+    world.finds(&[
+        Violation::Unseen {
+            entry: entry.clone(),
+            session,
+        },
+        beyond("(unknown)"),
+    ]);
+    let mut world = World::new();
+    Arc::make_mut(&mut world.tracked("b").view).failures = 7;
+    let session = id("b");
+    world.finds(&[Violation::Outdated { entry, session }]);
 }
 
 #[test]
@@ -434,6 +501,7 @@ fn a_status_that_is_told_and_not_so() {
     world.finds(&[told(Status::Active, Status::Inactive)]);
     let view = &mut world.tracked("b").view;
     Arc::make_mut(view).status = Status::Pending;
+    world.seen("b");
     world.finds(&[
         told(Status::Active, Status::Pending),
         told(Status::Active, Status::Inactive),

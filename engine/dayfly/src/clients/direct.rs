@@ -4,24 +4,55 @@ use std::time::{Duration, Instant};
 
 use dayfly_core::input::Order;
 use dayfly_runtime::{Engine, EngineError, Home, Policies, clock};
-use dayfly_vault::TemporaryCredentials;
+use dayfly_vault::{TemporaryCredentials, Vault};
 use zeroize::Zeroizing;
 
 use super::process;
 use crate::control::client;
 use crate::control::protocol::{self, not_found};
-use crate::engine;
-use crate::trouble::Trouble;
+use crate::trouble::{Code, Trouble};
+use crate::{attend, engine};
 
 /// How long a program waits for its credentials.
 const PATIENCE: Duration = Duration::from_secs(100);
 /// How long one of many callers waits before it looks whether another has obtained them.
 const TURN: Duration = Duration::from_millis(100);
 
+/// As [`with_vault`], with a vault of its own.
+pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    with_vault(home, &engine::vault(home), asked)
+}
+
+/// How often a person is asked for what the session, and those that it is chained to, need.
+const ATTENDED: usize = 3;
+
+/// The same as [`with_vault`] for a person's own command: what a person is needed for is asked
+/// for at this terminal, where one sits there.
+pub(crate) fn attended(
+    home: &Home,
+    vault: &Vault,
+    asked: &str,
+) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    for _ in 0..ATTENDED {
+        match with_vault(home, vault, asked) {
+            Err(trouble) if trouble.code == Code::NeedsPerson && attend::somebody() => {
+                engine::attend(home, asked, trouble)?;
+            }
+            answer => return answer,
+        }
+    }
+    with_vault(home, vault, asked)
+}
+
 /// What `credential_process` is to print: from a running engine, from what is published or kept,
 /// or obtained by an engine in this process. Of many callers at once, in any number of processes,
-/// one obtains and the others find what it obtained.
-pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+/// one obtains and the others find what it obtained. A vault that was opened once stays open, so
+/// that nobody is asked for its passphrase a second time.
+pub(crate) fn with_vault(
+    home: &Home,
+    vault: &Vault,
+    asked: &str,
+) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     let workspace = engine::require(home)?;
     let session = &workspace.resolve(asked).map_err(|e| not_found(&e))?.session;
     let give_up = Instant::now() + PATIENCE;
@@ -30,12 +61,12 @@ pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>
             return answer;
         }
         let now = clock::now();
-        let there = engine::chain(home, &engine::vault(home))?.find(&session.id);
+        let there = engine::chain(home, vault)?.find(&session.id);
         let there = there.filter(|credentials| !credentials.lease.expired(now));
         if let Some(fresh) = there.as_ref().filter(|there| !there.lease.due(now)) {
             return print(fresh);
         }
-        match (obtain(home, session.id.as_str()), there) {
+        match (obtain(home, vault, session.id.as_str()), there) {
             (Ok(Some(text)), _) => return Ok(text),
             // The last good ones serve until they end, also while another process renews them.
             (Ok(None) | Err(_), Some(good)) => return print(&good),
@@ -50,19 +81,22 @@ pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>
 }
 
 fn print(credentials: &TemporaryCredentials) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    process::of(credentials).map_err(|e| Trouble::failed(e.to_string()))
+    process::of(credentials)
 }
 
 /// Obtains them in this process; none where another process is at it.
-fn obtain(home: &Home, session: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
+fn obtain(
+    home: &Home,
+    vault: &Vault,
+    session: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        let vault = engine::vault(home);
-        let options = engine::options(home, Policies::GuardRails, false, TURN, vault)?;
+        let options = engine::options(home, Policies::GuardRails, false, TURN, vault.clone())?;
         let engine = match Engine::start(options).await {
             Ok(engine) => engine,
             Err(EngineError::Taken { .. }) => return Ok(None),

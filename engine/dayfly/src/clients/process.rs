@@ -2,13 +2,18 @@
 //!
 //! Source: AWS SDKs and Tools Reference Guide, "Process credential provider".
 
-use std::io;
-
 use dayfly_runtime::held::Issued;
-use dayfly_runtime::report;
+use dayfly_runtime::{clock, report};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use serde::Serialize;
 use zeroize::Zeroizing;
+
+use super::early;
+use crate::trouble::Trouble;
+
+/// Why there is nothing to print for a session of another cloud.
+const NOT_AWS: &str = "the session is one of Azure, which has no AWS credentials";
+const NOT_AWS_HINT: &str = "`dayfly exec` and `dayfly env` hand its tokens to programs";
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -22,28 +27,35 @@ struct Printed<'a> {
     expiration: Option<String>,
 }
 
-/// The JSON for these credentials; wiped from memory when dropped.
-pub(crate) fn json(issued: &Issued) -> io::Result<Zeroizing<Vec<u8>>> {
+/// The JSON for these credentials, which have not ended; wiped from memory when dropped.
+pub(crate) fn json(issued: &Issued) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     of(&issued.credentials)
 }
 
 /// The same, where nothing but the credentials is known.
-pub(crate) fn of(credentials: &TemporaryCredentials) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn of(credentials: &TemporaryCredentials) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     let Material::Aws {
         access_key_id,
         secret_access_key,
         session_token,
         region: _,
-    } = &credentials.material;
+    } = &credentials.material
+    else {
+        return Err(Trouble::usage(NOT_AWS).hint(NOT_AWS_HINT));
+    };
+    if access_key_id.is_empty() || secret_access_key.expose().is_empty() {
+        return Err(Trouble::failed("the credentials are incomplete"));
+    }
     let printed = Printed {
         version: 1,
         access_key_id,
         secret_access_key: secret_access_key.expose(),
         session_token: session_token.as_ref().map(SecretString::expose),
-        expiration: credentials.lease.expires_at.map(report::moment),
+        expiration: early::end(&credentials.lease, clock::now()).map(report::moment),
     };
     // Room enough, so that the buffer is not moved and a copy left behind.
     let mut text = Zeroizing::new(Vec::with_capacity(8_192));
-    serde_json::to_writer(&mut *text, &printed)?;
+    let printing = serde_json::to_writer(&mut *text, &printed);
+    printing.map_err(|e| Trouble::failed(e.to_string()))?;
     Ok(text)
 }

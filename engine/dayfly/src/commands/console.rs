@@ -1,7 +1,5 @@
 //! `dayfly console`
 
-use std::process::{Command, Stdio};
-
 use dayfly_core::session::{Session, SessionType};
 use dayfly_providers::{Console, ConsoleError, RoleKeys};
 use dayfly_runtime::{Config, Home};
@@ -12,7 +10,7 @@ use crate::clients::direct;
 use crate::clients::given::Given;
 use crate::commands::{print, print_json};
 use crate::control::protocol::not_found;
-use crate::endpoint::handover::Handover;
+use crate::endpoint::browser;
 use crate::exit::Exit;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
@@ -50,7 +48,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     refuse(session)?;
     let region = session.region.as_deref().or(workspace.default_region());
     let console = console(&home, session, region, &args.service);
-    let given = Given::parse(&direct::credentials(&home, session.id.as_str())?)?;
+    let given = Given::parse(&direct::attended(
+        &home,
+        &engine::vault(&home),
+        session.id.as_str(),
+    )?)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -58,7 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     runtime.block_on(async {
         let address = sign_in(&console, session, &given).await?;
         if args.open {
-            open(&address).await?;
+            browser::open(&address).await.map_err(|trouble| {
+                trouble.hint("set BROWSER, or leave out --open to have the address printed")
+            })?;
             print(&format!("{}: handed to the browser\n", tame(&session.name)));
             return Ok(Exit::Done);
         }
@@ -133,40 +137,6 @@ async fn sign_in(
         };
         Trouble::failed(format!("no sign-in address for \"{name}\": {error}")).hint(hint)
     })
-}
-
-/// The address is handed over on loopback: a command line can be read by every user.
-async fn open(address: &SecretString) -> Result<(), Trouble> {
-    let handover = Handover::start().await?;
-    let usual = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    let browser = std::env::var("BROWSER").ok().filter(|b| !b.is_empty());
-    // By custom several, with colons.
-    let program = browser.as_deref().and_then(|b| b.split(':').next());
-    let program = program.unwrap_or(usual);
-    let mut child = Command::new(program)
-        .arg(handover.address())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| {
-            Trouble::failed(format!("no browser: {program} cannot be run: {e}"))
-                .hint("set BROWSER, or leave out --open to have the address printed")
-        })?;
-    let came = handover.serve(address.expose()).await;
-    // One that goes on running is left alone.
-    let _ = child.try_wait();
-    if came {
-        return Ok(());
-    }
-    Err(
-        Trouble::failed(format!("{program} opened nothing within a minute"))
-            .hint("leave out --open to have the address printed"),
-    )
 }
 
 fn service(text: &str) -> Result<String, String> {

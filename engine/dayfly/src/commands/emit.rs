@@ -20,6 +20,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    if args.name.trim().is_empty() {
+        return Err(Trouble::usage("the name of the event is empty"));
+    }
     let home = locate::home()?;
     let request = Request::Emit {
         name: args.name.clone(),

@@ -1,17 +1,20 @@
 //! `dayfly env`
 
 use clap::ValueEnum;
+use dayfly_core::session::{Session, SessionType};
+use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
-use serde::Deserialize;
+use dayfly_workspace::Workspace;
 use zeroize::Zeroizing;
 
-use crate::clients::direct;
-use crate::clients::environment::Environment;
+use crate::clients::environment::{At, Environment};
 use crate::clients::given::Given;
 use crate::clients::shadow::shadowing;
-use crate::commands::print;
+use crate::clients::{azure, azure_environment, direct};
+use crate::commands::{print, warn};
 use crate::control::client;
-use crate::control::protocol::{Request, not_found};
+use crate::control::protocol::{Access, By, Request, not_found};
+use crate::endpoint::imds::WARNING;
 use crate::exit::Exit;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
@@ -32,8 +35,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHELL")]
     shell: Option<Shell>,
     /// Print the credentials themselves, for tools that know no endpoint.
-    #[arg(long = "static")]
+    #[arg(long = "static", conflicts_with_all = ["imds", "token_file", "new_token"])]
     fixed: bool,
+    /// Name a file that has the token, and changes, and not the token itself. Clients from before
+    /// 2024 do not know that.
+    #[arg(long, conflicts_with = "imds")]
+    token_file: bool,
+    /// Print the address of the metadata endpoint that `[imds]` in dayfly.toml opens, for tools that
+    /// know nothing else. Some clients go on using what they have from there after it ended.
+    #[arg(long)]
+    imds: bool,
+    /// Make the tokens of the session new: who has an earlier one is refused from now on.
+    #[arg(long)]
+    new_token: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,13 +58,6 @@ enum Shell {
     Powershell,
 }
 
-/// What a running engine tells of its endpoint.
-#[derive(Deserialize)]
-struct Access {
-    url: String,
-    token: String,
-}
-
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
     let workspace = engine::require(&home)?;
@@ -59,10 +66,24 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .map_err(|e| not_found(&e))?
         .session;
     let region = session.region.as_deref().or(workspace.default_region());
+    if session.session_type() == SessionType::Azure {
+        return run_azure(args, &home, &workspace, session);
+    }
     // Whether there are credentials is told here and now, not by the first program.
-    let given = Given::parse(&direct::credentials(&home, session.id.as_str())?)?;
+    let given = Given::parse(&direct::attended(
+        &home,
+        &engine::vault(&home),
+        session.id.as_str(),
+    )?)?;
+    let by = match (args.token_file, args.imds) {
+        (true, _) => By::TokenFile,
+        (_, true) => By::Imds,
+        _ => By::Token,
+    };
     let request = Request::Endpoint {
         session: session.id.to_string(),
+        by,
+        renew: args.new_token,
     };
     let access = if args.fixed {
         None
@@ -70,12 +91,65 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         client::ask::<Access>(&home, &request)
     };
     let environment = match access {
-        Some(access) => {
-            let Access { url, token } = access?;
-            Environment::endpoint(&url, &SecretString::from(token), region, &shadowing())
+        Some(access) => of_endpoint(access?, region),
+        None if by != By::Token || args.new_token => {
+            return Err(
+                Trouble::failed("no Dayfly runs that could have an endpoint")
+                    .hint("`dayfly run` starts one; `dayfly exec` brings its own"),
+            );
         }
         None => Environment::fixed(&given, region),
     };
+    if by == By::Imds {
+        warn(WARNING);
+    }
+    let shell = args.shell.unwrap_or_else(usual_shell);
+    print(&text(&environment, shell)?);
+    Ok(Exit::Done)
+}
+
+fn of_endpoint(access: Access, region: Option<&str>) -> Environment {
+    let Access {
+        url,
+        token,
+        token_file,
+    } = access;
+    let token = token.map(SecretString::from);
+    let at = match (&token, &token_file) {
+        (Some(token), _) => At::Container { url: &url, token },
+        (None, Some(file)) => At::ContainerFile { url: &url, file },
+        (None, None) => At::Metadata { url: &url },
+    };
+    Environment::endpoint(at, region, &shadowing())
+}
+
+/// The same for a session of Azure. There is no way to hand a token itself to the SDKs.
+fn run_azure(
+    args: &Args,
+    home: &Home,
+    workspace: &Workspace,
+    session: &Session,
+) -> Result<Exit, Trouble> {
+    if args.fixed || args.imds || args.token_file {
+        return Err(azure::no_other_way());
+    }
+    let authority = azure::authority(home, workspace, session)?;
+    let vault = engine::vault(home);
+    azure::direct(home, &vault, &session.id, &authority.resource_manager)?;
+    let request = Request::Endpoint {
+        session: session.id.to_string(),
+        by: By::Azure,
+        renew: args.new_token,
+    };
+    let Some(access) = client::ask::<Access>(home, &request) else {
+        let message = "the Azure SDKs ask an endpoint for tokens, and none is running";
+        let hint = "start `dayfly run`, or use `dayfly exec`, which brings its own";
+        return Err(Trouble::failed(message).hint(hint));
+    };
+    let Access { url, token, .. } = access?;
+    let host = authority.host.as_deref();
+    let header = SecretString::from(token.unwrap_or_default());
+    let environment = azure_environment::environment(session, &url, &header, host);
     let shell = args.shell.unwrap_or_else(usual_shell);
     print(&text(&environment, shell)?);
     Ok(Exit::Done)
@@ -129,7 +203,11 @@ mod tests {
     #[test]
     fn values_cannot_break_out_of_their_quotes() {
         let token = SecretString::from(r"a'b\c; rm -rf $HOME".to_owned());
-        let environment = Environment::endpoint("http://127.0.0.1:1/creds/x", &token, None, &[]);
+        let of = |token| {
+            let url = "http://127.0.0.1:1/creds/x";
+            Environment::endpoint(At::Container { url, token }, None, &[])
+        };
+        let environment = of(&token);
         let line = |shell| {
             let text = text(&environment, shell).unwrap();
             text.lines().last().unwrap().to_owned()
@@ -138,6 +216,6 @@ mod tests {
         assert!(line(Shell::Fish).ends_with(r"'a\'b\\c; rm -rf $HOME'"));
         assert!(line(Shell::Powershell).ends_with(r"'a''b\c; rm -rf $HOME'"));
         let odd = SecretString::from("a\nb".to_owned());
-        assert!(super::text(&Environment::endpoint("u", &odd, None, &[]), Shell::Bash).is_err());
+        assert!(super::text(&of(&odd), Shell::Bash).is_err());
     }
 }

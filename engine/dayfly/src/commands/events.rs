@@ -135,7 +135,7 @@ fn show(args: &Args, line: &Line, names: &Names) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn parse_when(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse_when(text: &str) -> Result<Timestamp, String> {
     if let Ok(date) = chrono::DateTime::parse_from_rfc3339(text) {
         let millis =
             u64::try_from(date.timestamp_millis()).map_err(|_| format!("{text} is before 1970"))?;

@@ -5,16 +5,22 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use dayfly_core::session::{Session, SessionType};
+use dayfly_runtime::Home;
+use dayfly_workspace::Workspace;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-use crate::clients::direct;
-use crate::clients::environment::{self, Environment};
+use crate::clients::environment::{At, Environment};
 use crate::clients::given::Given;
 use crate::clients::shadow::shadowing;
+use crate::clients::{azure, azure_environment, direct};
+use crate::commands::warn;
 use crate::control::protocol::not_found;
-use crate::endpoint::server::Endpoint;
-use crate::endpoint::source::ForCommand;
+use crate::endpoint::imds::{Metadata, WARNING};
+use crate::endpoint::refusals::Nobody;
+use crate::endpoint::server::{Endpoint, Port};
+use crate::endpoint::source::{ForCommand, Source};
 use crate::endpoint::tokens::Tokens;
 use crate::exit::Exit;
 use crate::trouble::{Code, Trouble};
@@ -35,8 +41,16 @@ pub(crate) struct Args {
     session: String,
     /// Put the credentials themselves into the environment, for tools that know no endpoint. They
     /// are not renewed.
-    #[arg(long = "static")]
+    #[arg(long = "static", conflicts_with_all = ["imds", "token_file"])]
     fixed: bool,
+    /// Have the command find the token of its endpoint in a file, which it reads anew each time
+    /// that it asks, and not in a variable. Clients from before 2024 do not know that.
+    #[arg(long, conflicts_with = "imds")]
+    token_file: bool,
+    /// Give the command an instance metadata service (IMDSv2), for tools that know nothing else.
+    /// Some clients go on using what they have from there after it ended.
+    #[arg(long)]
+    imds: bool,
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -49,7 +63,16 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
         .session;
-    let given = Given::parse(&direct::credentials(&home, session.id.as_str())?)?;
+    if session.session_type() == SessionType::Azure {
+        return run_azure(args, &home, &workspace, session);
+    }
+    let vault = engine::vault(&home);
+    let given = Given::parse(&direct::attended(&home, &vault, session.id.as_str())?)?;
+    // From here on the terminal is the command's, and no person is waited for inside a request.
+    crate::secrets::ask_nobody();
+    if args.imds {
+        warn(WARNING);
+    }
     let region = session.region.as_deref().or(workspace.default_region());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -57,22 +80,77 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .build()
         .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
     let status = runtime.block_on(async {
-        let endpoint = if args.fixed {
-            None
+        let id = session.id.as_str();
+        let source = ForCommand::new(&home, &vault, &session.id, given.clone());
+        let source: Arc<dyn Source> = Arc::new(source);
+        // What is asked for lives until the command has ended.
+        if args.fixed {
+            return attend(args, &Environment::fixed(&given, region)).await;
+        }
+        if args.imds {
+            let identity = engine::identity(&workspace, session);
+            let metadata = Metadata::start(Port::Any, source, identity, Nobody).await?;
+            let url = metadata.url();
+            let environment =
+                Environment::endpoint(At::Metadata { url: &url }, region, &shadowing());
+            return attend(args, &environment).await;
+        }
+        let folder = home.tokens().join(format!("exec-{}", std::process::id()));
+        let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
+        let url = endpoint.url(id);
+        let environment = if args.token_file {
+            let file = endpoint.tokens().file(id)?;
+            let at = At::ContainerFile {
+                url: &url,
+                file: &file,
+            };
+            Environment::endpoint(at, region, &shadowing())
         } else {
-            let source = Arc::new(ForCommand::new(&home, &session.id, given.clone()));
-            Some(Endpoint::start(source, Tokens::fleeting()).await?)
-        };
-        let environment = match &endpoint {
-            Some(endpoint) => {
-                let (url, token) = endpoint.access(session.id.as_str())?;
-                Environment::endpoint(&url, &token, region, &shadowing())
-            }
-            None => Environment::fixed(&given, region),
+            let token = endpoint.tokens().token(id)?;
+            let at = At::Container {
+                url: &url,
+                token: &token,
+            };
+            Environment::endpoint(at, region, &shadowing())
         };
         attend(args, &environment).await
     });
     // What still runs for the endpoint is not waited for.
+    runtime.shutdown_background();
+    Ok(Exit::Command(code(status?)))
+}
+
+/// The same for a session of Azure: the managed identity endpoint lives as long as the command.
+fn run_azure(
+    args: &Args,
+    home: &Home,
+    workspace: &Workspace,
+    session: &Session,
+) -> Result<Exit, Trouble> {
+    if args.fixed || args.imds || args.token_file {
+        return Err(azure::no_other_way());
+    }
+    let authority = azure::authority(home, workspace, session)?;
+    let vault = engine::vault(home);
+    // Whether there is a token is told here and now, not by the command.
+    azure::direct(home, &vault, &session.id, &authority.resource_manager)?;
+    // From here on the terminal is the command's, and no person is waited for inside a request.
+    crate::secrets::ask_nobody();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+    let status = runtime.block_on(async {
+        let id = session.id.as_str();
+        let source: Arc<dyn Source> = Arc::new(ForCommand::of_azure(home, &vault, &session.id));
+        let folder = home.tokens().join(format!("exec-{}", std::process::id()));
+        let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
+        let (url, header) = (endpoint.identity_url(id), endpoint.tokens().token(id)?);
+        let host = authority.host.as_deref();
+        let environment = azure_environment::environment(session, &url, &header, host);
+        attend(args, &environment).await
+    });
     runtime.shutdown_background();
     Ok(Exit::Command(code(status?)))
 }
@@ -84,12 +162,15 @@ async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, Tr
         .ok_or_else(|| Trouble::usage("no command"))?;
     let mut command = Command::new(program);
     command.args(rest);
-    for name in environment::CONFLICTING {
+    for name in environment.unset() {
         command.env_remove(name);
     }
     for (name, value) in environment.pairs() {
         command.env(name, value);
     }
+    // Before there is a command that one could be for.
+    let signals =
+        Signals::new().map_err(|e| Trouble::failed(format!("cannot listen for signals: {e}")))?;
     let failed = |e: std::io::Error| {
         let name = program.to_string_lossy();
         let code = match e.kind() {
@@ -99,43 +180,60 @@ async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, Tr
         Trouble::new(code, format!("cannot run {name}: {e}"))
     };
     let mut child = command.spawn().map_err(failed)?;
-    forwarding(&mut child).await.map_err(failed)
+    signals.forward(&mut child).await.map_err(failed)
 }
 
-/// Waits for the command, and hands on what is sent to this process.
-async fn forwarding(child: &mut Child) -> std::io::Result<ExitStatus> {
-    use rustix::process::{Pid, Signal, kill_process};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut first = signal(SignalKind::user_defined1())?;
-    let mut second = signal(SignalKind::user_defined2())?;
-    // A terminal sends these to the command as well, which knows best what to do.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
-    loop {
-        let sent = tokio::select! {
-            status = child.wait() => return status,
-            _ = terminate.recv() => Signal::TERM,
-            _ = hangup.recv() => Signal::HUP,
-            _ = first.recv() => Signal::USR1,
-            _ = second.recv() => Signal::USR2,
-            _ = interrupt.recv() => {
-                if terminal { continue }
-                Signal::INT
+/// What is sent to this process.
+struct Signals {
+    terminate: Listener,
+    hangup: Listener,
+    first: Listener,
+    second: Listener,
+    interrupt: Listener,
+    quit: Listener,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            first: signal(SignalKind::user_defined1())?,
+            second: signal(SignalKind::user_defined2())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// Waits for the command, and hands on what is sent to this process.
+    async fn forward(mut self, child: &mut Child) -> std::io::Result<ExitStatus> {
+        use rustix::process::{Pid, Signal, kill_process};
+        // A terminal sends these two to the command as well, which knows best what to do.
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
+        loop {
+            let sent = tokio::select! {
+                status = child.wait() => return status,
+                _ = self.terminate.recv() => Signal::TERM,
+                _ = self.hangup.recv() => Signal::HUP,
+                _ = self.first.recv() => Signal::USR1,
+                _ = self.second.recv() => Signal::USR2,
+                _ = self.interrupt.recv() => {
+                    if terminal { continue }
+                    Signal::INT
+                }
+                _ = self.quit.recv() => {
+                    if terminal { continue }
+                    Signal::QUIT
+                }
+            };
+            let pid = child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                // One that has just ended is waited for next.
+                let _ = kill_process(pid, sent);
             }
-            _ = quit.recv() => {
-                if terminal { continue }
-                Signal::QUIT
-            }
-        };
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // One that has just ended is waited for next.
-            let _ = kill_process(pid, sent);
         }
     }
 }

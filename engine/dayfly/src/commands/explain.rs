@@ -109,6 +109,19 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
             .rposition(|line| ended(line).is_some_and(|outcome| outcome != Outcome::Failed));
         begins.extend(good);
     }
+    // Who had it started is of interest for as long as it is only renewed.
+    if ended(&lines[last]) == Some(Outcome::Rotated) {
+        let mut earlier = lines[..last].iter().enumerate().rev();
+        let started = earlier.find_map(|(at, line)| match ended(line)? {
+            Outcome::Rotated | Outcome::Failed => None,
+            outcome => Some((at, outcome)),
+        });
+        begins.extend(
+            started
+                .filter(|(_, o)| *o == Outcome::Started)
+                .map(|(at, _)| at),
+        );
+    }
     let mut wanted = vec![false; lines.len()];
     for end in begins {
         let decided = lines[..=end].iter().rposition(|line| {
@@ -147,6 +160,9 @@ fn is_origin(what: &Happening) -> bool {
             | Happening::SessionEdited { .. }
             | Happening::Commanded { .. }
             | Happening::Custom { .. }
+            | Happening::Scheduled { .. }
+            | Happening::FilesSeen { .. }
+            | Happening::BranchSeen { .. }
             | Happening::Proposed { .. }
             | Happening::Held { .. }
             | Happening::PoliciesAccepted { .. }
@@ -201,7 +217,7 @@ fn text(
         }
     }
     text += "\nwhat comes next\n";
-    text += &next(report, session);
+    text += &next(report, session, waits(story));
     text
 }
 
@@ -246,7 +262,30 @@ fn proposal(stands: &StandingReport) -> String {
     )
 }
 
-fn next(report: &EngineReport, session: &SessionReport) -> String {
+/// What was decided last and waits for something, where nothing was done or decided since.
+fn waits(story: &[Line]) -> Option<String> {
+    let told = story.iter().rev().map(|line| &line.note.what);
+    let mut last = told.filter(|what| {
+        matches!(
+            what,
+            Happening::Deferred { .. }
+                | Happening::Decided { .. }
+                | Happening::Began { .. }
+                | Happening::Ended { .. }
+        )
+    });
+    let Happening::Deferred {
+        action, why, until, ..
+    } = last.next()?
+    else {
+        return None;
+    };
+    let until = until.map(|at| format!(", at {}", time::date_and_clock(at)));
+    let until = until.unwrap_or_default();
+    Some(format!("{action} waits{until}: {}", tame(why)))
+}
+
+fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -> String {
     let now = clock::now();
     let mut text = String::new();
     if let Some(doing) = &session.doing {
@@ -274,7 +313,9 @@ fn next(report: &EngineReport, session: &SessionReport) -> String {
         (Status::Active, None) => text += "  its credentials do not end\n",
         _ => {}
     }
-    if session.status == Status::Inactive && session.error.is_none() {
+    if let Some(waits) = waits {
+        text += &format!("  {waits}\n");
+    } else if session.status == Status::Inactive && session.error.is_none() {
         text += if report.engine.is_some() {
             "  it stays inactive until a policy, a program or you start it\n"
         } else {
@@ -358,7 +399,7 @@ mod tests {
         let causes = |lines: Vec<Line>| -> Vec<u64> {
             story(lines, &s).iter().map(|l| l.note.cause.0).collect()
         };
-        assert_eq!(causes(lines.clone()), [3, 3, 3]);
+        assert_eq!(causes(lines.clone()), [1, 1, 1, 3, 3, 3]);
         // After a failure, how it came to what is in force is told as well.
         let mut failed = lines;
         failed.extend([decided(5, &s), ended(5, &s, Outcome::Failed)]);

@@ -11,20 +11,43 @@ mod events;
 mod exec;
 mod explain;
 mod init;
+mod integration_add;
+mod integration_list;
+mod integration_login;
+mod integration_logout;
+mod integration_remove;
+mod integration_sync;
+pub(crate) mod policy_add;
+mod policy_build;
+mod policy_check;
+mod policy_disable;
 mod policy_enable;
-mod policy_inspect;
+pub(crate) mod policy_inspect;
+mod policy_keygen;
 mod policy_list;
-mod policy_simulate;
+mod policy_new;
+mod policy_pull;
+mod policy_push;
+mod policy_remove;
+pub(crate) mod policy_sign;
+pub(crate) mod policy_simulate;
 mod policy_test;
+pub(crate) mod policy_update;
+mod policy_verify;
+pub(crate) mod replay;
+mod respond;
 mod run;
+mod secret_import_aws;
 mod secret_list;
 mod secret_rekey;
 mod secret_remove;
 mod secret_set;
+mod secret_totp;
 mod session_add;
 mod session_edit;
 mod session_fields;
 mod session_list;
+mod session_login;
 mod session_order;
 mod session_remove;
 mod session_show;
@@ -32,7 +55,11 @@ mod status;
 mod workspace_schema;
 mod workspace_validate;
 
+pub(crate) use integration_add::refused;
+pub(crate) use integration_list::Standing;
+
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use dayfly_core::policy::Action;
@@ -63,18 +90,23 @@ enum Command {
     /// Look at sessions; add, change and remove, start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
+    /// Sign in to portals and tenants, and take their accounts and roles over as sessions.
+    #[command(subcommand)]
+    Integration(Integration),
     Exec(exec::Args),
     Env(env::Args),
     Console(console::Args),
     CredentialProcess(credential_process::Args),
+    Respond(respond::Args),
     /// Keep long-lived secrets in the encrypted vault.
     #[command(subcommand)]
     Secret(Secret),
-    /// Look at policies, and try them out.
+    /// Look at policies, try them out, and write your own.
     #[command(subcommand)]
     Policy(Policy),
     Events(events::Args),
     Explain(explain::Args),
+    Replay(replay::Args),
     Doctor(doctor::Args),
     Emit(emit::Args),
     /// Look at the Workspace file.
@@ -104,14 +136,26 @@ enum Session {
     /// Obtain new credentials and substitute them for the old.
     #[command(after_help = "Example:\n  dayfly session rotate dev")]
     Rotate(session_order::Args),
+    Login(session_login::Args),
     /// Take back what you said by `start` or `stop`: the policies decide again.
     #[command(after_help = "Example:\n  dayfly session release dev")]
     Release(session_order::Args),
 }
 
 #[derive(Debug, Subcommand)]
+enum Integration {
+    List(integration_list::Args),
+    Add(integration_add::Args),
+    Remove(integration_remove::Args),
+    Login(integration_login::Args),
+    Sync(integration_sync::Args),
+    Logout(integration_logout::Args),
+}
+
+#[derive(Debug, Subcommand)]
 enum Secret {
     Set(secret_set::Args),
+    ImportAws(secret_import_aws::Args),
     List(secret_list::Args),
     Remove(secret_remove::Args),
     Rekey(secret_rekey::Args),
@@ -124,6 +168,18 @@ enum Policy {
     Enable(policy_enable::Args),
     Simulate(policy_simulate::Args),
     Test(policy_test::Args),
+    New(policy_new::Args),
+    Build(policy_build::Args),
+    Check(policy_check::Args),
+    Add(policy_add::Args),
+    Remove(policy_remove::Args),
+    Disable(policy_disable::Args),
+    Update(policy_update::Args),
+    Pull(policy_pull::Args),
+    Push(policy_push::Args),
+    Keygen(policy_keygen::Args),
+    Sign(policy_sign::Args),
+    Verify(policy_verify::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,12 +205,21 @@ impl Dayfly {
             Command::Session(Session::Start(args)) => order(&args, Some(Action::Start)),
             Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
             Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
+            Command::Session(Session::Login(args)) => end(session_login::run(&args)),
             Command::Session(Session::Release(args)) => order(&args, None),
+            Command::Integration(Integration::List(args)) => end(integration_list::run(&args)),
+            Command::Integration(Integration::Add(args)) => end(integration_add::run(&args)),
+            Command::Integration(Integration::Remove(args)) => end(integration_remove::run(&args)),
+            Command::Integration(Integration::Login(args)) => end(integration_login::run(&args)),
+            Command::Integration(Integration::Sync(args)) => end(integration_sync::run(&args)),
+            Command::Integration(Integration::Logout(args)) => end(integration_logout::run(&args)),
             Command::Exec(args) => end(exec::run(&args)),
             Command::Env(args) => end(env::run(&args)),
             Command::Console(args) => end(console::run(&args)),
             Command::CredentialProcess(args) => end(credential_process::run(&args)),
+            Command::Respond(args) => end(respond::run(&args)),
             Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
+            Command::Secret(Secret::ImportAws(args)) => end(secret_import_aws::run(&args)),
             Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
             Command::Secret(Secret::Remove(args)) => end(secret_remove::run(&args)),
             Command::Secret(Secret::Rekey(args)) => end(secret_rekey::run(&args)),
@@ -163,9 +228,22 @@ impl Dayfly {
             Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),
             Command::Policy(Policy::Simulate(args)) => end(policy_simulate::run(&args)),
             Command::Policy(Policy::Test(args)) => end(policy_test::run(&args)),
+            Command::Policy(Policy::New(args)) => end(policy_new::run(&args)),
+            Command::Policy(Policy::Build(args)) => end(policy_build::run(&args)),
+            Command::Policy(Policy::Check(args)) => end(policy_check::run(&args)),
+            Command::Policy(Policy::Add(args)) => end(policy_add::run(&args)),
+            Command::Policy(Policy::Remove(args)) => end(policy_remove::run(&args)),
+            Command::Policy(Policy::Disable(args)) => end(policy_disable::run(&args)),
+            Command::Policy(Policy::Update(args)) => end(policy_update::run(&args)),
+            Command::Policy(Policy::Pull(args)) => end(policy_pull::run(&args)),
+            Command::Policy(Policy::Push(args)) => end(policy_push::run(&args)),
+            Command::Policy(Policy::Keygen(args)) => end(policy_keygen::run(&args)),
+            Command::Policy(Policy::Sign(args)) => end(policy_sign::run(&args)),
+            Command::Policy(Policy::Verify(args)) => end(policy_verify::run(&args)),
             Command::Events(args) => end(events::run(&args)),
             Command::Doctor(args) => end(doctor::run(&args)),
             Command::Explain(args) => end(explain::run(&args)),
+            Command::Replay(args) => end(replay::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => workspace_schema::run(&args),
@@ -203,21 +281,47 @@ pub(crate) fn short_cut() -> Option<Exit> {
     reason = "the one place that tells of failed commands"
 )]
 fn end(result: Result<Exit, Trouble>) -> Exit {
-    result.unwrap_or_else(|trouble| {
-        eprintln!("{trouble}");
-        trouble.exit()
-    })
+    match result {
+        // What was to be told was not.
+        Ok(Exit::Done) if UNWRITTEN.load(Ordering::Relaxed) => Exit::Failed,
+        Ok(exit) => exit,
+        Err(trouble) => {
+            eprintln!("{trouble}");
+            trouble.exit()
+        }
+    }
 }
+
+/// Whether something could not be written to the standard output.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
 
 /// Writes to the standard output; where nobody reads it any more, that is no failure.
 pub(crate) fn print(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+        && !UNWRITTEN.swap(true, Ordering::Relaxed)
+    {
+        warn(&format!("the output cannot be written: {error}"));
+    }
+}
+
+/// Tells the person something beside what a command prints.
+#[expect(clippy::print_stderr, reason = "the one place that warns")]
+fn warn(text: &str) {
+    eprintln!("warning: {text}");
+}
+
+/// Shows how far something has come, in place of what was shown before.
+#[expect(clippy::print_stderr, reason = "progress is for a person who waits")]
+fn progress(text: &str) {
+    eprint!("{text}");
 }
 
 /// Prints a value as JSON.
-fn print_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Trouble::failed(format!("cannot be printed as JSON: {e}")))?;
     print(&(text + "\n"));

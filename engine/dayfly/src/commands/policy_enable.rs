@@ -5,9 +5,10 @@ use crate::control::client;
 use crate::control::protocol::Request;
 use crate::exit::Exit;
 use crate::locate;
+use crate::share::edit::Edit;
 use crate::trouble::Trouble;
 
-/// Have a suspended policy entry asked again.
+/// Have a disabled or a suspended policy entry asked again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly policy enable keep-dev")]
 pub(crate) struct Args {
@@ -17,16 +18,26 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
+    let (mut edit, _) = Edit::open(&home.config())?;
+    let entry = edit.entry(&args.entry)?;
+    let disabled = entry.get("enabled").and_then(toml_edit::Item::as_bool) == Some(false);
+    if disabled {
+        entry.remove("enabled");
+        edit.save()?;
+        print(&format!("{} is enabled\n", args.entry));
+        return Ok(Exit::Done);
+    }
     let request = Request::Enable {
         entry: args.entry.clone(),
     };
     match client::ask::<serde_json::Value>(&home, &request) {
         Some(answer) => answer?,
         None => {
-            return Err(
-                Trouble::failed("no Dayfly runs here, so nothing is suspended")
-                    .hint("`dayfly run` asks every policy afresh"),
-            );
+            return Err(Trouble::failed(format!(
+                "{} is not disabled, and no Dayfly runs here, so nothing is suspended",
+                args.entry
+            ))
+            .hint("`dayfly run` asks every policy afresh"));
         }
     };
     print(&format!("{} is asked again\n", args.entry));

@@ -1,14 +1,15 @@
 //! `dayfly policy inspect`
 
 use dayfly_core::policy::{Action, Subscription};
-use dayfly_policy::Module;
+use dayfly_policy::{Module, Policy};
+use dayfly_runtime::entries;
 use serde_json::{Value, json};
 
 use crate::commands::{print, print_json};
 use crate::exit::Exit;
 use crate::locate;
 use crate::policies::{self, Inspected};
-use crate::show::table::tame;
+use crate::show::table::{Table, tame};
 use crate::trouble::Trouble;
 
 /// Show what a policy is, what it asks for, and what it is granted.
@@ -38,7 +39,70 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     Ok(if usable { Exit::Done } else { Exit::Failed })
 }
 
-fn may(actions: impl Iterator<Item = Action>, hold: bool) -> String {
+/// What it wants to be woken for, as far as that is known.
+fn asked(inspected: &Inspected) -> &[Subscription] {
+    inspected.policy.as_ref().map_or(&[], Policy::subscriptions)
+}
+
+/// What the policy asks for, and what the entry is granted of it.
+fn side_by_side(inspected: &Inspected) -> String {
+    let descriptor = inspected.module.descriptor();
+    let files = asked(inspected).iter().filter_map(|s| match s {
+        Subscription::Files(pattern) => Some(pattern.as_str()),
+        _ => None,
+    });
+    let asks = [
+        may(descriptor.actions.iter().copied(), descriptor.may_hold),
+        "-".to_owned(),
+        list(files),
+        bytes(descriptor.state_bytes as usize),
+        "-".to_owned(),
+    ];
+    let granted = inspected.settings.as_ref().map(|settings| {
+        let grant = entries::grant(settings, &inspected.module);
+        [
+            may(grant.actions.iter(), grant.may_hold),
+            sessions(&grant.sessions),
+            list(grant.paths.iter().map(String::as_str)),
+            format!("up to {}", bytes(settings.limits.limits().state_bytes)),
+            grant.rate.map_or("any".to_owned(), |rate| rate.to_string()),
+        ]
+    });
+    let mut table = match granted {
+        Some(_) => Table::new(["", "ASKS FOR", "GRANTED"]),
+        None => Table::new(["", "ASKS FOR", ""]),
+    };
+    let granted = granted.unwrap_or_default();
+    let what = [
+        "to propose",
+        "of sessions",
+        "of files",
+        "of state",
+        "how often",
+    ];
+    for ((what, asks), granted) in what.into_iter().zip(asks).zip(granted) {
+        table.row([what.to_owned(), asks, granted]);
+    }
+    table.to_string()
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let texts: Vec<&str> = texts.collect();
+    if texts.is_empty() {
+        return "nothing".into();
+    }
+    tame(&texts.join(", "))
+}
+
+fn bytes(bytes: usize) -> String {
+    match bytes {
+        0 => "nothing".into(),
+        bytes => format!("{bytes} bytes"),
+    }
+}
+
+/// What a policy may do, in words.
+pub(crate) fn may(actions: impl Iterator<Item = Action>, hold: bool) -> String {
     let mut may: Vec<&str> = actions.map(Action::as_str).collect();
     if hold {
         may.push("hold");
@@ -64,32 +128,20 @@ fn text(inspected: &Inspected) -> String {
         "contract",
         &format!("{} ({})", module.contract(), module.world().as_str()),
     );
-    if descriptor.state_bytes > 0 {
-        row("state", &format!("{} bytes", descriptor.state_bytes));
-    }
-    let asks = may(descriptor.actions.iter().copied(), descriptor.may_hold);
-    row("asks for", &asks);
-    match &inspected.prepared {
-        Some(Ok(prepared)) => {
-            let grant = &prepared.entry.grant;
-            row("granted", &may(grant.actions.iter(), grant.may_hold));
-            row("sessions", &sessions(&grant.sessions));
-            row("counts as", &policies::rank(prepared.entry.rank));
-            for subscription in &prepared.entry.subscriptions {
-                row("wakes on", &wakes_on(subscription));
-            }
-        }
-        Some(Err(problem)) => {
-            row("problem", &tame(&problem.message));
-            if let Some(hint) = &problem.hint {
-                row("", &tame(hint));
-            }
-        }
-        None => {}
-    }
     if let Some(settings) = &inspected.settings {
         row("config", &tame(&settings.config.to_string()));
+        row("counts as", &policies::rank(settings.rank));
     }
+    for subscription in asked(inspected) {
+        row("wakes on", &wakes_on(subscription));
+    }
+    if let Some(Err(problem)) = &inspected.prepared {
+        row("problem", &tame(&problem.message));
+        if let Some(hint) = &problem.hint {
+            row("", &tame(hint));
+        }
+    }
+    text += &format!("\n{}", side_by_side(inspected));
     text += "\nconfiguration that it takes (JSON Schema):\n";
     text += &format!("{:#}\n", schema(module));
     text
@@ -119,7 +171,8 @@ fn sessions(selector: &dayfly_core::grant::Selector) -> String {
     parts.join(", and ")
 }
 
-fn wakes_on(subscription: &Subscription) -> String {
+/// What a policy is called for, in words.
+pub(crate) fn wakes_on(subscription: &Subscription) -> String {
     match subscription {
         Subscription::Sessions(filter) => {
             let mut text = "changes of sessions".to_owned();
@@ -142,6 +195,11 @@ fn wakes_on(subscription: &Subscription) -> String {
         Subscription::Files(glob) => format!("files {}", tame(glob)),
         Subscription::Schedule(cron) => format!("schedule {}", tame(cron)),
         Subscription::Custom(name) => format!("event {}", tame(name)),
+        Subscription::Branch(glob) => format!("branch of {}", tame(glob)),
+        Subscription::Engine(moments) => {
+            let names: Vec<_> = moments.names().collect();
+            format!("engine {}", names.join(", "))
+        }
     }
 }
 
@@ -166,23 +224,22 @@ fn as_json(inspected: &Inspected) -> Value {
         "asksFor": { "actions": descriptor.actions, "hold": descriptor.may_hold },
         "configSchema": schema(module),
     });
-    match &inspected.prepared {
-        Some(Ok(prepared)) => {
-            let grant = &prepared.entry.grant;
-            let actions: Vec<_> = grant.actions.iter().collect();
-            value["granted"] = json!({
-                "actions": actions,
-                "hold": grant.may_hold,
-                "sessions": sessions(&grant.sessions),
-            });
-            value["wakesOn"] = prepared.entry.subscriptions.iter().map(wakes_on).collect();
-        }
-        Some(Err(problem)) => {
-            value["problem"] = json!({ "message": problem.message, "hint": problem.hint });
-        }
-        None => {}
+    if let Some(Err(problem)) = &inspected.prepared {
+        value["problem"] = json!({ "message": problem.message, "hint": problem.hint });
+    }
+    if inspected.policy.is_some() {
+        value["wakesOn"] = asked(inspected).iter().map(wakes_on).collect();
     }
     if let Some(settings) = &inspected.settings {
+        let grant = entries::grant(settings, module);
+        let actions: Vec<_> = grant.actions.iter().collect();
+        value["granted"] = json!({
+            "actions": actions,
+            "hold": grant.may_hold,
+            "sessions": sessions(&grant.sessions),
+            "paths": grant.paths,
+            "rate": grant.rate,
+        });
         value["entry"] = settings.name.clone().into();
         value["config"] = settings.config.clone();
     }

@@ -2,17 +2,21 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dayfly_core::policy::Outcome as Ended;
+use dayfly_core::session::Session;
 use dayfly_sim::{Outcome, Rule, Scenario};
 use serde_json::json;
 
-use crate::commands::{print, print_json};
+use crate::author::project::Project;
+use crate::commands::{print, print_json, progress};
 use crate::exit::Exit;
 use crate::policies::{self, Loaded};
-use crate::scenario::{self, File};
+use crate::scenario::{self, File, expect::voice};
 use crate::show::chart::chart;
+use crate::show::picture::picture;
 use crate::show::time::{self, parse_span};
 use crate::trouble::Trouble;
 use crate::{engine, locate};
@@ -20,10 +24,11 @@ use crate::{engine, locate};
 /// Try the configured policies on a week in seconds: virtual time, a made-up cloud, the same rules.
 ///
 /// Nothing real is touched. A scenario file says what goes wrong and what people do; without one it
-/// is a week in which nothing does.
+/// is a week in which nothing does. In the folder of a project (`dayfly policy new`) the policies are those
+/// of its test/dayfly.toml, and the scenario the first of its test folder.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly policy simulate\n  dayfly policy simulate outage.toml --for 2d\n  dayfly policy simulate --sessions 1000\n\nA scenario:\n  begin = \"2026-03-02T00:00:00Z\"\n  [[outage]]\n  from = \"tue 09:00\"\n  to = \"tue 11:00\"\n  [[event]]\n  at = \"30h\"\n  session = \"deploy\"\n  do = \"stop\"\n  for = \"2h\""
+    after_help = "Examples:\n  dayfly policy simulate\n  dayfly policy simulate outage.toml --for 2d\n  dayfly policy simulate --sessions 1000 --svg week.svg\n\nA scenario:\n  begin = \"2026-03-02T00:00:00Z\"\n  [[outage]]\n  from = \"tue 09:00\"\n  to = \"tue 11:00\"\n  [[event]]\n  at = \"30h\"\n  session = \"deploy\"\n  do = \"stop\"\n  for = \"2h\""
 )]
 pub(crate) struct Args {
     /// The scenario.
@@ -37,21 +42,40 @@ pub(crate) struct Args {
     /// Decides jitter and latencies.
     #[arg(long)]
     seed: Option<u64>,
+    /// Also draw it into this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
 
+/// The sessions of the Workspace.
+pub(crate) fn of_workspace(home: &dayfly_runtime::Home) -> Result<Vec<Arc<Session>>, Trouble> {
+    let workspace = engine::require(home)?;
+    let sessions = workspace.sessions().iter();
+    Ok(sessions.map(|entry| Arc::clone(&entry.session)).collect())
+}
+
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
-    let file = match &args.scenario {
+    let project = Project::here()?;
+    let home = match &project {
+        Some(project) => project.trial(),
+        None => locate::home()?,
+    };
+    let scenario = match (&args.scenario, &project) {
+        (None, Some(project)) => project.scenarios()?.into_iter().next(),
+        (named, _) => named.clone(),
+    };
+    let file = match &scenario {
         Some(path) => File::load(path)?,
         None => File::default(),
     };
-    let mut scenario = match args.sessions {
-        Some(count) => file.on(scenario::made_up(count), None)?,
-        None => file.scenario(&*engine::require(&home)?)?,
+    let sessions = match args.sessions.or(file.sessions) {
+        Some(count) => scenario::made_up(count),
+        None => of_workspace(&home)?,
     };
+    let mut scenario = file.scenario(sessions)?;
     scenario.span = args.span.unwrap_or(scenario.span);
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let rules = rules(&home)?;
@@ -69,17 +93,24 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     if shows {
         progress("\r\x1b[K");
     }
+    if let Some(path) = &args.svg {
+        std::fs::write(path, picture(&scenario, &outcome))
+            .map_err(|e| Trouble::failed(format!("{} cannot be written: {e}", path.display())))?;
+    }
     if args.json {
         return print_json(&as_json(&outcome));
     }
-    print(&chart(&scenario, &outcome));
+    print(&chart(&scenario, &outcome, columns()));
     print(&figures(&scenario, &outcome, begun.elapsed()));
     Ok(Exit::Done)
 }
 
-#[expect(clippy::print_stderr, reason = "progress is for a person who waits")]
-fn progress(text: &str) {
-    eprint!("{text}");
+/// How wide the terminal is, where there is one.
+fn columns() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    let size = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let found = || size().map(|size| usize::from(size.ws_col));
+    said.or_else(found).filter(|columns| *columns > 0)
 }
 
 /// The configured policies, all of which have to be right.
@@ -98,6 +129,7 @@ pub(crate) fn rules(home: &dayfly_runtime::Home) -> Result<Vec<Rule>, Trouble> {
 fn figures(scenario: &Scenario, outcome: &Outcome, took: Duration) -> String {
     let count = |ended| outcome.ended.get(&ended).copied().unwrap_or(0);
     let turns: u64 = outcome.tracks.values().map(|t| u64::from(t.turns)).sum();
+    let flaps: u64 = outcome.tracks.values().map(|t| u64::from(t.flaps)).sum();
     let rows = [
         ("sessions", scenario.sessions.len().to_string()),
         ("started", count(Ended::Started).to_string()),
@@ -120,7 +152,11 @@ fn figures(scenario: &Scenario, outcome: &Outcome, took: Duration) -> String {
                 time::span(outcome.gap_while_down)
             ),
         ),
-        ("turns on and off", turns.to_string()),
+        (
+            "turns on and off",
+            format!("{turns}, {flaps} starts within ten minutes of a stop"),
+        ),
+        ("orders refused", outcome.refused.len().to_string()),
         (
             "evaluations",
             format!(
@@ -154,6 +190,14 @@ fn as_json(outcome: &Outcome) -> serde_json::Value {
                 .map(|(at, status)| json!({ "at": dayfly_runtime::report::moment(*at), "status": status }))
                 .collect::<Vec<_>>(),
             "failures": track.failures.len(),
+            "flaps": track.flaps,
+            "decisions": track.decisions.iter().map(|decision| json!({
+                "at": dayfly_runtime::report::moment(decision.at),
+                "action": decision.action,
+                "by": voice(&decision.by),
+                "code": decision.why.code,
+                "why": decision.why.message,
+            })).collect::<Vec<_>>(),
         })
     });
     json!({
@@ -169,6 +213,16 @@ fn as_json(outcome: &Outcome) -> serde_json::Value {
         "gapSecondsWhileDown": outcome.gap_while_down.as_secs_f64(),
         "evaluations": outcome.evaluations,
         "faults": outcome.faults,
+        "notices": outcome.notices.iter().map(|(at, text)| json!({
+            "at": dayfly_runtime::report::moment(*at),
+            "text": text,
+        })).collect::<Vec<_>>(),
+        "refused": outcome.refused.iter().map(|refused| json!({
+            "at": dayfly_runtime::report::moment(refused.at),
+            "session": refused.session,
+            "by": refused.by,
+            "why": refused.why,
+        })).collect::<Vec<_>>(),
         "sessions": tracks.collect::<Vec<_>>(),
     })
 }

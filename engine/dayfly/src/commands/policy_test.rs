@@ -1,56 +1,170 @@
 //! `dayfly policy test`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::commands::policy_simulate::rules;
-use crate::commands::print;
+use dayfly_core::session::Session;
+use dayfly_sim::Rule;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::author::project::Project;
+use crate::commands::policy_simulate::{of_workspace, rules};
+use crate::commands::{print, print_json};
 use crate::exit::Exit;
-use crate::scenario::File;
+use crate::locate;
+use crate::scenario::expect::Checked;
+use crate::scenario::{self, File};
 use crate::trouble::Trouble;
-use crate::{engine, locate};
 
 /// Hold the configured policies against scenario files with expectations; 1 where one is broken.
+///
+/// In the folder of a project (`dayfly policy new`) the policies are those of its test/dayfly.toml, and
+/// without an argument the scenarios are all of its test folder.
+///
+/// All files are run. Exit codes: 0 all is as expected, 1 something is not or a policy cannot be
+/// used, 2 a scenario makes no sense, 3 it names a session that there is not.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  dayfly policy test rules/*.toml\n\nAn expectation:\n  [[expect]]\n  at = \"sat 12:00\"\n  session = \"deploy\"\n  status = \"inactive\"\n  [[expect]]\n  gap-at-most = \"0s\""
+    after_help = "Examples:\n  dayfly policy test rules/*.toml\n  DAYFLY_HOME=examples/idle-stop dayfly policy test examples/idle-stop/scenario.toml\n\nExpectations:\n  [[expect]]\n  at = \"sat 12:00\"\n  session = \"deploy\"\n  status = \"inactive\"\n  by = \"office-hours\"\n  [[expect]]\n  gap-at-most = \"0s\""
 )]
 pub(crate) struct Args {
     /// Scenario files.
-    #[arg(required = true)]
     scenarios: Vec<PathBuf>,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A scenario file, and how it came out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tested {
+    path: PathBuf,
+    ok: bool,
+    seconds: f64,
+    expectations: Vec<Checked>,
+    /// Why it could not be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<Trouble>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
-    let workspace = engine::require(&home)?;
+    let (home, scenarios) = match Project::here()? {
+        Some(project) if args.scenarios.is_empty() => (project.trial(), project.scenarios()?),
+        Some(project) => (project.trial(), args.scenarios.clone()),
+        None => (locate::home()?, args.scenarios.clone()),
+    };
+    if scenarios.is_empty() {
+        return Err(
+            Trouble::usage("there is no scenario to hold the policies against")
+                .hint("name scenario files, or go to the folder of a project"),
+        );
+    }
     let rules = rules(&home)?;
-    let mut failed = 0;
-    for path in &args.scenarios {
-        let file = File::load(path)?;
-        if file.expect.is_empty() {
-            let message = format!("{} expects nothing, so it cannot fail", path.display());
-            return Err(Trouble::usage(message).hint("add [[expect]] tables"));
+    let mut sessions = None;
+    let mut all = Vec::new();
+    for path in &scenarios {
+        let begun = Instant::now();
+        let tested = load(path).and_then(|file| {
+            let sessions = match file.sessions {
+                Some(count) => scenario::made_up(count),
+                None => match &sessions {
+                    Some(known) => Vec::clone(known),
+                    None => sessions.insert(of_workspace(&home)?).clone(),
+                },
+            };
+            checked(&file, sessions, &rules)
+        });
+        let tested = Tested::new(path, begun.elapsed(), tested);
+        if !args.json {
+            print(&tested.text());
         }
-        let scenario = file.scenario(&workspace)?;
-        let outcome = dayfly_sim::run(&scenario, &rules, |_| {});
-        let broken = file.broken(&scenario, &outcome, &workspace)?;
-        if broken.is_empty() {
-            print(&format!(
-                "ok      {} ({} expectations)\n",
-                path.display(),
-                file.expect.len()
-            ));
-            continue;
-        }
-        failed += 1;
-        print(&format!("FAILED  {}\n", path.display()));
-        for line in broken {
-            print(&format!("        {line}\n"));
+        all.push(tested);
+    }
+    let failed = all.iter().filter(|tested| !tested.ok).count();
+    let exit = all
+        .iter()
+        .find_map(|tested| tested.trouble.as_ref().map(Trouble::exit))
+        .unwrap_or(if failed == 0 {
+            Exit::Done
+        } else {
+            Exit::Failed
+        });
+    if args.json {
+        print_json(&json!({ "ok": failed == 0, "scenarios": all }))?;
+    } else if all.len() > 1 {
+        print(&format!(
+            "{} of {} scenarios are as expected\n",
+            all.len() - failed,
+            all.len()
+        ));
+    }
+    Ok(exit)
+}
+
+fn load(path: &Path) -> Result<File, Trouble> {
+    let file = File::load(path)?;
+    if file.expect.is_empty() {
+        let message = format!("{} expects nothing, so it cannot fail", path.display());
+        return Err(Trouble::usage(message).hint("add [[expect]] tables"));
+    }
+    Ok(file)
+}
+
+fn checked(
+    file: &File,
+    sessions: Vec<Arc<Session>>,
+    rules: &[Rule],
+) -> Result<Vec<Checked>, Trouble> {
+    let scenario = file.scenario(sessions.clone())?;
+    let outcome = dayfly_sim::run(&scenario, rules, |_| {});
+    file.check(&scenario, &outcome, &sessions)
+}
+
+impl Tested {
+    fn new(path: &Path, took: Duration, checked: Result<Vec<Checked>, Trouble>) -> Self {
+        let path = path.to_owned();
+        let seconds = took.as_secs_f64();
+        match checked {
+            Ok(expectations) => Self {
+                path,
+                ok: expectations.iter().all(|checked| checked.broken.is_empty()),
+                seconds,
+                expectations,
+                trouble: None,
+            },
+            Err(trouble) => Self {
+                path,
+                ok: false,
+                seconds,
+                expectations: Vec::new(),
+                trouble: Some(trouble),
+            },
         }
     }
-    Ok(if failed == 0 {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+
+    fn text(&self) -> String {
+        let path = self.path.display();
+        if let Some(trouble) = &self.trouble {
+            return format!(
+                "FAILED  {path}\n        {}\n",
+                trouble.to_string().replace('\n', "\n      ")
+            );
+        }
+        if self.ok {
+            return format!(
+                "ok      {path} ({} expectations)\n",
+                self.expectations.len()
+            );
+        }
+        let mut text = format!("FAILED  {path}\n");
+        for checked in &self.expectations {
+            for line in &checked.broken {
+                text += &format!("        line {}: {line}\n", checked.line);
+            }
+        }
+        text
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::effect::Note;
+use dayfly_runtime::config::Imds;
 use dayfly_runtime::{Engine, Handle, Home, Policies};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
@@ -12,12 +13,14 @@ use crate::commands::print;
 use crate::control::client;
 use crate::control::protocol::Request;
 use crate::control::server::Server;
-use crate::endpoint::server::Endpoint;
+use crate::endpoint::Doors;
+use crate::endpoint::imds::{Metadata, WARNING};
+use crate::endpoint::server::{Endpoint, Port};
 use crate::endpoint::tokens::Tokens;
 use crate::exit::Exit;
 use crate::show::line::{self, Names};
 use crate::show::time;
-use crate::trouble::Trouble;
+use crate::trouble::{Code, Trouble};
 use crate::{engine, locate};
 
 /// Run the engine: watch the Workspace, ask the policies, keep the credentials.
@@ -63,9 +66,8 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
         .map_err(|e| engine::not_started(e, home))?;
     let handle = running.handle().clone();
     let notes = running.listen();
-    let tokens = Tokens::kept(&home.endpoint());
-    let endpoint = Arc::new(Endpoint::start(Arc::new(handle.clone()), tokens).await?);
-    let server = Server::start(home, handle.clone(), Arc::clone(&endpoint))?;
+    let doors = Arc::new(Doors::new(endpoint(home, &handle).await?));
+    let server = Server::start(home, handle.clone(), Arc::clone(&doors))?;
     if !args.quiet {
         print(&format!(
             "Dayfly {} watches {} (Ctrl-C ends it)\n",
@@ -73,6 +75,21 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
             home.workspace().display()
         ));
     }
+    let mut imds = running.imds();
+    let metadata = Follow {
+        home: home.clone(),
+        handle: handle.clone(),
+        doors: Arc::clone(&doors),
+        quiet: args.quiet,
+    };
+    let wanted = imds.borrow_and_update().clone();
+    metadata.open(wanted.as_ref(), true).await;
+    let following = tokio::spawn(async move {
+        while imds.changed().await.is_ok() {
+            let wanted = imds.borrow_and_update().clone();
+            metadata.open(wanted.as_ref(), false).await;
+        }
+    });
     let printing =
         notes.map(|notes| tokio::spawn(show(notes, engine::names(home), args.quiet, args.verbose)));
     let ends = async {
@@ -97,11 +114,73 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
             broken = &mut ended => return finish(broken, printing).await.map(|()| Exit::Failed),
         }
     }
-    drop((server, endpoint));
+    following.abort();
+    drop((server, doors, following.await));
     handle.halt().await;
     drop(handle);
     finish(ended.await, printing).await?;
     Ok(exit)
+}
+
+/// Opens what programs ask.
+async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, Trouble> {
+    let tokens = Tokens::kept(&home.endpoint(), &home.tokens());
+    let source = Arc::new(handle.clone());
+    Endpoint::start(source, tokens, handle.clone()).await
+}
+
+/// Keeps the metadata endpoint as it is configured. One that cannot be opened keeps nothing else
+/// from working.
+struct Follow {
+    home: Home,
+    handle: Handle,
+    doors: Arc<Doors>,
+    quiet: bool,
+}
+
+impl Follow {
+    async fn open(&self, imds: Option<&Imds>, first: bool) {
+        self.doors.set_metadata(None);
+        let Some(imds) = imds else { return };
+        let mut opened = metadata(&self.home, &self.handle, imds).await;
+        // The one before may have the port for a moment still.
+        for _ in 0..20 {
+            if first || opened.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            opened = metadata(&self.home, &self.handle, imds).await;
+        }
+        match &opened {
+            Ok((_, metadata)) if !self.quiet => {
+                print(&format!(
+                    "Metadata endpoint at {}: {WARNING}\n",
+                    metadata.url()
+                ));
+            }
+            Ok(_) => {}
+            Err(trouble) => print(&format!("{trouble}\n")),
+        }
+        self.doors.set_metadata(Some(opened));
+    }
+}
+
+async fn metadata(
+    home: &Home,
+    handle: &Handle,
+    imds: &Imds,
+) -> Result<(String, Metadata), Trouble> {
+    let workspace = engine::require(home)?;
+    let session = workspace.resolve(&imds.session).map_err(|e| {
+        let message = format!("no metadata endpoint: {e}");
+        Trouble::new(Code::NotFound, message).hint("mend [imds] in dayfly.toml")
+    })?;
+    let identity = engine::identity(&workspace, &session.session);
+    let port = Port::Only(imds.port);
+    let id = identity.session.clone();
+    let source = Arc::new(handle.clone());
+    let metadata = Metadata::start(port, source, identity, handle.clone()).await?;
+    Ok((id, metadata))
 }
 
 async fn once(handle: &Handle) -> Result<Exit, Trouble> {

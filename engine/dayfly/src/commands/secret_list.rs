@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use dayfly_providers::TOTP_SEED;
+use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
 use dayfly_runtime::{clock, report};
 use dayfly_vault::ACCESS_KEY;
 use serde::Serialize;
 
-use crate::commands::{print, print_json};
+use crate::commands::{print, print_json, secret_totp};
 use crate::exit::Exit;
+use crate::share::keys::SIGNING_KEY;
 use crate::show::table::{Table, tame};
 use crate::show::time;
 use crate::trouble::Trouble;
@@ -32,9 +35,29 @@ struct Row {
     session_name: Option<String>,
     /// The id of an access key, which is no secret.
     access_key_id: Option<String>,
+    /// The MFA device whose seed it is, and the sessions that have codes made from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_device: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sessions: Vec<String>,
     updated_at: String,
     #[serde(skip)]
     kept: String,
+}
+
+/// What a secret is, by its name.
+fn kind(name: &str) -> &'static str {
+    [
+        (ACCESS_KEY, "access key"),
+        (TOTP_SEED, "MFA seed"),
+        (SIGNING_KEY, "signing key"),
+        (AZURE_SIGN_IN, "Azure sign-in"),
+        (AZURE_CLIENT_SECRET, "Azure client secret"),
+        (AZURE_CERTIFICATE, "Azure certificate"),
+    ]
+    .into_iter()
+    .find(|(prefix, _)| name.starts_with(prefix))
+    .map_or("other", |(_, kind)| kind)
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
@@ -60,12 +83,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
             }
             None => None,
         };
+        let mfa_device = info.name.strip_prefix(TOTP_SEED).map(str::to_owned);
+        let users = workspace.as_deref().zip(mfa_device.as_deref());
         rows.push(Row {
-            kind: if session.is_some() {
-                "access key"
-            } else {
-                "other"
-            },
+            sessions: users
+                .map(|(w, d)| secret_totp::users(w, d))
+                .unwrap_or_default(),
+            kind: kind(&info.name),
+            mfa_device,
             session_name: session
                 .as_deref()
                 .and_then(|id| names.get(id))
@@ -89,12 +114,20 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         let session = match (&row.session_name, &row.session_id) {
             (Some(name), _) => tame(name),
             (None, Some(id)) => format!("{} (not in the Workspace)", tame(id)),
+            (None, None) if row.mfa_device.is_some() && row.sessions.is_empty() => {
+                "(of no session)".to_owned()
+            }
+            (None, None) if row.mfa_device.is_some() => row.sessions.join(", "),
             (None, None) => tame(&row.secret),
         };
         table.row([
             session,
             row.kind.to_owned(),
-            row.access_key_id.clone().unwrap_or_default(),
+            row.access_key_id
+                .as_ref()
+                .or(row.mfa_device.as_ref())
+                .map(|id| tame(id))
+                .unwrap_or_default(),
             row.kept.clone(),
         ]);
     }

@@ -6,21 +6,26 @@ use dayfly_core::session::SessionType;
 use dayfly_vault::{AccessKey, SecretString};
 use serde::Deserialize;
 
-use crate::commands::print;
+use crate::commands::{print, secret_totp};
 use crate::control::protocol::not_found;
 use crate::exit::Exit;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
-/// Keep the long-lived access key of a session in the encrypted vault.
+/// Keep the long-lived access key of a session, or the seed of its MFA device, in the encrypted
+/// vault.
 ///
 /// On a terminal it is asked for. Else it is read from the standard input: the JSON that
 /// `aws iam create-access-key` prints, or two lines (id, secret), or the secret alone with
 /// --access-key-id. It is never taken from the command line, where others could see it.
+///
+/// With --totp it is the seed of the session's virtual MFA device: the base32 text beside the QR code,
+/// or the otpauth address in it. Codes are then made from it, for all sessions of that device.
+/// Whoever can open the vault has both factors then.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly secret set main\n  aws iam create-access-key | dayfly secret set main"
+    after_help = "Examples:\n  dayfly secret set main\n  aws iam create-access-key | dayfly secret set main\n  dayfly secret set main --totp"
 )]
 pub(crate) struct Args {
     /// An id, the beginning of one, or a unique name.
@@ -28,6 +33,9 @@ pub(crate) struct Args {
     /// The id of the access key, which is no secret.
     #[arg(long, value_name = "ID")]
     access_key_id: Option<String>,
+    /// Keep the seed of the session's MFA device.
+    #[arg(long, conflicts_with = "access_key_id")]
+    totp: bool,
 }
 
 /// The longest input, in bytes.
@@ -40,6 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
         .session;
+    if args.totp {
+        return secret_totp::set(&home, &workspace, session);
+    }
     let kind = session.session_type();
     if kind != SessionType::AwsIamUser {
         let message = format!(
@@ -54,10 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         from_input(args.access_key_id.as_deref())?
     };
     check(&key)?;
-    let vault = engine::vault(&home);
-    let failed = |e: dayfly_vault::VaultError| Trouble::failed(e.to_string());
-    let before = vault.access_key(&session.id).map_err(failed)?;
-    vault.set_access_key(&session.id, &key).map_err(failed)?;
+    let before = keep(&home, &session.id, &key)?;
     let name = tame(&session.name);
     let id = &key.access_key_id;
     print(&match before {
@@ -70,6 +78,19 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         _ => format!("{name}: {id} is kept\n"),
     });
     Ok(Exit::Done)
+}
+
+/// Keeps a key; the one before, where there was one.
+pub(crate) fn keep(
+    home: &dayfly_runtime::Home,
+    session: &dayfly_core::session::SessionId,
+    key: &AccessKey,
+) -> Result<Option<AccessKey>, Trouble> {
+    let vault = engine::vault(home);
+    let failed = |e: dayfly_vault::VaultError| Trouble::failed(e.to_string());
+    let before = vault.access_key(session).map_err(failed)?;
+    vault.set_access_key(session, key).map_err(failed)?;
+    Ok(before)
 }
 
 fn from_terminal(id: Option<&str>) -> Result<AccessKey, Trouble> {
@@ -152,7 +173,7 @@ fn trimmed(text: &SecretString) -> SecretString {
 /// Whether it can be an access key at all.
 ///
 /// Source: AWS IAM API reference, `AccessKey`: the id has 16 to 128 word characters.
-fn check(key: &AccessKey) -> Result<(), Trouble> {
+pub(crate) fn check(key: &AccessKey) -> Result<(), Trouble> {
     let id = &key.access_key_id;
     let id_is_good = (16..=128).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

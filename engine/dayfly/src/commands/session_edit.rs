@@ -1,5 +1,6 @@
 //! `dayfly session edit`
 
+use dayfly_workspace::Workspace;
 use dayfly_workspace::splice::{self, List};
 use serde_json::Value;
 
@@ -40,6 +41,19 @@ const KEPT: [&str; 6] = [
     "sessionTokenExpiration",
 ];
 
+/// Whether a session can have this field, or has it.
+fn known(workspace: &Workspace, id: &str, field: &str) -> bool {
+    let of_schema = dayfly_workspace::schema()["$defs"]
+        .as_object()
+        .into_iter()
+        .flat_map(|defs| defs.values())
+        .any(|of| of["properties"].get(field).is_some());
+    let file: Value = serde_json::from_str(workspace.source()).unwrap_or_default();
+    let mut sessions = file["sessions"].as_array().into_iter().flatten();
+    let written = sessions.find(|session| session["sessionId"] == id);
+    of_schema || written.is_some_and(|session| session.get(field).is_some())
+}
+
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
     let workspace = engine::require(&home)?;
@@ -60,6 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     for field in &args.unset {
         if KEPT.contains(&field.as_str()) {
             return Err(Trouble::usage(format!("`{field}` cannot be removed")));
+        }
+        if !known(&workspace, session.id.as_str(), field) {
+            let message = format!("\"{}\" has no field `{}`", tame(&session.name), tame(field));
+            return Err(Trouble::usage(message)
+                .hint("fields are named as in the file: profileName, externalId, labels, …"));
         }
         if changes.get(field).is_some_and(|value| !value.is_null()) {
             return Err(Trouble::usage(format!("`{field}` is both set and removed")));

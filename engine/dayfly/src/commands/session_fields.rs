@@ -16,12 +16,13 @@ pub(crate) struct Fields {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Where they are published: credentials-file, credential-process, both with a comma, or none.
+    /// For Azure: azure-profile or none.
     #[arg(long, value_name = "TARGETS", value_parser = delivery)]
     delivery: Option<Value>,
     /// Region.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
-    /// A label; may be given several times.
+    /// A label; may be given several times, and together they are all that it has.
     #[arg(long = "label", value_name = "KEY[=VALUE]", value_parser = pair)]
     labels: Vec<(String, String)>,
     /// ARN of the role to assume.
@@ -190,6 +191,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 fn delivery(text: &str) -> Result<Value, String> {
     if text == "none" {
         return Ok(Value::Array(Vec::new()));
+    }
+    if text.split(',').any(|word| word.trim() == "none") {
+        return Err("none goes with no other chain target".into());
     }
     let words = text.split(',').map(str::trim).map(|word| {
         Place::from_word(word)

@@ -25,18 +25,21 @@ pub(crate) struct Args {
     /// Pass guard rails, for this reason; it is recorded.
     #[arg(long = "override", value_name = "REASON")]
     override_reason: Option<String>,
+    /// Why, for policies that ask for a reason; it is recorded.
+    #[arg(long, value_name = "TEXT", conflicts_with = "override_reason")]
+    reason: Option<String>,
     /// Print the session as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &Args, action: Option<Action>) -> Result<Exit, Trouble> {
-    if args
-        .override_reason
-        .as_ref()
-        .is_some_and(|r| r.trim().is_empty())
-    {
-        return Err(Trouble::usage("--override needs a reason"));
+    let empty = |text: &Option<String>| text.as_ref().is_some_and(|t| t.trim().is_empty());
+    if empty(&args.override_reason) || empty(&args.reason) {
+        return Err(Trouble::usage("the reason is empty; say why"));
+    }
+    if args.lasting.is_some_and(|span| span.is_zero()) {
+        return Err(Trouble::usage("--for 0s is no time at all"));
     }
     let home = locate::home()?;
     let order = SessionOrder {
@@ -44,6 +47,7 @@ pub(crate) fn run(args: &Args, action: Option<Action>) -> Result<Exit, Trouble> 
         action,
         for_seconds: args.lasting.map(|span| span.as_secs()),
         override_reason: args.override_reason.clone(),
+        reason: args.reason.clone(),
     };
     let done = engine::order(&home, &order)?;
     if args.json {
@@ -53,7 +57,8 @@ pub(crate) fn run(args: &Args, action: Option<Action>) -> Result<Exit, Trouble> 
     Ok(Exit::Done)
 }
 
-fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> String {
+/// How an order ended, for a person.
+pub(crate) fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> String {
     let session = done.session.as_ref();
     let name = tame(session.map_or(asked, |s| &s.name));
     let what = match (action, done.changed) {
@@ -70,6 +75,9 @@ fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> String {
     {
         if let Some(profile) = &session.profile {
             text += &format!("; profile {}", tame(profile));
+        }
+        for other in &done.displaced {
+            text += &format!(", taken from {}, which is stopped", tame(other));
         }
         if let Some(end) = session.expires_at {
             let now = clock::now();

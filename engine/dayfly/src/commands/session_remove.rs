@@ -97,6 +97,7 @@ fn stop_unattended(
             action: Some(Action::Stop),
             for_seconds: None,
             override_reason: None,
+            reason: None,
         };
         engine::order(home, &order)?;
     }

@@ -49,17 +49,24 @@ pub(crate) fn text(report: &EngineReport) -> String {
             .filter(|s| s.status == status)
             .count()
     };
-    let parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
+    let mut parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
         .into_iter()
         .map(|status| (counted(status), status))
         .filter(|(count, _)| *count > 0)
         .map(|(count, status)| format!("{count} {status}"))
         .collect();
+    let needy = report.sessions.iter().filter(|s| s.needs.is_some()).count();
+    if needy > 0 {
+        parts.push(format!("{needy} need you (`dayfly respond`)"));
+    }
     if !parts.is_empty() {
         text += &format!(" · sessions: {}", parts.join(", "));
     }
     text += &format!("\n{}\n\n", report.workspace.display());
     text += &sessions::table(&report.sessions, now);
+    if report.engine.as_ref().is_some_and(|engine| engine.loading) {
+        text += "\npolicies are being loaded; nothing is decided before\n";
+    }
     if !report.policies.is_empty() {
         text += &format!("\n{}", policies::table(&report.policies));
     }

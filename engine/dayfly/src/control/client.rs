@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 use super::protocol::{Answer, LINE, OK, Request};
 use crate::trouble::Trouble;
 
-/// How long an answer may take: an order waits for the cloud.
+/// How long an answer may take that waits for the cloud.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// How long an answer may take that waits for nobody.
+const PROMPT: Duration = Duration::from_secs(10);
 
 /// Asks; none where no engine runs on this home.
 pub(crate) fn ask<T: DeserializeOwned>(
@@ -29,10 +31,31 @@ pub(crate) fn ask<T: DeserializeOwned>(
             return Some(Err(Trouble::failed(message)));
         }
     };
-    Some(talk(stream, request).unwrap_or_else(|error| {
-        let message = format!("the running Dayfly gave no answer: {error}");
-        Err(Trouble::failed(message).hint("see `dayfly status`, and give the command again"))
-    }))
+    Some(talk(stream, request).unwrap_or_else(|error| Err(unanswered(&error, request))))
+}
+
+fn unanswered(error: &io::Error, request: &Request) -> Trouble {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    ) {
+        let seconds = patience(request).as_secs();
+        let message = format!("the running Dayfly did not answer within {seconds} s");
+        return Trouble::failed(message)
+            .hint("it may be stopped (Ctrl-Z), or the machine very busy; if it stays so, end it and start it anew");
+    }
+    Trouble::failed(format!("the running Dayfly gave no answer: {error}"))
+        .hint("see `dayfly status`, and give the command again")
+}
+
+const fn patience(request: &Request) -> Duration {
+    match request {
+        Request::Order(_)
+        | Request::Credentials { .. }
+        | Request::Token { .. }
+        | Request::Respond(_) => PATIENCE,
+        _ => PROMPT,
+    }
 }
 
 /// Whether nobody listens: no socket, or one that a killed engine left.
@@ -69,7 +92,8 @@ pub(crate) fn credentials(
         }
     };
     let session = session.to_owned();
-    let answer = exchange(stream, &Request::Credentials { session });
+    let request = Request::Credentials { session };
+    let answer = exchange(stream, &request);
     Some(match answer {
         // Passed on as it is: nothing of it is needed here.
         Ok(answer) if answer.starts_with(OK) => {
@@ -82,17 +106,16 @@ pub(crate) fn credentials(
                 "the running Dayfly gave an answer that is not understood",
             )),
         },
-        Err(error) => {
-            let message = format!("the running Dayfly gave no answer: {error}");
-            Err(Trouble::failed(message).hint("see `dayfly status`"))
-        }
+        Err(error) => Err(unanswered(&error, &request)),
     })
 }
 
 fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<Zeroizing<Vec<u8>>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience(request)))?;
     stream.set_write_timeout(Some(Duration::from_secs(10)))?;
-    let mut line = serde_json::to_vec(request)?;
+    // It may hold a secret. Room for all of it at once: a vector that grows leaves copies behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(request.size()));
+    serde_json::to_writer(&mut *line, request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = Zeroizing::new(Vec::with_capacity(4_096));

@@ -2,4 +2,5 @@
 
 pub(crate) mod client;
 pub(crate) mod protocol;
+pub(crate) mod secret;
 pub(crate) mod server;

@@ -1,5 +1,6 @@
 //! What is said over the control socket: one request, one answer, each a line of JSON.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dayfly_core::arbitration::Voice;
@@ -11,6 +12,7 @@ use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Ordered, Stopped, report};
 use serde::{Deserialize, Serialize};
 
+use super::secret::Secret;
 use crate::trouble::{Code, Trouble};
 
 /// The longest line, in bytes.
@@ -35,15 +37,28 @@ pub(crate) enum Request {
     Report {},
     /// An order for a session.
     Order(SessionOrder),
-    /// The temporary credentials of a session, for a program; the one answer that holds secrets.
+    /// The temporary credentials of a session of AWS, for a program.
     Credentials {
         /// An id, a beginning of it that only it has, or a name that only it has.
         session: String,
+    },
+    /// A token of a session of Azure, for a program.
+    Token {
+        /// An id, a beginning of it that only it has, or a name that only it has.
+        session: String,
+        /// What it is to be good for.
+        resource: String,
     },
     /// Where a program asks for the credentials of a session, and with which token.
     Endpoint {
         /// The id of the session.
         session: String,
+        /// How the program is to have the token.
+        #[serde(default)]
+        by: By,
+        /// Makes the tokens of the session new first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        renew: bool,
     },
     /// What stands for a session.
     Standing {
@@ -55,6 +70,18 @@ pub(crate) enum Request {
         /// The entry.
         entry: String,
     },
+    /// A person signed in to an integration or an IdP; sessions that waited for it are tried again.
+    SignedIn {
+        /// The id by which sessions name it.
+        id: String,
+    },
+    /// A person did elsewhere what a session waited for; it is tried again.
+    Attended {
+        /// The id of the session.
+        session: String,
+    },
+    /// What a person was asked for on behalf of a session.
+    Respond(Response),
     /// A custom event.
     Emit {
         /// Its name.
@@ -63,6 +90,72 @@ pub(crate) enum Request {
         #[serde(default)]
         data: serde_json::Value,
     },
+}
+
+/// How a program is to find the credentials of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum By {
+    /// At the container endpoint, with a token that stays the same.
+    #[default]
+    Token,
+    /// At the container endpoint, with a token from a file, which changes.
+    TokenFile,
+    /// At the metadata endpoint, without a token of Dayfly's.
+    Imds,
+    /// At the managed identity endpoint of a session of Azure, with a token that stays the same.
+    Azure,
+}
+
+/// Where a program finds the credentials of a session.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Access {
+    /// The address.
+    pub(crate) url: String,
+    /// The token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+    /// The file with the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl Request {
+    /// About how many bytes its line has.
+    pub(crate) fn size(&self) -> usize {
+        let secret = match self {
+            Self::Respond(response) => match &response.given {
+                Answered::Code(secret) | Answered::Assertion(secret) => secret.0.expose().len(),
+            },
+            _ => 0,
+        };
+        secret + 4_096
+    }
+}
+
+/// What a person gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Answered {
+    /// A code of its MFA device.
+    Code(Secret),
+    /// A SAML assertion of its identity provider.
+    Assertion(Secret),
+}
+
+/// What a person was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Response {
+    /// The id of the session.
+    pub(crate) session: String,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub(crate) given: Answered,
+    /// What is then to be done; none: its credentials are obtained, or renewed where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) order: Option<SessionOrder>,
 }
 
 /// An order for a session.
@@ -79,15 +172,30 @@ pub(crate) struct SessionOrder {
     /// A reason for passing guard rails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) override_reason: Option<String>,
+    /// Why, for policies that ask for a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
 }
 
 impl SessionOrder {
+    /// This and nothing else.
+    pub(crate) fn plain(session: &str, action: Action) -> Self {
+        Self {
+            session: session.to_owned(),
+            action: Some(action),
+            for_seconds: None,
+            override_reason: None,
+            reason: None,
+        }
+    }
+
     pub(crate) fn to_order(&self) -> Order {
         match self.action {
             Some(action) => Order::Do {
                 action,
                 lasting: self.for_seconds.map(Duration::from_secs),
                 override_reason: self.override_reason.clone(),
+                reason: self.reason.clone(),
             },
             None => Order::Release,
         }
@@ -102,6 +210,9 @@ pub(crate) struct OrderDone {
     pub(crate) changed: bool,
     /// The session as it is now.
     pub(crate) session: Option<SessionReport>,
+    /// Names of sessions that were stopped since this one took their named profile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) displaced: Vec<String>,
 }
 
 /// An answer.
@@ -123,13 +234,15 @@ pub(crate) fn outcome(
     let name = session.as_ref().map_or(&order.session, |s| &s.name).clone();
     let verb = order.action.map_or("release", Action::as_str);
     match reply {
-        Reply::Done { .. } => Ok(OrderDone {
+        Reply::Done { displaced, .. } => Ok(OrderDone {
             changed: true,
             session,
+            displaced,
         }),
         Reply::Unchanged { .. } => Ok(OrderDone {
             changed: false,
             session,
+            displaced: Vec::new(),
         }),
         Reply::Failed { failure, retry_at } => {
             let code = if failure.kind.needs_person() {
@@ -171,12 +284,7 @@ pub(crate) fn outcome(
 
 /// Why a program gets no credentials.
 pub(crate) fn unobtained(session: &str, unobtained: Unobtained) -> Trouble {
-    let order = SessionOrder {
-        session: session.to_owned(),
-        action: Some(Action::Start),
-        for_seconds: None,
-        override_reason: None,
-    };
+    let order = SessionOrder::plain(session, Action::Start);
     match outcome(&order, unobtained.0) {
         Ok(_) => Trouble::failed(format!("the credentials of \"{session}\" ended meanwhile")),
         Err(trouble) => trouble,

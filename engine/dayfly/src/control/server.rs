@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_core::input::Attended;
+use dayfly_core::session::SessionId;
 use dayfly_runtime::{Handle, Home};
 use dayfly_vault::private_file;
 use serde::Serialize;
@@ -18,9 +20,10 @@ use tokio::time::timeout;
 
 use zeroize::Zeroizing;
 
-use super::protocol::{self, Answer, OK, REQUEST, Request};
-use crate::clients::process;
-use crate::endpoint::server::Endpoint;
+use super::protocol::{self, Access, Answer, By, OK, REQUEST, Request};
+use crate::attend;
+use crate::clients::{azure, process};
+use crate::endpoint::Doors;
 use crate::trouble::{Code, Trouble};
 
 /// Connections at once; more wait.
@@ -38,17 +41,13 @@ pub(crate) struct Server {
 impl Server {
     /// Listens. The caller has to be the one engine of this home: a socket that is there already
     /// is taken for one that a killed engine left.
-    pub(crate) fn start(
-        home: &Home,
-        handle: Handle,
-        endpoint: Arc<Endpoint>,
-    ) -> Result<Self, Trouble> {
+    pub(crate) fn start(home: &Home, handle: Handle, doors: Arc<Doors>) -> Result<Self, Trouble> {
         let path = home.socket();
         let listener = bind(&path).map_err(|e| {
             let message = format!("cannot listen at {}: {e}", path.display());
             Trouble::failed(message)
         })?;
-        let task = tokio::spawn(serve(listener, handle, endpoint));
+        let task = tokio::spawn(serve(listener, handle, doors));
         Ok(Self { path, task })
     }
 }
@@ -81,7 +80,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, handle: Handle, endpoint: Arc<Endpoint>) {
+async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Doors>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -95,23 +94,24 @@ async fn serve(listener: UnixListener, handle: Handle, endpoint: Arc<Endpoint>) 
                 continue;
             }
         };
-        let (handle, endpoint) = (handle.clone(), Arc::clone(&endpoint));
+        let (handle, doors) = (handle.clone(), Arc::clone(&doors));
         tokio::spawn(async move {
             // A peer that goes away is no matter.
-            let _ = converse(stream, &handle, &endpoint).await;
+            let _ = converse(stream, &handle, &doors).await;
             drop(place);
         });
     }
 }
 
-async fn converse(mut stream: UnixStream, handle: &Handle, endpoint: &Endpoint) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, handle: &Handle, doors: &Doors) -> io::Result<()> {
     let peer = stream.peer_cred()?;
     if peer.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());
     }
     let (read, mut write) = stream.split();
     let bound = u64::try_from(REQUEST).unwrap_or(u64::MAX);
-    let mut line = Vec::new();
+    // A request may hold a secret.
+    let mut line = Zeroizing::new(Vec::with_capacity(4_096));
     let mut read = BufReader::new(read.take(bound));
     timeout(PATIENCE, read.read_until(b'\n', &mut line)).await??;
     if line.is_empty() {
@@ -119,20 +119,34 @@ async fn converse(mut stream: UnixStream, handle: &Handle, endpoint: &Endpoint) 
     }
     let answer = match serde_json::from_slice(&line) {
         Ok(Request::Credentials { session }) => match handle.credentials(&session).await {
-            Ok(issued) => {
-                let mut text = Zeroizing::new(Vec::with_capacity(2_048));
-                text.extend_from_slice(OK);
-                text.extend_from_slice(&process::json(&issued)?);
-                text.extend_from_slice(b"}\n");
-                timeout(PATIENCE, write.write_all(&text)).await??;
-                return Ok(());
-            }
+            Ok(issued) => match process::json(&issued) {
+                Ok(printed) => {
+                    let mut text = Zeroizing::new(Vec::with_capacity(2_048));
+                    text.extend_from_slice(OK);
+                    text.extend_from_slice(&printed);
+                    text.extend_from_slice(b"}\n");
+                    timeout(PATIENCE, write.write_all(&text)).await??;
+                    return Ok(());
+                }
+                Err(trouble) => Answer::Error(trouble),
+            },
             Err(why) => Answer::Error(protocol::unobtained(&session, why)),
         },
-        Ok(Request::Endpoint { session }) => match endpoint.access(&session) {
-            Ok((url, token)) => {
-                Answer::Ok(serde_json::json!({ "url": url, "token": token.expose() }))
+        Ok(Request::Token { session, resource }) => {
+            match azure::of_engine(handle, &session, &resource).await {
+                Ok(given) => {
+                    let mut text = Zeroizing::new(Vec::with_capacity(16_384));
+                    text.extend_from_slice(OK);
+                    serde_json::to_writer(&mut *text, &azure::Printed::from(&given))?;
+                    text.extend_from_slice(b"}\n");
+                    timeout(PATIENCE, write.write_all(&text)).await??;
+                    return Ok(());
+                }
+                Err(trouble) => Answer::Error(trouble),
             }
+        }
+        Ok(Request::Endpoint { session, by, renew }) => match access(doors, &session, by, renew) {
+            Ok(access) => Answer::Ok(json(&access)),
             Err(trouble) => Answer::Error(trouble),
         },
         Ok(request) => answer(request, handle).await,
@@ -147,6 +161,36 @@ async fn converse(mut stream: UnixStream, handle: &Handle, endpoint: &Endpoint) 
     Ok(())
 }
 
+fn access(doors: &Doors, session: &str, by: By, renew: bool) -> Result<Access, Trouble> {
+    let tokens = doors.endpoint.tokens();
+    if renew {
+        tokens.renew(session)?;
+    }
+    let container = || doors.endpoint.url(session);
+    Ok(match by {
+        By::Token => Access {
+            url: container(),
+            token: Some(tokens.token(session)?.expose().to_owned()),
+            token_file: None,
+        },
+        By::TokenFile => Access {
+            url: container(),
+            token: None,
+            token_file: Some(tokens.file(session)?),
+        },
+        By::Azure => Access {
+            url: doors.endpoint.identity_url(session),
+            token: Some(tokens.token(session)?.expose().to_owned()),
+            token_file: None,
+        },
+        By::Imds => Access {
+            url: doors.metadata(session)?,
+            token: None,
+            token_file: None,
+        },
+    })
+}
+
 async fn answer(request: Request, handle: &Handle) -> Answer {
     let result = match request {
         Request::Report {} => handle
@@ -159,7 +203,9 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
             protocol::outcome(&order, result).map(|done| json(&done))
         }
         // Answered before, as they need more than the engine.
-        Request::Credentials { .. } | Request::Endpoint { .. } => Err(Trouble::usage("not here")),
+        Request::Credentials { .. } | Request::Token { .. } | Request::Endpoint { .. } => {
+            Err(Trouble::usage("not here"))
+        }
         Request::Standing { session } => handle
             .standing(&session)
             .await
@@ -174,6 +220,19 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
             }
             Err(error) => Err(protocol::stopped(error)),
         },
+        Request::SignedIn { id } => handle
+            .attended(Attended::SignIn(id))
+            .await
+            .map_err(protocol::stopped)
+            .map(|()| serde_json::Value::Null),
+        Request::Attended { session } => handle
+            .attended(Attended::Session(SessionId::new(&session)))
+            .await
+            .map_err(protocol::stopped)
+            .map(|()| serde_json::Value::Null),
+        Request::Respond(response) => attend::respond(handle, response)
+            .await
+            .map(|done| json(&done)),
         Request::Emit { name, data } => handle
             .emit(&name, &data.to_string())
             .await

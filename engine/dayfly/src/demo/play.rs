@@ -129,6 +129,7 @@ async fn order(handle: &Handle, session: &str, action: Action) -> Result<(), Tro
         action: Some(action),
         for_seconds: None,
         override_reason: None,
+        reason: None,
     };
     let result = handle.order(session, order.to_order()).await;
     protocol::outcome(&order, result).map(|_| ())

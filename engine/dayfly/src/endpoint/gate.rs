@@ -5,53 +5,83 @@ use hyper::{HeaderMap, Method, StatusCode};
 
 use super::tokens::Tokens;
 
-/// The session whose credentials this request may have, or the status that it gets.
+/// Whether a request may come in at all, or the status that it gets, and why.
 ///
 /// A page in a browser can send requests to loopback under a name of its own, so the name that
-/// the client asked for has to be a name of this machine.
+/// the client asked for has to be a name of this machine. What came through a proxy was asked by
+/// somebody else.
+pub(crate) fn enters(
+    headers: &HeaderMap,
+    port: u16,
+    foreign: bool,
+) -> Result<(), (StatusCode, &'static str)> {
+    if foreign {
+        return Err((StatusCode::FORBIDDEN, "another user of this machine asks"));
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().unwrap_or_default(),
+        _ => return Err((StatusCode::BAD_REQUEST, "not one host is named")),
+    };
+    let own = ["127.0.0.1", "localhost"];
+    if !own.iter().any(|name| host == format!("{name}:{port}")) {
+        return Err((StatusCode::FORBIDDEN, "another host is named"));
+    }
+    // Only browsers say where they come from.
+    if ["origin", "sec-fetch-site"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+    {
+        return Err((StatusCode::FORBIDDEN, "a page in a browser asks"));
+    }
+    if ["x-forwarded-for", "forwarded", "via"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+    {
+        return Err((StatusCode::FORBIDDEN, "the request came through a proxy"));
+    }
+    Ok(())
+}
+
+/// The session whose credentials this request may have, or the status that it gets, and why.
 pub(crate) fn admit(
     method: &Method,
     path: &str,
     headers: &HeaderMap,
-    port: u16,
     tokens: &Tokens,
-) -> Result<String, StatusCode> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().unwrap_or_default(),
-        _ => return Err(StatusCode::BAD_REQUEST),
-    };
-    let own = ["127.0.0.1", "localhost"];
-    if !own.iter().any(|name| host == format!("{name}:{port}")) {
-        return Err(StatusCode::FORBIDDEN);
-    }
-    if headers.contains_key("origin") {
-        // Only browsers say where they come from.
-        return Err(StatusCode::FORBIDDEN);
-    }
-    if method != Method::GET {
-        return Err(StatusCode::METHOD_NOT_ALLOWED);
-    }
+) -> Result<String, (StatusCode, &'static str)> {
     // An unknown session and a wrong token look the same.
+    const REFUSED: (StatusCode, &str) = (
+        StatusCode::UNAUTHORIZED,
+        "no token, or not the right one for this address",
+    );
+    if method != Method::GET {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET is understood"));
+    }
     let session = path
         .strip_prefix("/creds/")
         .and_then(decoded)
-        .ok_or(StatusCode::UNAUTHORIZED)?;
+        .ok_or(REFUSED)?;
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let token = match (given.next(), given.next()) {
         (Some(token), None) => token.as_bytes(),
-        _ => return Err(StatusCode::UNAUTHORIZED),
+        _ => return Err(REFUSED),
     };
     if tokens.opens(&session, token) {
         Ok(session)
     } else {
-        Err(StatusCode::UNAUTHORIZED)
+        Err(REFUSED)
     }
 }
 
 /// The path of a session.
 pub(crate) fn path(session: &str) -> String {
-    let mut path = "/creds/".to_owned();
+    format!("/creds/{}", encoded(session))
+}
+
+/// An id as part of a path.
+pub(super) fn encoded(session: &str) -> String {
+    let mut path = String::with_capacity(session.len());
     for byte in session.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             path.push(char::from(byte));
@@ -62,7 +92,7 @@ pub(crate) fn path(session: &str) -> String {
     path
 }
 
-fn decoded(text: &str) -> Option<String> {
+pub(super) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -95,11 +125,15 @@ mod tests {
 
     #[test]
     fn only_the_right_request_gets_in() {
-        let tokens = Tokens::fleeting();
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::fleeting(folder.path());
         let token = |id| tokens.token(id).unwrap().expose().to_owned();
         let (a, b) = (token("a"), token("b/ü"));
         let ask = |method: Method, path: &str, pairs: &[(&'static str, String)]| {
-            admit(&method, path, &headers(pairs), 80, &tokens).map_err(|s| s.as_u16())
+            let headers = headers(pairs);
+            let entered = enters(&headers, 80, false);
+            let admitted = entered.and_then(|()| admit(&method, path, &headers, &tokens));
+            admitted.map_err(|(status, _)| status.as_u16())
         };
         let host = |name: &str| ("host", name.to_owned());
         let auth = |token: &str| ("authorization", token.to_owned());
@@ -162,8 +196,20 @@ mod tests {
                 vec![here.clone(), auth(&a), ("origin", "http://x".into())],
                 403,
             ),
+            (
+                Method::GET,
+                "/creds/a",
+                vec![
+                    here.clone(),
+                    auth(&a),
+                    ("x-forwarded-for", "10.0.0.1".into()),
+                ],
+                403,
+            ),
         ] {
             assert_eq!(ask(method, path, &pairs), Err(status), "{path} {pairs:?}");
         }
+        let refused = enters(&headers(&[here, auth(&a)]), 80, true);
+        assert_eq!(refused.map_err(|(status, _)| status.as_u16()), Err(403));
     }
 }

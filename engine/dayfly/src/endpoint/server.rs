@@ -1,184 +1,291 @@
-//! Answers programs on loopback.
+//! Listens on loopback, bounds what connections may take, and hands requests to who answers them.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dayfly_runtime::clock;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
-use super::gate;
-use super::source::Source;
-use super::tokens::Tokens;
-use crate::trouble::{Code, Trouble};
+use super::answer::Answer;
+use super::container::Container;
+use super::peer;
+use super::refusals::{Refusals, Told};
+use super::source::{BoxFuture, Source};
+use super::tokens::{self, Tokens};
+use super::{gate, identity};
+use crate::trouble::Trouble;
 
-/// Connections at once; more wait.
+/// Connections at once. Where there is one more, those that have said nothing for the longest time
+/// give way: whoever holds connections open keeps nobody out.
 const CONNECTIONS: usize = 256;
+/// How many give way at once.
+const ROOM: usize = 32;
+/// Connections that the system holds until they are taken; who finds no room tries again after a
+/// second.
+const WAITING: u32 = 4_096;
 /// How long a client may take to say what it wants.
 const HEAD: Duration = Duration::from_secs(5);
-/// How long an answer may take. Clients give up after a second or a few and ask again.
-const ANSWER: Duration = Duration::from_secs(20);
-/// When clients are to ask again about credentials that have no end.
-const AGAIN: Duration = Duration::from_secs(3_600);
 
-/// A listening endpoint; gone when dropped.
+/// What answers the requests that were let in.
+pub(crate) trait Door: Send + Sync + 'static {
+    /// Names it in what is recorded.
+    fn name(&self) -> &'static str;
+
+    /// The answer.
+    fn answer<'a>(&'a self, request: &'a Request<Incoming>) -> BoxFuture<'a, Answer>;
+
+    /// How many hosts an answer may pass; none: as the system has it.
+    fn hops(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// A port of 127.0.0.1 that is listened on; closed when dropped.
 #[derive(Debug)]
-pub(crate) struct Endpoint {
-    address: SocketAddr,
-    tokens: Arc<Tokens>,
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Endpoint {
-    /// Listens on 127.0.0.1, on the port of before where there was one and it is free.
-    pub(crate) async fn start(source: Arc<dyn Source>, tokens: Tokens) -> Result<Self, Trouble> {
+impl Listening {
+    /// Listens on this port where it is free, else, where it need not be that one, on another.
+    pub(crate) async fn start(
+        port: Port,
+        door: impl Door,
+        told: impl Told,
+    ) -> Result<Self, Trouble> {
         let failed = |e: io::Error| Trouble::failed(format!("cannot listen on loopback: {e}"));
-        let before = tokens.port().unwrap_or(0);
-        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, before)).await {
-            Ok(listener) => listener,
-            Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .await
-                .map_err(failed)?,
+        let listener = match port {
+            Port::Any => listen(0).map_err(failed)?,
+            Port::Rather(port) => match listen(port) {
+                Ok(listener) => listener,
+                Err(_) => listen(0).map_err(failed)?,
+            },
+            Port::Only(port) => listen(port).map_err(|e| {
+                Trouble::failed(format!("cannot listen on port {port} of 127.0.0.1: {e}"))
+            })?,
         };
         let address = listener.local_addr().map_err(failed)?;
-        tokens.set_port(address.port())?;
-        let tokens = Arc::new(tokens);
-        let task = tokio::spawn(serve(listener, source, Arc::clone(&tokens), address.port()));
-        Ok(Self {
-            address,
-            tokens,
-            task,
-        })
-    }
-
-    /// What a program needs to ask for the credentials of this session: URL and token.
-    pub(crate) fn access(
-        &self,
-        session: &str,
-    ) -> Result<(String, dayfly_vault::SecretString), Trouble> {
-        let url = format!("http://{}{}", self.address, gate::path(session));
-        Ok((url, self.tokens.token(session)?))
+        let refusals = Refusals::new(door.name(), told);
+        let shared = Arc::new((door, refusals));
+        let task = tokio::spawn(serve(listener, shared, address));
+        Ok(Self { address, task })
     }
 }
 
-impl Drop for Endpoint {
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(WAITING)
+}
+
+/// Which port to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// One that is free.
+    Any,
+    /// This one, or where it is taken another.
+    Rather(u16),
+    /// This one or none.
+    Only(u16),
+}
+
+impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn serve(listener: TcpListener, source: Arc<dyn Source>, tokens: Arc<Tokens>, port: u16) {
+async fn serve<D: Door, T: Told>(
+    listener: TcpListener,
+    shared: Arc<(D, Refusals<T>)>,
+    own: SocketAddr,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut guests = Guests::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(_) => {
                 // Too many open files, say; later there may be room again.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        let (source, tokens) = (Arc::clone(&source), Arc::clone(&tokens));
+        if places.available_permits() == 0 {
+            guests.make_room();
+        }
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let (shared, guest) = (Arc::clone(&shared), guests.welcome());
         tokio::spawn(async move {
+            let talk = converse(stream, from, shared, own, &guest);
+            tokio::pin!(talk);
             // A client that goes away is no matter.
-            let _ = converse(stream, source, tokens, port).await;
+            tokio::select! {
+                biased;
+                _ = &mut talk => {}
+                () = guest.cut.notified() => {
+                    if guest.heard.load(Ordering::SeqCst) {
+                        let _ = talk.await;
+                    }
+                }
+            }
             drop(place);
         });
     }
 }
 
-async fn converse(
+/// Who is connected.
+#[derive(Debug, Default)]
+struct Guest {
+    /// A whole request has come.
+    heard: AtomicBool,
+    /// Another has the place.
+    cut: Notify,
+}
+
+/// Those who are connected, the longest first.
+#[derive(Debug, Default)]
+struct Guests(VecDeque<Weak<Guest>>);
+
+impl Guests {
+    fn welcome(&mut self) -> Arc<Guest> {
+        if self.0.len() >= CONNECTIONS * 2 {
+            self.0.retain(|guest| guest.strong_count() > 0);
+        }
+        let guest = Arc::new(Guest::default());
+        self.0.push_back(Arc::downgrade(&guest));
+        guest
+    }
+
+    fn make_room(&mut self) {
+        let mut room = 0;
+        while room < ROOM {
+            let Some(oldest) = self.0.pop_front() else {
+                return;
+            };
+            if let Some(guest) = oldest.upgrade()
+                && !guest.heard.load(Ordering::SeqCst)
+            {
+                guest.cut.notify_one();
+                room += 1;
+            }
+        }
+    }
+}
+
+async fn converse<D: Door, T: Told>(
     stream: TcpStream,
-    source: Arc<dyn Source>,
-    tokens: Arc<Tokens>,
-    port: u16,
+    from: SocketAddr,
+    shared: Arc<(D, Refusals<T>)>,
+    own: SocketAddr,
+    guest: &Guest,
 ) -> Result<(), hyper::Error> {
     // Small answers, each waited for.
     let _ = stream.set_nodelay(true);
+    if let Some(hops) = shared.0.hops() {
+        let _ = stream.set_ttl(hops);
+    }
+    // Looked at with the first request, as many connections come to none.
+    let foreign = std::sync::OnceLock::new();
+    let foreign = Arc::new(foreign);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (source, tokens) = (Arc::clone(&source), Arc::clone(&tokens));
-        async move { Ok::<_, std::convert::Infallible>(answer(&request, &*source, &tokens, port).await) }
+        let (shared, foreign) = (Arc::clone(&shared), Arc::clone(&foreign));
+        guest.heard.store(true, Ordering::SeqCst);
+        async move {
+            let (door, refusals) = &*shared;
+            let foreign = *foreign.get_or_init(|| peer::is_foreign(from, own));
+            let answer = match gate::enters(request.headers(), own.port(), foreign) {
+                Ok(()) => door.answer(&request).await,
+                Err((status, why)) => Answer::refusal(status, why),
+            };
+            let (response, why) = answer.into_parts();
+            if let Some(why) = why {
+                refusals.note(why);
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        // One request each: who waits for nothing holds no place.
+        .keep_alive(false)
         .max_buf_size(16 << 10)
         .serve_connection(TokioIo::new(stream), service)
         .await
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    source: &dyn Source,
-    tokens: &Tokens,
-    port: u16,
-) -> Response<Full<Bytes>> {
-    let admitted = gate::admit(
-        request.method(),
-        request.uri().path(),
-        request.headers(),
-        port,
-        tokens,
-    );
-    let session = match admitted {
-        Ok(session) if request.uri().query().is_none() => session,
-        Ok(_) => return refusal(StatusCode::BAD_REQUEST, "no query is understood"),
-        Err(status) => return refusal(status, "refused"),
-    };
-    let asked = tokio::time::timeout(ANSWER, source.credentials(&session)).await;
-    let given = match asked {
-        Ok(Ok(given)) => given,
-        Ok(Err(trouble)) => {
-            // What a client retries by itself is told apart from what it need not retry.
-            let status = match trouble.code {
-                Code::NotFound => StatusCode::NOT_FOUND,
-                Code::Refused | Code::NeedsPerson | Code::Usage => StatusCode::BAD_REQUEST,
-                Code::Failed => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            return refusal(status, &trouble.message);
-        }
-        Err(_) => return refusal(StatusCode::GATEWAY_TIMEOUT, "the cloud gives no answer"),
-    };
-    let now = clock::now();
-    if given.expires_at.is_some_and(|end| end <= now) {
-        return refusal(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the credentials have ended",
-        );
+/// The endpoint for container credentials; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    listening: Listening,
+    tokens: Arc<Tokens>,
+    turning: JoinHandle<()>,
+}
+
+impl Endpoint {
+    /// Listens on the port of before where there was one and it is free.
+    pub(crate) async fn start(
+        source: Arc<dyn Source>,
+        tokens: Tokens,
+        told: impl Told,
+    ) -> Result<Self, Trouble> {
+        let tokens = Arc::new(tokens);
+        let door = Container::new(source, Arc::clone(&tokens));
+        let port = tokens.port().map_or(Port::Any, Port::Rather);
+        let listening = Listening::start(port, door, told).await?;
+        tokens.set_port(listening.address.port())?;
+        let turned = Arc::clone(&tokens);
+        let turning = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(tokens::TURN).await;
+                // One that cannot be written stays as it is, and opens.
+                let _ = turned.turn();
+            }
+        });
+        Ok(Self {
+            listening,
+            tokens,
+            turning,
+        })
     }
-    match given.container(now.plus(AGAIN)) {
-        Ok(text) => respond(StatusCode::OK, Bytes::copy_from_slice(&text)),
-        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"),
+
+    /// Where a program asks for the credentials of this session.
+    pub(crate) fn url(&self, session: &str) -> String {
+        format!("http://{}{}", self.listening.address, gate::path(session))
+    }
+
+    /// Where a program asks for the tokens of this session of Azure.
+    pub(crate) fn identity_url(&self, session: &str) -> String {
+        let address = self.listening.address;
+        format!("http://{address}{}", identity::path(session))
+    }
+
+    /// Which token opens which session.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 }
 
-fn refusal(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
-    let code = status
-        .canonical_reason()
-        .unwrap_or("Error")
-        .replace(' ', "");
-    let text = serde_json::json!({ "code": code, "message": message }).to_string();
-    respond(status, Bytes::from(text))
-}
-
-fn respond(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.turning.abort();
+        // What was aborted may go later than this process.
+        self.tokens.sweep();
+    }
 }

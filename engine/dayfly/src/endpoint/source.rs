@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use dayfly_core::session::SessionId;
 use dayfly_runtime::{Handle, Home, clock};
+use dayfly_vault::Vault;
 
+use crate::clients::azure::{self, GivenToken};
 use crate::clients::given::Given;
 use crate::clients::{direct, process};
 use crate::control::protocol;
-use crate::trouble::Trouble;
+use crate::trouble::{Code, Trouble};
 
 /// A future that may move between threads.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -19,6 +21,13 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Gives credentials for sessions, by id.
 pub(crate) trait Source: Send + Sync + 'static {
     fn credentials<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Given, Trouble>>;
+
+    /// A token of an Azure session for this resource.
+    fn token<'a>(
+        &'a self,
+        session: &'a str,
+        resource: &'a str,
+    ) -> BoxFuture<'a, Result<GivenToken, Trouble>>;
 }
 
 impl Source for Handle {
@@ -26,17 +35,28 @@ impl Source for Handle {
         Box::pin(async move {
             let issued = Handle::credentials(self, session).await;
             let issued = issued.map_err(|why| protocol::unobtained(session, why))?;
-            let text = process::json(&issued).map_err(|e| Trouble::failed(e.to_string()))?;
-            Given::parse(&text)
+            Given::parse(&process::json(&issued)?)
         })
+    }
+
+    fn token<'a>(
+        &'a self,
+        session: &'a str,
+        resource: &'a str,
+    ) -> BoxFuture<'a, Result<GivenToken, Trouble>> {
+        Box::pin(azure::of_engine(self, session, resource))
     }
 }
 
 /// The credentials of one session, for one command: from a running engine, or obtained here.
 pub(crate) struct ForCommand {
     home: Home,
+    vault: Vault,
     session: SessionId,
     last: Arc<Mutex<Option<(Given, Instant)>>>,
+    /// Requests ask one after the other, and those that waited are answered with what came.
+    turn: tokio::sync::Mutex<()>,
+    tokens: azure::Held,
 }
 
 /// How long an answer is good for further questions: a program may ask many times in a row.
@@ -44,50 +64,88 @@ const FRESH: Duration = Duration::from_secs(1);
 
 impl ForCommand {
     /// Begins with credentials that were just obtained.
-    pub(crate) fn new(home: &Home, session: &SessionId, first: Given) -> Self {
+    pub(crate) fn new(home: &Home, vault: &Vault, session: &SessionId, first: Given) -> Self {
         Self {
             home: home.clone(),
+            vault: vault.clone(),
             session: session.clone(),
             last: Arc::new(Mutex::new(Some((first, Instant::now())))),
+            turn: tokio::sync::Mutex::default(),
+            tokens: azure::Held::default(),
         }
+    }
+
+    /// The same for a session of Azure.
+    pub(crate) fn of_azure(home: &Home, vault: &Vault, session: &SessionId) -> Self {
+        Self {
+            home: home.clone(),
+            vault: vault.clone(),
+            session: session.clone(),
+            last: Arc::default(),
+            turn: tokio::sync::Mutex::default(),
+            tokens: azure::Held::default(),
+        }
+    }
+
+    /// The last ones, where they have not ended, and since when.
+    fn last(&self) -> Option<(Given, Instant)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::now();
+        let good = |given: &Given| given.expires_at.is_none_or(|end| end > now);
+        last.clone().filter(|(given, _)| good(given))
     }
 }
 
 impl Source for ForCommand {
     fn credentials<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Given, Trouble>> {
         Box::pin(async move {
-            let lock = || {
-                self.last
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone()
-            };
-            let last = lock();
-            if let Some((given, at)) = &last
-                && at.elapsed() < FRESH
-            {
-                return Ok(given.clone());
+            let fresh = || self.last().filter(|(_, at)| at.elapsed() < FRESH);
+            if let Some((given, _)) = fresh() {
+                return Ok(given);
             }
-            let (home, session) = (self.home.clone(), self.session.clone());
+            let _turn = self.turn.lock().await;
+            if let Some((given, _)) = fresh() {
+                return Ok(given);
+            }
+            let (home, vault) = (self.home.clone(), self.vault.clone());
+            let session = self.session.clone();
             let asked = tokio::task::spawn_blocking(move || {
-                let text = direct::credentials(&home, session.as_str())?;
+                let text = direct::with_vault(&home, &vault, session.as_str())?;
                 Given::parse(&text)
             });
             let result = asked.await.map_err(|e| Trouble::failed(e.to_string()))?;
-            match (result, last) {
-                (Ok(given), _) => {
-                    let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(given) => {
                     *last = Some((given.clone(), Instant::now()));
                     Ok(given)
                 }
-                // The last good ones serve until they end.
-                (Err(_), Some((given, _)))
-                    if given.expires_at.is_none_or(|end| end > clock::now()) =>
-                {
-                    Ok(given)
+                Err(trouble) => {
+                    // What could not be renewed serves until it ends; what was stopped, or is not
+                    // to be had any more, does not.
+                    let retracted = matches!(trouble.code, Code::Refused | Code::NotFound);
+                    if retracted {
+                        *last = None;
+                    }
+                    drop(last);
+                    self.last().map(|(given, _)| given).ok_or(trouble)
                 }
-                (Err(trouble), _) => Err(trouble),
             }
         })
+    }
+
+    fn token<'a>(
+        &'a self,
+        _: &'a str,
+        resource: &'a str,
+    ) -> BoxFuture<'a, Result<GivenToken, Trouble>> {
+        let obtained = azure::for_command(
+            &self.home,
+            &self.vault,
+            &self.session,
+            resource,
+            &self.tokens,
+        );
+        Box::pin(obtained)
     }
 }

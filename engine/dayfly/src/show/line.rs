@@ -1,10 +1,11 @@
 //! A line of the journal, as a person reads it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use dayfly_core::arbitration::Voice;
 use dayfly_core::effect::{Happening, Note};
-use dayfly_core::policy::{Outcome, Severity};
+use dayfly_core::policy::{FileChangeKind, Outcome, Severity};
 use dayfly_core::session::SessionId;
 
 use super::table::tame;
@@ -27,8 +28,12 @@ pub(crate) fn is_main(what: &Happening) -> bool {
         | Happening::Resync { .. }
         | Happening::Proposed { .. }
         | Happening::Stale { .. }
-        | Happening::Deferred { .. }
         | Happening::Booted { .. } => false,
+        // What is there when watching begins is no news.
+        Happening::FilesSeen { files, .. } => {
+            files.iter().any(|f| f.kind != FileChangeKind::Present)
+        }
+        Happening::BranchSeen { kind, .. } => *kind != FileChangeKind::Present,
         // The command itself was told.
         Happening::Decided { by, .. } => *by != Voice::Person,
         Happening::Said { severity, .. } => *severity >= Severity::Warning,
@@ -89,6 +94,7 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
             action,
             by_edit,
             override_reason,
+            reason,
         } => {
             let verb = action.map_or("let the policies decide on", |a| a.as_str());
             let how = if *by_edit {
@@ -96,8 +102,10 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
             } else {
                 ""
             };
-            let reason = override_reason.as_ref();
-            let reason = reason.map(|r| format!(", overriding guard rails: {}", tame(r)));
+            let overrides = override_reason.as_ref();
+            let overrides = overrides.map(|r| format!(", overriding guard rails: {}", tame(r)));
+            let said = reason.as_ref().map(|r| format!(", since: {}", tame(r)));
+            let reason = overrides.or(said);
             (
                 '◇',
                 format!(
@@ -113,6 +121,92 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
                 "event {}: heard by {}",
                 tame(name),
                 count(entries.len(), "policy", "policies")
+            ),
+        ),
+        Happening::Scheduled {
+            entry,
+            expression,
+            due,
+            missed,
+        } => {
+            let missed = match missed {
+                0 => String::new(),
+                1 => ", and one more was missed".to_owned(),
+                n => format!(", and {n} more were missed"),
+            };
+            (
+                '◇',
+                format!(
+                    "{entry}: schedule {}, due {}{missed}",
+                    tame(expression),
+                    time::date_and_clock(*due)
+                ),
+            )
+        }
+        Happening::FilesSeen {
+            count: all,
+            files,
+            entries,
+        } => {
+            let named = files
+                .iter()
+                .map(|f| format!("{} {}", tame(&f.path), f.kind.as_str()));
+            let mut named: Vec<String> = named.collect();
+            if *all > named.len() {
+                named.push(format!("{} more", all - named.len()));
+            }
+            (
+                '◇',
+                format!(
+                    "watched: {}; heard by {}",
+                    named.join(", "),
+                    count(entries.len(), "policy", "policies")
+                ),
+            )
+        }
+        Happening::BranchSeen {
+            repository,
+            kind,
+            branch,
+            previous,
+            entries,
+        } => {
+            let branch = branch.as_deref().unwrap_or("no branch");
+            let before = previous
+                .as_ref()
+                .map(|b| format!(" instead of {}", tame(b)));
+            let what = match kind {
+                FileChangeKind::Removed => "is gone".to_owned(),
+                _ => format!("is on {}{}", tame(branch), before.unwrap_or_default()),
+            };
+            (
+                '◇',
+                format!(
+                    "repository {} {what}; heard by {}",
+                    tame(repository),
+                    count(entries.len(), "policy", "policies")
+                ),
+            )
+        }
+        Happening::Resumed { slept_ms, set_ms } => {
+            let mut parts = Vec::new();
+            if *slept_ms > 0 {
+                let slept = time::span(Duration::from_millis(*slept_ms));
+                parts.push(format!("the machine slept for {slept}"));
+            }
+            if *set_ms != 0 {
+                let by = time::span(Duration::from_millis(set_ms.unsigned_abs()));
+                let way = if *set_ms < 0 { "back" } else { "forward" };
+                parts.push(format!("the clock was set {way} by {by}"));
+            }
+            ('◇', parts.join(", and "))
+        }
+        Happening::Stopping { deadline, entries } => (
+            '·',
+            format!(
+                "the engine is about to stop; {} until {}",
+                count(entries.len(), "policy is asked", "policies are asked"),
+                time::clock(*deadline)
             ),
         ),
         Happening::Resync { entry, reason } => (
@@ -252,6 +346,22 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
                 ),
             )
         }
+        Happening::Frozen {
+            session,
+            between,
+            until,
+        } => {
+            let who: Vec<&str> = between.iter().map(|entry| entry.as_str()).collect();
+            (
+                '!',
+                format!(
+                    "policies {} undo each other's work on {}; neither starts or renews it until {}",
+                    who.join(" and "),
+                    name(session),
+                    time::clock(*until)
+                ),
+            )
+        }
         Happening::Began {
             session, action, ..
         } => ('→', format!("{action} {} begins", name(session))),
@@ -269,6 +379,12 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
                     let why = failure
                         .as_ref()
                         .map_or_else(String::new, |f| tame(&f.message));
+                    if failure.as_ref().is_some_and(|f| f.kind.needs_person()) {
+                        let hint = failure.as_ref().and_then(|f| f.hint.as_ref());
+                        let hint = hint.map(|h| format!("\n           {}", tame(h)));
+                        let hint = hint.unwrap_or_default();
+                        return ('!', format!("{name} needs you: {why}{hint}"));
+                    }
                     let next = retry_at.map(|at| format!("; next try at {}", time::clock(at)));
                     (
                         '✗',
@@ -320,6 +436,13 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
                 '!',
                 format!("{about}: {}{}", tame(message), hint.unwrap_or_default()),
             )
+        }
+        Happening::TurnedAway { door, why, count } => {
+            let times = match count {
+                1 => String::new(),
+                count => format!(" ({count} times)"),
+            };
+            ('!', format!("{door} turned a request away: {why}{times}"))
         }
         Happening::Mended { about } => ('✓', format!("{about}: well again")),
     }

@@ -67,8 +67,13 @@ pub(crate) fn note(session: &SessionReport, now: Timestamp) -> String {
         let again = session
             .retry_at
             .map(|at| format!("; next try {}", relative(at, now)));
+        let needs = if session.needs.is_some() {
+            "needs you: "
+        } else {
+            ""
+        };
         notes.push(format!(
-            "{}{}",
+            "{needs}{}{}",
             tame(&error.message),
             again.unwrap_or_default()
         ));

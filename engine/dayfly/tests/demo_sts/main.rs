@@ -114,6 +114,7 @@ async fn issue(
         .issue(IssueRequest {
             session,
             parent: parent.cloned(),
+            parent_mfa_device: None,
             now,
         })
         .await
@@ -383,6 +384,8 @@ async fn it_fails_as_told_and_recovers() {
     assert_eq!(failure.kind, ErrorKind::Throttled, "{failure:?}");
     assert!(failure.retry_at.unwrap() >= asked.plus(Duration::from_secs(3)));
 
+    // Whoever was throttled waits; another process knows nothing of it.
+    let providers = crate::providers(&emulator, key());
     emulator.fail_for(Fault::HangUp, Duration::from_millis(600));
     let begin = Instant::now();
     let failure = refused(&providers, &user(None), None, now()).await;

@@ -10,6 +10,7 @@ use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::sandbox::Sandbox;
+use crate::wasi;
 
 /// The package of the contract.
 pub(crate) const PACKAGE: &str = "dayfly:policy";
@@ -82,11 +83,19 @@ impl Contracts {
         &self,
         contract: Contract,
         component: &wasmtime::component::Component,
+        imports: &[String],
     ) -> wasmtime::Result<Guest> {
+        let linker = match contract {
+            Contract::V0_1 => &self.v0_1,
+        };
+        // Others have been refused unless they are granted.
+        let linked = if imports.iter().any(|import| wasi::is_in_subset(import)) {
+            wasi::link(linker, component, imports)?.instantiate_pre(component)?
+        } else {
+            linker.instantiate_pre(component)?
+        };
         match contract {
-            Contract::V0_1 => Ok(Guest::V0_1(v0_1::Guest::new(
-                self.v0_1.instantiate_pre(component)?,
-            )?)),
+            Contract::V0_1 => Ok(Guest::V0_1(v0_1::Guest::new(linked)?)),
         }
     }
 }

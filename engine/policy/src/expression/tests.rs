@@ -1,10 +1,10 @@
 //! What expressions see of a session, and what is said of wrong ones.
 
-use dayfly_core::policy::SessionView;
+use dayfly_core::policy::SessionFacts;
 
 use super::{sample, session_expression};
 
-fn prod() -> SessionView {
+fn prod() -> SessionFacts {
     let mut session = sample();
     session.name = "shop-prod".into();
     session.account = Some("111122223333".into());

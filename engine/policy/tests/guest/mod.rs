@@ -327,7 +327,7 @@ impl Bytes {
 
     pub(crate) fn wake(id: (u32, u32), at: u64) -> Self {
         Self::default()
-            .u8(2)
+            .u8(3)
             .pad(8)
             .u32(id.0)
             .u32(id.1)
@@ -337,7 +337,7 @@ impl Bytes {
     }
 
     pub(crate) fn notify(severity: u8, key: (u32, u32), text: (u32, u32)) -> Self {
-        let notice = Self::default().u8(4).pad(8).u8(severity).pad(4);
+        let notice = Self::default().u8(5).pad(8).u8(severity).pad(4);
         notice
             .u32(key.0)
             .u32(key.1)

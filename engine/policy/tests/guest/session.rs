@@ -6,16 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dayfly_core::policy::{
-    Context, Event, Fields, Revision, SessionChange, SessionKey, SessionView,
+    Context, Event, Fields, Revision, SessionChange, SessionFacts, SessionKey, SessionView,
 };
 use dayfly_core::session::{ErrorKind, SessionId, SessionType, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_policy::{Call, StateSnapshot};
 
 /// An active session with every field set.
-pub(crate) fn session(key: u32) -> Arc<SessionView> {
-    Arc::new(SessionView {
-        key: SessionKey(key),
+pub(crate) fn session(key: u32) -> SessionView {
+    let facts = SessionFacts {
         id: SessionId::new(&format!("00000000-0000-4000-8000-{key:012}")),
         name: format!("team-{key}"),
         session_type: SessionType::AwsIamRoleChained,
@@ -26,17 +25,23 @@ pub(crate) fn session(key: u32) -> Arc<SessionView> {
         named_profile: Some("default".into()),
         account: Some("123456789012".into()),
         role: Some("arn:aws:iam::123456789012:role/developer".into()),
-        parent: Some(SessionKey(key + 100_000)),
+        chained_to: Some(SessionId::new(&format!("parent-{key}"))),
         labels: BTreeMap::from([("stage".into(), "test".into()), ("team".into(), "a".into())]),
         last_error: Some(ErrorKind::Throttled),
         failures: 2,
         last_use: Some(Timestamp::from_millis(2_000)),
+        reason: Some("a ticket".into()),
         revision: Revision(u64::from(key) + 1),
-    })
+    };
+    SessionView {
+        key: SessionKey(key),
+        parent: Some(SessionKey(key + 100_000)),
+        facts: Arc::new(facts),
+    }
 }
 
 /// That its status changed.
-pub(crate) fn changed(session: Arc<SessionView>) -> SessionChange {
+pub(crate) fn changed(session: SessionView) -> SessionChange {
     SessionChange {
         after: session,
         previous_status: Some(Status::Pending),
@@ -54,7 +59,7 @@ pub(crate) fn sessions(keys: impl IntoIterator<Item = u32>) -> Vec<Event> {
 /// A Workspace of these sessions.
 pub(crate) fn workspace(
     keys: impl IntoIterator<Item = u32>,
-) -> Arc<BTreeMap<SessionKey, Arc<SessionView>>> {
+) -> Arc<BTreeMap<SessionKey, SessionView>> {
     Arc::new(
         keys.into_iter()
             .map(|key| (SessionKey(key), session(key)))

@@ -175,7 +175,7 @@ async fn each_code_has_its_kind() {
         (400, "PackedPolicyTooLarge", ErrorKind::Misconfigured),
         (400, "InvalidAction", ErrorKind::Misconfigured),
         (403, "MissingAuthenticationToken", ErrorKind::Misconfigured),
-        (400, "RequestExpired", ErrorKind::Other),
+        (400, "RequestExpired", ErrorKind::ClockSkew),
         (400, "SomethingNew", ErrorKind::Other),
         (500, "InternalFailure", ErrorKind::Unavailable),
         (503, "ServiceUnavailable", ErrorKind::Unavailable),
@@ -268,7 +268,7 @@ async fn an_answer_that_is_not_sts_is_not_taken() {
         ErrorKind::Misconfigured,
         ErrorKind::Unavailable,
         ErrorKind::Unavailable,
-        ErrorKind::Other,
+        ErrorKind::ClockSkew,
     ]
     .into_iter()
     .enumerate()
@@ -338,7 +338,7 @@ async fn a_clock_that_cannot_be_corrected_is_named() {
     });
     let providers = providers(Some(&stub.endpoint), long_lived());
     let error = issue(&providers, &user(None), None).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+    assert_eq!(error.kind(), ErrorKind::ClockSkew, "{error}");
     assert!(error.to_string().contains("clock is wrong"), "{error}");
 }
 

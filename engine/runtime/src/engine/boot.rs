@@ -11,24 +11,35 @@ use dayfly_core::input::{Found, Input};
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_policy::{CodeCache, Host, HostConfig};
+use dayfly_providers::azure::AzureTokens;
 use dayfly_vault::private_file;
 use dayfly_workspace::{Backend, WorkspaceFile};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::delivery::{Standing, Standings};
-use super::{EngineError, Loop, Options, providers};
+use super::sources::providers;
+use super::{EngineError, Loop, Options};
+use crate::azure::AzureInForce;
 use crate::chain_worker::{ChainWorker, Job, KEPT, Purpose};
-use crate::clock::{self, Alarm};
-use crate::config::Config;
+use crate::clock::{self, Alarm, Clocks};
+use crate::config::{Config, RecordingSettings};
 use crate::config_worker::ConfigWorker;
+use crate::desks::Desks;
 use crate::evaluators::Evaluators;
 use crate::held::Held;
 use crate::home::Home;
 use crate::issuing::Issuing;
-use crate::journal::{Journal, Keep};
+use crate::journal::Journal;
 use crate::memory::{Memory, with_cause};
 use crate::message::Message;
+use crate::recording::Recording;
+use crate::rolling::Keep;
+use crate::sign_ins::SignIns;
+use crate::watching::Watching;
 use crate::workspace_worker::{Looked, WorkspaceWorker};
+
+/// What troubles of the recording are about.
+const RECORDING: &str = "recording";
 
 impl Loop {
     /// Everything that may wait for a disk, before the task begins.
@@ -37,20 +48,26 @@ impl Loop {
         messages: mpsc::Sender<Message>,
         notes: broadcast::Sender<Arc<Note>>,
         held: Arc<Held>,
+        desks: Desks,
+        (azure, azure_in_force): (Arc<AzureTokens>, Arc<AzureInForce>),
     ) -> Result<Self, EngineError> {
         let home = options.home;
         let lock = take_lock(&home, options.patience)?;
         let config = Config::load(&home.config()).unwrap_or_default();
+        desks.configure(&config);
+        held.set_default_region(config.aws.default_region.clone());
+        azure_in_force.set(config.azure.clone());
         let file = Arc::new(WorkspaceFile::at(&home.workspace()));
-        let run = uuid::Uuid::new_v4().simple().to_string();
+        let mut run = uuid::Uuid::new_v4().simple().to_string();
+        run.truncate(12);
         let journal = Journal::open(
             home.journal(),
-            &run[..12],
+            &run,
             Keep::new(config.engine.journal_megabytes, config.engine.journal_days),
             trouble(&messages, "journal"),
         )?;
         let tell = trouble(&messages, "state");
-        let (memory, forgot) = Memory::open(&home, move |problem| tell(Some(problem)))?;
+        let (memory, forgot) = Memory::open(&home, tell)?;
         let host = Host::new(HostConfig {
             cache: CodeCache::open(&home.code()).ok(),
             ..HostConfig::default()
@@ -62,28 +79,44 @@ impl Loop {
         let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
         let config_worker = ConfigWorker::start(
             home.config(),
+            home.recording(),
             host,
             options.policies,
             options.watching,
             messages.clone(),
         )?;
+        let watching = match options.watching {
+            true => Some(Watching::start(messages.clone())?),
+            false => None,
+        };
         let found = options.chain.observe();
         let files = options.chain.targets();
         let files = files.map(|t| (t.place(), t.path().to_owned())).collect();
         let settings = Settings {
-            issuing_max: config.engine.calls_in_flight.clamp(1, 1_000),
-            faults_max: config.engine.faults_max.max(1),
-            ..Settings::default()
+            announces: options.watching,
+            ..config.settings()
         };
         let mut this = Self {
             started: clock::now(),
+            run,
             state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
             alarm: Alarm::new()?,
+            clocks: Clocks::now(),
             evaluators: Evaluators::start(parallel, &messages)?,
+            recording: None,
             chain: ChainWorker::start(options.chain, messages.clone())?,
-            providers: providers(&config, None, &options.keys),
+            providers: providers(&config, None, &options.keys, &desks, &azure).0,
+            azure,
+            azure_in_force,
+            sign_ins: SignIns::start(options.watching.then(|| messages.clone()))?,
             keys: options.keys,
-            config,
+            desks,
+            imds: watch::channel(config.imds.clone()).0,
+            config: Config {
+                // Begun when the entries are there.
+                recording: RecordingSettings::default(),
+                ..config
+            },
             messages,
             notes,
             recorded: Vec::new(),
@@ -105,6 +138,7 @@ impl Loop {
             halting: false,
             issuing: Issuing::default(),
             workspace_watch: None,
+            watching,
             config_worker,
             workspace_worker,
             memory,
@@ -163,6 +197,30 @@ impl Loop {
             self.held.put(session, Arc::new(one.credentials));
         }
         found
+    }
+
+    /// Begins to record evaluations, or ends it, as the configuration says.
+    pub(super) fn record(&mut self, settings: RecordingSettings) {
+        if settings == self.config.recording {
+            return;
+        }
+        // The thread of the one before ends once the last question that knows it is answered.
+        if let Some(before) = self.recording.take() {
+            std::thread::spawn(move || drop(before));
+        }
+        self.trouble(RECORDING, None);
+        if !settings.enabled {
+            return;
+        }
+        let keep = Keep::new(settings.megabytes, settings.days);
+        let tell = trouble(&self.messages, RECORDING);
+        match Recording::start(self.home.recording(), &self.run, keep, tell) {
+            Ok(recording) => self.recording = Some(recording),
+            Err(error) => {
+                let message = format!("evaluations are not recorded: {error}");
+                self.trouble(RECORDING, Some((message, None)));
+            }
+        }
     }
 
     fn watch_workspace(&mut self) {

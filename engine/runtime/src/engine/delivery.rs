@@ -4,17 +4,18 @@
 //! this machine: a target that fails leaves the others in force and is tried again, and another
 //! delivery that the person writes down comes in force at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use dayfly_chain::{Deliver, Order};
 use dayfly_core::delivery::{self, Delivery, Place};
-use dayfly_core::session::{Failure, SessionId};
+use dayfly_core::session::{Failure, SessionId, SessionType};
 use dayfly_core::state::{Phase, Tracked};
 use tokio::time::Instant;
 
 use super::Loop;
+use super::sources::default_region;
 use crate::chain_worker::{Job, Placement, Purpose};
 use crate::report::{FailureReport, PlaceReport, SessionReport};
 
@@ -56,6 +57,13 @@ impl Standings {
         self.sessions.insert(session, standing);
     }
 
+    /// Credentials that were to be taken away stand in these places yet.
+    pub(super) fn leave(&mut self, session: &SessionId, left: Delivery) {
+        if let Some(standing) = self.sessions.get_mut(session) {
+            standing.in_force = left;
+        }
+    }
+
     pub(super) fn remove(&mut self, session: &SessionId) {
         self.sessions.remove(session);
     }
@@ -84,7 +92,7 @@ impl Loop {
         displaced: Vec<SessionId>,
     ) -> Deliver {
         let session = &tracked.session;
-        let default = self.workspace.as_ref().and_then(|w| w.default_region());
+        let default = default_region(&self.config, self.workspace.as_deref());
         Deliver {
             session: session.id.clone(),
             session_name: session.name.clone(),
@@ -138,15 +146,23 @@ impl Loop {
             return;
         }
         let mut jobs = Vec::new();
+        let giving_way = self.giving_way();
         for (id, tracked) in self.state.sessions() {
             let Phase::Active(_) = tracked.phase else {
                 continue;
             };
-            let (Some(profile), Some(standing)) =
-                (&tracked.published_profile, self.standings.sessions.get(id))
-            else {
+            // Another takes its profile: put there again, these would be in the other's place.
+            if giving_way.contains(id) {
+                continue;
+            }
+            let Some(standing) = self.standings.sessions.get(id) else {
                 continue;
             };
+            let profile = &tracked.published_profile;
+            // Those of Azure need none.
+            if profile.is_none() && tracked.session.session_type() != SessionType::Azure {
+                continue;
+            }
             let wanted = self.wanted(id);
             let as_wanted = standing.failed.is_empty() && standing.wanted == wanted;
             let under_way = self.standings.aligning.contains_key(id);
@@ -154,8 +170,7 @@ impl Loop {
                 continue;
             }
             if let Some(credentials) = self.held.of(id) {
-                let profile = Some(profile.clone());
-                let deliver = self.deliver(tracked, profile, credentials, Vec::new());
+                let deliver = self.deliver(tracked, profile.clone(), credentials, Vec::new());
                 jobs.push(deliver);
             }
         }
@@ -167,6 +182,16 @@ impl Loop {
                 order: Order::Publish(Box::new(deliver)),
             });
         }
+    }
+
+    /// Sessions whose named profile another is about to take.
+    fn giving_way(&self) -> BTreeSet<SessionId> {
+        let under_way = self.delivering.values();
+        let displaced = under_way.filter_map(|delivery| match delivery {
+            super::Delivery::Publish { displaced, .. } => Some(displaced),
+            super::Delivery::Retract { .. } => None,
+        });
+        displaced.flatten().cloned().collect()
     }
 
     /// Credentials that were in force were put elsewhere, or could not be.
@@ -199,6 +224,12 @@ impl Loop {
     /// A session as a person is told of it.
     pub(super) fn session_report(&self, tracked: &Tracked) -> SessionReport {
         let mut report = SessionReport::of(tracked);
+        if let Some(needs) = &mut report.needs {
+            needs.asking = match needs.sign_in.as_deref() {
+                Some(idp) => self.desks.assertions.is_asking(idp),
+                None => self.desks.mfa.is_asking(&tracked.session.id),
+            };
+        }
         let Some(standing) = self.standings.sessions.get(&tracked.session.id) else {
             return report;
         };

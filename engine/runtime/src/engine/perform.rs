@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use dayfly_chain::Order;
+use dayfly_core::delivery::Delivery as Places;
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::input::Input;
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
-use dayfly_policy::Granted;
 
 use super::{Delivery, Loop};
 use crate::chain_worker::{Job, Placement, Purpose};
 use crate::clock;
 use crate::evaluators::Question;
 use crate::message::Ordered;
+use crate::recording::Recording;
 
 impl Loop {
     /// Has an effect carried out. What fails at once comes back as an input.
@@ -103,20 +104,19 @@ impl Loop {
                 result: Err(fault),
             });
         };
-        let workspace = Granted {
-            views: self.state.views().clone(),
-            sessions: in_force.prepared.entry.grant.sessions.clone(),
-        };
+        let sees = self.state.entry(&entry).map(|e| e.views().clone());
+        let recorder = self.recording.as_ref().and_then(Recording::recorder);
         self.evaluating += 1;
-        self.evaluators.ask(Question {
+        let question = Question {
             entry,
             evaluation,
             policy: in_force.prepared.policy.clone(),
             context,
             events,
-            workspace: Arc::new(workspace),
+            sees: sees.unwrap_or_default(),
             state: in_force.state.clone(),
-        });
+        };
+        self.evaluators.ask(question, recorder);
         None
     }
 
@@ -133,6 +133,9 @@ impl Loop {
         let Some(tracked) = self.state.session(session) else {
             return failed(ErrorKind::Other, "the session is gone");
         };
+        let parent_device = parent
+            .and_then(|id| self.state.session(id))
+            .and_then(|parent| parent.session.mfa_device().map(str::to_owned));
         let parent = match parent {
             Some(id) => match self.held.of(id) {
                 Some(credentials) => Some(credentials),
@@ -147,7 +150,7 @@ impl Loop {
             operation,
             Arc::clone(&self.providers),
             Arc::clone(&tracked.session),
-            parent,
+            (parent, parent_device),
             clock::now(),
             self.messages.clone(),
         );
@@ -182,15 +185,27 @@ impl Loop {
         None
     }
 
-    pub(super) fn delivered(&mut self, purpose: &Purpose, result: Result<Placement, Failure>) {
+    pub(super) fn delivered(
+        &mut self,
+        purpose: &Purpose,
+        result: Result<Placement, Failure>,
+        left: Option<Places>,
+    ) {
         let operation = match purpose {
             Purpose::Operation(operation) => *operation,
             Purpose::Align(session) => return self.aligned(session, result),
             Purpose::Tidy => return,
         };
         let delivery = self.delivering.remove(&operation);
+        if let (Some(Delivery::Retract { session }), Some(left)) = (&delivery, left) {
+            self.standings.leave(session, left);
+        }
         let credentials = self.aside.remove(&operation);
-        let mut moved = false;
+        // Those that were to give way and did not may have had to be put elsewhere meanwhile.
+        let mut moved = matches!(
+            (&delivery, &result),
+            (Some(Delivery::Publish { displaced, .. }), Err(_)) if !displaced.is_empty()
+        );
         let result = result.map(|placement| match delivery {
             Some(Delivery::Publish {
                 session,

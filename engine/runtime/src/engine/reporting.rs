@@ -42,6 +42,7 @@ impl Loop {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
                 since: self.started,
+                loading: !self.configured,
             }),
             workspace: self.home.workspace(),
             problems,

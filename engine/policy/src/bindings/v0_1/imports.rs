@@ -33,7 +33,7 @@ impl workspace::Host for Sandbox {
         limit: u32,
     ) -> wasmtime::Result<Vec<workspace::Session>> {
         let page = Sandbox::find(self, &query(filter), after.map(SessionKey), limit)?;
-        Ok(page.iter().map(|s| lower::owned_session(s)).collect())
+        Ok(page.iter().map(lower::owned_session).collect())
     }
 }
 

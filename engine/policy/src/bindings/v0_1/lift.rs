@@ -33,6 +33,8 @@ pub(super) fn subscription(subscription: exported::Subscription) -> Subscription
         exported::Subscription::Files(glob) => Subscription::Files(glob),
         exported::Subscription::Schedule(expression) => Subscription::Schedule(expression),
         exported::Subscription::Custom(name) => Subscription::Custom(name),
+        exported::Subscription::Branch(glob) => Subscription::Branch(glob),
+        exported::Subscription::Engine(moments) => Subscription::Engine(lower::moments_of(moments)),
     }
 }
 
@@ -66,6 +68,7 @@ fn effect(effect: types::Effect) -> PolicyEffect {
             until: hold.until.map(Timestamp::from_millis),
             why: reason(hold.why),
         }),
+        types::Effect::Withdraw(session) => PolicyEffect::Withdraw(SessionKey(session)),
         types::Effect::Wake(wake) => PolicyEffect::Wake {
             id: wake.id,
             at: Timestamp::from_millis(wake.at),

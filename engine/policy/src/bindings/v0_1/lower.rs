@@ -1,9 +1,8 @@
 //! From the core's types to those of the contract. Nothing is copied but numbers and references.
 
-use std::sync::Arc;
-
 use dayfly_core::policy::{
-    Context, Event, Fields, FileChangeKind, Outcome, ResyncReason, SessionChange, SessionView,
+    Context, EngineEvent, EngineMoments, Event, Fields, FileChangeKind, Outcome, ResyncReason,
+    SessionChange, SessionView,
 };
 use dayfly_core::session::{ErrorKind, SessionType, Status};
 
@@ -25,7 +24,7 @@ pub(super) fn context(context: &Context) -> types::Context {
 /// all labels of the call in one list, then all sessions, then the events.
 pub(super) fn events<R>(events: &[Event], call: impl FnOnce(&[types::Event<'_>]) -> R) -> R {
     let labels: Vec<types::AttributeParam<'_>> = sessions(events)
-        .flat_map(|session| &session.labels)
+        .flat_map(|session| &session.facts.labels)
         .map(|(key, value)| types::AttributeParam { key, value })
         .collect();
     let mut labels = labels.as_slice();
@@ -61,19 +60,34 @@ pub(super) fn events<R>(events: &[Event], call: impl FnOnce(&[types::Event<'_>])
                 id,
                 due: due.as_millis(),
             }),
-            Event::Schedule { expression, due } => types::Event::Schedule(types::ScheduleTick {
+            Event::Schedule {
+                expression,
+                due,
+                missed,
+            } => types::Event::Schedule(types::ScheduleTick {
                 expression,
                 due: due.as_millis(),
+                missed: *missed,
             }),
             Event::File(file) => types::Event::File(types::FileChange {
                 path: &file.path,
-                kind: match file.kind {
-                    FileChangeKind::Created => types::FileChangeKind::Created,
-                    FileChangeKind::Changed => types::FileChangeKind::Changed,
-                    FileChangeKind::Removed => types::FileChangeKind::Removed,
-                },
+                kind: file_change_kind(file.kind),
                 digest: file.digest.as_ref().map_or(&[], |digest| digest.as_slice()),
                 content: file.content.as_deref(),
+            }),
+            Event::Branch(change) => types::Event::Branch(types::BranchChange {
+                repository: &change.repository,
+                kind: file_change_kind(change.kind),
+                branch: change.branch.as_deref(),
+                previous: change.previous.as_deref(),
+            }),
+            Event::Engine(event) => types::Event::Engine(match event {
+                EngineEvent::Started => types::EngineEvent::Started,
+                EngineEvent::Stopping(deadline) => types::EngineEvent::Stopping(types::Stopping {
+                    deadline: deadline.as_millis(),
+                }),
+                EngineEvent::Resumed(slept) => types::EngineEvent::Resumed(*slept),
+                EngineEvent::ClockSet(by) => types::EngineEvent::ClockSet(*by),
             }),
             Event::Custom { name, data } => types::Event::Custom(types::CustomEvent { name, data }),
             Event::Resync {
@@ -98,13 +112,13 @@ pub(super) fn events<R>(events: &[Event], call: impl FnOnce(&[types::Event<'_>])
 /// All sessions of the events, in the order in which they come.
 fn sessions(events: &[Event]) -> impl Iterator<Item = &SessionView> {
     events.iter().flat_map(|event| {
-        let (changes, page): (&[SessionChange], &[Arc<SessionView>]) = match event {
+        let (changes, page): (&[SessionChange], &[SessionView]) = match event {
             Event::Sessions(changes) => (changes, &[]),
             Event::Resync { sessions, .. } => (&[], sessions),
             _ => (&[], &[]),
         };
-        let changed = changes.iter().map(|change| &*change.after);
-        changed.chain(page.iter().map(|session| &**session))
+        let changed = changes.iter().map(|change| &change.after);
+        changed.chain(page)
     })
 }
 
@@ -129,16 +143,19 @@ fn change<'a>(
             Outcome::Rotated => types::Outcome::Rotated,
             Outcome::Expired => types::Outcome::Expired,
             Outcome::Failed => types::Outcome::Failed,
+            Outcome::NeedsPerson => types::Outcome::NeedsPerson,
+            Outcome::Expiring => types::Outcome::Expiring,
         }),
     }
 }
 
 fn session<'a>(
-    session: &'a SessionView,
+    view: &'a SessionView,
     labels: &mut &'a [types::AttributeParam<'a>],
 ) -> types::SessionParam<'a> {
+    let session = &*view.facts;
     types::SessionParam {
-        key: session.key.0,
+        key: view.key.0,
         id: session.id.as_str(),
         name: &session.name,
         type_: session_type(session.session_type),
@@ -149,19 +166,21 @@ fn session<'a>(
         named_profile: session.named_profile.as_deref(),
         account: session.account.as_deref(),
         role: session.role.as_deref(),
-        parent: session.parent.map(|key| key.0),
+        parent: view.parent.map(|key| key.0),
         labels: take(labels, session.labels.len()),
         last_error: session.last_error.map(error_kind),
         failures: session.failures,
         last_use: session.last_use.map(|at| at.as_millis()),
+        reason: session.reason.as_deref(),
         revision: session.revision.0,
     }
 }
 
 /// A session as the answer of an import, which cannot borrow.
-pub(super) fn owned_session(session: &SessionView) -> types::SessionResult {
+pub(super) fn owned_session(view: &SessionView) -> types::SessionResult {
+    let session = &*view.facts;
     types::SessionResult {
-        key: session.key.0,
+        key: view.key.0,
         id: session.id.as_str().to_owned(),
         name: session.name.clone(),
         type_: session_type(session.session_type),
@@ -172,7 +191,7 @@ pub(super) fn owned_session(session: &SessionView) -> types::SessionResult {
         named_profile: session.named_profile.clone(),
         account: session.account.clone(),
         role: session.role.clone(),
-        parent: session.parent.map(|key| key.0),
+        parent: view.parent.map(|key| key.0),
         labels: session
             .labels
             .iter()
@@ -184,7 +203,17 @@ pub(super) fn owned_session(session: &SessionView) -> types::SessionResult {
         last_error: session.last_error.map(error_kind),
         failures: session.failures,
         last_use: session.last_use.map(|at| at.as_millis()),
+        reason: session.reason.clone(),
         revision: session.revision.0,
+    }
+}
+
+const fn file_change_kind(kind: FileChangeKind) -> types::FileChangeKind {
+    match kind {
+        FileChangeKind::Created => types::FileChangeKind::Created,
+        FileChangeKind::Changed => types::FileChangeKind::Changed,
+        FileChangeKind::Removed => types::FileChangeKind::Removed,
+        FileChangeKind::Present => types::FileChangeKind::Present,
     }
 }
 
@@ -219,12 +248,13 @@ const fn error_kind(kind: ErrorKind) -> types::ErrorKind {
         ErrorKind::Misconfigured => types::ErrorKind::Misconfigured,
         ErrorKind::Parent => types::ErrorKind::Parent,
         ErrorKind::Delivery => types::ErrorKind::Delivery,
-        ErrorKind::Other => types::ErrorKind::Other,
+        // 0.1 has no word for it.
+        ErrorKind::ClockSkew | ErrorKind::Other => types::ErrorKind::Other,
     }
 }
 
 /// The flags of the contract and the fields that they stand for.
-const FIELDS: [(Fields, types::ChangedFields); 11] = [
+const FIELDS: [(Fields, types::ChangedFields); 13] = [
     (Fields::ADDED, types::ChangedFields::ADDED),
     (Fields::REMOVED, types::ChangedFields::REMOVED),
     (Fields::STATUS, types::ChangedFields::STATUS),
@@ -236,6 +266,8 @@ const FIELDS: [(Fields, types::ChangedFields); 11] = [
     (Fields::LABELS, types::ChangedFields::LABELS),
     (Fields::FAILURE, types::ChangedFields::FAILURE),
     (Fields::LAST_USE, types::ChangedFields::LAST_USE),
+    (Fields::REASON, types::ChangedFields::REASON),
+    (Fields::EXPIRING, types::ChangedFields::EXPIRING),
 ];
 
 fn fields(fields: Fields) -> types::ChangedFields {
@@ -254,4 +286,18 @@ pub(super) fn fields_of(flags: types::ChangedFields) -> Fields {
         .into_iter()
         .filter(|(_, flag)| flags.contains(*flag))
         .fold(Fields::NONE, |fields, (field, _)| fields.union(field))
+}
+
+/// The same for what happens to the engine.
+pub(super) fn moments_of(flags: super::exported::EngineMoments) -> EngineMoments {
+    use super::exported::EngineMoments as Flags;
+    [
+        (EngineMoments::STARTED, Flags::STARTED),
+        (EngineMoments::STOPPING, Flags::STOPPING),
+        (EngineMoments::RESUMED, Flags::RESUMED),
+        (EngineMoments::CLOCK_SET, Flags::CLOCK_SET),
+    ]
+    .into_iter()
+    .filter(|(_, flag)| flags.contains(*flag))
+    .fold(EngineMoments::NONE, |all, (moment, _)| all.union(moment))
 }

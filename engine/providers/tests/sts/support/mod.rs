@@ -106,6 +106,7 @@ pub(crate) async fn issue_at(
         .issue(IssueRequest {
             session,
             parent: parent.cloned(),
+            parent_mfa_device: None,
             now,
         })
         .await

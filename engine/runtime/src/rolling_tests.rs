@@ -1,7 +1,8 @@
-use dayfly_core::effect::{Cause, Happening};
+use dayfly_core::effect::{Cause, Happening, Note};
 use dayfly_core::time::Timestamp;
 
 use super::*;
+use crate::journal::{Journal, Line, Reader, current};
 
 /// The lines of these tests are from 1970.
 const AGES: Duration = Duration::from_secs(8 * 1_000 * 365 * 24 * 60 * 60);
@@ -127,8 +128,8 @@ fn what_is_old_goes_also_where_there_is_room() {
     assert_eq!(numbers(&mut Reader::open(folder.path())), [1, 2, 3]);
     let now = crate::clock::now();
     let later = |days: u64| now.plus(Duration::from_secs(days * 24 * 60 * 60));
-    forget(folder.path(), week, later(6)).unwrap();
+    forget::<Line>(folder.path(), week, later(6)).unwrap();
     assert_eq!(numbers(&mut Reader::open(folder.path())), [1, 2, 3]);
-    forget(folder.path(), week, later(8)).unwrap();
+    forget::<Line>(folder.path(), week, later(8)).unwrap();
     assert_eq!(numbers(&mut Reader::open(folder.path())), [3]);
 }

@@ -1,0 +1,58 @@
+//! Makes the component of a project, and writes it only where it is a policy.
+
+use std::path::PathBuf;
+
+use dayfly_policy::{CodeCache, Host, HostConfig, Module};
+
+use super::lang::Lang;
+use super::project::Project;
+use super::{c, js, python, rust};
+use crate::trouble::Trouble;
+
+/// What was built.
+pub(crate) struct Built {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// What it is.
+    pub(crate) module: Module,
+}
+
+/// Builds a project with the tools of its language.
+pub(crate) fn build(project: &Project) -> Result<Built, Trouble> {
+    let folder = project.build();
+    std::fs::create_dir_all(&folder)
+        .map_err(|e| Trouble::failed(format!("{} cannot be made: {e}", folder.display())))?;
+    let bytes = match project.lang {
+        Lang::Rust => rust::build(project),
+        Lang::Js => js::build(project),
+        Lang::Python => python::build(project),
+        Lang::C => c::build(project),
+    }?;
+    let path = project.component();
+    // The code is kept where `policy test` looks for it.
+    let host = Host::new(HostConfig {
+        cache: CodeCache::open(&project.trial().code()).ok(),
+        ..HostConfig::default()
+    });
+    let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
+    let module = Module::load(&host, &path.display().to_string(), &bytes)
+        .map_err(|e| Trouble::failed(e.to_string()))?;
+    // A part first, so that a running engine never sees half a component.
+    let part = path.with_extension("part");
+    std::fs::write(&part, &bytes)
+        .and_then(|()| std::fs::rename(&part, &path))
+        .map_err(|e| Trouble::failed(format!("{} cannot be written: {e}", path.display())))?;
+    Ok(Built { path, module })
+}
+
+/// What a component is, compiled afresh.
+pub(crate) fn load(name: &str, bytes: &[u8]) -> Result<Module, Trouble> {
+    let host = Host::new(HostConfig::default()).map_err(|e| Trouble::failed(e.to_string()))?;
+    Module::load(&host, name, bytes).map_err(|e| Trouble::failed(e.to_string()))
+}
+
+/// What a tool of a language left in a file of the build folder.
+pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, Trouble> {
+    std::fs::read(path)
+        .map_err(|e| Trouble::failed(format!("{} cannot be read: {e}", path.display())))
+}

@@ -1,0 +1,283 @@
+//! `dayfly replay`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use dayfly_core::policy::EntryName;
+use dayfly_core::time::Timestamp;
+use dayfly_policy::{Module, Policy};
+use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_runtime::entries::Loader;
+use dayfly_runtime::recording::{self, MadeOf};
+use dayfly_runtime::replay::{self, Cast, News, Tally, Which};
+use dayfly_store::ContentStore;
+use serde_json::json;
+
+use crate::commands::events::parse_when;
+use crate::commands::policy_inspect::wakes_on;
+use crate::commands::{print, print_json, progress, warn};
+use crate::exit::Exit;
+use crate::show::replayed;
+use crate::trouble::{Code, Trouble};
+use crate::{locate, policies};
+
+/// Ask policies again what they were asked before, and show where the answers differ: of the same
+/// policies, of another version, or of other rules.
+///
+/// Questions are kept where dayfly.toml says `enabled = true` in `[recording]`. Nothing is started, stopped or
+/// rotated. A question is put as it was then, with the sessions and at the time of then; what would have
+/// come of other answers (wake-ups, changed sessions) is not, nor what the entry did not ask to hear of:
+/// `dayfly policy simulate` shows that.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly replay\n  dayfly replay office-hours --module new.wasm --since 7d\n  dayfly replay --configured            (as dayfly.toml says now)\n  dayfly replay --config try.toml       (as another configuration says)"
+)]
+pub(crate) struct Args {
+    /// Only these policy entries.
+    #[arg(value_name = "ENTRY")]
+    entries: Vec<String>,
+    /// Only what was asked since: a span (15m, 2h, 3d) or a moment (2026-03-01T14:00:00Z).
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    since: Option<Timestamp>,
+    /// Ask this component instead: a path or builtin:NAME.
+    #[arg(long, value_name = "MODULE", conflicts_with_all = ["configured", "config"])]
+    module: Option<String>,
+    /// Ask the entries as dayfly.toml has them now.
+    #[arg(long, conflicts_with = "config")]
+    configured: bool,
+    /// Ask the entries as this configuration has them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print all differences, not only the first 100.
+    #[arg(long)]
+    all: bool,
+    /// End with 1 where a decision differs.
+    #[arg(long)]
+    check: bool,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Differences that are printed where nobody asks for all.
+const SHOWN: usize = 100;
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let folder = home.recording();
+    let named: BTreeSet<EntryName> = args.entries.iter().map(|n| EntryName::new(n)).collect();
+    let mut which = Which {
+        entries: (!named.is_empty()).then_some(named),
+        since: args.since,
+    };
+    let loader = policies::loader(&home)?;
+    let cast: Box<dyn Cast> = if let Some(asked) = &args.module {
+        if args.entries.len() != 1 {
+            return Err(Trouble::usage("--module is about one policy entry")
+                .hint("name it: `dayfly replay ENTRY --module MODULE`"));
+        }
+        Box::new(Other(module(loader, asked)?))
+    } else if args.configured || args.config.is_some() {
+        let path = args.config.clone().unwrap_or_else(|| home.config());
+        if !path.exists() {
+            let message = format!("there is no file {}", path.display());
+            return Err(Trouble::new(Code::NotFound, message));
+        }
+        let configured = Configured::of(loader, &path)?;
+        let entries = which.entries;
+        which.entries = entries.or_else(|| Some(configured.0.keys().cloned().collect()));
+        Box::new(configured)
+    } else {
+        Box::new(AsRecorded::of(loader, &folder))
+    };
+    let mut cast = Noting {
+        cast,
+        recorded: AsRecorded::of(policies::loader(&home)?, &folder),
+        notes: BTreeSet::new(),
+    };
+    let shows = std::io::stderr().is_terminal() && !args.json;
+    let mut differences = Vec::new();
+    let mut count = 0usize;
+    let tally = replay::replay(&folder, &which, &mut cast, &mut |news| match news {
+        News::Asked(asked) if shows && asked % 1_000 == 0 => {
+            progress(&format!("\r{asked} evaluations "));
+        }
+        News::Asked(_) => {}
+        News::Differs(difference) => {
+            count += 1;
+            if args.json || args.all || count <= SHOWN {
+                differences.push(*difference);
+            }
+        }
+    });
+    if shows {
+        progress("\r\x1b[K");
+    }
+    let tally = tally.map_err(|e| {
+        let folder = folder.display();
+        Trouble::failed(format!("cannot read the recording in {folder}: {e}"))
+    })?;
+    require_any(&tally, args)?;
+    let exit = if args.check && tally.different > 0 {
+        Exit::Failed
+    } else {
+        Exit::Done
+    };
+    if args.json {
+        let notes = cast.notes;
+        print_json(&json!({ "tally": tally, "differences": differences, "notes": notes }))?;
+        return Ok(exit);
+    }
+    print(&replayed::lines(&differences));
+    if count > differences.len() {
+        let more = count - differences.len();
+        print(&format!("… and {more} more (--all)\n"));
+    }
+    print(&replayed::tally(&tally));
+    for note in &cast.notes {
+        print(&format!("{note}\n"));
+    }
+    Ok(exit)
+}
+
+/// Fails where there was nothing to ask.
+fn require_any(tally: &Tally, args: &Args) -> Result<(), Trouble> {
+    if tally.evaluations > 0 {
+        return Ok(());
+    }
+    if let Some((why, _)) = tally.passed_over.first_key_value() {
+        let message = format!("nothing of what is recorded can be asked again: {why}");
+        return Err(Trouble::failed(message));
+    }
+    if tally.unreadable > 0 {
+        warn(&format!("{} lines cannot be read", tally.unreadable));
+    }
+    if !args.entries.is_empty() || args.since.is_some() {
+        let message = "no such evaluations are recorded";
+        return Err(Trouble::new(Code::NotFound, message)
+            .hint("`dayfly replay` without an entry and --since asks all that is recorded again"));
+    }
+    let message = "no evaluations are recorded";
+    Err(Trouble::new(Code::NotFound, message).hint(
+        "write enabled = true into [recording] of dayfly.toml: what policies are asked is kept \
+         from then on",
+    ))
+}
+
+fn module(mut loader: Loader, asked: &str) -> Result<Module, Trouble> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let source = ModuleSource::parse(&here, asked)
+        .map_err(|(message, hint)| Trouble::usage(message).hint(hint))?;
+    policies::loaded(loader.module(&source))
+}
+
+/// Each policy as it was.
+struct AsRecorded {
+    loader: Loader,
+    kept: ContentStore,
+}
+
+impl AsRecorded {
+    fn of(loader: Loader, recording: &Path) -> Self {
+        Self {
+            loader,
+            kept: recording::modules(recording),
+        }
+    }
+}
+
+/// Notes what others ask to hear of that was not asked for then, and so is not in the recording.
+struct Noting {
+    cast: Box<dyn Cast>,
+    recorded: AsRecorded,
+    notes: BTreeSet<String>,
+}
+
+impl Cast for Noting {
+    fn is_other(&self) -> bool {
+        self.cast.is_other()
+    }
+
+    fn policy(&mut self, entry: &EntryName, made_of: &MadeOf) -> Result<Policy, String> {
+        let policy = self.cast.policy(entry, made_of)?;
+        if self.cast.is_other()
+            && let Ok(then) = self.recorded.policy(entry, made_of)
+        {
+            let unheard = policy.subscriptions().iter();
+            let unheard = unheard.filter(|wanted| !then.subscriptions().contains(wanted));
+            self.notes.extend(unheard.map(|wanted| {
+                let what = wakes_on(wanted);
+                format!("{entry} now asks to hear of {what}, which it did not ask for then")
+            }));
+        }
+        Ok(policy)
+    }
+}
+
+impl Cast for AsRecorded {
+    fn is_other(&self) -> bool {
+        false
+    }
+
+    fn policy(&mut self, _entry: &EntryName, made_of: &MadeOf) -> Result<Policy, String> {
+        let kept = self.kept.get(&made_of.digest).map_err(|e| e.to_string())?;
+        let module = match kept {
+            Some(bytes) => self
+                .loader
+                .load(made_of.module.clone(), &bytes, made_of.wasi)
+                .ok(),
+            // One that this program carries may be the same still.
+            None => ModuleSource::parse(Path::new("/"), &made_of.module)
+                .ok()
+                .and_then(|source| self.loader.module(&source).ok()),
+        };
+        let module = module.filter(|module| made_of.digest == module.digest().0.into());
+        let module = module.ok_or_else(|| {
+            let MadeOf { module, digest, .. } = made_of;
+            format!("the component that answered then, {module} ({digest}), is not kept")
+        })?;
+        Policy::configure(&module, &made_of.config, made_of.limits).map_err(|e| e.to_string())
+    }
+}
+
+/// Another component in the place of the one that was.
+struct Other(Module);
+
+impl Cast for Other {
+    fn is_other(&self) -> bool {
+        true
+    }
+
+    fn policy(&mut self, _entry: &EntryName, made_of: &MadeOf) -> Result<Policy, String> {
+        Policy::configure(&self.0, &made_of.config, made_of.limits).map_err(|e| e.to_string())
+    }
+}
+
+/// Entries as a configuration has them.
+pub(crate) struct Configured(pub(crate) BTreeMap<EntryName, Policy>);
+
+impl Configured {
+    fn of(mut loader: Loader, path: &Path) -> Result<Self, Trouble> {
+        let config = Config::load(path).map_err(|e| Trouble::failed(e.to_string()))?;
+        let mut policies = BTreeMap::new();
+        for settings in &config.policies {
+            let prepared = loader
+                .prepare(path, settings)
+                .map_err(|problem| Trouble::failed(problem.to_string()))?;
+            policies.insert(prepared.entry.name, prepared.policy);
+        }
+        Ok(Self(policies))
+    }
+}
+
+impl Cast for Configured {
+    fn is_other(&self) -> bool {
+        true
+    }
+
+    fn policy(&mut self, entry: &EntryName, _made_of: &MadeOf) -> Result<Policy, String> {
+        let policy = self.0.get(entry).cloned();
+        policy.ok_or_else(|| format!("no policy entry is named \"{entry}\""))
+    }
+}

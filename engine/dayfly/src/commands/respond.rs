@@ -1,0 +1,196 @@
+//! `dayfly respond`
+
+use std::io::{IsTerminal as _, Read as _};
+
+use dayfly_core::policy::Action;
+use dayfly_core::session::{ErrorKind, Session};
+use dayfly_runtime::report::{EngineReport, SessionReport};
+use dayfly_runtime::{Home, clock};
+use dayfly_vault::SecretString;
+use serde_json::json;
+
+use crate::clients::direct;
+use crate::commands::{print, print_json, session_order};
+use crate::control::protocol::{Answered, Response, not_found};
+use crate::control::secret::Secret;
+use crate::exit::Exit;
+use crate::show::sessions;
+use crate::show::table::{Table, tame};
+use crate::trouble::{Code, Trouble};
+use crate::{attend, engine, locate};
+
+/// Enter what sessions wait for: a code of an MFA device.
+///
+/// Without a session, lists what waits for you. The code is asked for on a terminal, else it is the
+/// first line of the standard input. A session with credentials gets new ones, another is started.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly respond\n  dayfly respond main\n  ykman oath accounts code -s aws | dayfly respond main"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: Option<String>,
+    /// The code, which other programs on this machine can then see.
+    code: Option<String>,
+    /// Print JSON: what waits, or the session as it is then.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The longest input, in bytes.
+const INPUT: u64 = 4 << 10;
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let report = engine::report(&home)?;
+    let Some(asked) = &args.session else {
+        return list(&report, args.json);
+    };
+    let workspace = engine::require(&home)?;
+    let resolved = workspace.resolve(asked).map_err(|e| not_found(&e))?;
+    let session = attend::needy(&report, resolved.session.id.as_str())
+        .and_then(|needy| workspace.get(&needy.id))
+        .map_or(&resolved.session, |needy| &needy.session);
+    let device = device(&report, session)?;
+    let code = code(args, session, device)?;
+    let response = Response {
+        session: session.id.to_string(),
+        given: Answered::Code(Secret(code)),
+        order: None,
+    };
+    let done = engine::respond(&home, &response)?;
+    if args.json {
+        return print_json(&done);
+    }
+    let renewed = report.engine.is_some() && has_credentials(&report, session);
+    let action = if renewed {
+        Action::Rotate
+    } else {
+        Action::Start
+    };
+    print(&session_order::text(Some(action), &done, &session.name));
+    let wanted = &resolved.session;
+    if wanted.id != session.id {
+        // What it is chained to is there; nobody has said that it is to stay.
+        direct::credentials(&home, wanted.id.as_str())?;
+        print(&format!("{} started\n", tame(&wanted.name)));
+    }
+    let rest = waiting_elsewhere(&home, session);
+    if !rest.is_empty() {
+        print(&format!("still waiting for you: {}\n", rest.join(", ")));
+    }
+    Ok(Exit::Done)
+}
+
+fn has_credentials(report: &EngineReport, session: &Session) -> bool {
+    let known = report.sessions.iter().find(|s| s.id == session.id);
+    known.is_some_and(|s| s.started_at.is_some())
+}
+
+/// The device whose code is wanted.
+fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, Trouble> {
+    let name = tame(&session.name);
+    let known = report.sessions.iter().find(|s| s.id == session.id);
+    let needs = known.and_then(|s| s.needs.as_ref());
+    if let Some(needs) = needs.filter(|n| n.kind == ErrorKind::NeedsSignIn) {
+        let message = format!("{name} waits for a sign-in, not for a code");
+        let hint = known.and_then(|s| s.error.as_ref()?.hint.clone());
+        let at = needs.sign_in.as_deref().unwrap_or_default();
+        return Err(
+            Trouble::usage(message).hint(hint.unwrap_or_else(|| format!("sign in to {at}")))
+        );
+    }
+    let device = session.mfa_device().ok_or_else(|| {
+        Trouble::usage(format!(
+            "{name} has no MFA device, so there is no code to enter"
+        ))
+    })?;
+    if report.engine.is_some() && needs.is_none() && has_credentials(report, session) {
+        let message = format!("{name} has credentials and waits for no code");
+        let hint = format!("`dayfly session rotate {name}` gets new ones, and asks for a code");
+        return Err(Trouble::new(Code::Failed, message).hint(hint));
+    }
+    Ok(device)
+}
+
+fn code(args: &Args, session: &Session, device: &str) -> Result<SecretString, Trouble> {
+    if let Some(code) = &args.code {
+        return Ok(SecretString::from(code.clone()));
+    }
+    if std::io::stdin().is_terminal() {
+        let code = attend::ask_code_now(&tame(&session.name), device)?;
+        return code.ok_or_else(|| Trouble::usage("no code was entered"));
+    }
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(64));
+    std::io::stdin()
+        .take(INPUT)
+        .read_to_string(&mut text)
+        .map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
+    let line = text.lines().next().unwrap_or_default();
+    let digits: String = line.split_whitespace().collect();
+    if digits.is_empty() {
+        return Err(Trouble::usage("the standard input holds no code"));
+    }
+    Ok(SecretString::from(digits))
+}
+
+fn waiting(report: &EngineReport) -> Vec<&SessionReport> {
+    let sessions = report.sessions.iter();
+    sessions.filter(|s| s.needs.is_some()).collect()
+}
+
+fn waiting_elsewhere(home: &Home, answered: &Session) -> Vec<String> {
+    let report = engine::report(home).ok();
+    let waiting = report.as_ref().map(waiting).unwrap_or_default();
+    let others = waiting.into_iter().filter(|s| s.id != answered.id);
+    others.map(|s| tame(&s.name)).collect()
+}
+
+fn list(report: &EngineReport, as_json: bool) -> Result<Exit, Trouble> {
+    let waiting = waiting(report);
+    if as_json {
+        let rows: Vec<_> = waiting
+            .iter()
+            .map(|s| {
+                json!({
+                    "sessionId": s.id,
+                    "sessionName": s.name,
+                    "status": s.status,
+                    "expiresAt": s.expires_at.map(dayfly_runtime::report::moment),
+                    "needs": s.needs,
+                    "error": s.error,
+                })
+            })
+            .collect();
+        return print_json(&rows);
+    }
+    if waiting.is_empty() {
+        print(match report.engine {
+            Some(_) => "nothing waits for you\n",
+            None => "no Dayfly runs here, so nothing waits for you\n",
+        });
+        return Ok(Exit::Done);
+    }
+    let now = clock::now();
+    let mut table = Table::new(["SESSION", "NEEDS", "OF", "ENDS", "DO"]);
+    for session in waiting {
+        let Some(needs) = &session.needs else {
+            continue;
+        };
+        let of = needs.device.as_ref().or(needs.sign_in.as_ref());
+        let hint = session.error.as_ref().and_then(|e| e.hint.clone());
+        table.row([
+            tame(&session.name),
+            match (needs.kind, needs.asking) {
+                (_, true) => "the prompt command asks".to_owned(),
+                (ErrorKind::NeedsMfa, false) => "a code".to_owned(),
+                (_, false) => "a sign-in".to_owned(),
+            },
+            of.map(|of| tame(of)).unwrap_or_default(),
+            sessions::ends(session, now),
+            hint.map(|h| tame(&h)).unwrap_or_default(),
+        ]);
+    }
+    print(&table.to_string());
+    Ok(Exit::Done)
+}

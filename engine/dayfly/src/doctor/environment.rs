@@ -1,0 +1,134 @@
+//! What this shell says to SDKs.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use dayfly_chain::ini::Document;
+
+use super::Findings;
+use crate::clients::environment::CONFLICTING;
+use crate::clients::shadow::shadowing;
+
+/// How long an endpoint on this machine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What SDKs find in the environment of this shell before any profile.
+pub(crate) fn environment(findings: &mut Findings) {
+    let keys = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    let set: Vec<&str> = CONFLICTING
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+        .collect();
+    let shadows: Vec<&str> = set
+        .iter()
+        .copied()
+        .filter(|name| keys.contains(name))
+        .collect();
+    if !shadows.is_empty() {
+        let message = format!(
+            "{} set here hides every profile from SDKs",
+            shadows.join(", ")
+        );
+        findings.wrong(
+            "environment",
+            message,
+            &format!("unset {}", shadows.join(" ")),
+        );
+    }
+    let named = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
+        .find(|(_, profile)| !profile.is_empty());
+    if let Some((variable, profile)) = named
+        && !profiles().contains(&profile)
+    {
+        let message =
+            format!("{variable} names \"{profile}\", which is in no shared file at present");
+        let hint = format!("start the session of that profile, or unset {variable}");
+        findings.wrong("environment", message, &hint);
+    }
+    dead_endpoint(findings);
+    for (variable, path) in shadowing() {
+        let message = format!(
+            "the profile default in {} has credentials of its own",
+            path.display()
+        );
+        let hint = format!(
+            "programs without a profile use those; `dayfly exec` and `dayfly env` set {variable} so that they do not"
+        );
+        findings.notice("environment", message, &hint);
+    }
+    if set.is_empty() {
+        findings.good("environment", "nothing in this shell hides profiles");
+    }
+}
+
+/// An endpoint of an engine or of a command that is gone: SDKs wait for it, and find nothing else.
+fn dead_endpoint(findings: &mut Findings) {
+    for variable in [
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    ] {
+        let Ok(url) = std::env::var(variable) else {
+            continue;
+        };
+        let Some(address) = loopback(&url) else {
+            continue;
+        };
+        if TcpStream::connect_timeout(&address, PATIENCE).is_err() {
+            let message = format!("{variable} names {address}, where nobody answers");
+            let hint = format!("take it from `dayfly env SESSION` anew, or unset {variable}");
+            findings.wrong("environment", message, &hint);
+        }
+    }
+    if let Some(file) = std::env::var_os("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+        && let Err(error) = std::fs::metadata(&file)
+    {
+        let variable = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+        let message = format!(
+            "{variable}: {} cannot be read: {error}",
+            Path::new(&file).display()
+        );
+        let hint =
+            format!("take it from `dayfly env SESSION --token-file` anew, or unset {variable}");
+        findings.wrong("environment", message, &hint);
+    }
+}
+
+/// The address in a URL, where that is on this machine.
+fn loopback(url: &str) -> Option<SocketAddr> {
+    let rest = url.strip_prefix("http://")?;
+    let address = rest.split('/').next()?.replace("localhost", "127.0.0.1");
+    let address: SocketAddr = address.parse().ok()?;
+    address.ip().is_loopback().then_some(address)
+}
+
+/// The profiles in both shared files.
+fn profiles() -> BTreeSet<String> {
+    let own = std::env::home_dir().unwrap_or_default().join(".aws");
+    let mut found = BTreeSet::from(["default".to_owned()]);
+    for (variable, file) in [
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ("AWS_CONFIG_FILE", "config"),
+    ] {
+        let path = std::env::var_os(variable).map_or_else(|| own.join(file), Into::into);
+        let text = zeroize::Zeroizing::new(std::fs::read(path).unwrap_or_default());
+        for section in &Document::parse(&text).sections {
+            let name = String::from_utf8_lossy(section.name.as_deref().unwrap_or_default());
+            let name = name.trim();
+            found.insert(
+                name.strip_prefix("profile ")
+                    .unwrap_or(name)
+                    .trim()
+                    .to_owned(),
+            );
+        }
+    }
+    found
+}

@@ -1,0 +1,196 @@
+//! The shared files: whether sessions can be published there, and what would be found before them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dayfly_chain::ini::Document;
+use dayfly_chain::{Change, Profiles, Publication};
+use dayfly_core::delivery::{self, Delivery, Place};
+use dayfly_core::session::{Lease, Session};
+use dayfly_core::time::Timestamp;
+use dayfly_runtime::{Config, Home};
+use dayfly_vault::{Material, SecretString, TemporaryCredentials};
+use dayfly_workspace::Workspace;
+
+use super::Findings;
+use crate::trouble::Trouble;
+use crate::{engine, locate};
+
+/// Whether each session could be published under its profile, wherever it is to be, and would be
+/// found there.
+pub(crate) fn shared_files(
+    home: &Home,
+    workspace: Option<&Workspace>,
+    findings: &mut Findings,
+) -> Result<(), Trouble> {
+    let config = Config::load(&home.config()).unwrap_or_default();
+    let credentials = engine::credentials_file(home)?;
+    let sessions = workspace.map(Workspace::sessions).unwrap_or_default();
+    let sessions: Vec<(&Session, &str, Delivery)> = sessions
+        .iter()
+        .filter_map(|entry| {
+            let session = &*entry.session;
+            let profile = session.named_profile.as_deref()?;
+            let said = workspace.and_then(|w| w.delivery(&session.id));
+            let said = said.or(config.delivery.as_ref()).cloned();
+            Some((session, profile, said.unwrap_or_else(delivery::usual)))
+        })
+        .collect();
+    for (place, about, path, usual) in [
+        (
+            Place::CredentialsFile,
+            "credentials file",
+            credentials.clone(),
+            locate::credentials_file()?,
+        ),
+        (
+            Place::CredentialProcess,
+            "config file",
+            engine::config_file(home)?,
+            locate::config_file()?,
+        ),
+    ] {
+        let to: Vec<_> = sessions
+            .iter()
+            .filter(|(.., d)| d.contains(&place))
+            .collect();
+        let Some(text) = read(&path, about, findings) else {
+            continue;
+        };
+        if to.is_empty() {
+            continue;
+        }
+        if path != usual {
+            let message = format!(
+                "sessions go into {}, but programs in this shell read {}",
+                path.display(),
+                usual.display()
+            );
+            let variable = match place {
+                Place::CredentialProcess => "AWS_CONFIG_FILE",
+                _ => "AWS_SHARED_CREDENTIALS_FILE",
+            };
+            let hint = format!("export {variable}={}", path.display());
+            findings.notice(about, message, &hint);
+        }
+        let mut well = true;
+        for (session, profile, _) in to {
+            if let Err((message, hint)) = try_out(home, place, &path, &text, session, profile)? {
+                well = false;
+                findings.wrong(about, message, &hint);
+            }
+        }
+        if well {
+            let message = format!("{} can take every session that goes there", path.display());
+            findings.good(about, message);
+        }
+    }
+    if let Some(text) = read(&credentials, "credentials file", &mut Findings::default()) {
+        for (session, profile, delivery) in &sessions {
+            if delivery.contains(&Place::CredentialProcess) {
+                hidden(&credentials, &text, session, profile, delivery, findings);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(
+    path: &Path,
+    about: &'static str,
+    findings: &mut Findings,
+) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(text) => Some(zeroize::Zeroizing::new(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some(zeroize::Zeroizing::default()),
+        Err(e) => {
+            let hint = format!("make {} a file that you can read and write", path.display());
+            findings.wrong(
+                about,
+                format!("{} cannot be read: {e}", path.display()),
+                &hint,
+            );
+            None
+        }
+    }
+}
+
+/// Publishes into a copy in memory what is worth nothing; why that is refused, and how to mend it.
+fn try_out(
+    home: &Home,
+    place: Place,
+    path: &Path,
+    text: &[u8],
+    session: &Session,
+    profile: &str,
+) -> Result<Result<(), (String, String)>, Trouble> {
+    let (word, process) = (home.word(), locate::process(home)?);
+    let mut profiles = match place {
+        Place::CredentialProcess => Profiles::parse_config(path, text, Some(&word), &process),
+        _ => Profiles::parse_for(path, text, Some(&word)),
+    };
+    let attempt = Change::Publish(Publication {
+        session: session.id.clone(),
+        session_name: session.name.clone(),
+        profile: profile.to_owned(),
+        credentials: Arc::new(nothing()),
+        displaced: Vec::new(),
+        region: None,
+    });
+    Ok(profiles.apply(&attempt).map_err(|error| {
+        let message = format!("session \"{}\": {error}", session.name);
+        (message, error.hint().unwrap_or_default())
+    }))
+}
+
+/// Keys in the credentials file are found before a `credential_process` of the same profile.
+fn hidden(
+    path: &Path,
+    text: &[u8],
+    session: &Session,
+    profile: &str,
+    delivery: &Delivery,
+    findings: &mut Findings,
+) {
+    const ABOUT: &str = "credential_process";
+    let name = &session.name;
+    if delivery.contains(&Place::CredentialsFile) {
+        let message = format!(
+            "session \"{name}\" goes into the credentials file too, where programs look first, \
+             and once: running ones do not see its rotations"
+        );
+        let hint = format!("dayfly session edit {name} --delivery credential-process");
+        return findings.notice(ABOUT, message, &hint);
+    }
+    let document = Document::parse(text);
+    let mut sections = document.sections.iter();
+    let own = sections.find(|section| {
+        let name = section.name.as_deref().map(<[u8]>::trim_ascii);
+        name == Some(profile.as_bytes())
+    });
+    let key = own.and_then(|own| own.lines.iter().find(|l| l.is_key("aws_access_key_id")));
+    if let Some(key) = key {
+        let at = format!("{}:{}", path.display(), key.number);
+        let message = format!(
+            "session \"{name}\": {at}: the profile \"{profile}\" has static keys, which programs \
+             use instead of asking Dayfly"
+        );
+        let hint = format!("remove the keys from [{profile}], or give the session another profile");
+        findings.wrong(ABOUT, message, &hint);
+    }
+}
+
+fn nothing() -> TemporaryCredentials {
+    TemporaryCredentials {
+        lease: Lease {
+            issued_at: Timestamp::ZERO,
+            expires_at: None,
+        },
+        material: Material::Aws {
+            access_key_id: "none".into(),
+            secret_access_key: SecretString::from("none".to_owned()),
+            session_token: None,
+            region: None,
+        },
+    }
+}

@@ -1,0 +1,162 @@
+//! Takes the subscriptions that an Azure integration sees over as sessions.
+
+use std::collections::BTreeSet;
+
+use dayfly_core::session::SessionId;
+use dayfly_providers::azure::Subscription;
+use dayfly_runtime::{Home, clock};
+use dayfly_workspace::splice::SpliceError;
+use dayfly_workspace::{AzureSyncPlan, ListedSubscription, Workspace, WorkspaceFile};
+use serde::Serialize;
+
+use super::progress::Progress;
+use super::sso::block_on;
+use super::{azure, remove, sso_sync};
+use crate::commands::{print, print_json, refused};
+use crate::engine;
+use crate::exit::Exit;
+use crate::show::table::tame;
+use crate::trouble::Trouble;
+
+/// Lines of one sort that are printed; a number says how many more there are.
+const SHOWN: usize = 20;
+
+/// What a sync did, or would do.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    integration: String,
+    dry_run: bool,
+    subscriptions: usize,
+    added: Vec<String>,
+    removed: Vec<String>,
+    /// Not listed any more, and not removed since they could not be stopped.
+    kept: Vec<String>,
+    unchanged: usize,
+}
+
+pub(crate) fn run(home: &Home, id: &str, how: sso_sync::How) -> Result<Exit, Trouble> {
+    let workspace = engine::require(home)?;
+    let listed = listed(home, &workspace, id)?;
+    let mut plan = AzureSyncPlan::new(&workspace, id, &listed);
+    if listed.is_empty() && !plan.removed.is_empty() && !how.remove_all {
+        let message = format!(
+            "no subscription is listed at all, so {} sessions would be removed",
+            plan.removed.len()
+        );
+        let hint = "nothing is changed; say --remove-all where that is so";
+        return Err(Trouble::failed(message).hint(hint));
+    }
+    let named = |id: &SessionId| {
+        let entry = workspace.get(id);
+        entry.map_or_else(|| id.to_string(), |entry| entry.session.name.clone())
+    };
+    let mut kept = BTreeSet::new();
+    if !how.dry_run && !plan.is_empty() {
+        let failed = remove::stop(home, &plan.removed.iter().collect())?;
+        for (id, _) in failed {
+            plan.removed.remove(&id);
+            kept.insert(id);
+        }
+        carry_out(home, id, &listed, &kept)?;
+    }
+    let outcome = Outcome {
+        integration: id.to_owned(),
+        dry_run: how.dry_run,
+        subscriptions: listed.len(),
+        added: plan
+            .added
+            .iter()
+            .filter_map(|session| session.get("sessionName")?.as_str().map(str::to_owned))
+            .collect(),
+        removed: plan.removed.iter().map(named).collect(),
+        kept: kept.iter().map(named).collect(),
+        unchanged: plan.unchanged,
+    };
+    if how.json {
+        return print_json(&outcome);
+    }
+    let alias = workspace
+        .azure_integration(id)
+        .and_then(|i| i.alias.clone());
+    print(&text(alias.as_deref().unwrap_or(id), &outcome));
+    Ok(Exit::Done)
+}
+
+/// The subscriptions in which anything can be done.
+fn listed(
+    home: &Home,
+    workspace: &Workspace,
+    id: &str,
+) -> Result<Vec<ListedSubscription>, Trouble> {
+    let called = azure::called(home, workspace, id)?;
+    let progress = Progress::start();
+    let listed = block_on(async {
+        progress.at(0, 0, "listing subscriptions");
+        let told = |count: usize| progress.at(0, 0, &format!("{count} subscriptions"));
+        let listed = called
+            .tokens
+            .subscriptions(&called.integration, clock::now(), told);
+        listed.await.map_err(azure::trouble)
+    });
+    drop(progress);
+    let usable = listed?.into_iter().filter(Subscription::is_usable);
+    let listed = |one: Subscription| ListedSubscription {
+        id: one.subscription_id,
+        name: one.display_name,
+        tenant_id: one.tenant_id,
+    };
+    Ok(usable.map(listed).collect())
+}
+
+/// Writes it, by what the file says under its lock: others may have edited it meanwhile.
+fn carry_out(
+    home: &Home,
+    id: &str,
+    listed: &[ListedSubscription],
+    kept: &BTreeSet<SessionId>,
+) -> Result<(), Trouble> {
+    let path = home.workspace();
+    let file = WorkspaceFile::at(&path);
+    file.edit(|text| {
+        let workspace = Workspace::parse(text, &path, None);
+        let workspace = workspace.map_err(|_| SpliceError::Shape { field: "sessions" })?;
+        let mut plan = AzureSyncPlan::new(&workspace, id, listed);
+        plan.removed.retain(|id| !kept.contains(id));
+        plan.apply(text)
+    })
+    .map(drop)
+    .map_err(refused)
+}
+
+fn text(name: &str, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for (mark, names) in [("+", &outcome.added), ("-", &outcome.removed)] {
+        for name in names.iter().take(SHOWN) {
+            text += &format!("{mark} {}\n", tame(name));
+        }
+        if names.len() > SHOWN {
+            text += &format!("{mark} … and {} more\n", names.len() - SHOWN);
+        }
+    }
+    for name in &outcome.kept {
+        text += &format!(
+            "! {} is not listed any more but could not be stopped\n",
+            tame(name)
+        );
+    }
+    text += &format!(
+        "{}: {} subscriptions; {} {}, {} removed, {} as before\n",
+        tame(name),
+        outcome.subscriptions,
+        outcome.added.len(),
+        if outcome.dry_run {
+            "would be added"
+        } else {
+            "added"
+        },
+        outcome.removed.len(),
+        outcome.unchanged
+    );
+    text
+}

@@ -1,0 +1,76 @@
+//! How far something has come, on a terminal; where the standard error is none, nothing.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The shortest time between two drawings.
+const REDRAW: Duration = Duration::from_millis(80);
+/// How wide the bar is, in characters.
+const WIDTH: usize = 24;
+
+/// One line that is drawn anew; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shown: bool,
+    drawn: Mutex<Option<Instant>>,
+}
+
+impl Progress {
+    pub(crate) fn start() -> Self {
+        Self {
+            shown: std::io::stderr().is_terminal(),
+            drawn: Mutex::new(None),
+        }
+    }
+
+    /// Draws the line: so many of so many, and what there is to say.
+    pub(crate) fn at(&self, done: usize, all: usize, text: &str) {
+        if !self.shown {
+            return;
+        }
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let soon = drawn.is_some_and(|at| now.duration_since(at) < REDRAW);
+        if soon && done < all {
+            return;
+        }
+        *drawn = Some(now);
+        write(&format!("\r\x1b[2K{} {text}", bar(done, all)));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        let drawn = self.drawn.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if drawn.is_some() {
+            write("\r\x1b[2K");
+        }
+    }
+}
+
+fn bar(done: usize, all: usize) -> String {
+    let full = (done.min(all) * WIDTH).checked_div(all).unwrap_or(0);
+    format!("[{}{}]", "#".repeat(full), " ".repeat(WIDTH - full))
+}
+
+fn write(text: &str) {
+    let mut err = std::io::stderr().lock();
+    // A terminal that is gone needs no line.
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_fills() {
+        assert_eq!(bar(0, 0), format!("[{}]", " ".repeat(WIDTH)));
+        assert_eq!(
+            bar(6, 12),
+            format!("[{}{}]", "#".repeat(12), " ".repeat(12))
+        );
+        assert_eq!(bar(15, 12), format!("[{}]", "#".repeat(WIDTH)));
+    }
+}

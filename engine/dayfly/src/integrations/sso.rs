@@ -1,0 +1,66 @@
+//! What all commands on a portal of IAM Identity Center need.
+
+use std::sync::Arc;
+
+use dayfly_providers::sso::{Sso, SsoError};
+use dayfly_runtime::{Config, Home, sso_settings};
+use dayfly_workspace::AwsSsoIntegration;
+
+use crate::commands::Standing;
+use crate::engine;
+use crate::trouble::{Code, Trouble};
+
+/// Calls portals as the configuration has it.
+pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, Trouble> {
+    let config = Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))?;
+    let mut settings = sso_settings(&config);
+    if settings.config_file.is_none() {
+        settings.config_file = Some(engine::config_file(home)?);
+    }
+    Ok(Arc::new(Sso::new(settings)))
+}
+
+/// Carries out what waits for a network.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?
+        .block_on(work)
+}
+
+/// Whether somebody is signed in, as the shared files have it. Nobody is called.
+pub(crate) fn standing(home: &Home, integration: &AwsSsoIntegration) -> Result<Standing, Trouble> {
+    let portals = portals(home)?;
+    let integration = dayfly_runtime::sso_integration(integration);
+    block_on(async {
+        let standing = portals.standing(&integration).await.map_err(trouble)?;
+        Ok(Standing {
+            signed_in: Some(standing.signed_in),
+            until: standing.until.filter(|_| !standing.renewable),
+        })
+    })
+}
+
+/// An error of the portal, for a person.
+pub(crate) fn trouble(error: SsoError) -> Trouble {
+    let code = if error.kind().needs_person() {
+        Code::NeedsPerson
+    } else {
+        Code::Failed
+    };
+    let mut message = error.to_string();
+    if let SsoError::Refused {
+        request_id: Some(id),
+        ..
+    }
+    | SsoError::NotAccepted {
+        request_id: Some(id),
+        ..
+    } = &error
+    {
+        message += &format!(" (request {id})");
+    }
+    Trouble::new(code, message).maybe_hint(error.hint())
+}

@@ -1,0 +1,205 @@
+//! Signs a person in to a portal of IAM Identity Center, and out.
+
+use std::sync::Arc;
+
+use dayfly_providers::sso::{Sso, SsoError, SsoIntegration, Standing};
+use dayfly_runtime::{Home, clock, sso_integration};
+use dayfly_vault::SecretString;
+use dayfly_workspace::AwsSsoIntegration;
+
+use super::sso;
+use crate::commands::print;
+use crate::control::client;
+use crate::control::protocol::Request;
+use crate::endpoint::browser;
+use crate::endpoint::callback::{Brought, Callback, PATIENCE};
+use crate::exit::Exit;
+use crate::show::table::tame;
+use crate::show::time;
+use crate::trouble::{Code, Trouble};
+
+/// How a person wants to sign in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// By a code that is entered elsewhere.
+    pub(crate) device: bool,
+    /// Whether a browser is opened.
+    pub(crate) open: bool,
+}
+
+pub(crate) fn run(home: &Home, integration: &AwsSsoIntegration, how: How) -> Result<Exit, Trouble> {
+    let portals = sso::portals(home)?;
+    let integration = sso_integration(integration);
+    let standing = sso::block_on(sign_in(&portals, &integration, how))?;
+    // Where an engine runs, it notices by itself; told, it need not wait for the file system.
+    let told = client::ask::<serde_json::Value>(
+        home,
+        &Request::SignedIn {
+            id: integration.id.clone(),
+        },
+    );
+    if let Some(Err(trouble)) = told {
+        return Err(trouble);
+    }
+    print(&format!(
+        "signed in to {}{}\n",
+        tame(&integration.name),
+        until(&standing)
+    ));
+    Ok(Exit::Done)
+}
+
+fn until(standing: &Standing) -> String {
+    let Some(until) = standing.until else {
+        return String::new();
+    };
+    let lasts = time::relative(until, clock::now());
+    if standing.renewable {
+        format!("; the token ends {lasts} and is renewed by itself")
+    } else {
+        format!("; it ends {lasts}")
+    }
+}
+
+async fn sign_in(
+    portals: &Arc<Sso>,
+    integration: &SsoIntegration,
+    how: How,
+) -> Result<Standing, Trouble> {
+    if how.device {
+        return by_code(portals, integration, how.open && browser::can_open()).await;
+    }
+    if how.open && !browser::can_open() {
+        print("no browser can be opened here, so a code is used\n");
+        return by_code(portals, integration, false).await;
+    }
+    by_browser(portals, integration, how.open).await
+}
+
+async fn by_browser(
+    portals: &Arc<Sso>,
+    integration: &SsoIntegration,
+    open: bool,
+) -> Result<Standing, Trouble> {
+    let callback = Callback::start().await?;
+    let begun = portals.authorize(integration, callback.port()).await;
+    let authorization = begun.map_err(sso::trouble)?;
+    let name = tame(&integration.name);
+    if open {
+        print(&format!("sign in to {name} in the browser that opens\n"));
+    } else {
+        print(&format!(
+            "open this address in a browser on this machine, and sign in to {name}:\n  {}\n",
+            authorization.url().expose()
+        ));
+    }
+    let opening = async {
+        if open {
+            browser::open(authorization.url()).await
+        } else {
+            Ok(())
+        }
+    };
+    let is_ours = |state: &str| authorization.is_answered_by(state);
+    let waiting = callback.wait(is_ours, PATIENCE);
+    tokio::pin!(waiting);
+    // Who comes back need not have come by the browser that was opened.
+    let came = tokio::select! {
+        came = &mut waiting => came,
+        opened = opening => match opened {
+            Ok(()) => waiting.await,
+            Err(trouble) => {
+                print(&format!("{}; a code is used instead\n", trouble.message));
+                return by_code(portals, integration, false).await;
+            }
+        },
+    };
+    let not_completed = |why| {
+        sso::trouble(SsoError::NotCompleted {
+            integration: integration.name.clone(),
+            why,
+        })
+    };
+    let Some((brought, browser)) = came else {
+        return Err(not_completed("nobody came back from the browser in time"));
+    };
+    let result = match brought {
+        Brought::Code(code) => portals
+            .redeem(&authorization, &code)
+            .await
+            .map_err(|error| redeeming(error, &name)),
+        Brought::Refused(word) if word == "access_denied" => {
+            Err(not_completed("it was refused in the browser"))
+        }
+        Brought::Refused(word) => {
+            let message = format!("the portal did not sign you in to {name} ({})", tame(&word));
+            Err(Trouble::failed(message))
+        }
+    };
+    match &result {
+        Ok(_) => {
+            let text = format!("Dayfly has access to {name} now.");
+            browser.tell(true, &text).await;
+        }
+        Err(trouble) => browser.tell(false, &trouble.message).await,
+    }
+    result
+}
+
+/// A code that is not taken is no expired sign-in.
+fn redeeming(error: SsoError, name: &str) -> Trouble {
+    match error {
+        SsoError::NotAccepted { service, code, .. } => Trouble::new(
+            Code::NeedsPerson,
+            format!("{service} did not take what the browser brought for {name} ({code})"),
+        )
+        .hint("sign in again"),
+        other => sso::trouble(other),
+    }
+}
+
+async fn by_code(
+    portals: &Arc<Sso>,
+    integration: &SsoIntegration,
+    open: bool,
+) -> Result<Standing, Trouble> {
+    let device = portals.device(integration).await.map_err(sso::trouble)?;
+    print(&format!(
+        "open {} in a browser on any device and enter\n\n    {}\n\nor open {}\n\
+         the code is good for {}\n",
+        tame(&device.page),
+        tame(&device.user_code),
+        tame(&device.page_with_code),
+        time::span(device.good_for)
+    ));
+    if open {
+        let page = SecretString::from(device.page_with_code.clone());
+        if let Err(trouble) = browser::open(&page).await {
+            print(&format!("{}\n", trouble.message));
+        }
+    }
+    portals.confirmed(device).await.map_err(sso::trouble)
+}
+
+/// Ends the sign-in for all who share it.
+pub(crate) fn sign_out(home: &Home, integration: &AwsSsoIntegration) -> Result<Exit, Trouble> {
+    let portals = sso::portals(home)?;
+    let integration = sso_integration(integration);
+    let name = tame(&integration.name);
+    let was = sso::block_on(async {
+        portals.sign_out(&integration).await.map_err(|error| {
+            let trouble = sso::trouble(error);
+            let message = format!(
+                "the sign-in is removed from this machine, but the portal could not be told: {}",
+                trouble.message
+            );
+            Trouble::failed(message).maybe_hint(trouble.hint)
+        })
+    })?;
+    print(&if was {
+        format!("signed out of {name}; credentials that sessions have stay good until they end\n")
+    } else {
+        format!("nobody was signed in to {name}\n")
+    });
+    Ok(Exit::Done)
+}

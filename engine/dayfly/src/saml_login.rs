@@ -1,0 +1,106 @@
+//! A person signs in at an identity provider, and the assertion comes to this process.
+
+use std::time::Duration;
+
+use dayfly_core::session::{Access, SessionId};
+use dayfly_runtime::{Config, Home};
+use dayfly_vault::SecretString;
+
+use crate::attend::tell;
+use crate::endpoint::acs::Acs;
+use crate::endpoint::{browser, capture};
+use crate::engine;
+use crate::show::table::tame;
+use crate::trouble::{Code, Trouble};
+
+/// How long a person may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How a person signs in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Means {
+    /// The address is printed, and the person opens it.
+    pub(crate) by_hand: bool,
+    /// Where the assertion is brought to, in the place of the configured port.
+    pub(crate) port: Option<u16>,
+}
+
+/// The assertion that the identity provider of a session gives to the person who signs in.
+pub(crate) async fn sign_in(
+    home: &Home,
+    session: &SessionId,
+    means: &Means,
+) -> Result<SecretString, Trouble> {
+    let workspace = engine::require(home)?;
+    let entry = workspace.get(session).ok_or_else(|| {
+        let message = format!("session \"{session}\" is not in the Workspace any more");
+        Trouble::new(Code::NotFound, message)
+    })?;
+    let Access::AwsIamRoleFederated { idp_url_id, .. } = &entry.session.access else {
+        return Err(Trouble::usage("only federated sessions sign in this way"));
+    };
+    let idp = workspace.idp_url(idp_url_id).ok_or_else(|| {
+        Trouble::failed(format!(
+            "there is no IdP URL \"{idp_url_id}\" in the Workspace"
+        ))
+    })?;
+    let name = tame(&entry.session.name);
+    let config = Config::load(&home.config()).unwrap_or_default();
+    let shown = tame(&idp.url);
+    let windowed = !means.by_hand && means.port.is_none() && !config.saml.browser.is_empty();
+    if windowed {
+        tell(&format!(
+            "{name}: a browser of its own opens {shown}; sign in there"
+        ));
+        let caught = capture::capture(&config.saml.browser, &idp.url, PATIENCE).await?;
+        return caught.ok_or_else(|| nobody(&name));
+    }
+    let acs = Acs::start(means.port.unwrap_or(config.saml.port)).await?;
+    let by_hand = means.by_hand || !browser::can_open();
+    if by_hand {
+        tell(&format!(
+            "{name}: open {shown} in a browser on this machine, and sign in"
+        ));
+    } else {
+        tell(&format!("{name}: the browser opens {shown}; sign in there"));
+    }
+    tell(&format!(
+        "the identity provider has to bring the assertion to {}",
+        acs.url()
+    ));
+    let opening = async {
+        if by_hand {
+            return Ok(());
+        }
+        browser::open(&SecretString::from(idp.url.clone())).await
+    };
+    let waiting = acs.wait(PATIENCE);
+    tokio::pin!(waiting);
+    let came = tokio::select! {
+        came = &mut waiting => came,
+        opened = opening => {
+            if let Err(trouble) = opened {
+                tell(&format!("{}; open the address yourself", trouble.message));
+            }
+            waiting.await
+        }
+    };
+    match came {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(error)) => Err(
+            Trouble::failed(format!("cannot sign in for {name}: {error}"))
+                .hint("ask who runs the identity provider, or sign in as somebody else"),
+        ),
+        None => Err(nobody(&name)),
+    }
+}
+
+fn nobody(name: &str) -> Trouble {
+    let minutes = PATIENCE.as_secs() / 60;
+    let message = format!("nobody signed in for {name} within {minutes} minutes");
+    Trouble::new(Code::NeedsPerson, message).hint(HINT)
+}
+
+/// Where assertions go instead, and what to do about it.
+const HINT: &str = "an identity provider that brings assertions to nobody but AWS needs a `command` \
+    or a `browser` in [saml] of dayfly.toml, or the assertion on the standard input (--assertion)";

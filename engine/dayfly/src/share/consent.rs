@@ -1,0 +1,27 @@
+//! Has a person say yes.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::trouble::{Code, Trouble};
+
+/// Asks on the terminal; where nobody can be asked, it takes the option named.
+pub(crate) fn ask(question: &str, given: bool, option: &str) -> Result<(), Trouble> {
+    if given {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let message = format!("{question} Nobody can be asked here, so nothing was changed");
+        return Err(
+            Trouble::new(Code::Refused, message).hint(format!("if it is meant, say {option}"))
+        );
+    }
+    let mut out = std::io::stderr().lock();
+    let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    if yes {
+        return Ok(());
+    }
+    Err(Trouble::new(Code::Refused, "nothing was changed"))
+}

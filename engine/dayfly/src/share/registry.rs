@@ -1,0 +1,49 @@
+//! Registries, for commands that wait.
+
+use dayfly_registry::{Place, Registry, RegistryError};
+use dayfly_store::OciSource;
+
+use crate::trouble::{Code, Trouble};
+
+/// Where an OCI source is.
+pub(crate) fn place(source: &OciSource) -> Place {
+    Place {
+        host: source.host.clone(),
+        repository: source.repository.clone(),
+        tag: source.tag.clone(),
+        digest: source.digest.clone(),
+    }
+}
+
+/// Talks to the registry of a source, and waits for the answer.
+pub(crate) fn talk<T, F: Future<Output = Result<T, RegistryError>>>(
+    source: &OciSource,
+    ask: impl FnOnce(Registry, Place) -> F,
+) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+    let registry = Registry::at(&source.host).map_err(trouble)?;
+    runtime
+        .block_on(ask(registry, place(source)))
+        .map_err(trouble)
+}
+
+fn trouble(error: RegistryError) -> Trouble {
+    let message = error.to_string();
+    match error {
+        RegistryError::NotFound { .. } => Trouble::new(Code::NotFound, message),
+        RegistryError::Denied { host } => Trouble::new(Code::NeedsPerson, message).hint(format!(
+            "`docker login {host}` lets you in; Dayfly uses the credentials that Docker keeps"
+        )),
+        RegistryError::OtherContent { .. } => Trouble::new(Code::Refused, message)
+            .hint("nothing of it was kept; ask who runs the registry"),
+        RegistryError::Truncated { .. } => {
+            Trouble::failed(message).hint("what came is kept; try again, and it goes on from there")
+        }
+        RegistryError::Unreachable { .. } => Trouble::failed(message)
+            .hint("policies that were added before run without the registry"),
+        _ => Trouble::failed(message),
+    }
+}

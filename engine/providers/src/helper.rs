@@ -1,0 +1,275 @@
+//! Programs of the person that print a secret: an MFA code, a SAML assertion, a web identity token.
+//!
+//! A helper gets no standard input; what it says on its standard error is not kept, as it may hold
+//! what it was asked for. It has a deadline, and its output a bound; both ends with it, and with
+//! whatever it started, being killed.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use dayfly_vault::SecretString;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+use zeroize::Zeroizing;
+
+/// A configured helper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Helper {
+    /// The program and its arguments. No shell takes part.
+    pub command: Vec<String>,
+    /// How long a request waits for its answer before it says that a person is needed; the helper
+    /// goes on, and its answer is used when it comes.
+    pub wait: Duration,
+    /// How long it may take at all.
+    pub deadline: Duration,
+}
+
+/// Why a helper brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HelperError {
+    /// There is no program.
+    #[error("no program is named")]
+    Nothing,
+    /// It could not be started.
+    #[error("{program} cannot be run ({problem})")]
+    NotRun {
+        /// The program.
+        program: String,
+        /// What the operating system said.
+        problem: String,
+    },
+    /// It ended with an error.
+    #[error("{program} {how}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        how: String,
+    },
+    /// It took too long.
+    #[error("{program} gave no answer within {seconds} s")]
+    Deadline {
+        /// The program.
+        program: String,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// It printed too much.
+    #[error("{program} printed more than {bytes} bytes")]
+    TooMuch {
+        /// The program.
+        program: String,
+        /// How much is read.
+        bytes: usize,
+    },
+    /// It printed nothing, or no text.
+    #[error("{program} printed {what}")]
+    Unusable {
+        /// The program.
+        program: String,
+        /// What it printed instead of a text.
+        what: &'static str,
+    },
+}
+
+/// Runs a helper and gives back what it printed, without the blanks around it.
+pub(crate) async fn run(
+    command: &[String],
+    environment: &[(&str, &str)],
+    bytes: usize,
+    deadline: Duration,
+) -> Result<SecretString, HelperError> {
+    let (program, arguments) = command.split_first().ok_or(HelperError::Nothing)?;
+    let shown = || shown(program);
+    let mut child = Command::new(resolved(program))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // Whatever it starts is ended with it.
+        .process_group(0)
+        .spawn()
+        .map_err(|e| HelperError::NotRun {
+            program: shown(),
+            problem: problem(&e),
+        })?;
+    let group = Group(child.id());
+    let stdout = child.stdout.take();
+    // Room for all of it at once: a vector that grows leaves copies behind.
+    let mut output = Zeroizing::new(Vec::with_capacity(bytes + 1));
+    let ends = async {
+        if let Some(stdout) = stdout {
+            let bound = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(1);
+            stdout.take(bound).read_to_end(&mut output).await?;
+        }
+        if output.len() > bytes {
+            return Ok(None);
+        }
+        child.wait().await.map(Some)
+    };
+    let status: io::Result<Option<ExitStatus>> = tokio::time::timeout(deadline, ends)
+        .await
+        .map_err(|_| HelperError::Deadline {
+            program: shown(),
+            seconds: deadline.as_secs(),
+        })?;
+    drop(group);
+    let status = status.map_err(|e| HelperError::NotRun {
+        program: shown(),
+        problem: problem(&e),
+    })?;
+    match status {
+        None => Err(HelperError::TooMuch {
+            program: shown(),
+            bytes,
+        }),
+        Some(status) if !status.success() => Err(HelperError::Failed {
+            program: shown(),
+            how: how(status),
+        }),
+        Some(_) => {
+            let unusable = |what| HelperError::Unusable {
+                program: shown(),
+                what,
+            };
+            let text = std::str::from_utf8(&output).map_err(|_| unusable("no text"))?;
+            let text = text.trim();
+            if text.is_empty() {
+                return Err(unusable("nothing"));
+            }
+            Ok(SecretString::from(text.to_owned()))
+        }
+    }
+}
+
+/// A program's name for a message: never its arguments, which may hold anything.
+fn shown(program: &str) -> String {
+    let name = Path::new(program).file_name();
+    name.map_or_else(|| program.to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+fn how(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "failed".to_owned(),
+    }
+}
+
+fn problem(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such program".to_owned(),
+        io::ErrorKind::PermissionDenied => "it is not executable".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// `~/` at the beginning is the person's own folder; no shell is there to say so.
+fn resolved(program: &str) -> OsString {
+    own(program).map_or_else(|| OsString::from(program), PathBuf::into_os_string)
+}
+
+/// The path behind `~/`; none for others.
+pub(crate) fn own(path: &str) -> Option<PathBuf> {
+    let rest = path.strip_prefix("~/")?;
+    Some(std::env::home_dir()?.join(rest))
+}
+
+/// The helper and what it started; killed when dropped, ended or not.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let pid = self.0.and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // One that has ended is gone already.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn shell(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    async fn ask(script: &str) -> Result<String, String> {
+        let answer = run(
+            &shell(script),
+            &[("DAYFLY_TOLD", "it")],
+            64,
+            Duration::from_secs(30),
+        )
+        .await;
+        answer
+            .map(|text| text.expose().to_owned())
+            .map_err(|e| e.to_string())
+    }
+
+    #[tokio::test]
+    async fn what_is_printed_is_the_answer() {
+        assert_eq!(ask("echo \" $DAYFLY_TOLD \"").await, Ok("it".to_owned()));
+        assert_eq!(ask("cat").await, Err("sh printed nothing".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn failures_say_how_and_never_what() {
+        let told = [
+            ask("echo canary; echo canary >&2; exit 3").await,
+            ask("kill -9 $$").await,
+            ask("yes canary").await,
+            ask("printf '\\377canary'").await,
+        ];
+        assert_eq!(
+            told.map(Result::unwrap_err),
+            [
+                "sh ended with status 3",
+                "sh was ended by signal 9",
+                "sh printed more than 64 bytes",
+                "sh printed no text",
+            ]
+        );
+        let none = [String::from("/nowhere/canary-helper"), "canary".into()];
+        let error = run(&none, &[], 8, Duration::from_secs(30)).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "canary-helper cannot be run (there is no such program)"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! >{}; wait", file.display());
+        let begin = Instant::now();
+        let ended = run(&shell(&script), &[], 8, Duration::from_millis(900)).await;
+        assert!(matches!(ended, Err(HelperError::Deadline { .. })));
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        let pid: i32 = std::fs::read_to_string(file)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let gone = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        let give_up = Instant::now() + Duration::from_secs(30);
+        while !gone() && Instant::now() < give_up {
+            tokio::task::yield_now().await;
+        }
+        assert!(gone());
+    }
+}

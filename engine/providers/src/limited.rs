@@ -1,0 +1,138 @@
+//! Bounds on the calls of a provider: how many at once, and how fast.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dayfly_core::session::{ErrorKind, SessionType};
+use dayfly_vault::TemporaryCredentials;
+use tokio::sync::Semaphore;
+
+use crate::errors::ProviderError;
+use crate::pace::{Pace, Rate};
+use crate::provider::{BoxFuture, IssueRequest, Provider};
+
+/// How much a cloud is called.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// How fast.
+    pub rate: Rate,
+    /// How many calls of one access method at once; none: as many as for all.
+    pub calls_in_flight: Option<usize>,
+}
+
+/// How much each cloud is called.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// STS.
+    pub sts: Limit,
+    /// The portal of each integration with IAM Identity Center.
+    pub sso: Limit,
+    /// Entra ID.
+    pub azure: Limit,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let limit = |rate| Limit {
+            rate,
+            calls_in_flight: None,
+        };
+        Self {
+            sts: limit(Rate::STS),
+            sso: limit(Rate::SSO),
+            azure: limit(Rate::ENTRA),
+        }
+    }
+}
+
+impl Limits {
+    /// The limit for an access method; none where nothing is called.
+    pub(crate) const fn of(&self, kind: SessionType) -> Option<&Limit> {
+        match kind {
+            SessionType::AwsIamUser
+            | SessionType::AwsIamRoleChained
+            | SessionType::AwsIamRoleFederated
+            | SessionType::AwsIamRoleWebIdentity => Some(&self.sts),
+            SessionType::AwsSsoRole => Some(&self.sso),
+            SessionType::Azure => Some(&self.azure),
+            SessionType::Localstack => None,
+        }
+    }
+}
+
+/// A provider that has a bounded number of calls in flight, at a bounded rate; the others wait in
+/// order.
+pub(crate) struct Limited {
+    inner: Box<dyn Provider>,
+    permits: Semaphore,
+    limit: usize,
+    turn: Duration,
+    pace: Option<Arc<Pace>>,
+}
+
+impl Limited {
+    pub(crate) fn new(
+        inner: Box<dyn Provider>,
+        limit: usize,
+        turn: Duration,
+        pace: Option<Arc<Pace>>,
+    ) -> Self {
+        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            inner,
+            permits: Semaphore::new(limit),
+            limit,
+            turn,
+            pace,
+        }
+    }
+}
+
+impl Provider for Limited {
+    fn session_type(&self) -> SessionType {
+        self.inner.session_type()
+    }
+
+    fn issue<'a>(
+        &'a self,
+        mut request: IssueRequest<'a>,
+    ) -> BoxFuture<'a, Result<TemporaryCredentials, ProviderError>> {
+        Box::pin(async move {
+            let asked = tokio::time::Instant::now();
+            let turn = tokio::time::timeout(self.turn, self.permits.acquire()).await;
+            let Ok(Ok(_permit)) = turn else {
+                return Err(ProviderError::Busy {
+                    session: request.session.name.clone(),
+                    session_type: self.session_type(),
+                    limit: self.limit,
+                    waited_seconds: self.turn.as_secs(),
+                });
+            };
+            if let Some(pace) = &self.pace {
+                let left = self.turn.saturating_sub(asked.elapsed());
+                pace.turn(left)
+                    .await
+                    .map_err(|too_long| ProviderError::Paced {
+                        session: request.session.name.clone(),
+                        session_type: self.session_type(),
+                        per_second: pace.per_second(),
+                        at: request.now.plus(asked.elapsed()).plus(too_long.wait),
+                    })?;
+            }
+            request.now = request.now.plus(asked.elapsed());
+            let (now, begun) = (request.now, tokio::time::Instant::now());
+            let result = self.inner.issue(request).await;
+            if let Some(pace) = &self.pace {
+                match &result {
+                    Ok(_) => pace.went_well(),
+                    Err(error) if error.kind() == ErrorKind::Throttled => {
+                        let now = now.plus(begun.elapsed());
+                        pace.throttled(error.failure().retry_at.map(|at| at.since(now)));
+                    }
+                    Err(_) => {}
+                }
+            }
+            result
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Asks an endpoint nothing, to see whether it answers and what time it is there.
+//!
+//! Source: RFC 9110, section 6.6.1, "Date".
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::date_time::{DateTime, Format};
+use dayfly_core::time::Timestamp;
+
+use crate::http::{self, Place};
+use crate::registry::Timeouts;
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an endpoint answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// Its status.
+    pub status: u16,
+    /// What time it is there, in whole seconds.
+    pub date: Option<Timestamp>,
+}
+
+/// Asks with a GET that carries nothing.
+///
+/// # Errors
+/// Why nothing answered, a sentence without a full stop that holds nothing of the address but its
+/// place.
+pub async fn probe(url: &str) -> Result<Probed, String> {
+    let Some(place) = Place::of(url) else {
+        return Err("an endpoint is configured that is no URL".to_owned());
+    };
+    let nothing = || format!("{} gives no answer", place.shown);
+    let request = HttpRequest::get(url).map_err(|_| nothing())?;
+    let timeouts = Timeouts {
+        connect: PATIENCE,
+        attempt: PATIENCE,
+        ..Timeouts::default()
+    };
+    let connector = http::connector(&timeouts, !place.loopback);
+    let answer = tokio::time::timeout(PATIENCE, connector.call(request)).await;
+    let answer = answer.map_err(|_| nothing())?.map_err(|_| nothing())?;
+    let date = answer.headers().get("date");
+    let date = date.and_then(|text| DateTime::from_str(text, Format::HttpDate).ok());
+    let millis = date.and_then(|date| u64::try_from(date.to_millis().ok()?).ok());
+    Ok(Probed {
+        status: answer.status().as_u16(),
+        date: millis.map(Timestamp::from_millis),
+    })
+}

@@ -1,0 +1,161 @@
+use std::collections::BTreeMap as Map;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use data_encoding::BASE64;
+use dayfly_core::session::{Access, Session, SessionId};
+use dayfly_vault::SecretString;
+
+use super::*;
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/r";
+const IDP: &str = "arn:aws:iam::123456789012:saml-provider/idp";
+
+fn text(until: &str) -> String {
+    let xml = format!(
+        r#"<Response xmlns="urn:oasis:names:tc:SAML:2.0:protocol"><Status><StatusCode
+         Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></Status>
+         <Assertion xmlns="urn:oasis:names:tc:SAML:2.0:assertion"><Conditions NotOnOrAfter="{until}"/>
+         <AttributeStatement><Attribute Name="https://aws.amazon.com/SAML/Attributes/Role">
+         <AttributeValue>{ROLE},{IDP}</AttributeValue></Attribute></AttributeStatement>
+         </Assertion></Response>"#
+    );
+    BASE64.encode(xml.as_bytes())
+}
+
+fn assertion(until: &str) -> Assertion {
+    Assertion::parse(&SecretString::from(text(until))).unwrap()
+}
+
+fn session(id: &str) -> Session {
+    Session {
+        id: SessionId::new(id),
+        name: format!("the {id}"),
+        region: None,
+        access: Access::AwsIamRoleFederated {
+            role_arn: ROLE.to_owned(),
+            idp_arn: IDP.to_owned(),
+            idp_url_id: "corp".to_owned(),
+            duration_seconds: None,
+        },
+        named_profile: None,
+        account: None,
+        labels: Map::new(),
+        fault: None,
+    }
+}
+
+fn desk() -> (AssertionDesk, Arc<AtomicUsize>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let desk = AssertionDesk::new(Box::new(move |id| {
+        assert_eq!(id, "corp");
+        count.fetch_add(1, Ordering::SeqCst);
+    }));
+    (desk, told)
+}
+
+async fn ask(desk: &AssertionDesk, id: &str) -> Result<Arc<Assertion>, NoAssertion> {
+    let session = session(id);
+    let request = AssertionRequest {
+        session: &session,
+        idp_url_id: "corp",
+        // 2026-03-01T10:00:00Z
+        now: Timestamp::from_millis(1_772_359_200_000),
+    };
+    desk.assertion(request).await
+}
+
+fn helper(script: &str, wait: Duration) -> Option<Helper> {
+    Some(Helper {
+        command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        wait,
+        deadline: Duration::from_secs(60),
+    })
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn one_sign_in_serves_all_sessions_of_the_idp_until_it_ends() {
+    let (desk, _) = desk();
+    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
+    desk.hand("corp", assertion("2026-03-01T10:05:00Z"));
+    desk.hand("other", assertion("2026-03-01T10:05:00Z"));
+    assert!(ask(&desk, "a").await.is_ok());
+    assert!(ask(&desk, "b").await.is_ok());
+    desk.forget("corp");
+    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
+    desk.hand("corp", assertion("2026-03-01T10:00:00Z"));
+    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_kept_for_long_whatever_it_says() {
+    let (desk, _) = desk();
+    desk.hand("corp", assertion("2099-01-01T00:00:00Z"));
+    tokio::time::advance(KEPT).await;
+    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
+}
+
+#[tokio::test]
+async fn a_burst_of_sessions_makes_one_sign_in() {
+    let (desk, told) = desk();
+    let folder = tempfile::tempdir().unwrap();
+    let (runs, printed) = (folder.path().join("runs"), folder.path().join("saml"));
+    std::fs::write(&printed, text("2026-03-01T10:05:00Z")).unwrap();
+    let script = format!(
+        r#"test "$DAYFLY_IDP_URL" = https://idp.example/app && test "$DAYFLY_ROLE_ARN" = {ROLE} &&
+           echo x >>{} && sleep 0.3 && cat {}"#,
+        runs.display(),
+        printed.display()
+    );
+    desk.set_command(helper(&script, MINUTE));
+    let address = ("corp".to_owned(), "https://idp.example/app".to_owned());
+    desk.set_addresses(BTreeMap::from([address]));
+    let all = (0..20).map(|n| {
+        let desk = desk.clone();
+        tokio::spawn(async move { ask(&desk, &format!("s{n}")).await.is_ok() })
+    });
+    for one in all.collect::<Vec<_>>() {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!(std::fs::read_to_string(runs).unwrap().lines().count(), 1);
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn one_that_waits_for_a_person_is_not_waited_for_and_its_answer_is_used() {
+    let (desk, told) = desk();
+    let folder = tempfile::tempdir().unwrap();
+    let (go, printed) = (folder.path().join("go"), folder.path().join("saml"));
+    std::fs::write(&printed, text("2026-03-01T10:05:00Z")).unwrap();
+    let script = format!(
+        "until [ -e {} ]; do sleep 0.05; done; cat {}",
+        go.display(),
+        printed.display()
+    );
+    desk.set_command(helper(&script, Duration::ZERO));
+    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Asking)));
+    assert!(matches!(ask(&desk, "b").await, Err(NoAssertion::Asking)));
+    assert!(desk.is_asking("corp"));
+    std::fs::write(go, "").unwrap();
+    while told.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(ask(&desk, "a").await.is_ok());
+}
+
+#[tokio::test]
+async fn what_brings_none_is_told_apart() {
+    let (desk, _) = desk();
+    desk.set_command(helper("exit 4", MINUTE));
+    let Err(NoAssertion::Command(error)) = ask(&desk, "a").await else {
+        panic!("it ends with an error");
+    };
+    assert_eq!(error.to_string(), "sh ended with status 4");
+    desk.set_command(helper("echo canary", MINUTE));
+    let Err(NoAssertion::Unusable(error)) = ask(&desk, "a").await else {
+        panic!("it prints something else");
+    };
+    assert!(!error.to_string().contains("canary"), "{error}");
+}

@@ -1,0 +1,167 @@
+//! Why a registry was of no use.
+
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use thiserror::Error;
+
+/// Why something could not be pulled or pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RegistryError {
+    /// No connection, or no answer in time.
+    #[error("{host} cannot be reached: {problem}")]
+    Unreachable {
+        /// The registry.
+        host: String,
+        /// What happened.
+        problem: String,
+    },
+    /// It is not there.
+    #[error("{host} has no {what}")]
+    NotFound {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The registry wants other credentials, or none help.
+    #[error("{host} does not let you in")]
+    Denied {
+        /// The registry.
+        host: String,
+    },
+    /// What was served is not what was asked for.
+    #[error("{host} served something else for {what}: {found}")]
+    OtherContent {
+        /// The registry.
+        host: String,
+        /// A digest.
+        what: String,
+        /// What it was.
+        found: String,
+    },
+    /// It ended too soon, or said other sizes than it had.
+    #[error("{host} broke off: {got} of {wanted} bytes of {what} came")]
+    Truncated {
+        /// The registry.
+        host: String,
+        /// A digest.
+        what: String,
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that should have.
+        wanted: u64,
+    },
+    /// It is larger than allowed.
+    #[error("{what} has {bytes} bytes, {limit} are allowed")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// Its size as the registry says.
+        bytes: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// It is no policy.
+    #[error("{what} is neither a component nor a bundle: {problem}")]
+    NoPolicy {
+        /// What.
+        what: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The credentials of Docker cannot be used.
+    #[error("the credentials of Docker for {host} cannot be used: {problem}")]
+    Credentials {
+        /// The registry.
+        host: String,
+        /// Why.
+        problem: String,
+    },
+    /// A file of this machine.
+    #[error("{path} cannot be written: {problem}")]
+    Local {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        problem: String,
+    },
+    /// Anything else.
+    #[error("{host}: {problem}")]
+    Other {
+        /// The registry.
+        host: String,
+        /// What it said, or what was made of it.
+        problem: String,
+    },
+}
+
+impl RegistryError {
+    /// What an error of the client means.
+    pub(crate) fn of(host: &str, what: &str, error: &OciDistributionError) -> Self {
+        let host = host.to_owned();
+        let what = what.to_owned();
+        match error {
+            OciDistributionError::RequestError(error) => {
+                match error.status().map(|status| status.as_u16()) {
+                    Some(401 | 403) => Self::Denied { host },
+                    Some(404) => Self::NotFound { host, what },
+                    _ => Self::Unreachable {
+                        host,
+                        problem: chain(error),
+                    },
+                }
+            }
+            OciDistributionError::IoError(error) => Self::Unreachable {
+                host,
+                problem: chain(error),
+            },
+            OciDistributionError::UnauthorizedError { .. }
+            | OciDistributionError::AuthenticationFailure(_)
+            | OciDistributionError::ServerError {
+                code: 401 | 403, ..
+            } => Self::Denied { host },
+            OciDistributionError::ImageManifestNotFoundError(_)
+            | OciDistributionError::ServerError { code: 404, .. } => Self::NotFound { host, what },
+            OciDistributionError::RegistryError { envelope, .. } => {
+                let code = envelope.errors.first().map(|error| &error.code);
+                match code {
+                    Some(
+                        OciErrorCode::ManifestUnknown
+                        | OciErrorCode::NameUnknown
+                        | OciErrorCode::BlobUnknown
+                        | OciErrorCode::NotFound,
+                    ) => Self::NotFound { host, what },
+                    Some(OciErrorCode::Unauthorized | OciErrorCode::Denied) => {
+                        Self::Denied { host }
+                    }
+                    _ => Self::Other {
+                        host,
+                        problem: error.to_string(),
+                    },
+                }
+            }
+            OciDistributionError::DigestError(error) => Self::OtherContent {
+                host,
+                what,
+                found: error.to_string(),
+            },
+            other => Self::Other {
+                host,
+                problem: other.to_string(),
+            },
+        }
+    }
+}
+
+/// An error and what caused it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,22 @@
+//! Policies in OCI registries.
+//!
+//! [`Registry`] pulls and pushes [`artifact`]s: a component in the layout of the CNCF's Wasm working
+//! group, or a bundle of several files. Signatures of minisign lie beside an artifact as its referrers,
+//! found by the referrers API or, where a registry has none, by the tag that the specification gives
+//! them. What is pulled is bounded, resumed where it was broken off, and checked against the digest
+//! that the manifest names; who answers for it is asked elsewhere.
+//!
+//! Sources: OCI distribution specification 1.1 and image specification 1.1;
+//! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>.
+
+pub mod artifact;
+mod credentials;
+mod error;
+mod pull;
+mod push;
+mod registry;
+
+pub use artifact::{Artifact, Kind, Layer};
+pub use error::RegistryError;
+pub use pull::Pulled;
+pub use registry::{Place, Registry};

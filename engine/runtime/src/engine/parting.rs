@@ -1,0 +1,86 @@
+//! How an engine stops.
+
+use std::time::Duration;
+
+use dayfly_core::effect::Happening;
+use dayfly_core::input::{Input, Projection};
+use dayfly_core::session::Status;
+use tokio::sync::mpsc;
+
+use super::Loop;
+use crate::clock;
+use crate::issuing::Issuing;
+use crate::message::Message;
+
+/// How long changes of the chain that are under way may take when the engine stops.
+const PARTING: Duration = Duration::from_secs(10);
+/// How long policies may take before that to have sessions stopped, and their credentials to be
+/// retracted.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+impl Loop {
+    /// Policies that asked for it hear that the engine stops, and what they want stopped is.
+    async fn farewell(&mut self, incoming: &mut mpsc::Receiver<Message>) {
+        if self.watching.is_none() {
+            return;
+        }
+        let deadline = clock::now().plus(FAREWELL);
+        let heard = self.enter_watching(Input::Stopping { deadline }, |note| {
+            matches!(note.what, Happening::Stopping { .. })
+        });
+        self.flush();
+        let end = tokio::time::Instant::now() + FAREWELL;
+        while heard && (self.evaluating > 0 || !self.delivering.is_empty()) {
+            match tokio::time::timeout_at(end, incoming.recv()).await {
+                Ok(Some(message @ (Message::Evaluated { .. } | Message::Delivered { .. }))) => {
+                    self.take(message);
+                    self.flush();
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+
+    /// Ends what is under way: changes of the chain are waited for, calls of providers are
+    /// abandoned, and the Workspace says what the chain holds.
+    pub(super) async fn part(&mut self, incoming: &mut mpsc::Receiver<Message>) {
+        self.farewell(incoming).await;
+        self.issuing = Issuing::default();
+        let deadline = tokio::time::Instant::now() + PARTING;
+        while !self.delivering.is_empty() {
+            let next = tokio::time::timeout_at(deadline, incoming.recv()).await;
+            match next {
+                Ok(Some(Message::Delivered {
+                    purpose,
+                    result,
+                    left,
+                })) => {
+                    self.delivered(&purpose, result, left);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        for (id, tracked) in self.state.sessions() {
+            if tracked.present && tracked.phase.status() == Status::Pending {
+                let lease = tracked.phase.lease();
+                let projection = Projection {
+                    status: if lease.is_some() {
+                        Status::Active
+                    } else {
+                        Status::Inactive
+                    },
+                    start: lease.map(|l| l.issued_at),
+                    expiration: lease.and_then(|l| l.expires_at),
+                };
+                self.workspace_worker.write(id.clone(), projection);
+            }
+        }
+        self.note(Happening::Halted);
+        self.flush();
+        // Workers that still have something to say need not wait for somebody to hear it.
+        incoming.close();
+        while incoming.try_recv().is_ok() {}
+    }
+}

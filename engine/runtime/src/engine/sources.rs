@@ -1,0 +1,106 @@
+//! Where credentials come from: providers as the configuration and the Workspace have them.
+
+use std::sync::Arc;
+
+use dayfly_providers::azure::AzureTokens;
+use dayfly_providers::sso::{Sso, SsoIntegration, SsoSettings};
+use dayfly_providers::{AwsSettings, LongLivedKeys, Providers, ProvidersConfig};
+use dayfly_workspace::{AwsSsoIntegration, Workspace};
+
+use super::Loop;
+use crate::clock;
+use crate::config::Config;
+use crate::desks::Desks;
+
+impl Loop {
+    /// Makes the providers anew. Calls that are under way keep theirs.
+    pub(super) fn provide(&mut self) {
+        let workspace = self.workspace.as_deref();
+        self.azure_in_force.set(self.config.azure.clone());
+        let (providers, sso) = providers(
+            &self.config,
+            workspace,
+            &self.keys,
+            &self.desks,
+            &self.azure,
+        );
+        self.providers = providers;
+        let integrations = workspace.map(integrations).unwrap_or_default();
+        self.sign_ins.follow(&sso, integrations);
+    }
+}
+
+/// How portals are called, as the configuration has it.
+#[must_use]
+pub fn sso_settings(config: &Config) -> SsoSettings {
+    SsoSettings {
+        portal_endpoint_url: config.aws.sso_endpoint_url.clone(),
+        oidc_endpoint_url: config.aws.sso_oidc_endpoint_url.clone(),
+        config_file: config.aws.config_file.clone(),
+        rate: config.providers.limits().sso.rate,
+        ..SsoSettings::new(clock::now)
+    }
+}
+
+/// A portal of the Workspace.
+#[must_use]
+pub fn sso_integration(integration: &AwsSsoIntegration) -> SsoIntegration {
+    let AwsSsoIntegration {
+        id,
+        alias,
+        portal_url,
+        region,
+        sso_session,
+    } = integration.clone();
+    SsoIntegration {
+        name: alias.unwrap_or_else(|| id.clone()),
+        id,
+        portal_url,
+        region,
+        sso_session,
+    }
+}
+
+fn integrations(workspace: &Workspace) -> Vec<SsoIntegration> {
+    let all = workspace.aws_sso_integrations().iter();
+    all.map(sso_integration).collect()
+}
+
+/// The region of sessions that name none: what the Workspace says, else the configuration.
+pub(super) fn default_region<'a>(
+    config: &'a Config,
+    workspace: Option<&'a Workspace>,
+) -> Option<&'a str> {
+    let written = workspace.and_then(Workspace::default_region);
+    written.or(config.aws.default_region.as_deref())
+}
+
+pub(super) fn providers(
+    config: &Config,
+    workspace: Option<&Workspace>,
+    keys: &Arc<dyn LongLivedKeys>,
+    desks: &Desks,
+    azure: &Arc<AzureTokens>,
+) -> (Arc<Providers>, Arc<Sso>) {
+    let usual = AwsSettings::default();
+    let region = default_region(config, workspace).map(str::to_owned);
+    let aws = AwsSettings {
+        default_region: region.unwrap_or(usual.default_region),
+        sts_endpoint_url: config.aws.sts_endpoint_url.clone(),
+        timeouts: usual.timeouts,
+    };
+    let sso = Arc::new(Sso::new(sso_settings(config)));
+    let settings = ProvidersConfig {
+        aws,
+        sso: Some(Arc::clone(&sso)),
+        sso_integrations: workspace.map(integrations).unwrap_or_default(),
+        calls_in_flight_max: config.engine.calls_in_flight,
+        limits: config.providers.limits(),
+        mfa_codes: Arc::new(desks.mfa.clone()),
+        assertions: Arc::new(desks.assertions.clone()),
+        azure: Some(Arc::clone(azure)),
+        ..ProvidersConfig::default()
+    };
+    let providers = Arc::new(Providers::new(settings, Arc::clone(keys)));
+    (providers, sso)
+}

@@ -1,0 +1,268 @@
+//! What was found: folders on the way of patterns, files that match, repositories.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dayfly_core::input::{Seen, Sight};
+use dayfly_core::policy::{BranchChange, FileChange, FileChangeKind};
+use dayfly_policy::PathPattern;
+use dayfly_policy::pattern::Progress;
+
+use super::content::{self, Found};
+use super::notices::Notices;
+use super::{Fresh, Wanted};
+
+/// Folders that are looked into, all patterns together.
+const FOLDERS: usize = 16_384;
+/// Files that are kept track of.
+const FILES: usize = 65_536;
+
+/// Names something that is looked for.
+pub(super) type Id = u32;
+
+/// Something that is looked for.
+#[derive(Debug)]
+pub(super) struct Spec {
+    pub(super) pattern: PathPattern,
+    pub(super) what: What,
+    /// Whether anybody may be told the content.
+    pub(super) content: bool,
+    /// Whether it is looked for since just now, so that what is found is no news.
+    pub(super) fresh: bool,
+}
+
+/// What a file that matches is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A file that policies hear of.
+    File,
+    /// `.git/HEAD` of a repository.
+    Head,
+    /// `.git` of a linked working tree, where it is a file.
+    GitFile,
+    /// The `HEAD` that such a file leads to, of this working tree.
+    Linked(PathBuf),
+}
+
+/// A folder that files that match can be in or below.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) progress: BTreeMap<Id, Progress>,
+    pub(super) identity: (u64, u64),
+    pub(super) children: BTreeSet<OsString>,
+    pub(super) files: BTreeMap<OsString, Tracked>,
+    /// Whether what happens in it matters, and not only in folders below.
+    pub(super) own: bool,
+}
+
+/// A file that matches.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub(super) found: Found,
+    pub(super) specs: Vec<Id>,
+}
+
+/// A repository that matches.
+#[derive(Debug)]
+pub(super) struct Repository {
+    pub(super) patterns: Vec<Arc<str>>,
+    pub(super) branch: Option<String>,
+}
+
+/// All that was found.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) specs: BTreeMap<Id, Spec>,
+    next: Id,
+    pub(super) nodes: BTreeMap<PathBuf, Node>,
+    pub(super) files: usize,
+    pub(super) repositories: BTreeMap<PathBuf, Repository>,
+    /// Where a bound kept something from being looked at.
+    pub(super) beyond: Option<PathBuf>,
+}
+
+impl Tree {
+    /// From now on this is looked for; what has changed about what was looked for already.
+    pub(super) fn want(&mut self, wanted: &Wanted, notices: &mut Notices) -> Vec<Seen> {
+        let mut all: BTreeMap<(String, bool), bool> = BTreeMap::new();
+        for (pattern, content) in &wanted.files {
+            all.insert((pattern.clone(), false), *content);
+        }
+        for pattern in &wanted.branches {
+            all.insert((pattern.clone(), true), false);
+        }
+        self.specs.retain(|_, spec| {
+            let branch = match spec.what {
+                What::File => false,
+                What::Head | What::GitFile => true,
+                // It goes with the file that leads to it.
+                What::Linked(_) => return true,
+            };
+            let key = (spec.pattern.text().to_string(), branch);
+            let content = all.get(&key).copied();
+            spec.content = content.unwrap_or(false);
+            content.is_some()
+        });
+        let known: BTreeSet<(String, bool)> = self
+            .specs
+            .values()
+            .filter(|spec| !matches!(spec.what, What::Linked(_)))
+            .map(|spec| (spec.pattern.text().to_string(), spec.what != What::File))
+            .collect();
+        for ((text, branch), content) in all {
+            if known.contains(&(text.clone(), branch)) {
+                continue;
+            }
+            // It was found to be one when the policy was configured.
+            let Ok(pattern) = PathPattern::parse(&text) else {
+                continue;
+            };
+            if branch {
+                self.add(pattern.join(".git/HEAD"), What::Head, false);
+                self.add(pattern.join(".git"), What::GitFile, false);
+            } else {
+                self.add(pattern, What::File, content);
+            }
+        }
+        self.beyond = None;
+        let mut news = Vec::new();
+        self.begin(notices, &mut news);
+        for spec in self.specs.values_mut() {
+            spec.fresh = false;
+        }
+        news
+    }
+
+    pub(super) fn add(&mut self, pattern: PathPattern, what: What, content: bool) -> Id {
+        self.next += 1;
+        let spec = Spec {
+            pattern,
+            what,
+            content,
+            fresh: true,
+        };
+        self.specs.insert(self.next, spec);
+        self.next
+    }
+
+    /// Whether there is room for one more folder, or file.
+    pub(super) fn has_room(&mut self, at: &Path) -> bool {
+        let room = self.nodes.len() < FOLDERS && self.files < FILES;
+        if !room && self.beyond.is_none() {
+            self.beyond = Some(at.to_owned());
+        }
+        room
+    }
+
+    /// What the person should know.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let beyond = self.beyond.as_ref()?;
+        Some(format!(
+            "{} is not watched: the patterns of the policies cover more than {FOLDERS} folders or \
+             {FILES} files; narrow them",
+            beyond.display()
+        ))
+    }
+
+    /// All that is there and matches one of these, for who begins to watch.
+    pub(super) fn present(&self, patterns: &Fresh) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        for (folder, node) in &self.nodes {
+            for (name, tracked) in &node.files {
+                let texts = self.texts(&tracked.specs, |spec| {
+                    spec.what == What::File && patterns.files.contains(&**spec.pattern.text())
+                });
+                if texts.is_empty() {
+                    continue;
+                }
+                let path = folder.join(name);
+                let mut digest = tracked.found.digest;
+                let mut content = None;
+                if self.tells_content(&tracked.specs, &path)
+                    && let Ok(metadata) = std::fs::metadata(&path)
+                {
+                    // The two go together; a change meanwhile is noticed by itself.
+                    let (found, read) = content::read(&path, &metadata);
+                    (digest, content) = (found.digest, read);
+                }
+                seen.extend(file(texts, &path, FileChangeKind::Present, digest, content));
+            }
+        }
+        for (repository, known) in &self.repositories {
+            let texts: Vec<Arc<str>> = known
+                .patterns
+                .iter()
+                .filter(|text| patterns.branches.contains(&***text))
+                .cloned()
+                .collect();
+            if !texts.is_empty() {
+                let branch = known.branch.clone();
+                let kind = FileChangeKind::Present;
+                seen.extend(branch_seen(texts, repository, kind, branch, None));
+            }
+        }
+        seen
+    }
+
+    /// The patterns of these specs that pass, as policies wrote them, each once.
+    pub(super) fn texts(&self, specs: &[Id], passes: impl Fn(&Spec) -> bool) -> Vec<Arc<str>> {
+        let specs = specs.iter().filter_map(|id| self.specs.get(id));
+        let mut texts: Vec<Arc<str>> = specs
+            .filter(|spec| passes(spec))
+            .map(|spec| Arc::clone(spec.pattern.text()))
+            .collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+
+    /// Whether the content of a file may be told to anybody: where a link leads to the file from
+    /// what a pattern leaves open, it is another file than the one that was granted.
+    pub(super) fn tells_content(&self, specs: &[Id], path: &Path) -> bool {
+        let specs = specs.iter().filter_map(|id| self.specs.get(id));
+        let mut specs = specs.filter(|spec| spec.content && spec.what == What::File);
+        specs.any(|spec| {
+            let root = spec.pattern.root();
+            let direct = path.strip_prefix(&root).ok();
+            let direct = direct.zip(std::fs::canonicalize(&root).ok());
+            let direct = direct.map(|(rest, root)| root.join(rest));
+            direct.is_some() && direct == std::fs::canonicalize(path).ok()
+        })
+    }
+}
+
+/// News of a file; none where its path is no text.
+pub(super) fn file(
+    patterns: Vec<Arc<str>>,
+    path: &Path,
+    kind: FileChangeKind,
+    digest: Option<[u8; 32]>,
+    content: Option<Arc<[u8]>>,
+) -> Option<Seen> {
+    let what = Sight::File(FileChange {
+        path: path.to_str()?.into(),
+        kind,
+        digest,
+        content,
+    });
+    Some(Seen { patterns, what })
+}
+
+/// News of a repository.
+pub(super) fn branch_seen(
+    patterns: Vec<Arc<str>>,
+    repository: &Path,
+    kind: FileChangeKind,
+    branch: Option<String>,
+    previous: Option<String>,
+) -> Option<Seen> {
+    let what = Sight::Branch(BranchChange {
+        repository: repository.to_str()?.into(),
+        kind,
+        branch,
+        previous,
+    });
+    Some(Seen { patterns, what })
+}

@@ -1,0 +1,287 @@
+//! `dayfly.lock`: which content each entry is held to, and what it wanted when it was looked at.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::content::{self, ContentDigest, ContentError};
+
+/// The longest lock file, in bytes.
+const LIMIT: u64 = 4 << 20;
+/// The version that is written and read.
+const VERSION: u32 = 1;
+const HEAD: &str = "\
+# Written by `dayfly policy add`, `update` and `remove`. Each entry of dayfly.toml that stands here runs
+# only the module with this digest; keep the file with dayfly.toml, and do not edit it.
+";
+
+/// The lock file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lock {
+    version: u32,
+    #[serde(default, rename = "module", skip_serializing_if = "Vec::is_empty")]
+    modules: Vec<LockedModule>,
+    #[serde(default, rename = "bundle", skip_serializing_if = "Vec::is_empty")]
+    bundles: Vec<LockedBundle>,
+}
+
+/// What an entry is held to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedModule {
+    /// The entry.
+    pub entry: String,
+    /// Where it came from, as `dayfly.toml` names it.
+    pub source: String,
+    /// What it is.
+    pub digest: ContentDigest,
+    /// What the source named it then: the digest of a manifest, a commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
+    /// What the module calls itself.
+    pub name: String,
+    /// The module's own version.
+    pub version: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Who signed it: a public key of minisign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// Actions that it wanted and was granted.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Whether it may hold.
+    #[serde(default)]
+    pub hold: bool,
+    /// Bytes of state that it wanted.
+    #[serde(default)]
+    pub state_bytes: u64,
+    /// What it wanted to be called for.
+    #[serde(default)]
+    pub wakes_on: Vec<String>,
+    /// The interfaces that it imports.
+    #[serde(default)]
+    pub imports: Vec<String>,
+    /// The bundle that it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+}
+
+/// A bundle that was added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedBundle {
+    /// Its name.
+    pub name: String,
+    /// Where it came from; a tag is the channel whose updates it follows.
+    pub source: String,
+    /// The digest of its `bundle.toml`.
+    pub digest: ContentDigest,
+    /// Its version.
+    pub version: String,
+    /// Who signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// The entries that came with it.
+    #[serde(default)]
+    pub entries: Vec<String>,
+}
+
+/// Why the lock file cannot be used.
+#[derive(Debug, Error)]
+pub enum LockError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    File(#[from] ContentError),
+    /// It is none.
+    #[error("{path} is no lock file: {problem}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Lock {
+    /// Reads the lock file; an empty one where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub fn load(path: &Path) -> Result<Self, LockError> {
+        let malformed = |problem: String| LockError::Malformed {
+            path: path.to_owned(),
+            problem,
+        };
+        let Some(bytes) = content::read(path, LIMIT)? else {
+            return Ok(Self::default());
+        };
+        let text = String::from_utf8(bytes).map_err(|e| malformed(e.utf8_error().to_string()))?;
+        let lock: Self = toml::from_str(&text)
+            .map_err(|e| malformed(e.to_string().trim_end().replace('\n', ", ")))?;
+        if lock.version != VERSION {
+            return Err(malformed(format!(
+                "it is of version {}, and this Dayfly knows version {VERSION}",
+                lock.version
+            )));
+        }
+        for (n, module) in lock.modules.iter().enumerate() {
+            if lock.modules[..n].iter().any(|m| m.entry == module.entry) {
+                return Err(malformed(format!(
+                    "entry \"{}\" stands in it twice",
+                    module.entry
+                )));
+            }
+        }
+        Ok(lock)
+    }
+
+    /// Writes the lock file, sorted by name so that changes read well; removes it where nothing is locked.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), LockError> {
+        if self.modules.is_empty() && self.bundles.is_empty() {
+            return match std::fs::remove_file(path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(LockError::File(ContentError::Io {
+                        path: path.to_owned(),
+                        problem: e,
+                    }))
+                }
+                _ => Ok(()),
+            };
+        }
+        let mut sorted = self.clone();
+        sorted.version = VERSION;
+        sorted.modules.sort_by(|a, b| a.entry.cmp(&b.entry));
+        sorted.bundles.sort_by(|a, b| a.name.cmp(&b.name));
+        let text = toml::to_string(&sorted).map_err(|e| LockError::Malformed {
+            path: path.to_owned(),
+            problem: e.to_string(),
+        })?;
+        content::write(path, format!("{HEAD}{text}").as_bytes())?;
+        Ok(())
+    }
+
+    /// What an entry is held to.
+    #[must_use]
+    pub fn module(&self, entry: &str) -> Option<&LockedModule> {
+        self.modules.iter().find(|module| module.entry == entry)
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn modules(&self) -> &[LockedModule] {
+        &self.modules
+    }
+
+    /// Holds an entry to a module, instead of what it was held to.
+    pub fn set(&mut self, module: LockedModule) {
+        self.remove(&module.entry);
+        self.modules.push(module);
+    }
+
+    /// Holds an entry to nothing; whether it was held.
+    pub fn remove(&mut self, entry: &str) -> bool {
+        let before = self.modules.len();
+        self.modules.retain(|module| module.entry != entry);
+        self.modules.len() < before
+    }
+
+    /// A bundle that was added.
+    #[must_use]
+    pub fn bundle(&self, name: &str) -> Option<&LockedBundle> {
+        self.bundles.iter().find(|bundle| bundle.name == name)
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn bundles(&self) -> &[LockedBundle] {
+        &self.bundles
+    }
+
+    /// Notes a bundle, instead of an earlier version of it.
+    pub fn set_bundle(&mut self, bundle: LockedBundle) {
+        self.remove_bundle(&bundle.name);
+        self.bundles.push(bundle);
+    }
+
+    /// Forgets a bundle; whether it was there.
+    pub fn remove_bundle(&mut self, name: &str) -> bool {
+        let before = self.bundles.len();
+        self.bundles.retain(|bundle| bundle.name != name);
+        self.bundles.len() < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(entry: &str) -> LockedModule {
+        LockedModule {
+            entry: entry.into(),
+            source: "oci://h/r:1".into(),
+            digest: ContentDigest::of(b"x"),
+            resolved: None,
+            name: "rule".into(),
+            version: "1.0.0".into(),
+            bytes: 1,
+            signer: None,
+            actions: vec!["start".into()],
+            hold: false,
+            state_bytes: 0,
+            wakes_on: Vec::new(),
+            imports: Vec::new(),
+            bundle: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_an_empty_lock_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dayfly.lock");
+        let mut lock = Lock::load(&path).unwrap();
+        assert!(lock.module("a").is_none());
+        lock.set(module("b"));
+        lock.set(module("a"));
+        lock.set(LockedModule {
+            version: "2.0.0".into(),
+            ..module("a")
+        });
+        lock.save(&path).unwrap();
+        let mut again = Lock::load(&path).unwrap();
+        assert_eq!(again.module("a").unwrap().version, "2.0.0");
+        assert_eq!(again.modules().len(), 2);
+        assert!(again.remove("a") && again.remove("b") && !again.remove("b"));
+        again.save(&path).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_lock_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dayfly.lock");
+        let mut lock = Lock::default();
+        lock.set(module("a"));
+        lock.save(&path).unwrap();
+        let good = std::fs::read_to_string(&path).unwrap();
+        let twice = format!("{good}{}", &good[good.find("[[module]]").unwrap()..]);
+        for text in [
+            good.replace("version = 1\n", "version = 2\n"),
+            good.replace("sha256:", "md5:"),
+            good.replace("entry =", "entri ="),
+            twice,
+            "nonsense".into(),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            assert!(
+                matches!(Lock::load(&path), Err(LockError::Malformed { .. })),
+                "{text}"
+            );
+        }
+    }
+}
