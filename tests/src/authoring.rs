@@ -86,16 +86,25 @@ impl Registry {
     /// It is installed and does not start.
     #[must_use]
     pub fn with(more: &str) -> Option<Self> {
+        Self::at("127.0.0.1", more)
+    }
+
+    /// Starts one at an address of this machine.
+    ///
+    /// # Panics
+    /// It is installed and does not start.
+    #[must_use]
+    pub fn at(address: &str, more: &str) -> Option<Self> {
         let binary = tool("docker-registry")?;
         let folder = tempfile::Builder::new()
             .prefix("dayfly-registry-")
             .tempdir();
         let folder = folder.expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0")
+        let port = TcpListener::bind((address, 0))
             .and_then(|listener| listener.local_addr())
             .expect("a port")
             .port();
-        let host = format!("127.0.0.1:{port}");
+        let host = format!("{address}:{port}");
         let config = folder.path().join("config.yml");
         let data = folder.path().join("data");
         let text = format!(

@@ -65,3 +65,31 @@ pub fn boto3_caller(home: &Home, profile: &str, endpoint: &str) -> Result<String
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
+
+/// Runs a Python script with boto3 against an emulator, as its root or with the credentials in `env`,
+/// and gives back what it printed.
+///
+/// # Panics
+/// The script fails.
+#[must_use]
+pub fn boto3(endpoint: &str, script: &str, env: &[(&str, &str)]) -> String {
+    let python = std::env::var_os("DAYFLY_TEST_PYTHON").expect("DAYFLY_TEST_PYTHON is set");
+    let output = Command::new(python)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .envs(env.iter().copied())
+        .args(["-c", script])
+        .output()
+        .expect("Python runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.trim().to_owned()
+}

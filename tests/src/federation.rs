@@ -48,6 +48,15 @@ pub fn free_port() -> u16 {
 #[must_use]
 pub fn code(seed: &str) -> String {
     let script = "import pyotp, sys; print(pyotp.TOTP(sys.stdin.read().strip()).now())";
+    pyotp(script, seed)
+}
+
+/// What a Python script with pyotp prints that reads the seed from its input: arguments are seen by others.
+///
+/// # Panics
+/// There is no Python with pyotp.
+#[must_use]
+pub fn pyotp(script: &str, seed: &str) -> String {
     let mut child = Command::new(python().expect("a Python"))
         .args(["-c", script])
         .stdin(Stdio::piped())
@@ -58,10 +67,8 @@ pub fn code(seed: &str) -> String {
     stdin.write_all(seed.as_bytes()).expect("it is taken");
     drop(stdin);
     let output = child.wait_with_output().expect("Python ends");
-    String::from_utf8(output.stdout)
-        .expect("digits")
-        .trim()
-        .to_owned()
+    let printed = String::from_utf8(output.stdout).expect("digits");
+    printed.trim().to_owned()
 }
 
 /// A front of an emulator that checks MFA codes; gone when dropped.

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 pub struct Ministack {
     child: Option<Child>,
     program: PathBuf,
-    python: PathBuf,
     port: u16,
     state: tempfile::TempDir,
 }
@@ -23,7 +22,7 @@ impl Ministack {
     /// It does not start.
     #[must_use]
     pub fn start() -> Option<Self> {
-        let (Some(program), Some(python)) = (
+        let (Some(program), Some(_)) = (
             std::env::var_os("DAYFLY_TEST_MINISTACK"),
             std::env::var_os("DAYFLY_TEST_PYTHON"),
         ) else {
@@ -45,7 +44,6 @@ impl Ministack {
             let mut this = Self {
                 child: None,
                 program: program.clone().into(),
-                python: python.clone().into(),
                 port,
                 state: tempfile::tempdir().expect("a folder"),
             };
@@ -133,24 +131,7 @@ impl Ministack {
     /// The script fails.
     #[must_use]
     pub fn python(&self, script: &str, env: &[(&str, &str)]) -> String {
-        let output = Command::new(&self.python)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ENDPOINT_URL", self.endpoint())
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .envs(env.iter().copied())
-            .args(["-c", script])
-            .output()
-            .expect("Python runs");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{stderr}");
-        let printed = String::from_utf8_lossy(&output.stdout);
-        printed.trim().to_owned()
+        crate::aws::boto3(&self.endpoint(), script, env)
     }
 
     /// Creates a user who may assume roles, and gives back the user's key: id and secret.

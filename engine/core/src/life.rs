@@ -253,6 +253,9 @@ impl Turn<'_> {
                 || "it is to stay inactive".into(),
                 |(_, lost)| match lost {
                     Lost::Held { by, why } => format!("{by}: {why}"),
+                    Lost::Outranked { by: Voice::Person } => {
+                        "you stopped it; start it, or release it".into()
+                    }
                     Lost::Outranked { by } => format!("{by} wants it stopped"),
                     Lost::Ended | Lost::Stale | Lost::Satisfied => "it is to stay inactive".into(),
                 },

@@ -14,6 +14,14 @@ pub enum RegistryError {
         /// What happened.
         problem: String,
     },
+    /// Whoever answers does not show by TLS that it is this registry.
+    #[error("{host} does not show that it is this registry: {problem}")]
+    Untrusted {
+        /// The registry.
+        host: String,
+        /// What was wrong.
+        problem: String,
+    },
     /// It is not there.
     #[error("{host} has no {what}")]
     NotFound {
@@ -104,9 +112,12 @@ impl RegistryError {
                 match error.status().map(|status| status.as_u16()) {
                     Some(401 | 403) => Self::Denied { host },
                     Some(404) => Self::NotFound { host, what },
-                    _ => Self::Unreachable {
-                        host,
-                        problem: chain(error),
+                    _ => match tls(error) {
+                        Some(problem) => Self::Untrusted { host, problem },
+                        None => Self::Unreachable {
+                            host,
+                            problem: chain(error),
+                        },
                     },
                 }
             }
@@ -149,6 +160,21 @@ impl RegistryError {
                 problem: other.to_string(),
             },
         }
+    }
+}
+
+/// What TLS had to say, if that is what an error is about.
+fn tls(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    match error.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidMessage(_)) => return Some("it does not speak TLS".to_owned()),
+        Some(told) => return Some(told.to_string()),
+        None => {}
+    }
+    // What an I/O error was made of is not among its sources.
+    let io = error.downcast_ref::<std::io::Error>();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(inner) => tls(inner),
+        None => tls(error.source()?),
     }
 }
 

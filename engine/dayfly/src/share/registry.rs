@@ -42,6 +42,10 @@ fn trouble(error: RegistryError) -> Trouble {
         RegistryError::Truncated { .. } => {
             Trouble::failed(message).hint("what came is kept; try again, and it goes on from there")
         }
+        RegistryError::Untrusted { .. } => Trouble::failed(message).hint(
+            "nothing was sent; where its certificate is by an authority of your own, add that to the certificates \
+             of this system or name its file in SSL_CERT_FILE; without TLS only this machine is talked to",
+        ),
         RegistryError::Unreachable { .. } => Trouble::failed(message)
             .hint("policies that were added before run without the registry"),
         _ => Trouble::failed(message),
