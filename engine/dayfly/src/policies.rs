@@ -91,7 +91,8 @@ pub(crate) fn loaded(result: Result<Module, (String, Option<String>)>) -> Result
     result.map_err(|(message, hint)| Trouble::failed(message).maybe_hint(hint))
 }
 
-fn config(home: &Home) -> Result<Config, Trouble> {
+/// The configuration, or what is wrong with it.
+pub(crate) fn config(home: &Home) -> Result<Config, Trouble> {
     Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))
 }
 

@@ -13,6 +13,7 @@ use dayfly_runtime::config::json_of;
 use dayfly_sim::scenario::Deed;
 use dayfly_sim::{Refusal, Scenario, Span};
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::show::time::parse_span;
 use crate::trouble::{Code, Trouble};
@@ -39,18 +40,18 @@ pub(crate) struct File {
     /// So many made-up sessions instead of those of the Workspace.
     pub(crate) sessions: Option<usize>,
     /// When no provider can be reached.
-    pub(crate) outage: Vec<SpanTable>,
+    pub(crate) outage: Vec<Spanned<SpanTable>>,
     /// When the machine sleeps.
-    pub(crate) sleep: Vec<SpanTable>,
+    pub(crate) sleep: Vec<Spanned<SpanTable>>,
     /// When sessions fail, and why.
-    pub(crate) failure: Vec<FailureTable>,
+    pub(crate) failure: Vec<Spanned<FailureTable>>,
     /// Files and repositories that are there at the beginning.
-    pub(crate) disk: Vec<DiskTable>,
+    pub(crate) disk: Vec<Spanned<DiskTable>>,
     /// Orders of a person, programs that ask, custom events, and what happens to files,
     /// repositories, the clock and the engine.
-    pub(crate) event: Vec<EventTable>,
+    pub(crate) event: Vec<Spanned<EventTable>>,
     /// What has to be so.
-    pub(crate) expect: Vec<toml::Spanned<expect::ExpectTable>>,
+    pub(crate) expect: Vec<Spanned<expect::ExpectTable>>,
     /// The whole text, to tell lines.
     #[serde(skip)]
     text: String,
@@ -138,6 +139,24 @@ impl File {
         before.matches('\n').count() + 1
     }
 
+    /// What comes of a table, or what is wrong with it and where it begins.
+    fn located<T, R>(
+        &self,
+        table: &Spanned<T>,
+        read: impl FnOnce(&T) -> Result<R, Trouble>,
+    ) -> Result<R, Trouble> {
+        let line = self.line(table.span().start);
+        read(table.get_ref()).map_err(|trouble| trouble.about(&format!("line {line}")))
+    }
+
+    fn spans(&self, tables: &[Spanned<SpanTable>], begin: Timestamp) -> Result<Vec<Span>, Trouble> {
+        let one = |table: &SpanTable| between(&table.from, &table.to, begin);
+        tables
+            .iter()
+            .map(|table| self.located(table, one))
+            .collect()
+    }
+
     /// The scenario, on made-up sessions or on those of a Workspace.
     pub(crate) fn scenario(&self, sessions: Vec<Arc<Session>>) -> Result<Scenario, Trouble> {
         let begin = moment(self.begin.as_deref().unwrap_or(BEGIN))?;
@@ -150,33 +169,21 @@ impl File {
                 .and_then(|millis| millis.parse().ok().map(Duration::from_millis))
                 .map_or_else(|| span(latency), Ok)?;
         }
+        if scenario.span.is_zero() {
+            return Err(nothing_happens());
+        }
         scenario.seed = self.seed.unwrap_or(1);
         scenario.calls_per_minute = self.calls_per_minute;
-        scenario.outages = spans(&self.outage, begin)?;
-        scenario.sleeps = spans(&self.sleep, begin)?;
+        scenario.outages = self.spans(&self.outage, begin)?;
+        scenario.sleeps = self.spans(&self.sleep, begin)?;
         let mut absent: BTreeSet<SessionId> = BTreeSet::new();
         for entry in &self.disk {
-            match (&entry.file, &entry.repository) {
-                (Some(file), None) if entry.branch.is_none() => {
-                    let content = entry.content.clone().unwrap_or_default();
-                    scenario.files.push((place(file)?, content.into_bytes()));
-                }
-                (None, Some(repository)) if entry.content.is_none() => {
-                    let repository = place(repository)?;
-                    scenario
-                        .repositories
-                        .push((repository, entry.branch.clone()));
-                }
-                _ => {
-                    return Err(Trouble::usage(
-                        "what is on the disk needs `file` and `content`, or `repository` and \
-                         `branch`",
-                    ));
-                }
-            }
+            self.located(entry, |entry| entry.put_into(&mut scenario))?;
         }
         for event in &self.event {
-            let deeds = event.deeds(begin, scenario.span, &scenario.sessions)?;
+            let deeds = self.located(event, |event| {
+                event.deeds(begin, scenario.span, &scenario.sessions)
+            })?;
             for (_, deed) in &deeds {
                 if let Deed::Add(added) = deed {
                     absent.extend(added.iter().map(|session| session.id.clone()));
@@ -185,27 +192,53 @@ impl File {
             scenario.deeds.extend(deeds);
         }
         for failure in &self.failure {
-            let sessions = chosen(
-                failure.session.as_deref().unwrap_or("*"),
-                &scenario.sessions,
-            )?;
-            let ids: BTreeSet<SessionId> = sessions.iter().map(|s| s.id.clone()).collect();
-            let span = between(&failure.from, &failure.to, begin)?;
-            if matches!(failure.kind, ErrorKind::NeedsSignIn | ErrorKind::NeedsMfa) {
-                let attended = Deed::Attend(ids.iter().cloned().collect());
-                scenario.deeds.push((span.to, attended));
+            let refusal = self.located(failure, |failure| {
+                failure.refusal(begin, &scenario.sessions)
+            })?;
+            if matches!(refusal.kind, ErrorKind::NeedsSignIn | ErrorKind::NeedsMfa) {
+                let attended = Deed::Attend(refusal.sessions.iter().cloned().collect());
+                scenario.deeds.push((refusal.span.to, attended));
             }
-            scenario.refusals.push(Refusal {
-                span,
-                sessions: ids,
-                kind: failure.kind,
-            });
+            scenario.refusals.push(refusal);
         }
         // Whoever comes later is not there at the beginning.
         scenario
             .sessions
             .retain(|session| !absent.contains(&session.id));
         Ok(scenario)
+    }
+}
+
+impl DiskTable {
+    /// Has what it says be there at the beginning.
+    fn put_into(&self, scenario: &mut Scenario) -> Result<(), Trouble> {
+        match (&self.file, &self.repository) {
+            (Some(file), None) if self.branch.is_none() => {
+                let content = self.content.clone().unwrap_or_default();
+                scenario.files.push((place(file)?, content.into_bytes()));
+            }
+            (None, Some(repository)) if self.content.is_none() => {
+                let repository = (place(repository)?, self.branch.clone());
+                scenario.repositories.push(repository);
+            }
+            _ => {
+                return Err(Trouble::usage(
+                    "what is on the disk needs `file` and `content`, or `repository` and `branch`",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FailureTable {
+    fn refusal(&self, begin: Timestamp, sessions: &[Arc<Session>]) -> Result<Refusal, Trouble> {
+        let failing = chosen(self.session.as_deref().unwrap_or("*"), sessions)?;
+        Ok(Refusal {
+            span: between(&self.from, &self.to, begin)?,
+            sessions: failing.iter().map(|s| s.id.clone()).collect(),
+            kind: self.kind,
+        })
     }
 }
 
@@ -322,6 +355,11 @@ impl EventTable {
     }
 }
 
+/// A span in which nothing can be tried.
+pub(crate) fn nothing_happens() -> Trouble {
+    Trouble::usage("in no time at all nothing happens").hint("give a span like 12h or 7d")
+}
+
 /// The sessions that a scenario means: an id, a unique name, or all whose name fits a pattern.
 pub(crate) fn chosen(asked: &str, sessions: &[Arc<Session>]) -> Result<Vec<Arc<Session>>, Trouble> {
     let chosen: Vec<_> = sessions
@@ -355,13 +393,6 @@ fn place(text: &str) -> Result<PathBuf, Trouble> {
         Trouble::usage(format!("\"{text}\" is no path in a scenario"))
             .hint("begin it with / or ~/"),
     )
-}
-
-fn spans(tables: &[SpanTable], begin: Timestamp) -> Result<Vec<Span>, Trouble> {
-    let spans = tables.iter();
-    spans
-        .map(|table| between(&table.from, &table.to, begin))
-        .collect()
 }
 
 fn between(from: &str, to: &str, begin: Timestamp) -> Result<Span, Trouble> {

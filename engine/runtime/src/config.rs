@@ -68,6 +68,8 @@ pub struct Config {
     pub trust: Vec<TrustRoot>,
     /// The policy entries, in file order.
     pub policies: Vec<PolicySettings>,
+    /// Entries that are disabled, and what they name as their module.
+    pub disabled: Vec<(String, String)>,
 }
 
 /// `[aws]`
@@ -408,6 +410,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut names = BTreeSet::new();
         let mut policies = Vec::new();
+        let mut disabled = Vec::new();
         for entry in file.policy {
             let line = position(text, entry.span().start).0;
             let entry = entry.into_inner();
@@ -423,6 +426,7 @@ impl Config {
                 return Err(at(Some(entry.name.span()), message, Some(hint)));
             }
             if !entry.enabled {
+                disabled.push((name, entry.module.into_inner()));
                 continue;
             }
             let module = source(folder, entry.module.get_ref()).map_err(|(message, hint)| {
@@ -483,6 +487,7 @@ impl Config {
             imds: file.imds,
             trust,
             policies,
+            disabled,
         })
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Only what is younger: a span (15m, 2h, 3d) or a moment (2026-03-01T14:00:00Z).
     #[arg(long, value_name = "WHEN", value_parser = parse_when)]
     since: Option<Timestamp>,
+    /// Only what is older: a span (15m, 2h, 3d) or a moment.
+    #[arg(long, value_name = "WHEN", value_parser = parse_when, conflicts_with = "follow")]
+    until: Option<Timestamp>,
     /// The newest so many lines.
     #[arg(long, short = 'n', value_name = "LINES")]
     lines: Option<usize>,
@@ -69,6 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
                 .as_ref()
                 .is_none_or(|name| what.entry().is_some_and(|e| e.as_str() == name))
             && args.since.is_none_or(|since| line.note.at >= since)
+            && args.until.is_none_or(|until| line.note.at <= until)
             && (args.json || args.verbose || args.policy.is_some() || line::is_main(what))
     };
     let folder = home.journal();
@@ -90,8 +94,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     };
     let mut reader = Reader::open(&folder);
     let mut newest = VecDeque::new();
+    let mut known = Known::new(args, session.as_ref(), &home);
     while let Some(line) = reader.next_line().map_err(failed)? {
         line::learn(&mut names, &line.note);
+        known.learn(&line);
         if !wanted(&line) {
             continue;
         }
@@ -108,6 +114,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     for line in newest {
         show(args, &line, &names)?;
     }
+    known.tell();
     let Some(_watch) = watch else {
         return Ok(Exit::Done);
     };
@@ -120,6 +127,57 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether what was asked for is there at all: a name that is mistyped would look like one of which there is
+/// nothing to say.
+struct Known<'a> {
+    session: Option<(&'a str, &'a SessionId)>,
+    policy: Option<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    /// What is asked for, and is not where it should be.
+    fn new(args: &'a Args, session: Option<&'a SessionId>, home: &dayfly_runtime::Home) -> Self {
+        let there = |id: &SessionId| {
+            let workspace = engine::load(home);
+            workspace.is_ok_and(|w| w.sessions().iter().any(|entry| entry.session.id == *id))
+        };
+        let entry = |name: &str| {
+            let config = crate::policies::config(home);
+            config.is_ok_and(|config| {
+                let disabled = config.disabled.iter().map(|(name, _)| name);
+                let mut names = config.policies.iter().map(|p| &p.name).chain(disabled);
+                names.any(|known| known == name)
+            })
+        };
+        Self {
+            session: args.session.as_deref().zip(session.filter(|id| !there(id))),
+            policy: args.policy.as_deref().filter(|name| !entry(name)),
+        }
+    }
+
+    /// The journal knows it: it was there once.
+    fn learn(&mut self, line: &Line) {
+        let what = &line.note.what;
+        self.session = self.session.filter(|(_, id)| what.session() != Some(*id));
+        self.policy = self
+            .policy
+            .filter(|name| what.entry().is_none_or(|entry| entry.as_str() != *name));
+    }
+
+    #[expect(
+        clippy::print_stderr,
+        reason = "a note is for a person, not for a pipe"
+    )]
+    fn tell(&self) {
+        if let Some((asked, _)) = self.session {
+            eprintln!("note: neither the Workspace nor the journal knows a session \"{asked}\"");
+        }
+        if let Some(name) = self.policy {
+            eprintln!("note: neither dayfly.toml nor the journal knows a policy entry \"{name}\"");
+        }
+    }
 }
 
 fn show(args: &Args, line: &Line, names: &Names) -> Result<(), Trouble> {

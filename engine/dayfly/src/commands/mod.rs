@@ -49,6 +49,7 @@ mod session_fields;
 mod session_list;
 mod session_login;
 mod session_order;
+mod session_release;
 mod session_remove;
 mod session_show;
 mod status;
@@ -137,9 +138,7 @@ enum Session {
     #[command(after_help = "Example:\n  dayfly session rotate dev")]
     Rotate(session_order::Args),
     Login(session_login::Args),
-    /// Take back what you said by `start` or `stop`: the policies decide again.
-    #[command(after_help = "Example:\n  dayfly session release dev")]
-    Release(session_order::Args),
+    Release(session_release::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,11 +201,11 @@ impl Dayfly {
             Command::Session(Session::Add(args)) => end(session_add::run(&args)),
             Command::Session(Session::Edit(args)) => end(session_edit::run(&args)),
             Command::Session(Session::Remove(args)) => end(session_remove::run(&args)),
-            Command::Session(Session::Start(args)) => order(&args, Some(Action::Start)),
-            Command::Session(Session::Stop(args)) => order(&args, Some(Action::Stop)),
-            Command::Session(Session::Rotate(args)) => order(&args, Some(Action::Rotate)),
+            Command::Session(Session::Start(args)) => order(&args, Action::Start),
+            Command::Session(Session::Stop(args)) => order(&args, Action::Stop),
+            Command::Session(Session::Rotate(args)) => order(&args, Action::Rotate),
             Command::Session(Session::Login(args)) => end(session_login::run(&args)),
-            Command::Session(Session::Release(args)) => order(&args, None),
+            Command::Session(Session::Release(args)) => end(session_release::run(&args)),
             Command::Integration(Integration::List(args)) => end(integration_list::run(&args)),
             Command::Integration(Integration::Add(args)) => end(integration_add::run(&args)),
             Command::Integration(Integration::Remove(args)) => end(integration_remove::run(&args)),
@@ -251,7 +250,7 @@ impl Dayfly {
     }
 }
 
-fn order(args: &session_order::Args, action: Option<Action>) -> Exit {
+fn order(args: &session_order::Args, action: Action) -> Exit {
     end(session_order::run(args, action))
 }
 

@@ -33,11 +33,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     match client::ask::<serde_json::Value>(&home, &request) {
         Some(answer) => answer?,
         None => {
-            return Err(Trouble::failed(format!(
-                "{} is not disabled, and no Dayfly runs here, so nothing is suspended",
-                args.entry
-            ))
-            .hint("`dayfly run` asks every policy afresh"));
+            // `dayfly run` asks every policy afresh.
+            print(&format!("{} is enabled already\n", args.entry));
+            return Ok(Exit::Done);
         }
     };
     print(&format!("{} is asked again\n", args.entry));

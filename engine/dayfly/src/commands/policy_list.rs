@@ -25,11 +25,15 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 struct Listing {
     policies: Vec<PolicyReport>,
+    /// Names of entries that are disabled.
+    disabled: Vec<String>,
     problems: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
+    // What is wrong with the file is told below.
+    let disabled = policies::config(&home).map_or_else(|_| Vec::new(), |config| config.disabled);
     // How an entry fares is known to the engine only; what is configured stands in the file.
     let running = client::ask(&home, &Request::Report {});
     let (policies, problems): (Vec<_>, Vec<String>) = match running {
@@ -57,15 +61,20 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Exit::Failed
     };
     if args.json {
-        print_json(&Listing { policies, problems })?;
+        let disabled = disabled.into_iter().map(|(name, _)| name).collect();
+        print_json(&Listing {
+            policies,
+            disabled,
+            problems,
+        })?;
         return Ok(exit);
     }
-    if policies.is_empty() && problems.is_empty() {
+    if policies.is_empty() && disabled.is_empty() && problems.is_empty() {
         print(
             "no policies; write [[policy]] entries into dayfly.toml (`dayfly init` makes one with examples)\n",
         );
-    } else if !policies.is_empty() {
-        print(&table(&policies));
+    } else if !(policies.is_empty() && disabled.is_empty()) {
+        print(&table(&policies, &disabled));
     }
     for problem in &problems {
         print(&format!("{}\n", tame(problem)));

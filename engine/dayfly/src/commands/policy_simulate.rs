@@ -63,11 +63,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Some(project) => project.trial(),
         None => locate::home()?,
     };
-    let scenario = match (&args.scenario, &project) {
+    let path = match (&args.scenario, &project) {
         (None, Some(project)) => project.scenarios()?.into_iter().next(),
         (named, _) => named.clone(),
     };
-    let file = match &scenario {
+    let file = match &path {
         Some(path) => File::load(path)?,
         None => File::default(),
     };
@@ -75,8 +75,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Some(count) => scenario::made_up(count),
         None => of_workspace(&home)?,
     };
-    let mut scenario = file.scenario(sessions)?;
+    if sessions.is_empty() {
+        return Err(Trouble::usage("there is no session to try the policies on")
+            .hint("add one with `dayfly session add`, or make some up with --sessions 10"));
+    }
+    let mut scenario = file.scenario(sessions).map_err(|trouble| match &path {
+        Some(path) => trouble.about(&path.display().to_string()),
+        None => trouble,
+    })?;
     scenario.span = args.span.unwrap_or(scenario.span);
+    if scenario.span.is_zero() {
+        return Err(scenario::nothing_happens());
+    }
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let rules = rules(&home)?;
     let begun = Instant::now();

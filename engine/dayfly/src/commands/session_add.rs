@@ -74,6 +74,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     if namesakes.count() > 1 {
         text += "another session has the same name, so commands need the id\n";
     }
+    let sessions = || after.sessions().iter().map(|entry| &entry.session);
+    let profile = sessions()
+        .find(|session| session.id.as_str() == id)
+        .and_then(|session| session.named_profile.as_ref());
+    let sharing =
+        sessions().find(|other| other.id.as_str() != id && other.named_profile.as_ref() == profile);
+    if let (Some(_), Some(other)) = (profile, sharing) {
+        text += &format!(
+            "its profile is also that of {}: when one of them starts, the other stops\n",
+            tame(&other.name)
+        );
+    }
     if args.kind == SessionType::AwsIamUser {
         text += &format!("next: dayfly secret set {name}\n");
     }

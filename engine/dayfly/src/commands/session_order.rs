@@ -1,4 +1,4 @@
-//! `dayfly session start`, `stop`, `rotate` and `release`
+//! `dayfly session start`, `stop` and `rotate`
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::show::time::{self, parse_span};
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
-/// What all four take.
+/// What all three take.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// An id, the beginning of one, or a unique name.
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args, action: Option<Action>) -> Result<Exit, Trouble> {
+pub(crate) fn run(args: &Args, action: Action) -> Result<Exit, Trouble> {
     let empty = |text: &Option<String>| text.as_ref().is_some_and(|t| t.trim().is_empty());
     if empty(&args.override_reason) || empty(&args.reason) {
         return Err(Trouble::usage("the reason is empty; say why"));
@@ -41,19 +41,24 @@ pub(crate) fn run(args: &Args, action: Option<Action>) -> Result<Exit, Trouble> 
     if args.lasting.is_some_and(|span| span.is_zero()) {
         return Err(Trouble::usage("--for 0s is no time at all"));
     }
-    let home = locate::home()?;
     let order = SessionOrder {
         session: args.session.clone(),
-        action,
+        action: Some(action),
         for_seconds: args.lasting.map(|span| span.as_secs()),
         override_reason: args.override_reason.clone(),
         reason: args.reason.clone(),
     };
-    let done = engine::order(&home, &order)?;
-    if args.json {
+    carry_out(&order, args.json)
+}
+
+/// Has an order carried out, and tells how it ended.
+pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, Trouble> {
+    let home = locate::home()?;
+    let done = engine::order(&home, order)?;
+    if json {
         return print_json(&done);
     }
-    print(&text(action, &done, &args.session));
+    print(&text(order.action, &done, &order.session));
     Ok(Exit::Done)
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn text(report: &EngineReport) -> String {
         text += "\npolicies are being loaded; nothing is decided before\n";
     }
     if !report.policies.is_empty() {
-        text += &format!("\n{}", policies::table(&report.policies));
+        text += &format!("\n{}", policies::table(&report.policies, &[]));
     }
     if !report.problems.is_empty() {
         text += "\nproblems:\n";

@@ -5,7 +5,8 @@ use dayfly_runtime::report::{PolicyReport, PolicyState};
 
 use super::table::{Table, tame};
 
-pub(crate) fn table(policies: &[PolicyReport]) -> String {
+/// The entries that are asked, and those that are disabled with their modules.
+pub(crate) fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String {
     let mut table = Table::new(["POLICY", "MODULE", "STATE", "COUNTS AS", "MAY", "NOTE"]);
     for policy in policies {
         let state = match policy.state {
@@ -31,6 +32,12 @@ pub(crate) fn table(policies: &[PolicyReport]) -> String {
             may.join(", "),
             fault.unwrap_or_else(|| tame(&policy.summary)),
         ]);
+    }
+    for (name, module) in disabled {
+        let note = format!("`dayfly policy enable {name}` has it asked again");
+        let cells = [name.clone(), tame(module), "disabled".to_owned()];
+        let [name, module, state] = cells;
+        table.row([name, module, state, String::new(), String::new(), note]);
     }
     table.to_string()
 }

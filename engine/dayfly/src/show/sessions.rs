@@ -1,5 +1,7 @@
 //! Sessions as a table.
 
+use std::collections::BTreeMap;
+
 use dayfly_core::session::Status;
 use dayfly_core::time::Timestamp;
 use dayfly_runtime::report::SessionReport;
@@ -14,9 +16,18 @@ pub(crate) fn table(sessions: &[SessionReport], now: Timestamp) -> String {
             .into();
     }
     let mut table = Table::new(["SESSION", "TYPE", "STATUS", "PROFILE", "ENDS", "NOTE"]);
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for session in sessions {
+        *names.entry(&session.name).or_default() += 1;
+    }
+    for session in sessions {
+        let mut name = tame(&session.name);
+        if names.get(session.name.as_str()) > Some(&1) {
+            let begin = beginning(session, sessions);
+            name += &format!(" ({})", tame(&begin));
+        }
         table.row([
-            tame(&session.name),
+            name,
             session.session_type.to_string(),
             session.status.to_string(),
             session.profile.as_deref().map(tame).unwrap_or_default(),
@@ -25,6 +36,22 @@ pub(crate) fn table(sessions: &[SessionReport], now: Timestamp) -> String {
         ]);
     }
     table.to_string()
+}
+
+/// As much of an id as tells it from all others, and not less than eight characters.
+fn beginning(session: &SessionReport, sessions: &[SessionReport]) -> String {
+    let id = session.id.as_str();
+    let begins = |length: usize| id.chars().take(length).collect::<String>();
+    let alone = |begin: &String| {
+        let mut same = sessions
+            .iter()
+            .filter(|s| s.id.as_str().starts_with(begin.as_str()));
+        same.nth(1).is_none()
+    };
+    (8..id.chars().count())
+        .map(begins)
+        .find(alone)
+        .unwrap_or_else(|| id.to_owned())
 }
 
 /// When the credentials end.
