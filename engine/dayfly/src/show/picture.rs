@@ -20,8 +20,16 @@ const WIDTH: f64 = 1_000.0;
 const TOP: f64 = 118.0;
 /// Height of a row.
 const ROW: f64 = 20.0;
-/// Rows with marks; more sessions are drawn as thin lines.
+/// Rows with marks of all kinds.
 const ROWS: usize = 60;
+/// Height of a row where there are more; its rotations are not marked.
+const LOW_ROW: f64 = 12.0;
+/// Such rows; still more sessions share the height of these, as lines.
+const LOW_ROWS: usize = 300;
+/// How far apart names are at least, where not every row has room for its own.
+const NAMES_APART: f64 = 14.0;
+/// Labels of the time, at most.
+const LABELS: u32 = 12;
 /// Marks of one session: more would be a carpet.
 const MARKS: usize = 400;
 
@@ -34,10 +42,10 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#24292f}.t{font-si
 pub(crate) fn picture(scenario: &Scenario, outcome: &Outcome) -> String {
     let mut tracks: Vec<&Track> = outcome.tracks.values().collect();
     tracks.sort_by(|a, b| a.name.cmp(&b.name));
-    let row = if tracks.len() <= ROWS {
-        ROW
-    } else {
-        (ROW * ROWS as f64 / tracks.len() as f64).max(1.0)
+    let row = match tracks.len() {
+        count if count <= ROWS => ROW,
+        count if count <= LOW_ROWS => LOW_ROW,
+        count => (LOW_ROW * LOW_ROWS as f64 / count as f64).max(1.0),
     };
     let bottom = TOP + row * tracks.len() as f64;
     let height = bottom + 64.0;
@@ -66,8 +74,13 @@ pub(crate) fn picture(scenario: &Scenario, outcome: &Outcome) -> String {
         }
     }
     place.scale(&mut svg, bottom);
+    let mut named = f64::NEG_INFINITY;
     for (index, track) in tracks.iter().enumerate() {
         let y = TOP + row * index as f64;
+        if row >= LOW_ROW || y - named >= NAMES_APART {
+            named = y;
+            name(&mut svg, track, y, row);
+        }
         place.track(&mut svg, track, y, row);
     }
     legend(&mut svg, bottom + 40.0);
@@ -128,12 +141,11 @@ impl Place<'_> {
     fn scale(&self, svg: &mut String, bottom: f64) {
         let hour = Duration::from_secs(3_600);
         let day = 24 * hour;
-        let step = match self.scenario.span {
-            span if span > 20 * day => 7 * day,
-            span if span > 2 * day => day,
-            span if span > 12 * hour => 3 * hour,
-            _ => hour,
-        };
+        let steps = [hour, 3 * hour, 6 * hour, 12 * hour, day, 2 * day];
+        let fits = |step: &Duration| self.scenario.span <= *step * LABELS;
+        let weeks = u32::try_from(self.scenario.span.as_secs() / (7 * 86_400)).unwrap_or(u32::MAX);
+        let step = steps.into_iter().find(fits);
+        let step = step.unwrap_or(7 * day * (1 + weeks / LABELS));
         let mut at = Duration::ZERO;
         while at <= self.scenario.span {
             let x = self.x(at);
@@ -159,16 +171,14 @@ impl Place<'_> {
     }
 
     fn track(&self, svg: &mut String, track: &Track, y: f64, row: f64) {
-        let thin = row < ROW;
-        let (inset, height) = if thin { (0.0, row) } else { (3.0, row - 6.0) };
+        let thin = row < LOW_ROW;
+        let inset = match row {
+            _ if thin => 0.0,
+            row if row < ROW => 1.0,
+            _ => 3.0,
+        };
+        let height = row - 2.0 * inset;
         if !thin {
-            let name: String = tame(&track.name).chars().take(22).collect();
-            let _ = writeln!(
-                svg,
-                "<text x=\"16\" y=\"{:.1}\">{}</text>",
-                y + 14.0,
-                escape(&name)
-            );
             let _ = writeln!(
                 svg,
                 "<rect class=\"b\" x=\"{LEFT}\" y=\"{:.1}\" width=\"{WIDTH}\" height=\"{height:.1}\"/>",
@@ -200,8 +210,8 @@ impl Place<'_> {
         let mut last = f64::NEG_INFINITY;
         for decision in track.decisions.iter().take(MARKS) {
             let x = self.of(decision.at);
-            // Rotations close to each other are one mark.
-            if decision.action == Action::Rotate && x - last < 4.0 {
+            // Rotations close to each other are one mark, and a low row has no room for them.
+            if decision.action == Action::Rotate && (row < ROW || x - last < 4.0) {
                 continue;
             }
             last = x;
@@ -253,6 +263,22 @@ impl Place<'_> {
             );
         }
     }
+}
+
+/// The name of a session before its row.
+fn name(svg: &mut String, track: &Track, y: f64, row: f64) {
+    let name: String = tame(&track.name).chars().take(22).collect();
+    let (style, down) = if row < ROW {
+        (" style=\"font-size:10px\"", row / 2.0 + 3.5)
+    } else {
+        ("", 14.0)
+    };
+    let _ = writeln!(
+        svg,
+        "<text x=\"16\" y=\"{:.1}\"{style}>{}</text>",
+        y + down,
+        escape(&name)
+    );
 }
 
 fn legend(svg: &mut String, y: f64) {
