@@ -3,7 +3,8 @@
 //! `cargo bench -p dayfly-sim [-- SESSIONS]`
 //!
 //! 1,000 made-up sessions of one account under rotate-before-expiry, with two hours without a cloud
-//! and a night of sleep. Then a day with a nap and a cloud that takes fewer calls than Dayfly would
+//! and a night of sleep; what ends in the outage stays ended. The same with keep-active beside it, so that
+//! everything is in use all week. Then a day with a nap and a cloud that takes fewer calls than Dayfly would
 //! make. Then a night's sleep with keep-active beside it, so that all roles, expired meanwhile, are
 //! wanted again at once.
 
@@ -39,6 +40,8 @@ fn main() {
     week.outages = vec![span(33, 35)];
     week.sleeps = vec![span(70, 78)];
     told("7 days", &week, &["rotate-before-expiry"]);
+    let both = ["rotate-before-expiry", "keep-active"];
+    told("7 days, all wanted", &week, &both);
 
     let mut day = scenario(count);
     day.span = hours(24);
@@ -52,7 +55,7 @@ fn main() {
     let mut night = scenario(count);
     night.span = hours(17);
     night.sleeps = vec![span(8, 16)];
-    let outcome = told("a night", &night, &["rotate-before-expiry", "keep-active"]);
+    let outcome = told("a night", &night, &both);
     let woke = night.begin.plus(hours(16));
     let expired = outcome
         .tracks
