@@ -75,14 +75,15 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Some(count) => scenario::made_up(count),
         None => of_workspace(&home)?,
     };
-    if sessions.is_empty() {
-        return Err(Trouble::usage("there is no session to try the policies on")
-            .hint("add one with `dayfly session add`, or make some up with --sessions 10"));
-    }
     let mut scenario = file.scenario(sessions).map_err(|trouble| match &path {
         Some(path) => trouble.about(&path.display().to_string()),
         None => trouble,
     })?;
+    // Without sessions, policies may still have something to say of files and events.
+    if scenario.sessions.is_empty() && scenario.deeds.is_empty() {
+        return Err(Trouble::usage("there is no session to try the policies on")
+            .hint("add one with `dayfly session add`, or make some up with --sessions 10"));
+    }
     scenario.span = args.span.unwrap_or(scenario.span);
     if scenario.span.is_zero() {
         return Err(scenario::nothing_happens());
