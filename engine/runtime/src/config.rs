@@ -370,7 +370,13 @@ impl Config {
             hint,
         };
         match std::fs::metadata(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            // A link that leads nowhere is no wish for the defaults.
+            Err(e)
+                if e.kind() == std::io::ErrorKind::NotFound
+                    && std::fs::symlink_metadata(path).is_err() =>
+            {
+                return Ok(Self::default());
+            }
             Ok(meta) if meta.len() > LIMIT => {
                 return Err(whole(format!("is longer than {LIMIT} bytes"), None));
             }

@@ -1,9 +1,10 @@
 //! Reads the configuration when it, or a component that it names, changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use dayfly_core::arbitration::Tier;
 use dayfly_core::grant::Selector;
@@ -15,7 +16,7 @@ use dayfly_vault::private_file;
 use dayfly_workspace::Watch;
 use tokio::sync::mpsc;
 
-use crate::config::{Config, ConfigError, ModuleSource};
+use crate::config::{Config, ConfigError, ModuleSource, PolicySettings};
 use crate::engine::Policies;
 use crate::entries::{self, EntryProblem, Loader, Prepared};
 use crate::mailbox::Mailbox;
@@ -29,8 +30,10 @@ pub(crate) struct Configured {
     pub(crate) config: Result<Config, ConfigError>,
     /// The entries that are to be in force: where one cannot be used, its last good form.
     pub(crate) entries: Vec<Prepared>,
-    /// What stands in for guard rails that cannot be used and never could.
+    /// What stands in for guard rails that cannot be used and have no last good form.
     pub(crate) closed: Vec<Entry>,
+    /// Whether a configuration could be read since the start, this one or an earlier one.
+    pub(crate) known: bool,
     /// Why entries cannot be used as they are configured.
     pub(crate) problems: Vec<EntryProblem>,
 }
@@ -62,8 +65,12 @@ impl ConfigWorker {
                     recording,
                     policies,
                     seen: false,
-                    ever: false,
+                    known: false,
                     good: BTreeMap::new(),
+                    closed: Vec::new(),
+                    problems: Vec::new(),
+                    guards: BTreeSet::new(),
+                    pause: Box::new(|| thread::sleep(SETTLING)),
                     watches: BTreeMap::new(),
                 };
                 while incoming.take().is_some() {
@@ -106,6 +113,11 @@ impl Drop for ConfigWorker {
     }
 }
 
+/// How long a configuration without a guard rail that is in force has to stay the same …
+const SETTLING: Duration = Duration::from_millis(300);
+/// … and how often that is waited for.
+const SETTLING_ROUNDS: u32 = 5;
+
 struct Reader {
     path: PathBuf,
     loader: Loader,
@@ -113,10 +125,19 @@ struct Reader {
     policies: Policies,
     /// Whether the file was ever there.
     seen: bool,
-    /// Whether the configuration could ever be used.
-    ever: bool,
+    /// Whether a configuration could be read.
+    known: bool,
     /// The last good form of each entry.
     good: BTreeMap<EntryName, Prepared>,
+    /// What stands in for guard rails that have none. Like `good`, only a configuration that can be
+    /// read replaces it: a mistake made later must not open what is closed.
+    closed: Vec<Entry>,
+    /// Why entries of the last configuration that could be read cannot be used.
+    problems: Vec<EntryProblem>,
+    /// The guard rails of that configuration.
+    guards: BTreeSet<EntryName>,
+    /// Waits while a file may be half-way saved.
+    pause: Box<dyn FnMut() + Send>,
     watches: BTreeMap<PathBuf, Watch>,
 }
 
@@ -143,77 +164,136 @@ impl Reader {
     }
 
     fn read(&mut self) -> Configured {
-        let config = self.load();
-        let mut problems = Vec::new();
-        let mut closed = Vec::new();
-        self.ever |= config.is_ok();
-        if let Err(error) = &config
-            && !self.ever
-        {
-            // There may be guard rails in it.
-            closed.push(entries::closed(
-                "dayfly.toml",
-                Selector::default(),
-                &error.to_string(),
-            ));
-        }
-        if let Ok(config) = &config {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
-            self.loader
-                .hold_to(Shelf::open(folder, config.trust.clone()));
-            let archive = config.recording.enabled.then(|| {
-                // Made here first, and private.
-                let _ = private_file::create_folder(&self.recording);
-                recording::modules(&self.recording)
-            });
-            self.loader.archive(archive);
-            let mut good = BTreeMap::new();
-            for settings in &config.policies {
-                let wanted = match self.policies {
-                    Policies::All => true,
-                    Policies::GuardRails => {
-                        settings.rank.tier == Tier::GuardRail && !settings.shadow
-                    }
-                };
-                if !wanted {
-                    continue;
-                }
-                match self.loader.prepare(&self.path, settings) {
-                    Ok(prepared) => {
-                        good.insert(prepared.entry.name.clone(), prepared);
-                    }
-                    Err(mut problem) => {
-                        let name = EntryName::new(&settings.name);
-                        let earlier = self.good.remove(&name).filter(|_| !problem.untrusted);
-                        if let Some(earlier) = earlier {
-                            problem.message += "; its last good form stays in force";
-                            good.insert(name, earlier);
-                        } else if settings.rank.tier == Tier::GuardRail && !settings.shadow {
-                            let sessions = settings.grant.as_ref().map(|g| g.sessions.clone());
-                            let sessions = sessions.unwrap_or_default();
-                            closed.push(entries::closed(
-                                &settings.name,
-                                sessions,
-                                &problem.message,
-                            ));
-                            problem.message += "; as it is a guard rail, nothing that it is for is started or rotated";
-                        } else {
-                            problem.message += "; it is not in force";
-                        }
-                        problems.push(problem);
-                    }
-                }
+        let config = self.load_settled();
+        match &config {
+            Ok(config) => {
+                self.known = true;
+                self.take(config);
             }
-            self.good = good;
+            // The last one that could be read stays in force, with all that stands in for its guard rails.
+            Err(_) if self.known => {}
+            // There may be guard rails in it.
+            Err(error) => {
+                self.closed = vec![entries::closed(
+                    "dayfly.toml",
+                    Selector::default(),
+                    &error.to_string(),
+                )];
+            }
         }
         let entries: Vec<Prepared> = self.good.values().cloned().collect();
         self.loader.keep(&entries);
         Configured {
             config,
             entries,
-            closed,
-            problems,
+            closed: self.closed.clone(),
+            known: self.known,
+            problems: self.problems.clone(),
         }
+    }
+
+    /// The configuration. Where guard rails are missing from it, it has to stay the same for a moment:
+    /// an editor or a shell that writes into the file empties it first.
+    fn load_settled(&mut self) -> Result<Config, ConfigError> {
+        let mut config = self.load();
+        for _ in 0..SETTLING_ROUNDS {
+            if !config
+                .as_ref()
+                .is_ok_and(|config| self.loses_guard_rail(config))
+            {
+                break;
+            }
+            (self.pause)();
+            let again = self.load();
+            if again == config {
+                break;
+            }
+            config = again;
+        }
+        config
+    }
+
+    /// Whether a guard rail of the configuration in force is missing from this one.
+    fn loses_guard_rail(&self, config: &Config) -> bool {
+        let stays = |name: &EntryName| {
+            let settings = config.policies.iter();
+            let mut guards = settings.filter(|settings| wants_guard_rail(settings));
+            guards.any(|settings| EntryName::new(&settings.name) == *name)
+        };
+        !self.guards.iter().all(stays)
+    }
+
+    /// Puts a configuration in force that could be read.
+    fn take(&mut self, config: &Config) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        self.loader
+            .hold_to(Shelf::open(folder, config.trust.clone()));
+        let archive = config.recording.enabled.then(|| {
+            // Made here first, and private.
+            let _ = private_file::create_folder(&self.recording);
+            recording::modules(&self.recording)
+        });
+        self.loader.archive(archive);
+        let guards = config.policies.iter().filter(|s| wants_guard_rail(s));
+        self.guards = guards.map(|s| EntryName::new(&s.name)).collect();
+        let mut earlier = std::mem::take(&mut self.good);
+        self.closed.clear();
+        self.problems.clear();
+        for settings in &config.policies {
+            if self.policies == Policies::GuardRails && !wants_guard_rail(settings) {
+                continue;
+            }
+            match self.loader.prepare(&self.path, settings) {
+                Ok(prepared) => {
+                    self.good.insert(prepared.entry.name.clone(), prepared);
+                }
+                Err(problem) => {
+                    let earlier = earlier.remove(&EntryName::new(&settings.name));
+                    self.without(settings, earlier, problem);
+                }
+            }
+        }
+    }
+
+    /// An entry cannot be used as it is configured: its last good form stays in force, and a guard rail
+    /// closes for the sessions that this form is not for.
+    fn without(
+        &mut self,
+        settings: &PolicySettings,
+        earlier: Option<Prepared>,
+        mut problem: EntryProblem,
+    ) {
+        let guards = wants_guard_rail(settings);
+        // What was no guard rail before is no form of one.
+        let earlier = earlier
+            .filter(|_| !problem.untrusted)
+            .filter(|earlier| !guards || is_guard_rail(&earlier.entry));
+        let grant = settings.grant.as_ref();
+        let wanted = grant.map(|g| g.sessions.clone()).unwrap_or_default();
+        let reason = problem.message.clone();
+        match earlier {
+            Some(earlier) => {
+                problem.message += "; its last good form stays in force";
+                let covered = earlier.entry.grant.sessions.clone();
+                if guards && covered != wanted {
+                    problem.message +=
+                        ", and nothing else that it is now for is started or rotated";
+                    // No entry can be given such a name.
+                    let name = format!("{} (as edited)", settings.name);
+                    let beyond = entries::beyond(wanted, covered);
+                    self.closed.push(entries::closed(&name, beyond, &reason));
+                }
+                self.good.insert(earlier.entry.name.clone(), earlier);
+            }
+            None if guards => {
+                self.closed
+                    .push(entries::closed(&settings.name, wanted, &reason));
+                problem.message +=
+                    "; as it is a guard rail, nothing that it is for is started or rotated";
+            }
+            None => problem.message += "; it is not in force",
+        }
+        self.problems.push(problem);
     }
 
     /// Watches the configuration and the components that it names; whether a watch is new.
@@ -244,3 +324,17 @@ fn watch(path: &Path, work: &Arc<Mailbox<()>>) -> Option<Watch> {
     let work = Arc::clone(work);
     dayfly_workspace::watch(path, move || work.put(|()| {})).ok()
 }
+
+/// Whether an entry is a guard rail that is not only recorded.
+fn is_guard_rail(entry: &Entry) -> bool {
+    entry.rank.tier == Tier::GuardRail && !entry.shadow
+}
+
+/// The same, as it is configured.
+fn wants_guard_rail(settings: &PolicySettings) -> bool {
+    settings.rank.tier == Tier::GuardRail && !settings.shadow
+}
+
+#[cfg(test)]
+#[path = "config_worker_tests.rs"]
+mod tests;

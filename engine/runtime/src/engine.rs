@@ -505,7 +505,7 @@ impl Loop {
                 let mut error = error;
                 let hint = error.hint.take();
                 let hint = hint.unwrap_or_else(|| {
-                    if configured.closed.is_empty() {
+                    if configured.known {
                         "mend the file; until then its last good version stays in force".into()
                     } else {
                         "mend the file; until then nothing is started or rotated, as there may be \

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dayfly_core::arbitration::{Rank, Tier};
-use dayfly_core::grant::{Grant, Selector};
+use dayfly_core::grant::{Condition, Grant, Selector, Test};
 use dayfly_core::input::Entry;
-use dayfly_core::policy::{Action, Actions, EntryName, Subscription};
+use dayfly_core::policy::{Action, Actions, EntryName, SessionFacts, Subscription};
 use dayfly_policy::module::{Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
 use dayfly_policy::{Host, Module, Paths, Policy, Wasi};
@@ -122,6 +123,37 @@ pub(crate) fn closed(name: &str, sessions: Selector, message: &str) -> Entry {
         schedules: Vec::new(),
         generation: digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b)),
         unusable: Some(message.to_owned()),
+    }
+}
+
+/// The sessions that one selector means and another does not.
+#[must_use]
+pub(crate) fn beyond(wanted: Selector, covered: Selector) -> Selector {
+    let text = format!("{wanted:?} beyond {covered:?}");
+    Selector {
+        condition: Some(Condition(Arc::new(Beyond {
+            text,
+            wanted,
+            covered,
+        }))),
+        ..Selector::default()
+    }
+}
+
+#[derive(Debug)]
+struct Beyond {
+    text: String,
+    wanted: Selector,
+    covered: Selector,
+}
+
+impl Test for Beyond {
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn passes(&self, session: &SessionFacts) -> bool {
+        self.wanted.matches(session) && !self.covered.matches(session)
     }
 }
 
