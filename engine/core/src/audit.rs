@@ -90,6 +90,11 @@ pub enum Violation {
         /// What is missing.
         lacks: &'static str,
     },
+    /// Credentials are on their way although nobody knows yet what policies forbid.
+    Unruled {
+        /// The session.
+        session: SessionId,
+    },
     /// The session is active beyond the stop of the one that it is chained to.
     BeyondParent {
         /// The session.
@@ -240,7 +245,12 @@ impl Audit<'_> {
             self.broken(Violation::Stuck { session, lacks });
         }
         let settled = matches!(tracked.phase, Phase::Inactive | Phase::Active(_));
-        if settled && !tracked.present && self.state.reconsidered(id).is_none() {
+        let known = self.state.policies_known();
+        if !known && tracked.phase.operation().is_some() {
+            self.broken(Violation::Unruled { session: session() });
+        }
+        let looked_after = self.state.reconsidered(id).is_some() || self.state.is_overdue(id);
+        if settled && !tracked.present && !looked_after {
             self.broken(Violation::Lingering { session: session() });
         }
         if let Some(parent) = self.outlived(tracked) {
@@ -254,7 +264,7 @@ impl Audit<'_> {
                 rail && entry.is_asked() && entry.is_awaited(id)
             })
         };
-        if settled && !commands.is_empty() && !asked() {
+        if settled && known && !commands.is_empty() && !asked() {
             let session = session();
             self.broken(Violation::Unanswered { session, commands });
         }
@@ -304,10 +314,12 @@ impl Audit<'_> {
             return Some("an operation that is under way");
         }
         match stage {
-            Some(Stage::Parent | Stage::Issuing) if self.state.deadline(id).is_none() => {
+            Some(Stage::Queued) if !self.queued.contains(id) => Some("a place in the queue"),
+            Some(Stage::Parent | Stage::Issuing | Stage::Publishing(_)) | None
+                if self.state.deadline(id).is_none() =>
+            {
                 Some("a deadline")
             }
-            Some(Stage::Queued) if !self.queued.contains(id) => Some("a place in the queue"),
             _ => None,
         }
     }
@@ -464,6 +476,8 @@ impl Audit<'_> {
         }
         for found in held {
             let violation = match self.state.session(&found.session) {
+                // The chain's answer, which came too late, is on its way.
+                Some(_) if moving && self.state.is_overdue(&found.session) => None,
                 Some(tracked) => unlike(tracked, found, moving, self.is_claimed(&found.session)),
                 None if self.is_claimed(&found.session) => None,
                 None => Some(unretracted(found)),
@@ -475,8 +489,9 @@ impl Audit<'_> {
             if tracked.phase.lease().is_none() || there.contains(id) {
                 continue;
             }
-            let excused = moving
-                && (matches!(tracked.phase, Phase::Stopping(..)) || self.is_displaced(id, tracked));
+            let stopping = matches!(tracked.phase, Phase::Stopping(..));
+            let excused =
+                moving && (stopping || self.state.is_overdue(id) || self.is_displaced(id, tracked));
             if !excused {
                 let session = id.clone();
                 self.broken(Violation::Missing { session });
@@ -606,6 +621,10 @@ impl fmt::Display for Violation {
             Self::BeyondParent { session, parent } => write!(
                 f,
                 "session {session} is active although session {parent}, which it is chained to, was stopped"
+            ),
+            Self::Unruled { session } => write!(
+                f,
+                "credentials of session {session} are on their way before any policy is known"
             ),
             Self::StrayOperation { operation, session } => write!(
                 f,

@@ -5,6 +5,7 @@ use crate::arbitration::{
 };
 use crate::effect::{Cause, Effect, Happening, Loss, Reply};
 use crate::input::Entry;
+use crate::overdue::CHAIN_HINT;
 use crate::policy::{Action, Outcome, Reason};
 use crate::session::{ErrorKind, Failure, SessionId, Status};
 use crate::state::{Phase, Tracked, Tracking};
@@ -20,6 +21,17 @@ pub(crate) struct Standing {
     pub(crate) holds: Vec<StandingHold>,
     shadow_acts: Vec<StandingAct>,
     shadow_holds: Vec<StandingHold>,
+}
+
+impl Standing {
+    /// As long as nobody knows what policies forbid, only what stops counts; all else waits.
+    fn keep_stops(&mut self) {
+        let acts = std::mem::take(&mut self.acts);
+        let causes = std::mem::take(&mut self.causes);
+        let stops = acts.into_iter().zip(causes);
+        let stops = stops.filter(|(act, _)| act.action == Action::Stop);
+        (self.acts, self.causes) = stops.unzip();
+    }
 }
 
 /// The hold of a guard rail that brings no answer.
@@ -42,7 +54,11 @@ impl Turn<'_> {
             let entry = &tracking.entry;
             let guard_rail = entry.rank.tier == Tier::GuardRail && !entry.shadow;
             // A guard rail that cannot be asked holds: whoever has to pass it can override it.
-            if guard_rail && entry.may_hold && tracking.is_broken() && tracking.is_behind(id) {
+            // One that may not hold may have it stopped, which is as much of a refusal.
+            let stops =
+                entry.actions.contains(Action::Stop) && entry.grant.actions.contains(Action::Stop);
+            let refuses = guard_rail && (entry.may_hold || stops);
+            if refuses && tracking.is_broken() && tracking.is_behind(id) {
                 standing.holds.push(unanswering(tracking));
             }
             let Some(opinion) = tracking.opinions.get(id) else {
@@ -124,7 +140,11 @@ impl Turn<'_> {
             return;
         };
         if !tracked.present && tracked.phase == Phase::Inactive {
-            return self.forget(id);
+            if !self.state.is_overdue(id) {
+                return self.forget(id);
+            }
+            // What the chain may still do to it is looked after first; nobody waits for that.
+            return self.reply(id, |_| Some(Reply::Superseded));
         }
         let outlives = tracked.beyond_parent && matches!(tracked.phase, Phase::Active(_));
         if !tracked.present || outlives {
@@ -150,7 +170,10 @@ impl Turn<'_> {
         if waits {
             return;
         }
-        let standing = self.standing(id, tracked);
+        let mut standing = self.standing(id, tracked);
+        if !self.state.policies_known {
+            standing.keep_stops();
+        }
         let status = tracked.phase.status();
         let situation = Situation {
             now: self.now,
@@ -233,6 +256,17 @@ impl Turn<'_> {
                         })
                     });
                     return;
+                }
+                if let Some(why) = self.unanswered(id) {
+                    let failure =
+                        Failure::new(ErrorKind::Delivery, why.clone()).with_hint(CHAIN_HINT);
+                    self.reply(id, |_| {
+                        Some(Reply::Failed {
+                            failure: failure.clone(),
+                            retry_at: None,
+                        })
+                    });
+                    return self.defer(id, action, why, None, cause);
                 }
                 match self.profile_obstacle(id, &act.voice, act.rank) {
                     Some(why) => {

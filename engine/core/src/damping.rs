@@ -3,12 +3,13 @@
 //! policies undo each other's work.
 //!
 //! A stop is never put off, since a session that is stopped harms nobody; a person's command and a
-//! program's demand are not either.
+//! program's demand are not either. An alarm, by which credentials are to be renewed at once, waits
+//! for the rate of its entry alone.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::arbitration::{StandingAct, Voice};
+use crate::arbitration::{StandingAct, Tier, Voice};
 use crate::effect::{Cause, Happening};
 use crate::policy::{Action, EntryName};
 use crate::session::SessionId;
@@ -228,11 +229,22 @@ impl Turn<'_> {
                 },
             );
         }
+        if action == Action::Rotate && self.is_alarm(id, act, by) {
+            return self.ration(id, by);
+        }
         let tracked = self.state.sessions.get(id)?;
         let obstacle = tracked
             .damping
             .obstacle(&settings, now, tracked, action, by);
         obstacle.or_else(|| self.ration(id, by))
+    }
+
+    /// Whether credentials are to be renewed for safety's sake, however new they are: a guard rail wants
+    /// it, or a policy on a custom event, by which a person or a program raises an alarm.
+    fn is_alarm(&self, id: &SessionId, act: &StandingAct, by: &EntryName) -> bool {
+        let entry = self.state.entries.get(by);
+        let opinion = entry.and_then(|entry| entry.opinions.get(id));
+        act.rank.tier == Tier::GuardRail || opinion.is_some_and(|opinion| opinion.alarmed)
     }
 
     /// The rate of an entry: whoever comes when it is used up is given the next moment that is

@@ -38,6 +38,20 @@ impl State {
         self.timers.get(&TimerKey::Lane(lane.clone()))
     }
 
+    /// Whether the first policies have come.
+    #[must_use]
+    pub const fn policies_known(&self) -> bool {
+        self.policies_known
+    }
+
+    /// Whether the chain still owes an answer about this session that came too late to be waited for.
+    #[must_use]
+    pub fn is_overdue(&self, session: &SessionId) -> bool {
+        self.overdue
+            .values()
+            .any(|overdue| overdue.session == *session)
+    }
+
     /// How many providers are at work, as the core counts them.
     #[must_use]
     pub const fn issuing(&self) -> usize {

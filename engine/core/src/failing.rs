@@ -20,6 +20,7 @@ impl Turn<'_> {
         };
         let lease = tracked.phase.lease();
         tracked.phase = lease.map_or(Phase::Inactive, Phase::Active);
+        tracked.for_child &= lease.is_some();
         // What was edited before this ran, or while it did, is still to be obtained.
         let renews_edit = std::mem::take(&mut tracked.renews_edit);
         tracked.outdated |= lease.is_some()
@@ -46,6 +47,9 @@ impl Turn<'_> {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         self.note_failure(id, &failure);
         self.report_failure(id, operation, failure);
+        if lease.is_none() {
+            self.release_parent(id);
+        }
     }
 
     /// Takes a failure up, and when it is tried again by itself.

@@ -27,6 +27,8 @@ pub mod input;
 mod life;
 mod opinions;
 mod orphans;
+mod overdue;
+mod parents;
 pub mod policy;
 mod queue;
 pub mod random;

@@ -15,7 +15,7 @@ const PARENT_DEADLINES: u32 = 10;
 impl Turn<'_> {
     /// Sessions other than this one whose credentials stand under the named profile, or are
     /// on their way there.
-    fn occupants(&self, id: &SessionId, profile: Option<&String>) -> Vec<SessionId> {
+    pub(crate) fn occupants(&self, id: &SessionId, profile: Option<&String>) -> Vec<SessionId> {
         let Some(profile) = profile else {
             return Vec::new();
         };
@@ -31,7 +31,7 @@ impl Turn<'_> {
                         Stage::Publishing(_) => t.publishing_profile.as_ref() == Some(profile),
                         _ => t.session.named_profile.as_ref() == Some(profile),
                     });
-                    stands || comes
+                    stands || comes || self.may_still_take(other, profile)
                 })
             })
             .cloned()
@@ -54,17 +54,13 @@ impl Turn<'_> {
             let Some(holder) = self.state.sessions.get(&other) else {
                 continue;
             };
-            let name = &holder.session.name;
-            if !matches!(holder.phase, Phase::Active(_)) {
-                return Some(format!(
-                    "session {name} ({other}) is using the same named profile"
-                ));
+            let name = self.state.called(&other);
+            if self.state.is_overdue(&other) || !matches!(holder.phase, Phase::Active(_)) {
+                return Some(format!("session {name} is using the same named profile"));
             }
             // Of two policies that want one profile, neither may push the other out for ever.
             if *voice != Voice::Person && rank <= holder.started_rank {
-                return Some(format!(
-                    "session {name} ({other}) holds the same named profile"
-                ));
+                return Some(format!("session {name} holds the same named profile"));
             }
         }
         None
@@ -102,6 +98,7 @@ impl Turn<'_> {
         tracked.told = None;
         if action == Action::Start {
             tracked.started_rank = rank;
+            tracked.for_child = by == Voice::Child;
         }
         let session = id.clone();
         self.record(
@@ -144,7 +141,9 @@ impl Turn<'_> {
         let name = parent.session.name.clone();
         match &parent.phase {
             Phase::Active(lease) => {
-                let spent = self.mostly_spent(*lease) && parent.retry_at.is_none();
+                let spent = self.mostly_spent(*lease)
+                    && parent.retry_at.is_none()
+                    && self.unanswered(&parent_id).is_none();
                 if lease.expired(self.now) {
                     // It is about to be retracted; then this session is told.
                 } else if spent && parent.session.fault.is_none() {
@@ -242,6 +241,7 @@ impl Turn<'_> {
         let result = arbitrate(situation, &standing.acts, &standing.holds);
         if result.action == Some(Action::Start) {
             let obstacle = self.profile_obstacle(id, &Voice::Child, rank);
+            let obstacle = self.unanswered(id).or(obstacle);
             return obstacle.map_or(Ok(()), Err);
         }
         use crate::arbitration::Lost;
@@ -355,6 +355,13 @@ impl Turn<'_> {
             let Some(holder) = self.state.sessions.get(&other) else {
                 continue;
             };
+            if self.state.is_overdue(&other) {
+                self.effects.push(Effect::Discard { operation: id });
+                let name = &holder.session.name;
+                let message =
+                    format!("session {name} may still take or leave the named profile; try again");
+                return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
+            }
             if holder
                 .phase
                 .operation()
@@ -380,6 +387,7 @@ impl Turn<'_> {
         if let Some(operation) = tracked.phase.operation_mut() {
             operation.stage = Stage::Publishing(lease);
         }
+        self.set_delivery_deadline(&session);
         self.effects.push(Effect::Publish {
             operation: id,
             session,
@@ -404,6 +412,9 @@ impl Turn<'_> {
 
     /// The chain answered.
     pub(crate) fn delivered(&mut self, id: OperationId, result: Result<(), Failure>) {
+        if let Some(overdue) = self.state.overdue.remove(&id) {
+            return self.delivered_late(id, overdue, result);
+        }
         let Some(session) = self.state.operations.remove(&id) else {
             return;
         };
@@ -432,7 +443,7 @@ impl Turn<'_> {
         }
     }
 
-    fn stale(&mut self, id: OperationId) {
+    pub(crate) fn stale(&mut self, id: OperationId) {
         self.state.operations.remove(&id);
         let cause = Cause::default();
         self.record(
@@ -443,7 +454,8 @@ impl Turn<'_> {
         );
     }
 
-    fn published(&mut self, id: &SessionId, operation: &Operation, lease: Lease) {
+    pub(crate) fn published(&mut self, id: &SessionId, operation: &Operation, lease: Lease) {
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         let Some(tracked) = self.state.sessions.get_mut(id) else {
             return;
         };
@@ -499,10 +511,11 @@ impl Turn<'_> {
         let fields = Fields::STATUS.union(Fields::CREDENTIALS).union(failure);
         self.touch(id, fields, Some(outcome), operation.cause);
         self.settled(id);
+        self.started_for(id);
     }
 
     /// Another session took the named profile: what this one had there is gone.
-    fn displace(&mut self, id: &SessionId, by: &SessionId, cause: Cause) {
+    pub(crate) fn displace(&mut self, id: &SessionId, by: &SessionId, cause: Cause) {
         let Some(tracked) = self.state.sessions.get(id).cloned() else {
             return;
         };
@@ -528,6 +541,9 @@ impl Turn<'_> {
             return self.touch(id, Fields::CREDENTIALS, None, cause);
         }
         self.cancel(id);
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.for_child = false;
+        }
         self.mark_stopped(id);
         self.stop_children(id, cause);
         self.gone(id, Outcome::Stopped, cause);
@@ -543,12 +559,14 @@ impl Turn<'_> {
     }
 
     /// The session has nothing in the chain any more.
-    fn gone(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+    pub(crate) fn gone(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         let Some(tracked) = self.state.sessions.get_mut(id) else {
             return;
         };
         tracked.phase = Phase::Inactive;
         tracked.beyond_parent = false;
+        tracked.for_child = false;
         tracked.published_profile = None;
         tracked.outdated = false;
         tracked.renews_edit = false;
@@ -592,16 +610,18 @@ impl Turn<'_> {
             cause,
         );
         self.settled(id);
+        self.release_parent(id);
     }
 
     /// The credentials could not be removed: the truth is that they are still there.
-    fn still_there(
+    pub(crate) fn still_there(
         &mut self,
         id: &SessionId,
         operation: OperationId,
         lease: Lease,
         failure: Failure,
     ) {
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         let Some(tracked) = self.state.sessions.get_mut(id) else {
             return;
         };
@@ -702,6 +722,10 @@ impl Turn<'_> {
         };
         let under_way = tracked.phase.operation().map(|o| o.id);
         self.cancel(id);
+        // From here on it goes by itself, not with the last of those that are chained to it.
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.for_child = false;
+        }
         if outcome == Outcome::Stopped {
             self.mark_stopped(id);
             self.stop_children(id, cause);
@@ -713,15 +737,20 @@ impl Turn<'_> {
             }
             return;
         };
-        let operation = self.new_operation(id);
+        // One that the chain has not answered yet is not asked for a second time.
+        let asked = self.take_up_retraction(id);
+        let operation = asked.unwrap_or_else(|| self.new_operation(id));
         if let Some(tracked) = self.state.sessions.get_mut(id) {
             tracked.phase = Phase::Stopping(lease, operation, outcome);
             tracked.cause = cause;
         }
-        self.effects.push(Effect::Retract {
-            operation,
-            session: id.clone(),
-        });
+        self.set_delivery_deadline(id);
+        if asked.is_none() {
+            self.effects.push(Effect::Retract {
+                operation,
+                session: id.clone(),
+            });
+        }
         self.touch(id, Fields::STATUS, None, cause);
     }
 }

@@ -82,8 +82,8 @@ impl Turn<'_> {
             .iter()
             .map(|(name, tracking)| (name, tracking.entry.subscriptions.as_slice()));
         self.state.index = Index::new(subscriptions);
-        let announced = std::mem::replace(&mut self.state.announced, true);
-        if !announced && self.state.settings.announces {
+        let known = std::mem::replace(&mut self.state.policies_known, true);
+        if !known && self.state.settings.announces {
             self.announce(EngineEvent::Started, cause);
         }
         let entries = self.state.entries.keys().cloned().collect();
@@ -333,6 +333,10 @@ impl Turn<'_> {
         }
         let mut notes = Vec::new();
         let mut proposals = 0;
+        let alarm = asked
+            .others
+            .iter()
+            .any(|event| matches!(event, Event::Custom { .. }));
         for effect in verdict.effects {
             match effect {
                 PolicyEffect::Act(act) => {
@@ -342,7 +346,10 @@ impl Turn<'_> {
                     let id = &id;
                     let status = self.state.sessions.get(id).map(|t| t.phase.status());
                     let (old, opinion) = opinion(tracking, &mut before, id);
-                    if !status.is_some_and(|status| old.is_some_and(|o| o.acts(&act, status))) {
+                    let said = old.filter(|o| status.is_some_and(|status| o.acts(&act, status)));
+                    // Said again, it is still the alarm that it was.
+                    opinion.alarmed |= alarm || said.is_some_and(|o| o.alarmed);
+                    if said.is_none() {
                         opinion.cause = causes.get(id).copied().unwrap_or(asked.cause);
                         notes.push((
                             opinion.cause,

@@ -169,6 +169,7 @@ impl Turn<'_> {
             published_profile,
             stopped_at: None,
             beyond_parent: false,
+            for_child: false,
             publishing_profile: None,
             projected: Projection::default(),
             revision: Revision(0),

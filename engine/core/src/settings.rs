@@ -13,6 +13,8 @@ pub struct Settings {
     pub issuing_max: usize,
     /// How long a provider may take.
     pub issue_deadline: Duration,
+    /// How long the chain may take to put credentials in force or to retract them.
+    pub delivery_deadline: Duration,
     /// Waits after failed operations.
     pub retry: Backoff,
     /// Waits after failures to reach the cloud: short, since nobody is asked too much.
@@ -125,6 +127,7 @@ impl Default for Settings {
         Self {
             issuing_max: 16,
             issue_deadline: Duration::from_secs(90),
+            delivery_deadline: Duration::from_secs(60),
             retry: Backoff {
                 first: Duration::from_secs(2),
                 longest: Duration::from_secs(300),

@@ -9,6 +9,7 @@ use crate::damping::Damping;
 use crate::effect::{Cause, OperationId};
 use crate::index::Index;
 use crate::input::{CommandId, Entry, Found, Projection, Word};
+use crate::overdue::Overdue;
 use crate::policy::{
     Action, BranchChange, EntryName, EvaluationId, Event, Fields, FileChange, Outcome,
     ResyncReason, Revision, SessionFacts, SessionKey, SessionView, Views,
@@ -142,6 +143,8 @@ pub struct Tracked {
     pub stopped_at: Option<Timestamp>,
     /// The session that it is chained to was stopped, and it could not be retracted then.
     pub(crate) beyond_parent: bool,
+    /// It was started only for a session that is chained to it and has not been started yet.
+    pub(crate) for_child: bool,
     /// The named profile that credentials are on their way to.
     pub(crate) publishing_profile: Option<String>,
     /// The last projection that was asked for.
@@ -183,6 +186,8 @@ pub(crate) struct Opinion {
     pub(crate) acts: Vec<StandingAct>,
     pub(crate) holds: Vec<StandingHold>,
     pub(crate) cause: Cause,
+    /// What it wants to have rotated was said on a custom event: an alarm, which waits for nothing.
+    pub(crate) alarmed: bool,
 }
 
 /// A question that a policy works on.
@@ -302,10 +307,13 @@ pub struct State {
     pub(crate) queue: Queue,
     pub(crate) found: BTreeMap<SessionId, Found>,
     pub(crate) orphans: BTreeMap<SessionId, Orphan>,
+    /// Changes of the chain that were not answered in time.
+    pub(crate) overdue: BTreeMap<OperationId, Overdue>,
     pub(crate) words: BTreeMap<SessionId, Word>,
     pub(crate) workspace_revision: u64,
-    /// Policies have heard that the engine started.
-    pub(crate) announced: bool,
+    /// The first policies came: before that nobody knows what is forbidden, and nothing is started
+    /// or renewed.
+    pub(crate) policies_known: bool,
     /// The engine is about to stop.
     pub(crate) stopping: bool,
     pub(crate) next_operation: u64,
@@ -332,9 +340,10 @@ impl State {
             queue: Queue::default(),
             found: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            overdue: BTreeMap::new(),
             words: BTreeMap::new(),
             workspace_revision: 0,
-            announced: false,
+            policies_known: false,
             stopping: false,
             next_operation: 0,
             next_evaluation: 0,
@@ -357,6 +366,20 @@ impl State {
     #[must_use]
     pub fn session(&self, id: &SessionId) -> Option<&Tracked> {
         self.sessions.get(id)
+    }
+
+    /// What a person calls a session: its name, and its id where another has the same name.
+    #[must_use]
+    pub fn called(&self, id: &SessionId) -> String {
+        let Some(tracked) = self.sessions.get(id) else {
+            return id.to_string();
+        };
+        let name = &tracked.session.name;
+        let mut others = self.sessions.iter().filter(|(other, _)| *other != id);
+        match others.any(|(_, t)| t.session.name == *name) {
+            true => format!("{name} ({id})"),
+            false => name.clone(),
+        }
     }
 
     /// The policy entries, by name.

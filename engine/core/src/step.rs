@@ -8,7 +8,7 @@ use crate::effect::{Cause, Effect, Happening, Note, OperationId, Reply};
 use crate::input::{CommandId, Input, Order, Word};
 use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
 use crate::session::{ErrorKind, Failure, Lease, SessionId};
-use crate::state::{Phase, Stage, State};
+use crate::state::{Phase, State};
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
@@ -70,7 +70,9 @@ impl Turn<'_> {
             Input::Custom { name, data } => self.custom(name, data),
             Input::Attended(what) => self.attended(&what),
             Input::Enable(name) => {
-                if let Some(tracking) = self.state.entries.get_mut(&name) {
+                let tracking = self.state.entries.get_mut(&name);
+                // What only stands in for a guard rail cannot be asked.
+                if let Some(tracking) = tracking.filter(|t| t.entry.unusable.is_none()) {
                     tracking.suspended = false;
                     tracking.failures = 0;
                     tracking.not_before = None;
@@ -108,22 +110,7 @@ impl Turn<'_> {
         match key {
             TimerKey::Expiry(id) => self.expire(&id),
             TimerKey::Expiring(id) => self.expiring(&id),
-            TimerKey::Deadline(id) => {
-                let Some(tracked) = self.state.sessions.get(&id) else {
-                    return;
-                };
-                let waits_for = match tracked.phase.operation().map(|o| o.stage) {
-                    Some(Stage::Parent) => "the session that it is chained to",
-                    Some(Stage::Issuing) => "the cloud",
-                    _ => return,
-                };
-                let failure = Failure::new(
-                    ErrorKind::Network,
-                    format!("no answer from {waits_for} within the time allowed"),
-                );
-                self.cancel(&id);
-                self.fail(&id, failure);
-            }
+            TimerKey::Deadline(id) => self.too_late(&id),
             TimerKey::Reconsider(id) => {
                 self.reconsider.insert(id);
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::arbitration::{Rank, Voice};
+use dayfly_core::arbitration::{Rank, Tier, Voice};
 use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, Happening, Note, OperationId};
 use dayfly_core::grant::Grant;
@@ -15,7 +15,7 @@ use dayfly_core::input::{
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, Event, PolicyEffect, Reason, SessionFilter, SessionView,
-    Subscription, Verdict,
+    Subscription, Verdict, Views,
 };
 use dayfly_core::rates::Rate;
 use dayfly_core::session::{Access, Lease, Session, SessionId, Status};
@@ -153,10 +153,11 @@ impl World {
                 ..
             } => {
                 let rule = self.rules[&entry];
+                let sees = self.state.entry(&entry).expect("it is asked").views();
                 let result = Ok(Verdict {
                     effects: events
                         .iter()
-                        .flat_map(|event| propose(rule, event))
+                        .flat_map(|event| propose(rule, event, sees))
                         .collect(),
                     stopped_after: None,
                 });
@@ -261,10 +262,11 @@ impl World {
     }
 }
 
-fn propose(rule: Rule, event: &Event) -> Vec<PolicyEffect> {
+fn propose(rule: Rule, event: &Event, sees: &Views) -> Vec<PolicyEffect> {
     let views: Vec<&SessionView> = match event {
         Event::Sessions(changes) => changes.iter().map(|c| &c.after).collect(),
         Event::Resync { sessions, .. } => sessions.iter().collect(),
+        Event::Custom { .. } => sees.values().collect(),
         _ => Vec::new(),
     };
     let acts = views.into_iter().filter_map(|view| {
@@ -445,4 +447,72 @@ fn a_clock_that_was_set_back_keeps_nobody_waiting() {
     });
     world.pass(HOUR * 3);
     assert_eq!(world.active(), 3);
+}
+
+/// A session that was just started, and a policy that has credentials renewed, on a custom event or by
+/// itself; how many were issued before it came.
+fn alarmed(settings: Settings, tier: Tier, customs: bool, rate: Option<Rate>) -> (World, usize) {
+    let mut world = World::new(settings, &["1"], &[("a", start)], None);
+    world.pass(SECOND);
+    let mut entries: Vec<_> = world
+        .state
+        .entries()
+        .map(|(_, e)| e.entry.clone())
+        .collect();
+    let name = EntryName::new("alarm");
+    world.rules.insert(name.clone(), renew);
+    let mut alarm = entries[0].clone();
+    (alarm.name, alarm.rank.tier, alarm.grant.rate) = (name, tier, rate);
+    alarm.subscriptions = if customs {
+        vec![Subscription::Custom("leak".to_owned())]
+    } else {
+        vec![Subscription::Sessions(SessionFilter::default())]
+    };
+    entries.push(alarm);
+    let before = world.issued.len();
+    world.enter(Input::Policies(entries));
+    (world, before)
+}
+
+#[test]
+fn an_alarm_does_not_wait_until_credentials_are_older() {
+    // A rule that renews by itself waits …
+    let (mut world, before) = alarmed(Settings::default(), Tier::Team, false, None);
+    world.pass(SECOND * 5);
+    assert_eq!(world.issued.len(), before);
+    // … a guard rail does not …
+    let (mut world, before) = alarmed(Settings::default(), Tier::GuardRail, false, None);
+    world.pass(SECOND);
+    assert!(world.issued.len() > before);
+    // … and a rule does not on a custom event.
+    let (mut world, before) = alarmed(Settings::default(), Tier::Personal, true, None);
+    world.pass(SECOND * 5);
+    assert_eq!(world.issued.len(), before, "nobody has raised it yet");
+    let alarm = || Input::Custom {
+        name: "leak".into(),
+        data: "null".into(),
+    };
+    world.enter(alarm());
+    world.pass(SECOND);
+    assert_eq!(world.issued.len(), before + 1);
+    // Once: what was said on an alarm is said for the credentials of that time.
+    world.pass(SECOND * 30);
+    assert_eq!(world.issued.len(), before + 1);
+    world.enter(alarm());
+    world.pass(SECOND);
+    assert_eq!(world.issued.len(), before + 2);
+}
+
+#[test]
+fn an_alarm_keeps_to_the_rate_of_its_entry() {
+    let rate: Rate = "1/h".parse().expect("a rate");
+    let (mut world, before) = alarmed(Settings::default(), Tier::Personal, true, Some(rate));
+    for _ in 0..5 {
+        world.enter(Input::Custom {
+            name: "leak".into(),
+            data: "null".into(),
+        });
+        world.pass(SECOND * 10);
+    }
+    assert_eq!(world.issued.len(), before + 1);
 }

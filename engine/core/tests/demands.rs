@@ -54,6 +54,7 @@ impl Stage {
             found: Vec::new(),
             words: Vec::new(),
         });
+        stage.enter(Input::Policies(Vec::new()));
         stage.enter(Input::Workspace(WorkspaceChange {
             upserts: vec![session("s"), session("t")],
             removed: Vec::new(),

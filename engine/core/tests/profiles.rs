@@ -66,6 +66,7 @@ impl Stage {
             }],
             words: Vec::new(),
         });
+        stage.enter(Input::Policies(Vec::new()));
         stage.edit("mover", "x");
         stage.edit("taker", "x");
         stage

@@ -44,6 +44,7 @@ impl Stage {
             found: Vec::new(),
             words: Vec::new(),
         });
+        stage.enter(Input::Policies(Vec::new()));
         let upserts = upserts.collect();
         stage.enter(Input::Workspace(WorkspaceChange {
             upserts,

@@ -9,7 +9,8 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, Happening, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    Attended, CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    Attended, CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, Word,
+    WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect,
@@ -49,6 +50,8 @@ struct World {
     commands: BTreeMap<CommandId, bool>,
     written: BTreeMap<SessionId, Projection>,
     trace: Vec<Effect>,
+    /// Whether policies have come.
+    known: bool,
     faults: bool,
     /// How often something was tried that had waited for a person.
     attended: usize,
@@ -122,31 +125,84 @@ impl World {
             commands: BTreeMap::new(),
             written: BTreeMap::new(),
             trace: Vec::new(),
+            known: false,
             faults: true,
             attended: 0,
         };
         let found = world.left_behind();
-        world.input(Input::Boot {
-            found,
-            words: Vec::new(),
-        });
-        let upserts = (0..SESSIONS)
-            .map(|n| SessionUpsert {
+        let words = world.words();
+        world.input(Input::Boot { found, words });
+        // In every order; some policies come late.
+        match world.random.up_to(3) {
+            0 => {
+                world.policies_come();
+                world.workspace_comes();
+            }
+            1 => world.workspace_comes(),
+            _ => {
+                world.workspace_comes();
+                world.policies_come();
+            }
+        }
+        world
+    }
+
+    /// What the person had said before the engine ended.
+    fn words(&mut self) -> Vec<(SessionId, Word)> {
+        let mut words = Vec::new();
+        for n in 0..SESSIONS {
+            if self.random.up_to(3) > 0 {
+                continue;
+            }
+            let action = [Action::Start, Action::Stop][self.draw(1)];
+            let word = Word {
+                action,
+                at: self.now,
+                until: None,
+                override_reason: None,
+                reason: None,
+            };
+            words.push((SessionId::new(&format!("s{n}")), word));
+        }
+        words
+    }
+
+    /// The first Workspace, in which statuses may have been edited while no engine ran.
+    fn workspace_comes(&mut self) {
+        let mut upserts = Vec::new();
+        for n in 0..SESSIONS {
+            let status = match self.random.up_to(3) {
+                0 => Status::Active,
+                _ => Status::Inactive,
+            };
+            upserts.push(SessionUpsert {
                 session: session(n, n),
-                written: Projection::default(),
-            })
-            .collect();
-        world.input(Input::Workspace(WorkspaceChange {
+                written: Projection {
+                    status,
+                    ..Projection::default()
+                },
+            });
+        }
+        self.input(Input::Workspace(WorkspaceChange {
             upserts,
             removed: Vec::new(),
         }));
+    }
+
+    /// Policies come in force: the first, or others. The guard rail may be one that cannot be loaded.
+    fn policies_come(&mut self) {
+        self.known = true;
+        let generation = self.random.up_to(1);
+        let mut rail = entry("c", Tier::GuardRail, generation);
+        if self.random.up_to(3) == 0 && self.faults {
+            rail.unusable = Some("its component is missing".into());
+        }
         let entries = vec![
             entry("a", Tier::Personal, 0),
-            entry("b", Tier::Team, 0),
-            entry("c", Tier::GuardRail, 0),
+            entry("b", Tier::Team, generation),
+            rail,
         ];
-        world.input(Input::Policies(entries));
-        world
+        self.input(Input::Policies(entries));
     }
 
     /// What an earlier run left in the chain: of sessions that are still there and of others, in
@@ -204,6 +260,8 @@ impl World {
             }
         }
         for effect in effects {
+            let brings = matches!(effect, Effect::Issue { .. } | Effect::Publish { .. });
+            assert!(self.known || !brings, "before any policy: {effect:?}");
             self.trace.push(effect.clone());
             match effect {
                 Effect::Evaluate {
@@ -425,7 +483,8 @@ impl World {
 
     fn walk(&mut self, steps: u32) {
         for _ in 0..steps {
-            match self.random.up_to(10) {
+            match self.random.up_to(11) {
+                11 if self.random.up_to(5) == 0 => self.policies_come(),
                 10 => self.person_attends(),
                 0 => self.person_commands(),
                 1 => self.person_edits(),
@@ -441,6 +500,7 @@ impl World {
     /// Faults and wishes cease; whatever is under way has to come to its end.
     fn rest(&mut self) {
         self.faults = false;
+        self.policies_come();
         for _ in 0..2_000 {
             if !self.questions.is_empty() {
                 self.policy_answers();

@@ -5,6 +5,7 @@
 
 mod boot;
 mod delivery;
+mod early;
 mod parting;
 mod perform;
 mod reporting;
@@ -257,8 +258,10 @@ struct Loop {
     /// Orders that wait until the Workspace file was looked at.
     tickets: BTreeMap<u64, (String, Order, Answer)>,
     quiet: Vec<oneshot::Sender<()>>,
-    /// Orders that came before the policies were in force.
+    /// What was asked before the policies were in force.
     early: Vec<Ask>,
+    /// When a stop among that waits no longer.
+    stops_go_at: Option<tokio::time::Instant>,
     configured: bool,
     halting: bool,
     // Workers, in the order in which they are to end; the lock is the last.
@@ -307,6 +310,7 @@ impl Loop {
                     }
                 }
                 rang = self.alarm.until(wake) => self.rang(rang),
+                () = due(self.stops_go_at) => self.let_stops_go(),
                 () = due(self.standings.again) => {
                     self.standings.again = None;
                     self.align();
@@ -551,9 +555,18 @@ impl Loop {
         let all = all.chain(configured.closed).collect();
         self.enter(Input::Policies(all));
         self.watch_files(&fresh);
+        self.stops_go_at = None;
         for ask in std::mem::take(&mut self.early) {
             self.ask(ask);
         }
+    }
+
+    /// An order is carried out once the Workspace file was looked at.
+    fn take_order(&mut self, asked: String, order: Order, answer: Answer) {
+        self.next_command += 1;
+        let ticket = self.next_command;
+        self.tickets.insert(ticket, (asked, order, answer));
+        self.workspace_worker.look(ticket);
     }
 
     fn evaluated(
@@ -600,18 +613,16 @@ impl Loop {
 
     fn ask(&mut self, ask: Ask) {
         match ask {
-            // Guard rails have to be in force before anything is done.
-            Ask::Order { .. } if !self.configured => self.early.push(ask),
+            // Guard rails have to be in force before anything is done, and rules before they hear of
+            // anything.
+            Ask::Order { .. } | Ask::Emit { .. } | Ask::Enable { .. } if !self.configured => {
+                self.keep_early(ask);
+            }
             Ask::Order {
                 asked,
                 order,
                 answer,
-            } => {
-                self.next_command += 1;
-                let ticket = self.next_command;
-                self.tickets.insert(ticket, (asked, order, answer));
-                self.workspace_worker.look(ticket);
-            }
+            } => self.take_order(asked, order, answer),
             Ask::Report(answer) => {
                 let _ = answer.send(self.report());
             }

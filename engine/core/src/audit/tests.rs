@@ -128,6 +128,12 @@ impl World {
         self.seen(name);
     }
 
+    /// The operation of a session has a deadline.
+    fn is_watched(&mut self, name: &str) {
+        let key = TimerKey::Deadline(id(name));
+        self.state.timers.set(key, NOW.plus(HOUR));
+    }
+
     /// The policy sees how a session is now, or that it is gone.
     fn seen(&mut self, name: &str) {
         let tracked = &self.state.sessions[&id(name)];
@@ -196,6 +202,7 @@ fn credentials_on_their_way_may_be_there_and_not_when_all_is_quiet() {
     let mut world = World::new();
     let operation = world.operation("d", Stage::Publishing(lease()));
     world.phase("d", Phase::Starting(operation));
+    world.is_watched("d");
     world.tracked("d").publishing_profile = Some("pd".to_owned());
     world.finds(&[]);
     world.chain.push(found("d", "pd"));
@@ -211,6 +218,7 @@ fn credentials_that_the_chain_does_not_hold() {
     world.finds_when_moving(&[Violation::Missing { session: id("b") }]);
     let operation = world.operation("b", Stage::Queued).id;
     world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
+    world.is_watched("b");
     world.finds(&[Violation::Missing { session: id("b") }]);
     world.finds_when_moving(&[]);
 }
@@ -283,16 +291,23 @@ fn a_pending_session_that_nothing_ends() {
         session: id("d"),
         lacks,
     };
-    for stage in [Stage::Parent, Stage::Issuing] {
+    for stage in [Stage::Parent, Stage::Issuing, Stage::Publishing(lease())] {
         let mut world = World::new();
         let operation = world.operation("d", stage);
         world.phase("d", Phase::Starting(operation));
         world.state.issuing = usize::from(stage == Stage::Issuing);
         world.finds(&[stuck("a deadline")]);
-        let key = TimerKey::Deadline(id("d"));
-        world.state.timers.set(key, NOW.plus(HOUR));
+        world.is_watched("d");
         world.finds(&[]);
     }
+    let mut world = World::new();
+    let operation = world.operation("b", Stage::Queued).id;
+    world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
+    let session = id("b");
+    let lacks = "a deadline";
+    world.finds(&[Violation::Stuck { session, lacks }]);
+    world.is_watched("b");
+    world.finds(&[]);
     let mut world = World::new();
     let operation = world.operation("d", Stage::Queued);
     world.phase("d", Phase::Starting(operation.clone()));
@@ -506,4 +521,19 @@ fn a_status_that_is_told_and_not_so() {
         told(Status::Active, Status::Pending),
         told(Status::Active, Status::Inactive),
     ]);
+}
+
+#[test]
+fn credentials_on_their_way_before_anybody_knows_what_is_forbidden() {
+    let mut world = World::new();
+    world.state.policies_known = false;
+    // What is in force stays so, and may be taken back.
+    let operation = world.operation("b", Stage::Queued).id;
+    world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
+    world.is_watched("b");
+    world.finds(&[]);
+    let operation = world.operation("d", Stage::Parent);
+    world.phase("d", Phase::Starting(operation));
+    world.is_watched("d");
+    world.finds(&[Violation::Unruled { session: id("d") }]);
 }

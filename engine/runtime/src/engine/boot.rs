@@ -134,6 +134,7 @@ impl Loop {
             tickets: BTreeMap::new(),
             quiet: Vec::new(),
             early: Vec::new(),
+            stops_go_at: None,
             configured: false,
             halting: false,
             issuing: Issuing::default(),
