@@ -103,8 +103,11 @@ fn guards(configured: &Configured, name: &str) -> bool {
     entries.any(|entry| is_guard_rail(entry) && entry.grant.sessions.matches(&session))
 }
 
+/// What it is, and makes it.
+type Mistake = (&'static str, Box<dyn Fn()>);
+
 /// Every mistake that somebody can make with the file.
-fn mistakes(home: &Home) -> Vec<(&'static str, Box<dyn Fn()>)> {
+fn mistakes(home: &Home) -> Vec<Mistake> {
     let path = home.path();
     let write = |text: &'static str| {
         let path = path.clone();
