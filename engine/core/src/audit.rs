@@ -261,7 +261,8 @@ impl Audit<'_> {
         let asked = || {
             self.state.entries().any(|(_, entry)| {
                 let rail = entry.entry.rank.tier == Tier::GuardRail && !entry.entry.shadow;
-                rail && entry.is_asked() && entry.is_awaited(id)
+                let waits = rail || (!tracked.waits_as_person() && !entry.entry.shadow);
+                waits && entry.is_asked() && entry.is_awaited(id)
             })
         };
         if settled && known && !commands.is_empty() && !asked() {

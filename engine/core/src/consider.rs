@@ -156,8 +156,9 @@ impl Turn<'_> {
             }
             return;
         }
-        let commanded = !tracked.waiting.is_empty();
-        // A person waits for guard rails only, and for none that the command overrides.
+        // A person waits for guard rails only, and for none that the command overrides. A program counts
+        // less than every policy, and waits for all.
+        let commanded = tracked.waits_as_person();
         let overriding = tracked
             .word
             .as_ref()

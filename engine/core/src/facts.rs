@@ -99,6 +99,13 @@ impl Tracked {
         self.waiting.iter().map(|(id, _)| *id)
     }
 
+    /// Whether a person waits for an answer, not only programs.
+    #[must_use]
+    pub fn waits_as_person(&self) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|(id, _)| !self.demands.contains(id))
+    }
+
     /// The credentials that are on their way into the chain, and the named profile they go to.
     #[must_use]
     pub fn publishing(&self) -> Option<(Lease, Option<&str>)> {

@@ -35,6 +35,7 @@ pub mod random;
 pub mod rates;
 mod reach;
 mod roster;
+mod ruled;
 pub mod schedule;
 pub mod session;
 pub mod settings;

@@ -4,6 +4,7 @@ use crate::arbitration::{Rank, Situation, StandingAct, Voice, arbitrate};
 use crate::effect::{Cause, Effect, Happening, OperationId, Reply};
 use crate::policy::{Action, Fields, Outcome, Reason};
 use crate::queue::Next;
+use crate::ruled::Ruling;
 use crate::session::{ErrorKind, Failure, Lease, SessionId, Status};
 use crate::state::{Operation, Phase, Stage};
 use crate::step::Turn;
@@ -96,6 +97,7 @@ impl Turn<'_> {
         };
         tracked.cause = cause;
         tracked.told = None;
+        tracked.rule_anew = false;
         if action == Action::Start {
             tracked.started_rank = rank;
             tracked.for_child = by == Voice::Child;
@@ -115,7 +117,7 @@ impl Turn<'_> {
     }
 
     /// Goes on with an operation that waits for the parent, where it need not wait any more.
-    fn advance(&mut self, id: &SessionId) {
+    pub(crate) fn advance(&mut self, id: &SessionId) {
         let Some(tracked) = self.state.sessions.get(id) else {
             return;
         };
@@ -125,6 +127,12 @@ impl Turn<'_> {
         if operation.stage != Stage::Parent {
             return;
         }
+        if !self.may_go_on(id) {
+            return self.set_parent_deadline(id);
+        }
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
         let rank = tracked.started_rank;
         let Some(parent_id) = tracked.session.parent().cloned() else {
             return self.enqueue(id);
@@ -146,7 +154,10 @@ impl Turn<'_> {
                     && self.unanswered(&parent_id).is_none();
                 if lease.expired(self.now) {
                     // It is about to be retracted; then this session is told.
-                } else if spent && parent.session.fault.is_none() {
+                } else if spent
+                    && parent.session.fault.is_none()
+                    && matches!(self.ruling(&parent_id, Action::Rotate, rank), Ruling::Free)
+                {
                     self.begin(
                         &parent_id,
                         Action::Rotate,
@@ -176,6 +187,12 @@ impl Turn<'_> {
                         .map_or("", |f| f.message.as_str());
                     return fail(self, format!("the parent session {name} failed: {why}"));
                 }
+                if matches!(
+                    self.ruling(&parent_id, Action::Start, rank),
+                    Ruling::Awaited
+                ) {
+                    return self.set_parent_deadline(id);
+                }
                 if let Err(why) = self.may_start_for_child(&parent_id, rank) {
                     return fail(
                         self,
@@ -192,6 +209,11 @@ impl Turn<'_> {
             }
             Phase::Starting(_) | Phase::Rotating(..) | Phase::Stopping(..) => {}
         }
+        self.set_parent_deadline(id);
+    }
+
+    /// What waits for its parent, or for a guard rail, does not wait for ever.
+    pub(crate) fn set_parent_deadline(&mut self, id: &SessionId) {
         let waits = self
             .state
             .sessions

@@ -89,6 +89,7 @@ impl Turn<'_> {
         let entries = self.state.entries.keys().cloned().collect();
         self.record(cause, Happening::PoliciesAccepted { entries, changed });
         self.reconsider.extend(self.state.sessions.keys().cloned());
+        self.all_go_on();
     }
 
     fn clear_timers(&mut self, name: &EntryName, tracking: &Tracking) {
@@ -241,8 +242,15 @@ impl Turn<'_> {
         // Whatever waited for this answer may go on, with or without it.
         self.reconsider.extend(asked.ids.iter().cloned());
         match result.and_then(|verdict| self.check(name, &verdict).map(|()| verdict)) {
-            Ok(verdict) => self.accept(name, asked, verdict),
-            Err(fault) => self.fault(name, asked, fault),
+            Ok(verdict) => {
+                let ids = asked.ids.clone();
+                self.accept(name, asked, verdict);
+                self.go_on(ids);
+            }
+            Err(fault) => {
+                self.fault(name, asked, fault);
+                self.all_go_on();
+            }
         }
     }
 

@@ -54,7 +54,10 @@ impl Turn<'_> {
                 Stage::Queued => {}
                 Stage::Parent => {
                     self.cancel(id);
-                    self.fail(id, slow("the session that it is chained to"));
+                    self.fail(
+                        id,
+                        slow("a guard rail, or the session that it is chained to,"),
+                    );
                 }
                 Stage::Issuing => {
                     self.cancel(id);

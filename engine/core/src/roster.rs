@@ -61,8 +61,10 @@ impl Turn<'_> {
                 self.note_edit(&id, fields, cause);
                 self.touch(&id, fields, None, cause);
             }
+            self.rule_again(&id);
             self.written(&id, written);
         }
+        self.all_go_on();
         for id in change.removed {
             let Some(tracked) = self.state.sessions.get_mut(&id) else {
                 continue;
@@ -133,6 +135,8 @@ impl Turn<'_> {
             tracked.needs_person = false;
             tracked.outdated = tracked.phase != Phase::Inactive;
         }
+        let operation = tracked.phase.operation();
+        tracked.rule_anew |= operation.is_some_and(|operation| !operation.is_publishing());
         let new = Arc::clone(&tracked.session);
         if let Some(children) = old.parent().and_then(|p| self.state.children.get_mut(p)) {
             children.remove(&id);
@@ -169,6 +173,7 @@ impl Turn<'_> {
             published_profile,
             stopped_at: None,
             beyond_parent: false,
+            rule_anew: false,
             for_child: false,
             publishing_profile: None,
             projected: Projection::default(),

@@ -23,12 +23,32 @@ pub struct Stands {
     pub why: Reason,
     /// Whether it is only recorded.
     pub shadow: bool,
+    /// Who wants the opposite and counts more, so that nothing comes of it.
+    pub overruled_by: Option<Voice>,
+}
+
+impl Stands {
+    /// Whether it is a proposal to act that stands at a moment.
+    fn acts(&self, now: Timestamp) -> Option<Action> {
+        let stands = !self.hold && !self.shadow && self.until.is_none_or(|end| end > now);
+        self.actions.first().copied().filter(|_| stands)
+    }
+
+    /// Whether another proposal is against this one and counts more.
+    fn is_overruled_by(&self, other: &Self, now: Timestamp) -> bool {
+        let opposed = matches!(
+            (self.acts(now), other.acts(now)),
+            (Some(Action::Start | Action::Rotate), Some(Action::Stop))
+                | (Some(Action::Stop), Some(Action::Start))
+        );
+        opposed && other.rank > self.rank
+    }
 }
 
 impl State {
-    /// What stands for a session, the most important first.
+    /// What stands for a session at a moment, the most important first.
     #[must_use]
-    pub fn stands(&self, session: &SessionId) -> Vec<Stands> {
+    pub fn stands(&self, session: &SessionId, now: Timestamp) -> Vec<Stands> {
         let mut stands = Vec::new();
         for (name, tracking) in &self.entries {
             let Some(opinion) = tracking.opinions.get(session) else {
@@ -43,6 +63,7 @@ impl State {
                 until,
                 why: why.clone(),
                 shadow: entry.shadow,
+                overruled_by: None,
             };
             let acts = opinion.acts.iter();
             stands.extend(acts.map(|a| make(vec![a.action], false, a.not_after, &a.why)));
@@ -60,9 +81,19 @@ impl State {
                 until: word.until,
                 why: Reason::new("person", "you said so"),
                 shadow: false,
+                overruled_by: None,
             });
         }
         stands.sort_by(|a, b| (b.rank, b.hold, &a.voice).cmp(&(a.rank, a.hold, &b.voice)));
+        let overruled = |one: &Stands| {
+            let mut others = stands.iter();
+            let other = others.find(|other| one.is_overruled_by(other, now))?;
+            Some(other.voice.clone())
+        };
+        let by: Vec<_> = stands.iter().map(overruled).collect();
+        for (one, by) in stands.iter_mut().zip(by) {
+            one.overruled_by = by;
+        }
         stands
     }
 }

@@ -143,6 +143,8 @@ pub struct Tracked {
     pub stopped_at: Option<Timestamp>,
     /// The session that it is chained to was stopped, and it could not be retracted then.
     pub(crate) beyond_parent: bool,
+    /// It was edited while an operation waits, which nobody was asked about as it is now.
+    pub(crate) rule_anew: bool,
     /// It was started only for a session that is chained to it and has not been started yet.
     pub(crate) for_child: bool,
     /// The named profile that credentials are on their way to.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::arbitration::{Rank, Tier};
+use dayfly_core::arbitration::{Rank, Tier, Voice};
 use dayfly_core::effect::{Cause, Effect, Happening, OperationId, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
@@ -423,5 +423,30 @@ fn what_waits_for_a_person_is_tried_once_the_person_has_done_it_and_not_before()
         let session = SessionId::new("s");
         stage.enter(Input::Attended(Attended::Session(session)));
         assert_eq!(stage.status(), Status::Active);
+    }
+}
+
+#[test]
+fn what_is_overruled_says_by_whom() {
+    let stops: Rule = |view| (view.status == Status::Active).then_some(Action::Stop);
+    for (tier, overruled) in [(Tier::Personal, true), (Tier::GuardRail, false)] {
+        let mut stage = Stage::new(&[("hours", tier, stops)]);
+        stage.enter(Input::Command {
+            id: CommandId(1),
+            session: SessionId::new("s"),
+            order: Order::Do {
+                action: Action::Start,
+                lasting: None,
+                override_reason: None,
+                reason: None,
+            },
+        });
+        let stands = stage.state.stands(&SessionId::new("s"), stage.now);
+        let rule = stands.iter().find(|s| s.actions == [Action::Stop]);
+        let by = rule.and_then(|rule| rule.overruled_by.clone());
+        assert_eq!(by == Some(Voice::Person), overruled, "{stands:?}");
+        // The person's own word is not in anybody's way but a guard rail's.
+        let person = stands.iter().find(|s| s.voice == Voice::Person);
+        assert!(person.is_none_or(|s| s.overruled_by.is_none()));
     }
 }

@@ -86,7 +86,7 @@ pub enum ProviderError {
         offered: String,
     },
     /// There is no web identity token to show.
-    #[error("session \"{session}\" got no credentials: {problem}")]
+    #[error("session \"{session}\" got no new credentials: {problem}")]
     Token {
         /// The session's name.
         session: String,
@@ -144,7 +144,7 @@ pub enum ProviderError {
     #[error("{0}")]
     Refused(Box<Refusal>),
     /// The service could not be asked.
-    #[error("{service} {how}, so session \"{session}\" got no credentials")]
+    #[error("{service} {how}, so session \"{session}\" got no new credentials")]
     Unreachable {
         /// The session's name.
         session: String,

@@ -156,7 +156,7 @@ impl Call<'_> {
             | "MissingAction" => Verdict::ours(
                 ErrorKind::Misconfigured,
                 format!(
-                    "{service} has no {}, so session \"{session}\" got no credentials",
+                    "{service} has no {}, so session \"{session}\" got no new credentials",
                     self.operation
                 ),
                 Some(

@@ -627,7 +627,7 @@ impl Loop {
                 let _ = answer.send(self.report());
             }
             Ask::Standing { session, answer } => {
-                let stands = self.state.stands(&session);
+                let stands = self.state.stands(&session, clock::now());
                 let _ = answer.send(stands.iter().map(StandingReport::from).collect());
             }
             Ask::Enable { entry, answer } => {

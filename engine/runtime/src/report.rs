@@ -245,6 +245,9 @@ pub struct StandingReport {
     pub why: Reason,
     /// Whether it is only recorded.
     pub shadow: bool,
+    /// Who wants the opposite and counts more, so that nothing comes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overruled_by: Option<Voice>,
 }
 
 impl From<&Stands> for StandingReport {
@@ -258,6 +261,7 @@ impl From<&Stands> for StandingReport {
             until: stands.until,
             why: stands.why.clone(),
             shadow: stands.shadow,
+            overruled_by: stands.overruled_by.clone(),
         }
     }
 }

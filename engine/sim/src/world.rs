@@ -413,7 +413,7 @@ impl<'a> World<'a> {
         let open: Vec<SessionId> = self.gaps.keys().cloned().collect();
         for id in open {
             // What nobody wants to be active is not missed.
-            let stands = self.state.stands(&id);
+            let stands = self.state.stands(&id, self.wall());
             let wanted = stands
                 .iter()
                 .any(|s| !s.shadow && !s.hold && s.actions.contains(&Action::Start));

@@ -2,7 +2,7 @@
 
 use dayfly_core::arbitration::{Lost, Tier, Voice};
 use dayfly_core::effect::{Happening, Loss};
-use dayfly_core::policy::Outcome;
+use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_runtime::journal::{Line, Reader};
 use dayfly_runtime::report::{EngineReport, SessionReport, StandingReport};
@@ -213,6 +213,9 @@ fn text(
         Some(standing) => {
             for stands in standing {
                 text += &format!("  {}\n", proposal(stands));
+                if let Some(by) = &stands.overruled_by {
+                    text += &overruled(stands, by, &name);
+                }
             }
         }
     }
@@ -259,6 +262,22 @@ fn proposal(stands: &StandingReport) -> String {
         stands.by,
         until.unwrap_or_default(),
         tame(&stands.why.message)
+    )
+}
+
+/// Why nothing comes of a proposal, and how it would count.
+fn overruled(stands: &StandingReport, by: &Voice, name: &str) -> String {
+    let Voice::Person = by else {
+        return format!("      nothing comes of it: {by} counts more and wants the opposite\n");
+    };
+    let said = match stands.actions.first() {
+        Some(Action::Stop) => "started it",
+        _ => "stopped it",
+    };
+    format!(
+        "      nothing comes of it: you {said} yourself, and what you order counts more than a rule that is \
+         no guard rail\n      to have the rules decide: `dayfly session release {name}`; to have this one \
+         always count: give it tier = \"guard-rail\"\n"
     )
 }
 

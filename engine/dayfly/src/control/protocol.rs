@@ -254,6 +254,13 @@ pub(crate) fn outcome(
             if let Some(id) = &failure.request_id {
                 message += &format!(" (request {id})");
             }
+            let in_force = session.as_ref().filter(|s| s.started_at.is_some());
+            if let Some(session) = in_force {
+                message += "; the credentials that it has stay in force";
+                if let Some(end) = session.expires_at {
+                    message += &format!(" until {}", report::moment(end));
+                }
+            }
             if let Some(at) = retry_at {
                 message += &format!("; next try at {}", report::moment(at));
             }

@@ -386,10 +386,14 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
                         return ('!', format!("{name} needs you: {why}{hint}"));
                     }
                     let next = retry_at.map(|at| format!("; next try at {}", time::clock(at)));
-                    (
-                        '✗',
-                        format!("{name} failed: {why}{}", next.unwrap_or_default()),
-                    )
+                    let kept = lease.map(|lease| match lease.expires_at {
+                        Some(end) => {
+                            format!("; what it has is in force until {}", time::clock(end))
+                        }
+                        None => "; what it has is in force".to_owned(),
+                    });
+                    let (kept, next) = (kept.unwrap_or_default(), next.unwrap_or_default());
+                    ('✗', format!("{name} failed: {why}{kept}{next}"))
                 }
                 (outcome, _) => {
                     let end = lease.and_then(|l| l.expires_at);

@@ -188,7 +188,7 @@ impl SsoError {
                 ProviderError::Refused(Box::new(Refusal {
                     kind: other.kind(),
                     code,
-                    sentence: format!("{other}, so session \"{name}\" got no credentials"),
+                    sentence: format!("{other}, so session \"{name}\" got no new credentials"),
                     hint: other.hint(),
                     retry_at,
                     request_id,

@@ -6,12 +6,12 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::session::{SessionId, Status};
 use serde_json::Value;
 
-use super::{FOREIGN, Machine};
+use super::Machine;
 
 impl Machine {
     /// The core and the credentials file agree.
     pub(super) fn check(&mut self) {
-        let held = self.found();
+        let held = self.put();
         let violations = audit(&self.state, self.now, Chain::Quiet(&held));
         let told: Vec<_> = violations.iter().map(ToString::to_string).collect();
         assert!(told.is_empty(), "{told:#?}");
@@ -19,8 +19,8 @@ impl Machine {
 
     /// Both files are whole, and hold what is not Dayfly's.
     pub(super) fn check_files(&self) {
-        let text = std::fs::read_to_string(self.credentials_path()).unwrap();
-        assert!(text.starts_with(FOREIGN), "{text}");
+        let text = std::fs::read_to_string(self.credentials_path()).unwrap_or_default();
+        assert!(text.starts_with(self.foreign()), "{text}");
         for n in 1..=self.foreign_edits {
             let part = format!("[other{n}]\naws_access_key_id = AKIA{n}\n# of {n}\n");
             assert!(text.contains(&part), "{part} is lost:\n{text}");
@@ -40,7 +40,7 @@ impl Machine {
                 }
             }
         }
-        let text = std::fs::read_to_string(self.workspace_path()).unwrap();
+        let text = std::fs::read_to_string(self.workspace_path()).unwrap_or_default();
         let Ok(workspace) = serde_json::from_str::<Value>(&text) else {
             return;
         };
@@ -98,7 +98,7 @@ impl Machine {
                 "{id} has ended"
             );
         }
-        let held: BTreeSet<SessionId> = self.found().into_iter().map(|f| f.session).collect();
+        let held: BTreeSet<SessionId> = self.put().into_iter().map(|f| f.session).collect();
         let active: BTreeSet<SessionId> = self
             .state
             .sessions()

@@ -66,7 +66,7 @@ impl Machine {
 
     /// A person edits the Workspace: adds, changes, removes, starts and stops by hand.
     fn edits(&mut self) {
-        let text = std::fs::read_to_string(self.workspace_path()).unwrap();
+        let text = std::fs::read_to_string(self.workspace_path()).unwrap_or_default();
         let Ok(mut workspace) = serde_json::from_str::<Value>(&text) else {
             // Somebody broke it; now it is mended.
             return self.write_workspace(&first());
@@ -107,8 +107,8 @@ impl Machine {
         self.met.foreign_edits += 1;
         self.foreign_edits += 1;
         let n = self.foreign_edits;
-        let mut text = std::fs::read_to_string(self.credentials_path()).unwrap();
-        if !text.ends_with('\n') {
+        let mut text = std::fs::read_to_string(self.credentials_path()).unwrap_or_default();
+        if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
         text.push_str(&format!(
@@ -232,6 +232,7 @@ impl Machine {
 
     pub(crate) fn walk(&mut self, steps: u32) {
         for _ in 0..steps {
+            self.mishap();
             if self.random.up_to(30) == 0 {
                 self.fuse = Some(self.random.up_to(6));
             }
@@ -260,8 +261,9 @@ impl Machine {
     pub(crate) fn rest(&mut self) {
         self.faults = false;
         self.fuse = None;
+        self.mend();
         let broken = std::fs::read_to_string(self.workspace_path())
-            .is_ok_and(|text| serde_json::from_str::<Value>(&text).is_err());
+            .map_or(true, |text| serde_json::from_str::<Value>(&text).is_err());
         if broken {
             self.write_workspace(&first());
         }

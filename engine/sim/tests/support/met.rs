@@ -14,11 +14,19 @@ pub(crate) struct Met {
     pub(crate) jumps: u64,
     pub(crate) jumps_back: u64,
     pub(crate) failures: u64,
+    pub(crate) late_answers: u64,
+    pub(crate) broken_configurations: u64,
+    pub(crate) closed: u64,
+    pub(crate) removed_credentials: u64,
+    pub(crate) removed_workspaces: u64,
+    pub(crate) old_saves: u64,
+    /// Starts with the rules before the Workspace, late, and after it.
+    pub(crate) boots: [u64; 3],
 }
 
 impl Met {
-    fn each(&self) -> [(&'static str, u64); 11] {
-        [
+    fn each(&self) -> Vec<(&'static str, u64)> {
+        vec![
             ("crashes", self.crashes),
             ("crashes after a change", self.crashes_after_a_change),
             ("writes of the Workspace", self.writes),
@@ -30,6 +38,15 @@ impl Met {
             ("jumps", self.jumps),
             ("jumps back", self.jumps_back),
             ("failures", self.failures),
+            ("answers of the chain that came late", self.late_answers),
+            ("broken configurations", self.broken_configurations),
+            ("guard rails that are closed", self.closed),
+            ("removed credentials files", self.removed_credentials),
+            ("removed Workspaces", self.removed_workspaces),
+            ("saves of what is old", self.old_saves),
+            ("starts with the rules first", self.boots[0]),
+            ("starts with the rules late", self.boots[1]),
+            ("starts with the Workspace first", self.boots[2]),
         ]
     }
 
@@ -45,6 +62,15 @@ impl Met {
         self.jumps += other.jumps;
         self.jumps_back += other.jumps_back;
         self.failures += other.failures;
+        self.late_answers += other.late_answers;
+        self.broken_configurations += other.broken_configurations;
+        self.closed += other.closed;
+        self.removed_credentials += other.removed_credentials;
+        self.removed_workspaces += other.removed_workspaces;
+        self.old_saves += other.old_saves;
+        for (sum, more) in self.boots.iter_mut().zip(other.boots) {
+            *sum += more;
+        }
     }
 
     pub(crate) fn assert_everything_was_met(&self) {

@@ -3,6 +3,7 @@
 mod checks;
 mod deeds;
 mod met;
+mod mishaps;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use dayfly_vault::{Material, TemporaryCredentials, Vault};
 use dayfly_workspace::{Loaded, WorkspaceFile};
 
 pub(crate) use met::Met;
+use mishaps::Mishaps;
 
 /// What is not Dayfly's in the credentials file, and stays.
 const FOREIGN: &str = "# mine\n[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = m\n";
@@ -55,11 +57,13 @@ pub(crate) struct Machine {
     faults: bool,
     /// Effects that are still carried out before the machine crashes.
     fuse: Option<u64>,
+    /// What else goes wrong; none: only what the walks began with, so that old seeds stay what they were.
+    mishaps: Option<Mishaps>,
     pub(crate) met: Met,
 }
 
 impl Machine {
-    pub(crate) fn new(seed: u64, told: bool) -> Self {
+    pub(crate) fn new(seed: u64, told: bool, mishaps: bool) -> Self {
         // In memory where there is such a disk: nothing here is about its speed.
         let shared = std::path::Path::new("/dev/shm");
         let mut builder = tempfile::Builder::new();
@@ -93,6 +97,7 @@ impl Machine {
             foreign_edits: 0,
             faults: true,
             fuse: None,
+            mishaps: mishaps.then(|| Mishaps::new(seed)),
             met: Met::default(),
         };
         machine.write_workspace(&deeds::first());
@@ -117,6 +122,7 @@ impl Machine {
 
     /// What a start does: the chain is asked, then the Workspace is read, then the rules come.
     fn boot(&mut self) {
+        self.forget();
         let found: Vec<Found> = self.found();
         self.say(|| format!("boot, found {found:?}"));
         let words = self
@@ -125,14 +131,11 @@ impl Machine {
             .map(|(id, word)| (id.clone(), word.clone()));
         let words = words.collect();
         self.input(Input::Boot { found, words });
+        if self.mishaps.is_some() {
+            return self.boot_in_any_order();
+        }
         self.look();
-        let entries = [
-            ("a", Tier::Personal),
-            ("b", Tier::Team),
-            ("c", Tier::GuardRail),
-        ];
-        let entries = entries.map(|(name, tier)| entry(name, tier)).to_vec();
-        self.input(Input::Policies(entries));
+        self.input(Input::Policies(rules(0)));
     }
 
     /// The power fails: what is on the disk is all that is left.
@@ -160,6 +163,7 @@ impl Machine {
     fn input(&mut self, input: Input) {
         self.say(|| format!("input {input:?}"));
         let effects = step(&mut self.state, self.now, input);
+        self.judge(&effects);
         for effect in effects {
             if let Some(left) = &mut self.fuse {
                 if *left == 0 {
@@ -247,6 +251,9 @@ impl Machine {
         let Some(effect) = self.to_chain.pop_front() else {
             return;
         };
+        if let Effect::Publish { session, .. } | Effect::Retract { session, .. } = &effect {
+            self.met.late_answers += u64::from(self.state.is_overdue(session));
+        }
         let (operation, order) = match effect {
             Effect::Publish {
                 operation,
@@ -273,7 +280,17 @@ impl Machine {
         let result = match self.failure() {
             Some(failure) => Err(failure),
             None => {
+                let changed = match &order {
+                    Order::Publish(deliver) => {
+                        let displaced = deliver.displaced.iter().cloned();
+                        displaced.chain([deliver.session.clone()]).collect()
+                    }
+                    Order::Retract { session } => vec![session.clone()],
+                };
                 let mut applied = self.chain.apply(&[order]);
+                if applied.results.first().is_some_and(Result::is_ok) {
+                    changed.iter().for_each(|session| self.changed(session));
+                }
                 self.met.rewrites += 1;
                 applied
                     .results
@@ -348,6 +365,20 @@ fn open(folder: &tempfile::TempDir) -> (Chain, WorkspaceFile) {
     let target = CredentialsFile::new(at("credentials"));
     let chain = Chain::new(vec![Box::new(target)], Kept::new(vault.beside(at("kept"))));
     (chain, WorkspaceFile::at(&at("workspace.json")))
+}
+
+/// The policy entries, of which the last is a guard rail.
+fn rules(generation: u64) -> Vec<Entry> {
+    let rules = [
+        ("a", Tier::Personal),
+        ("b", Tier::Team),
+        ("c", Tier::GuardRail),
+    ];
+    let rules = rules.map(|(name, tier)| Entry {
+        generation,
+        ..entry(name, tier)
+    });
+    rules.to_vec()
 }
 
 fn entry(name: &str, tier: Tier) -> Entry {
