@@ -23,7 +23,7 @@ pub trait Target: Send + Sync {
     /// May block for seconds where another process holds the lock.
     fn apply(&self, changes: &[Change]) -> Vec<Result<(), ChainError>>;
 
-    /// What the place holds of ours now, whole and as it should be.
+    /// What the place holds of ours now, whole and as it should be; takes no lock.
     ///
     /// # Errors
     /// The place cannot be read.
@@ -47,6 +47,17 @@ pub enum Change {
         /// The session.
         session: SessionId,
     },
+}
+
+impl Change {
+    /// The session that it is about.
+    #[must_use]
+    pub const fn session(&self) -> &SessionId {
+        match self {
+            Self::Publish(publication) => &publication.session,
+            Self::Retract { session } => session,
+        }
+    }
 }
 
 /// Credentials to publish.
