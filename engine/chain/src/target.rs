@@ -29,6 +29,14 @@ pub trait Target: Send + Sync {
     /// The place cannot be read.
     fn observe(&self) -> Result<Vec<Observed>, ChainError>;
 
+    /// Whether the place could be written now, as far as that can be told without writing.
+    ///
+    /// # Errors
+    /// Why it could not.
+    fn writable(&self) -> Result<(), ChainError> {
+        Ok(dayfly_vault::shared_file::writable(self.path())?)
+    }
+
     /// Whether the changes could change anything; takes no lock.
     ///
     /// # Errors

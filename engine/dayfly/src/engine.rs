@@ -372,7 +372,7 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
                 let said = workspace.delivery(&entry.session.id);
                 let wanted = said.or(config.delivery.as_ref()).cloned();
                 let wanted = wanted.unwrap_or_else(delivery::usual);
-                report.delivery = places(found, &wanted, &files);
+                report.delivery = places(found, &wanted, &files, &chain);
             }
             report.word = words.get(&entry.session.id).map(WordReport::from);
             report
@@ -413,18 +413,29 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
 }
 
 /// Where credentials stand, and where they should.
-fn places(found: &Found, wanted: &Delivery, files: &BTreeMap<Place, PathBuf>) -> Vec<PlaceReport> {
+fn places(
+    found: &Found,
+    wanted: &Delivery,
+    files: &BTreeMap<Place, PathBuf>,
+    chain: &Chain,
+) -> Vec<PlaceReport> {
     let wanted = wanted.iter().filter(|_| found.profile.is_some());
     let all: Delivery = wanted.chain(&found.in_force).copied().collect();
+    let missing = |place: Place| {
+        let target = chain.targets().find(|target| target.place() == place);
+        let refused = target.and_then(|target| target.writable().err());
+        let message = refused.map(|error| error.to_string());
+        FailureReport {
+            kind: ErrorKind::Delivery,
+            message: message.unwrap_or_else(|| "they are not there".into()),
+            hint: Some("`dayfly doctor` says why, where that can be seen".into()),
+            request_id: None,
+        }
+    };
     let report = |place: Place| PlaceReport {
         target: place,
         file: files.get(&place).cloned(),
-        error: (!found.in_force.contains(&place)).then(|| FailureReport {
-            kind: ErrorKind::Delivery,
-            message: "they are not there".into(),
-            hint: Some("`dayfly doctor` says why, where that can be seen".into()),
-            request_id: None,
-        }),
+        error: (!found.in_force.contains(&place)).then(|| missing(place)),
         left: false,
     };
     all.into_iter().map(report).collect()

@@ -24,6 +24,10 @@ const BATCH: usize = 512;
 /// What troubles with keeping credentials encrypted are about.
 pub(crate) const KEPT: &str = "kept credentials";
 
+/// How to go on where credentials are not where they should be.
+const WITHOUT: &str = "programs that ask Dayfly do without it (`dayfly exec`, `dayfly env`); \
+                       `dayfly session edit NAME --delivery` names other places";
+
 /// A change for the chain.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -62,9 +66,13 @@ impl From<Placed> for Placement {
             all.map(|(place, error)| (place, error.to_failure()))
                 .collect()
         };
+        let mut failed: Vec<(Place, Failure)> = failures(placed.failed);
+        for (_, failure) in &mut failed {
+            failure.hint.get_or_insert_with(|| WITHOUT.to_owned());
+        }
         Self {
             in_force: placed.in_force,
-            failed: failures(placed.failed),
+            failed,
             left: failures(placed.left),
             leftover: placed.leftover,
         }

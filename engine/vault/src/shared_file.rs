@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
@@ -256,6 +256,47 @@ impl Drop for Staged {
 /// As for [`SharedFile::read`], but for read-only files, which may be looked at.
 pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
     look(&resolve(path)?, limit)
+}
+
+/// Whether the file could be written now, as far as that can be told without writing.
+///
+/// # Errors
+/// What [`SharedFile::lock`], [`SharedFile::read`] and [`SharedFile::replace`] would refuse with.
+pub fn writable(path: &Path) -> Result<(), PrivateFileError> {
+    let path = &resolve(path)?;
+    let may = |path: &Path, how: Access| {
+        let may = rustix::fs::accessat(CWD, path, how, AtFlags::EACCESS);
+        may.map_err(|e| io_error("write", path)(e.into()))
+    };
+    let seen = look(path, u64::MAX)?;
+    if seen.file.is_some() {
+        if seen.mode & 0o200 == 0 {
+            return Err(PrivateFileError::ReadOnly {
+                path: path.clone(),
+                mode: seen.mode,
+            });
+        }
+        may(path, Access::WRITE_OK)?;
+        if is_mount_point(path) {
+            return Err(PrivateFileError::Mounted(path.clone()));
+        }
+    }
+    let folder = { path.ancestors().skip(1) }.find(|folder| folder.is_dir());
+    folder.map_or(Ok(()), |folder| {
+        may(folder, Access::WRITE_OK | Access::EXEC_OK)
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{StatxAttributes, StatxFlags, statx};
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_: &Path) -> bool {
+    false
 }
 
 fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {

@@ -64,9 +64,8 @@ pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, Troubl
     if nowhere {
         let name = done.session.map_or(order.session.clone(), |s| s.name);
         let hint = format!(
-            "the credentials are there for programs that ask Dayfly: `dayfly exec {name} -- \
-             COMMAND`, `dayfly env {name}`; `dayfly session edit {name} --delivery none` says \
-             that no file is to have them"
+            "`dayfly exec {name} -- COMMAND` has them; `dayfly session edit {name} --delivery none` \
+             says that no file is to"
         );
         return Err(Trouble::failed(text.trim_end()).hint(hint));
     }

@@ -23,7 +23,10 @@ const PATIENCE: u32 = 3;
 /// How often somebody took credentials of a session away from a spot.
 #[derive(Debug)]
 struct Taken {
-    count: u32,
+    /// With the whole file.
+    with_file: u32,
+    /// Out of a file that stayed.
+    alone: u32,
     last: Instant,
     /// Why they are not put back any more.
     left_alone: Option<Failure>,
@@ -39,18 +42,21 @@ impl Removals {
         let now = Instant::now();
         let spots = self.0.entry(session.clone()).or_default();
         let taken = spots.entry(spot).or_insert(Taken {
-            count: 0,
+            with_file: 0,
+            alone: 0,
             last: now,
             left_alone: None,
         });
-        let soon = now.duration_since(taken.last) < SOON;
-        taken.count = if soon {
-            taken.count.saturating_add(1)
-        } else {
-            1
-        };
+        if now.duration_since(taken.last) >= SOON {
+            (taken.with_file, taken.alone) = (0, 0);
+        }
         taken.last = now;
-        taken.count <= if gone { PATIENCE } else { 1 }
+        let (count, most) = match gone {
+            true => (&mut taken.with_file, PATIENCE),
+            false => (&mut taken.alone, 1),
+        };
+        *count = count.saturating_add(1);
+        *count <= most
     }
 
     fn leave_alone(&mut self, session: &SessionId, spot: Spot, why: Failure) {
