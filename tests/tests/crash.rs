@@ -125,7 +125,7 @@ fn a_hundred_kills_leave_nothing_half_done() {
         .files()
         .into_iter()
         .map(|(path, _)| path.display().to_string())
-        .filter(|path| path.contains(".tmp") || path.contains(".dayfly-new"))
+        .filter(|path| path.contains(".tmp") || path.contains(".dayfly-"))
         .collect();
     println!("left over: {left:?}");
     assert!(left.len() <= 5, "{left:?}");

@@ -273,11 +273,7 @@ fn who_gives_way_to_another_is_not_put_back_in_its_place() {
     let daemon = Daemon::start(&home);
     home.run(["session", "start", "holder"]).ok();
     // The chain cannot be changed for a moment, and meanwhile much is asked of it.
-    let lock = home.path().join(".aws/credentials.dayfly-lock");
-    let lock = std::fs::File::options()
-        .write(true)
-        .open(lock)
-        .expect("a lock");
+    let lock = std::fs::File::open(home.credentials()).expect("a file");
     lock.lock().expect("it is locked");
     let mut take = home.command(["session", "start", "taker"]);
     let take = take

@@ -9,14 +9,17 @@ use dayfly_vault::{Material, TemporaryCredentials, VaultError};
 
 use crate::error::ChainError;
 use crate::kept::{Kept, KeptCredentials};
+use crate::look::Known;
 use crate::target::{Change, Publication, Target};
 
 /// The targets, and what is kept for those who ask.
 pub struct Chain {
     targets: Vec<Box<dyn Target>>,
-    kept: Kept,
-    /// What stands where as far as is known, for when a place cannot be read.
-    known: Mutex<BTreeSet<(SessionId, Place)>>,
+    pub(crate) kept: Kept,
+    /// Places that this machine does not have, and why.
+    absent: BTreeMap<Place, String>,
+    /// What was put where, as far as is known.
+    known: Mutex<Known>,
 }
 
 /// A change of the chain.
@@ -55,14 +58,19 @@ pub struct Deliver {
 pub struct Placed {
     /// Where they stand.
     pub in_force: Delivery,
-    /// Where they should stand, or should not any more, and why that failed.
+    /// Where they should stand and do not, and why.
     pub failed: Vec<(Place, ChainError)>,
+    /// Where something of the session stands that should not be there, and why it is.
+    pub left: Vec<(Place, ChainError)>,
+    /// Sessions that were to give way and have something somewhere yet.
+    pub leftover: Vec<SessionId>,
 }
 
 /// What changes brought.
 #[derive(Debug)]
 pub struct Applied {
-    /// Each change. One that succeeded at any target has succeeded.
+    /// Each change. Credentials that could be put nowhere are kept for those who ask, so a
+    /// publication fails only where another session would have to give way for nothing.
     pub results: Vec<Result<Placed, ChainError>>,
     /// Why credentials could not be kept encrypted: they are in memory only.
     pub unkept: Option<VaultError>,
@@ -106,8 +114,16 @@ impl Chain {
         Self {
             targets,
             kept,
+            absent: BTreeMap::new(),
             known: Mutex::default(),
         }
+    }
+
+    /// The same, on a machine that does not have a place, for this reason.
+    #[must_use]
+    pub fn without(mut self, place: Place, reason: &str) -> Self {
+        self.absent.insert(place, reason.to_owned());
+        self
     }
 
     /// The targets.
@@ -149,85 +165,130 @@ impl Chain {
                 .unzip();
             self.apply_to(&**target, &at, &changes, &mut placed);
         }
-        // What failed everywhere leaves everything as it was, also elsewhere.
+        for (order, placed) in orders.iter().zip(&mut placed) {
+            self.note_absent(order, placed);
+        }
         let well: Vec<bool> = orders
             .iter()
             .zip(&placed)
-            .map(|(order, placed)| match order {
-                Order::Publish(deliver) => {
-                    deliver.places().next().is_none() || !placed.in_force.is_empty()
-                }
-                Order::Retract { .. } => placed.failed.is_empty(),
-            })
+            .map(|(order, placed)| order.is_well(placed))
             .collect();
+        self.clear(orders, &well, &mut placed);
+        let done = orders.iter().zip(&placed).zip(&well);
+        let kept: Vec<_> = done
+            .filter(|(_, well)| **well)
+            .flat_map(|((order, placed), _)| order.kept(placed))
+            .collect();
+        match self.kept.change(&kept) {
+            Ok(()) => self.known().keep(&kept),
+            Err(error) => applied.unkept = Some(error),
+        }
+        let results = placed.into_iter().zip(well).map(|(mut placed, well)| {
+            let first = (!well).then(|| placed.failed.drain(..).next()).flatten();
+            first.map_or(Ok(placed), |(_, error)| Err(error))
+        });
+        applied.results.extend(results);
+    }
+
+    /// Takes away what credentials that now stand elsewhere stand for, and what was to give way.
+    fn clear(&self, orders: &[Order], well: &[bool], placed: &mut [Placed]) {
         for target in &self.targets {
+            let place = target.place();
             let (mut at, mut changes) = (Vec::new(), Vec::new());
-            for (index, order) in orders.iter().enumerate().filter(|(index, _)| well[*index]) {
-                for session in order.to_clear(target.place(), &placed[index]) {
+            for (index, (order, _)) in orders
+                .iter()
+                .zip(well)
+                .enumerate()
+                .filter(|(_, (_, w))| **w)
+            {
+                let Some(of) = placed.get(index) else {
+                    continue;
+                };
+                for session in order.to_clear(place, of) {
                     at.push(index);
                     changes.push(Change::Retract {
                         session: session.clone(),
                     });
                 }
             }
-            self.apply_to(&**target, &at, &changes, &mut placed);
-        }
-        let done = orders.iter().zip(&placed).zip(&well);
-        let kept: Vec<_> = done
-            .filter(|(_, well)| **well)
-            .flat_map(|((order, placed), _)| order.kept(placed))
-            .collect();
-        if let Err(error) = self.kept.change(&kept) {
-            applied.unkept = Some(error);
-        }
-        let placed = placed.into_iter().zip(well);
-        applied.results.extend(placed.map(|(mut placed, well)| {
-            if well {
-                return Ok(placed);
+            let mut cleared: Vec<Placed> = orders.iter().map(|_| Placed::default()).collect();
+            let failed = self.apply_to(&**target, &at, &changes, &mut cleared);
+            for (index, session, error) in failed {
+                let (Some(order), Some(placed)) = (orders.get(index), placed.get_mut(index)) else {
+                    continue;
+                };
+                if order.session() == &session {
+                    placed.left.push((place, error));
+                } else if !placed.leftover.contains(&session) {
+                    placed.leftover.push(session);
+                }
             }
-            Err(placed.failed.swap_remove(0).1)
-        }));
+        }
     }
 
+    /// Says where credentials were to go that this machine has no place for.
+    fn note_absent(&self, order: &Order, placed: &mut Placed) {
+        let Order::Publish(deliver) = order else {
+            return;
+        };
+        for place in deliver.places() {
+            if self.targets().any(|target| target.place() == place) {
+                continue;
+            }
+            let reason = self.absent.get(&place).cloned().unwrap_or_default();
+            placed
+                .failed
+                .push((place, ChainError::NotHere { place, reason }));
+        }
+    }
+
+    /// Makes these changes at one target; which of them failed.
     fn apply_to(
         &self,
         target: &dyn Target,
         at: &[usize],
         changes: &[Change],
         placed: &mut [Placed],
-    ) {
+    ) -> Vec<(usize, SessionId, ChainError)> {
         let place = target.place();
         if changes.is_empty() {
-            return;
+            return Vec::new();
         }
         // A file that has nothing of ours, and is to get nothing, is not even locked.
         let concerned = target.holds_any_of(changes).unwrap_or_else(|_| {
             let known = self.known();
             changes.iter().any(|change| match change {
                 Change::Publish(_) => true,
-                Change::Retract { session } => known.contains(&(session.clone(), place)),
+                Change::Retract { session } => known.stands(session, place),
             })
         });
         if !concerned {
-            return;
+            return Vec::new();
         }
         let results = target.apply(changes);
         let mut known = self.known();
+        let mut failed = Vec::new();
         for ((index, change), result) in at.iter().zip(changes).zip(results) {
             match (result, change) {
                 (Ok(()), Change::Publish(publication)) => {
-                    placed[*index].in_force.insert(place);
-                    known.insert((publication.session.clone(), place));
+                    if let Some(placed) = placed.get_mut(*index) {
+                        placed.in_force.insert(place);
+                    }
+                    known.put(place, publication);
                 }
-                (Ok(()), Change::Retract { session }) => {
-                    known.remove(&(session.clone(), place));
+                (Ok(()), Change::Retract { session }) => known.remove(session, place),
+                (Err(error), change) => {
+                    if let Some(placed) = placed.get_mut(*index) {
+                        placed.failed.push((place, error.clone()));
+                    }
+                    failed.push((*index, change.session().clone(), error));
                 }
-                (Err(error), _) => placed[*index].failed.push((place, error)),
             }
         }
+        failed
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeSet<(SessionId, Place)>> {
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,9 +296,7 @@ impl Chain {
     /// changed since.
     #[must_use]
     pub fn stands(&self, session: &SessionId) -> Delivery {
-        let known = self.known();
-        let places = known.iter().filter(|(id, _)| id == session);
-        places.map(|(_, place)| *place).collect()
+        self.known().places(session)
     }
 
     /// The newest credentials of one session; none where a place that should have them cannot be
@@ -261,6 +320,7 @@ impl Chain {
         match self.kept.all() {
             Ok(kept) => {
                 for (session, kept) in kept {
+                    self.known().kept(&session, Some(&kept));
                     let found = Found {
                         profile: kept.profile,
                         credentials: kept.credentials,
@@ -281,7 +341,7 @@ impl Chain {
                 }
             };
             for one in observed {
-                self.known().insert((one.session.clone(), place));
+                self.known().found(place, &one);
                 let Some(credentials) = one.credentials else {
                     hollow.push((one.session, place, one.profile));
                     continue;
@@ -314,13 +374,34 @@ impl Chain {
 }
 
 impl Order {
-    /// The sessions that it is about.
+    /// The session that it is about.
+    pub(crate) fn session(&self) -> &SessionId {
+        match self {
+            Self::Publish(deliver) => &deliver.session,
+            Self::Retract { session } => session,
+        }
+    }
+
+    /// That one, and those that give way to it.
     fn sessions(&self) -> impl Iterator<Item = &SessionId> {
-        let (session, displaced) = match self {
-            Self::Publish(deliver) => (&deliver.session, &deliver.displaced[..]),
-            Self::Retract { session } => (session, &[][..]),
+        let displaced = match self {
+            Self::Publish(deliver) => &deliver.displaced[..],
+            Self::Retract { .. } => &[][..],
         };
-        std::iter::once(session).chain(displaced)
+        std::iter::once(self.session()).chain(displaced)
+    }
+
+    /// Whether it counts as done. What could be put nowhere is kept for those who ask; but no
+    /// other session gives way to that.
+    fn is_well(&self, placed: &Placed) -> bool {
+        match self {
+            Self::Publish(deliver) => {
+                deliver.displaced.is_empty()
+                    || deliver.places().next().is_none()
+                    || !placed.in_force.is_empty()
+            }
+            Self::Retract { .. } => placed.failed.is_empty(),
+        }
     }
 
     /// What is to be changed at a place at first: nothing is taken away yet that something else
@@ -356,7 +437,9 @@ impl Order {
             return Vec::new();
         }
         let wanted = deliver.places().any(|wanted| wanted == place);
-        let own = (!wanted).then_some(&deliver.session);
+        // Earlier credentials stay until the new ones are where they are to be.
+        let arrived = !placed.in_force.is_empty() || deliver.places().next().is_none();
+        let own = (!wanted && arrived).then_some(&deliver.session);
         deliver.displaced.iter().chain(own).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dayfly_core::delivery::Place;
 use dayfly_core::session::{ErrorKind, Failure};
 use dayfly_vault::private_file::PrivateFileError;
 
@@ -60,9 +61,27 @@ pub enum ChainError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// This machine does not have the place.
+    #[error("this machine has no file for {place}{because}", because = because(.reason))]
+    NotHere {
+        /// The place.
+        place: Place,
+        /// Why it has none.
+        reason: String,
+    },
+    /// A change broke in the middle.
+    #[error("the provider chain could not be changed: an error in Dayfly")]
+    Defect,
     /// The file changed each time between reading and replacing it.
     #[error("{path} is being changed by another program all the time", path = .0.display())]
     Busy(PathBuf),
+}
+
+fn because(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    }
 }
 
 fn cause(error: &PrivateFileError) -> String {
@@ -96,7 +115,12 @@ impl ChainError {
             ),
             Self::Busy(_) => Some("try again when that program has ended".into()),
             Self::Value { .. } => Some("change it in the Workspace".into()),
-            Self::File(_) | Self::Unclear { .. } => None,
+            Self::NotHere { .. } => Some(
+                "name its file in dayfly.toml (`credentials-file` or `config-file` of [aws], \
+                 `profile-file` of [azure])"
+                    .into(),
+            ),
+            Self::File(_) | Self::Unclear { .. } | Self::Defect => None,
         }
     }
 

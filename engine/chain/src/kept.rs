@@ -135,6 +135,12 @@ impl Kept {
         Self(vault)
     }
 
+    /// The encrypted file.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
     /// Keeps credentials, and forgets those of sessions with none, in one step.
     ///
     /// # Errors

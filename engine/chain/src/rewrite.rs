@@ -1,8 +1,8 @@
 //! One step of changes to a shared file of the AWS SDKs and tools.
 //!
 //! Other people's lines stay byte for byte; readers see the old file or the new one, never a
-//! part. Beside the file stand `NAME.dayfly-lock`, empty, and for moments `NAME.dayfly-new`. A
-//! link is followed by the rule of [`dayfly_vault::shared_file`].
+//! part. Nothing else is left in the folder. A link is followed by the rule of
+//! [`dayfly_vault::shared_file`].
 
 use std::path::Path;
 use std::time::Duration;

@@ -23,11 +23,19 @@ pub trait Target: Send + Sync {
     /// May block for seconds where another process holds the lock.
     fn apply(&self, changes: &[Change]) -> Vec<Result<(), ChainError>>;
 
-    /// What the place holds of ours now, whole and as it should be.
+    /// What the place holds of ours now, whole and as it should be; takes no lock.
     ///
     /// # Errors
     /// The place cannot be read.
     fn observe(&self) -> Result<Vec<Observed>, ChainError>;
+
+    /// Whether the place could be written now, as far as that can be told without writing.
+    ///
+    /// # Errors
+    /// Why it could not.
+    fn writable(&self) -> Result<(), ChainError> {
+        Ok(dayfly_vault::shared_file::writable(self.path())?)
+    }
 
     /// Whether the changes could change anything; takes no lock.
     ///
@@ -47,6 +55,17 @@ pub enum Change {
         /// The session.
         session: SessionId,
     },
+}
+
+impl Change {
+    /// The session that it is about.
+    #[must_use]
+    pub const fn session(&self) -> &SessionId {
+        match self {
+            Self::Publish(publication) => &publication.session,
+            Self::Retract { session } => session,
+        }
+    }
 }
 
 /// Credentials to publish.

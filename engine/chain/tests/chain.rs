@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dayfly_chain::{
-    Applied, Chain, ChainError, ConfigFile, CredentialsFile, Deliver, Kept, Order, Placed, Process,
+    Applied, Chain, ChainError, ConfigFile, CredentialsFile, Deliver, Kept, Look, Order, Placed,
+    Process, Spot,
 };
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
-use dayfly_vault::Vault;
+use dayfly_vault::{Material, TemporaryCredentials, Vault};
 
 mod support;
 use support::credentials;
@@ -78,6 +79,14 @@ fn one(applied: Applied) -> Result<Placed, ChainError> {
     applied.results.into_iter().next().unwrap()
 }
 
+/// Why what could be put nowhere could not.
+fn refusal(result: Result<Placed, ChainError>) -> String {
+    let placed = result.unwrap();
+    assert_eq!(placed.in_force, Delivery::new());
+    placed.failed[0].1.to_string()
+}
+
+const AZURE: [Place; 1] = [Place::AzureProfile];
 const BOTH: [Place; 2] = [Place::CredentialsFile, Place::CredentialProcess];
 const FILE: [Place; 1] = [Place::CredentialsFile];
 const PROCESS: [Place; 1] = [Place::CredentialProcess];
@@ -132,7 +141,7 @@ fn the_default_profile_and_new_sections_are_written_as_clients_read_them() {
         "{text}"
     );
     let refused = one(chain.apply(&[order(publish("s3", Some("a b"), 1, &PROCESS))]));
-    assert!(refused.unwrap_err().to_string().contains("blank"));
+    assert!(refusal(refused).contains("blank"));
 }
 
 #[test]
@@ -155,9 +164,10 @@ fn what_a_person_wrote_is_refused_and_named() {
         let refused = one(here
             .chain()
             .apply(&[order(publish("s1", Some("app"), 1, &PROCESS))]));
-        assert!(refused.unwrap_err().to_string().contains(named), "{text}");
+        assert!(refusal(refused).contains(named), "{text}");
         assert_eq!(here.text("config"), text);
-        assert!(here.chain().observe().sessions.is_empty());
+        let found = here.chain().observe().sessions;
+        assert_eq!(found[&SessionId::new("s1")].in_force, Delivery::new());
     }
 }
 
@@ -193,7 +203,12 @@ fn another_delivery_takes_away_only_once_the_new_place_has_it() {
     let chain = here.chain();
     one(chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))])).unwrap();
     fs::write(here.path("config"), "[profile app]\nrole_arn = x\n").unwrap();
-    one(chain.apply(&[order(publish("s1", Some("app"), 2, &PROCESS))])).unwrap_err();
+    refusal(one(chain.apply(&[order(publish(
+        "s1",
+        Some("app"),
+        2,
+        &PROCESS,
+    ))])));
     assert!(here.text("credentials").contains("secret1"));
     fs::remove_file(here.path("config")).unwrap();
     one(chain.apply(&[order(publish("s1", Some("app"), 2, &PROCESS))])).unwrap();
@@ -283,4 +298,146 @@ fn a_profile_that_runs_another_program_is_found_hollow_or_is_written_anew() {
     assert!(found.sessions.is_empty());
     one(here.chain().apply(&[retract("s1")])).unwrap();
     assert_eq!(here.text("config"), "");
+}
+
+#[test]
+fn a_place_that_this_machine_does_not_have_fails_alone() {
+    let here = Here::new();
+    let chain = here
+        .chain()
+        .without(Place::AzureProfile, "there is no home folder");
+    let mut azure = publish("az", None, 2, &AZURE);
+    azure.credentials = Arc::new(TemporaryCredentials {
+        lease: azure.credentials.lease,
+        material: Material::Azure {
+            access_token: "t".to_owned().into(),
+            resource: "r".into(),
+            subscription_id: "S".into(),
+            tenant_id: "t".into(),
+            environment: "AzureCloud".into(),
+        },
+    });
+    let mut taker = azure.clone();
+    taker.session = SessionId::new("taker");
+    taker.displaced = vec![SessionId::new("s0")];
+    let applied = chain.apply(&[
+        order(publish("s1", Some("one"), 1, &FILE)),
+        order(azure),
+        order(taker),
+        order(publish("s2", Some("two"), 3, &BOTH)),
+    ]);
+    let results = &applied.results;
+    assert_eq!(results[0].as_ref().unwrap().in_force, Delivery::from(FILE));
+    let placed = results[1].as_ref().unwrap();
+    assert_eq!(placed.in_force, Delivery::new());
+    assert_eq!(placed.failed.len(), 1);
+    let (place, error) = &placed.failed[0];
+    assert_eq!(*place, Place::AzureProfile);
+    assert!(error.to_string().contains("no home folder"), "{error}");
+    // Nobody gives way for nothing.
+    results[2].as_ref().unwrap_err();
+    assert_eq!(results[3].as_ref().unwrap().in_force, Delivery::from(BOTH));
+    assert!(
+        here.chain()
+            .observe()
+            .sessions
+            .contains_key(&SessionId::new("az"))
+    );
+}
+
+#[test]
+fn what_can_be_put_nowhere_is_kept_for_those_who_ask() {
+    let here = Here::new();
+    fs::create_dir(here.path("credentials")).unwrap();
+    let chain = here.chain();
+    let placed = one(chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))])).unwrap();
+    assert_eq!((placed.in_force, placed.failed.len()), (Delivery::new(), 1));
+    assert_eq!(chain.find(&SessionId::new("s1")), Some(credentials(1)));
+    // Once it can be put there, it is, and not kept beside.
+    fs::remove_dir(here.path("credentials")).unwrap();
+    let placed = one(chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))])).unwrap();
+    assert_eq!(placed.in_force, Delivery::from(FILE));
+    assert_eq!(here.chain().observe().sessions.len(), 1);
+    one(chain.apply(&[retract("s1")])).unwrap();
+    assert!(here.chain().observe().sessions.is_empty());
+}
+
+#[test]
+fn who_gives_way_and_cannot_be_taken_away_is_told() {
+    let here = Here::new();
+    let chain = here.chain();
+    one(chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))])).unwrap();
+    let aside = here.path("aside");
+    fs::rename(here.path("credentials"), &aside).unwrap();
+    fs::create_dir(here.path("credentials")).unwrap();
+    let mut taker = publish("s2", Some("app"), 2, &PROCESS);
+    taker.displaced.push(SessionId::new("s1"));
+    let placed = one(chain.apply(&[order(taker)])).unwrap();
+    assert_eq!(placed.in_force, Delivery::from(PROCESS));
+    assert_eq!(placed.leftover, [SessionId::new("s1")]);
+    assert_eq!(chain.stands(&SessionId::new("s1")), Delivery::from(FILE));
+    fs::remove_dir(here.path("credentials")).unwrap();
+    fs::rename(&aside, here.path("credentials")).unwrap();
+    one(chain.apply(&[retract("s1")])).unwrap();
+    assert_eq!(here.text("credentials"), "");
+}
+
+#[test]
+fn what_others_take_away_or_bring_back_is_seen() {
+    let here = Here::new();
+    let chain = here.chain();
+    let (s1, s2) = (SessionId::new("s1"), SessionId::new("s2"));
+    for (session, delivery) in [("s1", &BOTH[..]), ("s2", &[])] {
+        one(chain.apply(&[order(publish(session, Some("app"), 1, delivery))])).unwrap();
+    }
+    let spots = [
+        Spot::At(Place::CredentialsFile),
+        Spot::At(Place::CredentialProcess),
+        Spot::Kept,
+    ];
+    for spot in spots {
+        assert_eq!(chain.look(spot), Look::default(), "{spot:?}");
+    }
+    let before = here.text("credentials");
+    for (name, spot, session) in [
+        ("credentials", spots[0], &s1),
+        ("config", spots[1], &s1),
+        ("kept.age", spots[2], &s2),
+    ] {
+        fs::remove_file(here.path(name)).unwrap();
+        let look = chain.look(spot);
+        assert_eq!(
+            (&look.lost[..], look.gone),
+            (std::slice::from_ref(session), true)
+        );
+        // It is told once.
+        assert_eq!(chain.look(spot).lost, []);
+    }
+    // What stands there is older than what was put there, or a line of it was changed.
+    for (n, text) in [(2, before.clone()), (3, before.replace("secret1", "other"))] {
+        one(chain.apply(&[order(publish("s1", Some("app"), n, &FILE))])).unwrap();
+        fs::write(here.path("credentials"), text).unwrap();
+        let look = chain.look(spots[0]);
+        assert_eq!(
+            (&look.lost[..], look.gone),
+            (&[s1.clone()][..], false),
+            "{n} {look:?}"
+        );
+    }
+    // Somebody's own key is not written over.
+    refusal(one(chain.apply(&[order(publish(
+        "s1",
+        Some("app"),
+        4,
+        &FILE,
+    ))])));
+    fs::remove_file(here.path("credentials")).unwrap();
+    // What was taken away comes back from a copy.
+    one(chain.apply(&[retract("s1")])).unwrap();
+    fs::write(here.path("credentials"), &before).unwrap();
+    let look = chain.look(spots[0]);
+    assert_eq!((look.lost, look.strange), (vec![], vec![s1]));
+    fs::remove_file(here.path("credentials")).unwrap();
+    fs::create_dir(here.path("credentials")).unwrap();
+    assert!(chain.look(spots[0]).unread.is_some());
 }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use dayfly_chain::{ChainError, Change, CredentialsFile, Target};
 use dayfly_core::session::ErrorKind;
-use dayfly_vault::private_file;
 
 mod support;
 use support::{credentials, publish, retract};
@@ -92,7 +91,7 @@ fn folder_and_file_are_made_for_the_owner_alone() {
     apply(&home, publish("s1", "default", 1));
     assert_eq!(mode(home.path.parent().unwrap()), 0o700);
     assert_eq!(mode(&home.path), 0o600);
-    assert_eq!(home.beside(), ["credentials.dayfly-lock"]);
+    assert_eq!(home.beside(), [""; 0]);
     let seen = home.target().observe().unwrap();
     assert_eq!((seen.len(), seen[0].session.as_str()), (1, "s1"));
     assert_eq!(seen[0].credentials, Some(credentials(1)));
@@ -198,8 +197,8 @@ fn what_is_no_writable_file_of_ours_is_refused() {
 #[test]
 fn a_lock_that_is_kept_ends_in_an_error_in_time() {
     let home = Home::with("", 0o600);
-    let lock = home.path.with_file_name("credentials.dayfly-lock");
-    let _kept = private_file::lock(&lock, Duration::from_secs(1)).unwrap();
+    let kept = fs::File::open(&home.path).unwrap();
+    kept.lock().unwrap();
     let begun = Instant::now();
     let error = refusal(&home, publish("s1", "default", 1)).to_string();
     assert!(error.contains("locked by another process"), "{error}");
@@ -207,13 +206,45 @@ fn a_lock_that_is_kept_ends_in_an_error_in_time() {
 }
 
 #[test]
-fn what_a_killed_process_left_is_removed() {
+fn what_a_killed_process_left_is_removed_and_nothing_else() {
     let home = Home::with("[a]\n", 0o600);
-    let left = home.path.with_file_name("credentials.dayfly-new");
-    fs::write(&left, "[half").unwrap();
+    let beside = |name: &str| home.path.with_file_name(name);
+    // What earlier versions left beside any file, and this one beside any it replaces.
+    for ours in [
+        "credentials.dayfly-new",
+        ".credentials.dayfly-17-0",
+        ".token.json.dayfly-4711-3",
+    ] {
+        fs::write(beside(ours), "[half").unwrap();
+    }
+    for ours in ["credentials.dayfly-lock", "token.json.dayfly-lock"] {
+        fs::write(beside(ours), "").unwrap();
+    }
+    let theirs = [
+        "my.dayfly-lock",
+        "x.dayfly-17-0",
+        ".credentials.dayfly-notes",
+        ".credentials.dayfly-17-0-x",
+    ];
+    for theirs in theirs {
+        fs::write(beside(theirs), "mine").unwrap();
+    }
+    // One that somebody is writing at this moment.
+    let busy = beside(".credentials.dayfly-18-0");
+    fs::write(&busy, "[half").unwrap();
+    let busy = fs::File::open(&busy).unwrap();
+    busy.lock().unwrap();
     apply(&home, publish("s1", "default", 1));
-    assert_eq!(home.beside(), ["credentials.dayfly-lock"]);
+    let mut left = home.beside();
+    left.sort();
+    let mut expected = theirs.to_vec();
+    expected.push(".credentials.dayfly-18-0");
+    expected.sort_unstable();
+    assert_eq!(left, expected);
     assert!(!home.text().contains("half"));
+    drop(busy);
+    apply(&home, publish("s1", "default", 2));
+    assert_eq!(home.beside().len(), theirs.len());
 }
 
 #[test]

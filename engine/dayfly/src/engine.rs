@@ -74,18 +74,38 @@ pub(crate) fn azure_profile(home: &Home) -> Result<PathBuf, Trouble> {
     }
 }
 
-/// The provider chain of this home; what is kept in it is encrypted with this vault's key.
+/// The provider chain of this home; what is kept in it is encrypted with this vault's key. A place
+/// that cannot be on this machine fails for those sessions that are to go there.
 pub(crate) fn chain(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
     let word = home.word();
-    let credentials = CredentialsFile::new(credentials_file(home)?).of_home(&word);
-    let config = ConfigFile::new(config_file(home)?, locate::process(home)?).of_home(&word);
-    let mut targets: Vec<Box<dyn Target>> = vec![Box::new(credentials), Box::new(config)];
-    // Where there is no place for it, nothing of ours is there.
-    if let Ok(path) = azure_profile(home) {
-        targets.push(Box::new(AzureProfile::new(path).of_home(&word)));
+    let process = locate::process(home);
+    let places: [(Place, Result<Box<dyn Target>, Trouble>); 3] = [
+        (
+            Place::CredentialsFile,
+            credentials_file(home)
+                .map(|path| Box::new(CredentialsFile::new(path).of_home(&word)) as _),
+        ),
+        (
+            Place::CredentialProcess,
+            config_file(home)
+                .and_then(|path| Ok(Box::new(ConfigFile::new(path, process?).of_home(&word)) as _)),
+        ),
+        (
+            Place::AzureProfile,
+            azure_profile(home).map(|path| Box::new(AzureProfile::new(path).of_home(&word)) as _),
+        ),
+    ];
+    let (mut targets, mut absent) = (Vec::new(), Vec::new());
+    for (place, target) in places {
+        match target {
+            Ok(target) => targets.push(target),
+            Err(trouble) => absent.push((place, trouble.message)),
+        }
     }
     let kept = Kept::new(vault.beside(home.kept()));
-    Ok(Chain::new(targets, kept))
+    let chain = Chain::new(targets, kept);
+    let absent = absent.iter();
+    Ok(absent.fold(chain, |chain, (place, why)| chain.without(*place, why)))
 }
 
 /// Where long-lived secrets are.
@@ -129,6 +149,7 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
     let done = here(home, async |handle| {
         let result = handle.order(&order.session, order.to_order()).await;
         match protocol::outcome(order, result) {
+            Ok(done) => kept_until_later(handle, done).await,
             Err(trouble) if trouble.code == Code::NeedsPerson && attend::somebody() => {
                 let id = id(home, &order.session)?;
                 let engine = attend::Engine::Here(handle);
@@ -150,6 +171,32 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
                 home,
             )),
         },
+    }
+}
+
+/// What an order brought, unless the credentials end with this process: they are in no file, and
+/// could not be kept.
+async fn kept_until_later(handle: &Handle, done: OrderDone) -> Result<OrderDone, Trouble> {
+    let Some(session) = &done.session else {
+        return Ok(done);
+    };
+    let somewhere = session.delivery.iter().any(|place| place.error.is_none());
+    if somewhere || session.status != Status::Active {
+        return Ok(done);
+    }
+    let report = handle.report().await;
+    let problem = report.ok().and_then(|report| {
+        let mut problems = report.problems.into_iter();
+        problems.find(|problem| problem.about == "kept credentials")
+    });
+    match problem {
+        None => Ok(done),
+        Some(problem) => Err(Trouble::failed(format!(
+            "the credentials of \"{}\" are in no file and could not be kept, so they end with \
+             this command: {}",
+            session.name, problem.message
+        ))
+        .hint("with a running Dayfly (`dayfly run`) they are kept in memory")),
     }
 }
 
@@ -325,7 +372,7 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
                 let said = workspace.delivery(&entry.session.id);
                 let wanted = said.or(config.delivery.as_ref()).cloned();
                 let wanted = wanted.unwrap_or_else(delivery::usual);
-                report.delivery = places(found, &wanted, &files);
+                report.delivery = places(found, &wanted, &files, &chain);
             }
             report.word = words.get(&entry.session.id).map(WordReport::from);
             report
@@ -366,18 +413,30 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
 }
 
 /// Where credentials stand, and where they should.
-fn places(found: &Found, wanted: &Delivery, files: &BTreeMap<Place, PathBuf>) -> Vec<PlaceReport> {
+fn places(
+    found: &Found,
+    wanted: &Delivery,
+    files: &BTreeMap<Place, PathBuf>,
+    chain: &Chain,
+) -> Vec<PlaceReport> {
     let wanted = wanted.iter().filter(|_| found.profile.is_some());
     let all: Delivery = wanted.chain(&found.in_force).copied().collect();
+    let missing = |place: Place| {
+        let target = chain.targets().find(|target| target.place() == place);
+        let refused = target.and_then(|target| target.writable().err());
+        let message = refused.map(|error| error.to_string());
+        FailureReport {
+            kind: ErrorKind::Delivery,
+            message: message.unwrap_or_else(|| "they are not there".into()),
+            hint: Some("`dayfly doctor` says why, where that can be seen".into()),
+            request_id: None,
+        }
+    };
     let report = |place: Place| PlaceReport {
         target: place,
         file: files.get(&place).cloned(),
-        error: (!found.in_force.contains(&place)).then(|| FailureReport {
-            kind: ErrorKind::Delivery,
-            message: "they are not there".into(),
-            hint: Some("`dayfly doctor` says why, where that can be seen".into()),
-            request_id: None,
-        }),
+        error: (!found.in_force.contains(&place)).then(|| missing(place)),
+        left: false,
     };
     all.into_iter().map(report).collect()
 }

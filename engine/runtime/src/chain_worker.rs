@@ -1,13 +1,19 @@
-//! Carries changes to the provider chain, in their order, many in one step.
+//! Carries changes to the provider chain, in their order, many in one step, and looks whether what
+//! was put there is there yet when somebody else wrote a file of it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use dayfly_chain::{Chain, Order};
+use dayfly_chain::{Applied, Chain, ChainError, Look, Order, Placed, Spot};
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::effect::OperationId;
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
+use dayfly_workspace::{Backend, Watch};
 use tokio::sync::mpsc;
 
 use crate::message::Message;
@@ -17,6 +23,10 @@ const BATCH: usize = 512;
 
 /// What troubles with keeping credentials encrypted are about.
 pub(crate) const KEPT: &str = "kept credentials";
+
+/// How to go on where credentials are not where they should be.
+const WITHOUT: &str = "programs that ask Dayfly do without it (`dayfly exec`, `dayfly env`); \
+                       `dayfly session edit NAME --delivery` names other places";
 
 /// A change for the chain.
 #[derive(Debug)]
@@ -33,40 +43,114 @@ pub(crate) enum Purpose {
     /// Credentials that are in force are put where they should be.
     Align(SessionId),
     /// Something that nobody stands for is taken away.
-    Tidy,
+    Tidy(SessionId),
 }
 
 /// Where credentials stand after a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placement {
+    /// Where they stand.
     pub(crate) in_force: Delivery,
+    /// Where they should stand and do not.
     pub(crate) failed: Vec<(Place, Failure)>,
+    /// Where something of the session stands that should not be there.
+    pub(crate) left: Vec<(Place, Failure)>,
+    /// Sessions that were to give way and have something somewhere yet.
+    pub(crate) leftover: Vec<SessionId>,
+}
+
+impl From<Placed> for Placement {
+    fn from(placed: Placed) -> Self {
+        let failures = |all: Vec<(Place, ChainError)>| {
+            let all = all.into_iter();
+            all.map(|(place, error)| (place, error.to_failure()))
+                .collect()
+        };
+        let mut failed: Vec<(Place, Failure)> = failures(placed.failed);
+        for (_, failure) in &mut failed {
+            failure.hint.get_or_insert_with(|| WITHOUT.to_owned());
+        }
+        Self {
+            in_force: placed.in_force,
+            failed,
+            left: failures(placed.left),
+            leftover: placed.leftover,
+        }
+    }
+}
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+enum Work {
+    Change(Job),
+    /// To look at a file that somebody wrote; the flag says that this is asked already.
+    Look(Spot, Arc<AtomicBool>),
 }
 
 /// The thread that changes the chain.
 #[derive(Debug)]
 pub(crate) struct ChainWorker {
-    // At most one change of each session waits, so this is bounded by their number.
-    jobs: Option<Sender<Job>>,
+    // At most one change of each session waits, and one look at each file, so this is bounded.
+    work: Option<Sender<Work>>,
+    files: BTreeMap<Spot, PathBuf>,
+    watches: BTreeMap<Spot, Watch>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ChainWorker {
     pub(crate) fn start(chain: Chain, answers: mpsc::Sender<Message>) -> std::io::Result<Self> {
-        let (jobs, incoming) = channel();
+        let (work, incoming) = channel();
+        let files = chain.files();
         let thread = thread::Builder::new()
             .name("dayfly-chain".into())
             .spawn(move || serve(&chain, &incoming, &answers))?;
         Ok(Self {
-            jobs: Some(jobs),
+            work: Some(work),
+            files,
+            watches: BTreeMap::new(),
             thread: Some(thread),
         })
     }
 
     pub(crate) fn send(&self, job: Job) {
-        if let Some(jobs) = &self.jobs {
+        if let Some(work) = &self.work {
             // The thread ends only after this sender.
-            let _ = jobs.send(job);
+            let _ = work.send(Work::Change(job));
+        }
+    }
+
+    /// Watches a file from now on; what was done to it before is looked at too. Why that is not
+    /// done as it should be, where it is not.
+    pub(crate) fn watch(&mut self, spot: Spot) -> Option<String> {
+        let (Some(work), Some(file)) = (&self.work, self.files.get(&spot)) else {
+            return None;
+        };
+        if self.watches.contains_key(&spot) {
+            return None;
+        }
+        let (work, asked) = (work.clone(), Arc::new(AtomicBool::new(false)));
+        let ask = move || {
+            if !asked.swap(true, Ordering::AcqRel) {
+                let _ = work.send(Work::Look(spot, Arc::clone(&asked)));
+            }
+        };
+        let first = ask.clone();
+        match dayfly_workspace::watch(file, ask) {
+            Ok(watch) => {
+                let problem = match watch.backend() {
+                    Backend::Native => None,
+                    Backend::Polling { reason } => Some(format!(
+                        "{} is looked at every two seconds: {reason}",
+                        file.display()
+                    )),
+                };
+                self.watches.insert(spot, watch);
+                first();
+                problem
+            }
+            Err(error) => Some(format!(
+                "{error}; where others change that file, Dayfly does not notice"
+            )),
         }
     }
 }
@@ -74,66 +158,118 @@ impl ChainWorker {
 impl Drop for ChainWorker {
     /// Waits until everything that was sent is done.
     fn drop(&mut self) {
-        self.jobs = None;
+        // They hold senders.
+        self.watches.clear();
+        self.work = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn serve(chain: &Chain, incoming: &Receiver<Job>, answers: &mpsc::Sender<Message>) {
+fn serve(chain: &Chain, incoming: &Receiver<Work>, answers: &mpsc::Sender<Message>) {
     let mut unkept = None;
     while let Ok(first) = incoming.recv() {
-        let mut batch = vec![first];
-        batch.extend(std::iter::from_fn(|| incoming.try_recv().ok()).take(BATCH - 1));
-        let (purposes, orders): (Vec<Purpose>, Vec<Order>) = batch
-            .into_iter()
-            .map(|job| (job.purpose, job.order))
-            .unzip();
-        let applied = catch_unwind(AssertUnwindSafe(|| chain.apply(&orders)));
-        let (results, problem) = match applied {
-            Ok(applied) => (applied.results, applied.unkept),
-            Err(_) => (Vec::new(), None),
-        };
-        let mut results = results.into_iter().map(|result| match result {
-            Ok(placed) => Ok(Placement {
-                in_force: placed.in_force,
-                failed: placed
-                    .failed
-                    .into_iter()
-                    .map(|(place, error)| (place, error.to_failure()))
-                    .collect(),
-            }),
-            Err(error) => Err(error.to_failure()),
-        });
-        let problem = problem.map(|error| {
-            format!("{error}; until that is mended, credentials that stand in no file are lost when Dayfly ends")
-        });
-        if problem != unkept {
-            unkept.clone_from(&problem);
-            let about = KEPT.to_owned();
-            let message = problem;
-            let _ = answers.blocking_send(Message::Trouble { about, message });
-        }
-        for (purpose, order) in purposes.into_iter().zip(&orders) {
-            let result = results.next().unwrap_or_else(|| {
-                let message = "the provider chain could not be changed: an error in Dayfly";
-                Err(Failure::new(ErrorKind::Delivery, message))
-            });
-            // Of what could not be taken away everywhere, some may be gone.
-            let left = match order {
-                Order::Retract { session } if result.is_err() => Some(chain.stands(session)),
-                _ => None,
-            };
-            let delivered = Message::Delivered {
-                purpose,
-                result,
-                left,
-            };
-            if answers.blocking_send(delivered).is_err() {
-                // The engine is gone, but what it asked for is still done.
-                break;
+        let (mut jobs, mut looks) = (Vec::new(), BTreeSet::new());
+        let more = std::iter::from_fn(|| incoming.try_recv().ok()).take(BATCH - 1);
+        for work in std::iter::once(first).chain(more) {
+            match work {
+                Work::Change(job) => jobs.push(job),
+                Work::Look(spot, asked) => {
+                    asked.store(false, Ordering::Release);
+                    looks.insert(spot);
+                }
             }
+        }
+        if !jobs.is_empty() {
+            change(chain, jobs, &mut unkept, answers);
+        }
+        for spot in looks {
+            let look = catch_unwind(AssertUnwindSafe(|| chain.look(spot)));
+            let look = look.unwrap_or_else(|_| Look {
+                unread: Some("it cannot be looked at: an error in Dayfly".to_owned()),
+                ..Look::default()
+            });
+            let _ = answers.blocking_send(Message::ChainLooked { spot, look });
         }
     }
 }
+
+fn change(
+    chain: &Chain,
+    jobs: Vec<Job>,
+    unkept: &mut Option<String>,
+    answers: &mpsc::Sender<Message>,
+) {
+    let (purposes, orders): (Vec<Purpose>, Vec<Order>) =
+        jobs.into_iter().map(|job| (job.purpose, job.order)).unzip();
+    let applied = apply(chain, &orders);
+    let problem = applied.unkept.map(|error| {
+        format!("{error}; until that is mended, credentials that stand in no file are lost when Dayfly ends")
+    });
+    if problem != *unkept {
+        unkept.clone_from(&problem);
+        let about = KEPT.to_owned();
+        let message = problem;
+        let _ = answers.blocking_send(Message::Trouble { about, message });
+    }
+    let results = applied.results.into_iter().map(Some);
+    let results = results.chain(std::iter::repeat_with(|| None));
+    for ((purpose, order), result) in purposes.into_iter().zip(&orders).zip(results) {
+        let result = match result {
+            Some(Ok(placed)) => Ok(Placement::from(placed)),
+            Some(Err(error)) => Err(error.to_failure()),
+            None => Err(defect()),
+        };
+        // Of what could not be taken away everywhere, some may be gone.
+        let left = match order {
+            Order::Retract { session } if result.is_err() => Some(chain.stands(session)),
+            _ => None,
+        };
+        let delivered = Message::Delivered {
+            purpose,
+            result,
+            left,
+        };
+        if answers.blocking_send(delivered).is_err() {
+            // The engine is gone, but what it asked for is still done.
+            break;
+        }
+    }
+}
+
+fn defect() -> Failure {
+    let message = "the provider chain could not be changed: an error in Dayfly";
+    Failure::new(ErrorKind::Delivery, message)
+}
+
+/// Makes the changes. Where that breaks in the middle, they are made one by one, so that what
+/// broke fails alone; and what is told of that one is what is found afterwards.
+fn apply(chain: &Chain, orders: &[Order]) -> Applied {
+    if let Ok(applied) = catch_unwind(AssertUnwindSafe(|| chain.apply(orders))) {
+        return applied;
+    }
+    let mut all = Applied {
+        results: Vec::with_capacity(orders.len()),
+        unkept: None,
+    };
+    for order in orders {
+        let one = std::slice::from_ref(order);
+        match catch_unwind(AssertUnwindSafe(|| chain.apply(one))) {
+            Ok(applied) => {
+                all.results.extend(applied.results);
+                all.unkept = applied.unkept.or(all.unkept);
+            }
+            Err(_) => {
+                let found = catch_unwind(AssertUnwindSafe(|| chain.outcome(order)));
+                let found = found.unwrap_or_else(|_| Err(ChainError::Defect));
+                all.results.push(found);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+#[path = "chain_worker_tests.rs"]
+mod tests;

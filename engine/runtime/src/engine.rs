@@ -8,6 +8,7 @@ mod delivery;
 mod early;
 mod parting;
 mod perform;
+mod published;
 mod reporting;
 mod sources;
 mod watched;
@@ -311,10 +312,7 @@ impl Loop {
                 }
                 rang = self.alarm.until(wake) => self.rang(rang),
                 () = due(self.stops_go_at) => self.let_stops_go(),
-                () = due(self.standings.again) => {
-                    self.standings.again = None;
-                    self.align();
-                }
+                () = due(self.standings.again) => self.try_again(),
             }
             self.flush();
             if self.halting {
@@ -367,6 +365,7 @@ impl Loop {
                 result,
                 left,
             } => self.delivered(&purpose, result, left),
+            Message::ChainLooked { spot, look } => self.chain_looked(spot, look),
             Message::Answered(what) => self.enter(Input::Attended(what)),
             Message::Used(session) => self.enter(Input::Used { session }),
             Message::TurnedAway { door, why, count } => {
@@ -451,6 +450,16 @@ impl Loop {
                 return;
             }
         };
+        if self.ensures(&session, &order) {
+            let waiting = self.standings.ensuring.entry(session).or_default();
+            waiting.push((order, answer));
+            return;
+        }
+        self.command(session, order, answer);
+    }
+
+    /// Gives an order to the core.
+    fn command(&mut self, session: SessionId, order: Order, answer: Answer) {
         if matches!(order, Order::Do { .. }) {
             self.desks.mfa.wanted(&session);
         }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use dayfly_chain::{Look, Spot};
 use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{Note, OperationId, Reply};
 use dayfly_core::input::{Attended, Order, Seen};
@@ -54,6 +55,8 @@ pub(crate) enum Message {
         /// Where credentials stand yet that could not be taken away everywhere.
         left: Option<Delivery>,
     },
+    /// A file of the chain was looked at, because somebody wrote it.
+    ChainLooked { spot: Spot, look: Look },
     /// Something came that a person had been asked for, and nobody waited any more.
     Answered(Attended),
     /// A program was given the credentials of a session.

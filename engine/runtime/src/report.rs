@@ -191,9 +191,22 @@ pub struct PlaceReport {
     /// Its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// Why they do not stand there.
+    /// Why they do not stand there; or, where `left` says so, why they still do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureReport>,
+    /// Whether something of the session stands there that should not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
+}
+
+impl PlaceReport {
+    /// What is wrong there; none where credentials stand there as they should.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let how = if self.left { "still at" } else { "not at" };
+        Some(format!("{how} {}: {}", self.target, error.message))
+    }
 }
 
 /// A standing word of the person.

@@ -13,6 +13,7 @@ mod passphrase;
 pub mod private_file;
 mod secret;
 pub mod shared_file;
+mod staged;
 mod vault;
 
 pub use credentials::{AccessKey, Material, TemporaryCredentials};

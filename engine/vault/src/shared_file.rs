@@ -6,22 +6,27 @@
 //! do that leave the moment between the last look and the rename. What nobody can prevent is
 //! that a program which opened the old file before goes on writing into it afterwards.
 //!
+//! The lock is one on the file itself (`flock`), so that there is no lock file in a folder that
+//! belongs to other tools, and all processes agree on it, whatever their environment. A file that
+//! is not there has no lock; of those that make it at once, one does, and the others begin anew.
+//!
 //! The rule for links, which managers of dotfiles make: a link is followed where the link and
 //! the file that it leads to belong to this user, and nobody else may write in that file's
 //! folder. The link stays, and the file that it leads to is replaced. Any other link is refused.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::private_file::{self, Lock, PrivateFileError, folder_of, io_error};
+use crate::private_file::{self, PrivateFileError, folder_of, io_error};
+use crate::staged::{self, Staged};
 
 /// How long a file that ends in the middle of a line has to have been left alone.
 const SETTLED: Duration = Duration::from_millis(100);
@@ -31,7 +36,8 @@ const SETTLED: Duration = Duration::from_millis(100);
 #[must_use]
 pub struct SharedFile {
     path: PathBuf,
-    _lock: Lock,
+    /// None where there was no file to lock.
+    _lock: Option<File>,
 }
 
 /// What stood in a file at one moment.
@@ -70,15 +76,16 @@ impl Seen {
 }
 
 impl SharedFile {
-    /// Follows an allowed link, and locks the file that is meant through a lock file beside it,
-    /// `NAME.dayfly-lock`. The folder is created with mode 0700 where there is none.
+    /// Follows an allowed link, and locks the file that is meant. The folder is created with mode
+    /// 0700 where there is none.
     ///
     /// # Errors
     /// A link or folder is refused, or another process kept the lock longer than `deadline`.
     pub fn lock(path: &Path, deadline: Duration) -> Result<Self, PrivateFileError> {
         private_file::create_folder(folder_of(path))?;
         let path = resolve(path)?;
-        let lock = private_file::lock(&beside(&path, ".dayfly-lock"), deadline)?;
+        staged::sweep(folder_of(&path));
+        let lock = hold(&path, deadline)?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -128,13 +135,13 @@ impl SharedFile {
     /// # Errors
     /// The folder cannot be written, or what stands there now may not be replaced.
     pub fn replace(&self, seen: &Seen, bytes: &[u8]) -> Result<bool, PrivateFileError> {
-        let staged = Staged::write(beside(&self.path, ".dayfly-new"), bytes)?;
+        let staged = Staged::write(&self.path, bytes)?;
         if !still(&self.path, seen)? {
             return Ok(false);
         }
         let done = match &seen.file {
-            Some(_) => staged.change_places(&self.path, seen)?,
-            None => staged.take_place(&self.path)?,
+            Some(_) => change_places(staged, &self.path, seen)?,
+            None => take_place(&staged, &self.path)?,
         };
         let folder = folder_of(&self.path);
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -156,73 +163,92 @@ fn still(path: &Path, seen: &Seen) -> Result<bool, PrivateFileError> {
     }
 }
 
-/// A new file beside the one that it is to replace; removed where it never does.
-struct Staged(PathBuf);
-
-impl Staged {
-    /// Only the holder of the lock writes this file, so one that stands there was left by a
-    /// process that was killed. It holds credentials, so its name is fixed: the next writer
-    /// removes it.
-    fn write(path: PathBuf, bytes: &[u8]) -> Result<Self, PrivateFileError> {
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(io_error("remove", &path)(e));
-            }
-            _ => {}
-        }
-        let created = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let mut file = created.map_err(io_error("create", &path))?;
-        let staged = Self(path);
-        // The mode above is reduced by the umask, which may leave too little.
-        let written = file
-            .set_permissions(fs::Permissions::from_mode(0o600))
-            .and_then(|()| file.write_all(bytes))
-            .and_then(|()| file.sync_all());
-        written.map_err(io_error("write", &staged.0))?;
-        Ok(staged)
-    }
-
-    /// Takes the place of what was seen.
-    fn change_places(self, path: &Path, seen: &Seen) -> Result<bool, PrivateFileError> {
-        match rename_with(&self.0, path, RenameFlags::EXCHANGE) {
+/// Locks the file that stands at `path`; none where there is none.
+fn hold(path: &Path, deadline: Duration) -> Result<Option<File>, PrivateFileError> {
+    let begun = Instant::now();
+    loop {
+        let Some(file) = open_to_lock(path)? else {
+            return Ok(None);
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, path)? => return Ok(Some(file)),
+            // It was replaced meanwhile, and what replaced it is to be locked.
             Ok(()) => {}
-            Err(e) if unsupported(e) => {
-                fs::rename(&self.0, path).map_err(replace_error(path))?;
-                return Ok(true);
-            }
-            // Somebody removed the file.
-            Err(Errno::NOENT) => return Ok(false),
-            Err(e) => return Err(replace_error(path)(e.into())),
+            Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            Err(fs::TryLockError::Error(e)) => return Err(io_error("lock", path)(e)),
         }
-        // The old file is now ours alone, so this look cannot be overtaken.
-        if matches!(still(&self.0, seen), Ok(true)) {
+        if begun.elapsed() >= deadline {
+            return Err(PrivateFileError::Locked {
+                path: path.to_owned(),
+                seconds: deadline.as_secs(),
+            });
+        }
+    }
+}
+
+fn open_to_lock(path: &Path) -> Result<Option<File>, PrivateFileError> {
+    // Without NONBLOCK a pipe that stands there would keep us waiting.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    match opened {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            Err(PrivateFileError::Link(path.to_owned()))
+        }
+        Err(e) => Err(io_error("open", path)(e)),
+    }
+}
+
+/// Whether this open file is the one that stands at `path`.
+fn is_at(file: &File, path: &Path) -> Result<bool, PrivateFileError> {
+    let meta = file.metadata().map_err(io_error("look at", path))?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (meta.dev(), meta.ino())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(io_error("look at", path)(e)),
+    }
+}
+
+/// Takes the place of what was seen.
+fn change_places(staged: Staged, path: &Path, seen: &Seen) -> Result<bool, PrivateFileError> {
+    match rename_with(staged.path(), path, RenameFlags::EXCHANGE) {
+        Ok(()) => {}
+        Err(e) if unsupported(e) => {
+            fs::rename(staged.path(), path).map_err(replace_error(path))?;
             return Ok(true);
         }
-        match rename_with(&self.0, path, RenameFlags::EXCHANGE) {
-            Ok(()) => Ok(false),
-            Err(e) => {
-                // Better a person's file under another name than none.
-                std::mem::forget(self);
-                Err(replace_error(path)(e.into()))
-            }
+        // Somebody removed the file.
+        Err(Errno::NOENT) => return Ok(false),
+        Err(e) => return Err(replace_error(path)(e.into())),
+    }
+    // The old file is now ours alone, so this look cannot be overtaken.
+    if matches!(still(staged.path(), seen), Ok(true)) {
+        return Ok(true);
+    }
+    match rename_with(staged.path(), path, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(false),
+        Err(e) => {
+            // Better a person's file under another name than none.
+            std::mem::forget(staged);
+            Err(replace_error(path)(e.into()))
         }
     }
+}
 
-    /// Takes the place of nothing.
-    fn take_place(self, path: &Path) -> Result<bool, PrivateFileError> {
-        match rename_with(&self.0, path, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Ok(false),
-            Err(e) if unsupported(e) => {
-                fs::rename(&self.0, path).map_err(replace_error(path))?;
-                Ok(true)
-            }
-            Err(e) => Err(replace_error(path)(e.into())),
+/// Takes the place of nothing.
+fn take_place(staged: &Staged, path: &Path) -> Result<bool, PrivateFileError> {
+    match rename_with(staged.path(), path, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(e) if unsupported(e) => {
+            fs::rename(staged.path(), path).map_err(replace_error(path))?;
+            Ok(true)
         }
+        Err(e) => Err(replace_error(path)(e.into())),
     }
 }
 
@@ -242,20 +268,53 @@ fn replace_error(path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
     }
 }
 
-impl Drop for Staged {
-    fn drop(&mut self) {
-        // What is there is the old file, or a new one that is not wanted. A failure leaves it
-        // to the next writer.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 /// What stands in a file now, read without a lock: as files are renamed into place, it is whole.
 ///
 /// # Errors
 /// As for [`SharedFile::read`], but for read-only files, which may be looked at.
 pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
     look(&resolve(path)?, limit)
+}
+
+/// Whether the file could be written now, as far as that can be told without writing.
+///
+/// # Errors
+/// What [`SharedFile::lock`], [`SharedFile::read`] and [`SharedFile::replace`] would refuse with.
+pub fn writable(path: &Path) -> Result<(), PrivateFileError> {
+    let path = &resolve(path)?;
+    let may = |path: &Path, how: Access| {
+        let may = rustix::fs::accessat(CWD, path, how, AtFlags::EACCESS);
+        may.map_err(|e| io_error("write", path)(e.into()))
+    };
+    let seen = look(path, u64::MAX)?;
+    if seen.file.is_some() {
+        if seen.mode & 0o200 == 0 {
+            return Err(PrivateFileError::ReadOnly {
+                path: path.clone(),
+                mode: seen.mode,
+            });
+        }
+        may(path, Access::WRITE_OK)?;
+        if is_mount_point(path) {
+            return Err(PrivateFileError::Mounted(path.clone()));
+        }
+    }
+    let folder = { path.ancestors().skip(1) }.find(|folder| folder.is_dir());
+    folder.map_or(Ok(()), |folder| {
+        may(folder, Access::WRITE_OK | Access::EXEC_OK)
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{StatxAttributes, StatxFlags, statx};
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_: &Path) -> bool {
+    false
 }
 
 fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
@@ -358,10 +417,4 @@ fn writable_by_others(meta: &Metadata) -> bool {
     let mode = meta.permissions().mode();
     let by_group = mode & 0o020 != 0 && meta.gid() != rustix::process::getegid().as_raw();
     (mode & 0o002 != 0 || by_group) && mode & 0o1000 == 0
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    path.with_file_name(name)
 }

@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     doctor::vault(&home, workspace, &mut findings);
     doctor::environment(&mut findings);
     doctor::shared_files(&home, workspace, &mut findings)?;
+    doctor::published(&home, &mut findings)?;
     doctor::endpoint(&home, &mut findings);
     if !args.offline {
         doctor::clouds(&home, workspace, &mut findings);

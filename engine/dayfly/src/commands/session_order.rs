@@ -55,11 +55,31 @@ pub(crate) fn run(args: &Args, action: Action) -> Result<Exit, Trouble> {
 pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, Trouble> {
     let home = locate::home()?;
     let done = engine::order(&home, order)?;
+    let nowhere = nowhere(order.action, &done);
     if json {
-        return print_json(&done);
+        let exit = print_json(&done)?;
+        return Ok(if nowhere { Exit::Failed } else { exit });
     }
-    print(&text(order.action, &done, &order.session));
+    let text = text(order.action, &done, &order.session);
+    if nowhere {
+        let name = done.session.map_or(order.session.clone(), |s| s.name);
+        let hint = format!(
+            "`dayfly exec {name} -- COMMAND` has them; `dayfly session edit {name} --delivery none` \
+             says that no file is to"
+        );
+        return Err(Trouble::failed(text.trim_end()).hint(hint));
+    }
+    print(&text);
     Ok(Exit::Done)
+}
+
+/// Whether credentials were to be put somewhere and could be put nowhere: programs that look there
+/// find none, or somebody else's.
+fn nowhere(action: Option<Action>, done: &OrderDone) -> bool {
+    let places = done.session.as_ref().map_or(&[][..], |s| &s.delivery);
+    matches!(action, Some(Action::Start | Action::Rotate))
+        && !places.is_empty()
+        && places.iter().all(|place| place.error.is_some())
 }
 
 /// How an order ended, for a person.
@@ -92,13 +112,12 @@ pub(crate) fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> Str
                 time::relative(end, now)
             );
         }
-        for (place, error) in session
-            .delivery
-            .iter()
-            .filter_map(|place| Some((place.target, place.error.as_ref()?)))
-        {
-            text += &format!("\nbut not at {place}: {}", tame(&error.message));
-            if let Some(hint) = &error.hint {
+        for place in &session.delivery {
+            let Some(problem) = place.problem() else {
+                continue;
+            };
+            text += &format!("\nbut {}", tame(&problem));
+            if let Some(hint) = place.error.as_ref().and_then(|e| e.hint.as_ref()) {
                 text += &format!("\n  {}", tame(hint));
             }
         }

@@ -80,7 +80,8 @@ pub(crate) fn shared_files(
                 findings.wrong(about, message, &hint);
             }
         }
-        if well {
+        // Where it cannot be written at all, that is said with the delivery.
+        if well && dayfly_vault::shared_file::writable(&path).is_ok() {
             let message = format!("{} can take every session that goes there", path.display());
             findings.good(about, message);
         }

@@ -107,11 +107,8 @@ pub(crate) fn note(session: &SessionReport, now: Timestamp) -> String {
     } else if let Some(doing) = &session.doing {
         notes.push(doing.clone());
     }
-    let missing = session.delivery.iter().filter_map(|place| {
-        let error = place.error.as_ref()?;
-        Some(format!("not at {}: {}", place.target, tame(&error.message)))
-    });
-    notes.extend(missing);
+    let problems = session.delivery.iter().filter_map(|place| place.problem());
+    notes.extend(problems.map(|problem| tame(&problem)));
     if let Some(word) = &session.word
         && session.status != Status::Pending
     {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use dayfly_chain::{FoundAll, Order};
+use dayfly_chain::FoundAll;
 use dayfly_core::effect::Note;
 use dayfly_core::input::{Found, Input};
 use dayfly_core::settings::Settings;
@@ -20,7 +20,7 @@ use super::delivery::{Standing, Standings};
 use super::sources::providers;
 use super::{EngineError, Loop, Options};
 use crate::azure::AzureInForce;
-use crate::chain_worker::{ChainWorker, Job, KEPT, Purpose};
+use crate::chain_worker::{ChainWorker, KEPT};
 use crate::clock::{self, Alarm, Clocks};
 use crate::config::{Config, RecordingSettings};
 use crate::config_worker::ConfigWorker;
@@ -160,6 +160,9 @@ impl Loop {
         // What the file says is there before anybody can ask.
         this.look_now(&file);
         this.align();
+        for session in this.standings.sessions() {
+            this.watch_spots(&session);
+        }
         this.config_worker.read();
         this.flush();
         Ok(this)
@@ -177,10 +180,7 @@ impl Loop {
             self.trouble(KEPT, Some((error.to_string(), Some(hint.to_owned()))));
         }
         for session in all.hollow {
-            self.chain.send(Job {
-                purpose: Purpose::Tidy,
-                order: Order::Retract { session },
-            });
+            self.tidy(session);
         }
         let mut found = Vec::new();
         for (session, one) in all.sessions {
@@ -189,11 +189,7 @@ impl Loop {
                 profile: one.profile,
                 lease: one.credentials.lease,
             });
-            let standing = Standing {
-                wanted: one.in_force.clone(),
-                in_force: one.in_force,
-                failed: Vec::new(),
-            };
+            let standing = Standing::found(one.in_force);
             self.standings.insert(session.clone(), standing);
             self.held.put(session, Arc::new(one.credentials));
         }

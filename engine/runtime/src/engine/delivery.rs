@@ -8,19 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dayfly_chain::{Deliver, Order};
+use dayfly_chain::{Deliver, Order, Spot};
 use dayfly_core::delivery::{self, Delivery, Place};
-use dayfly_core::session::{Failure, SessionId, SessionType};
+use dayfly_core::session::{ErrorKind, Failure, SessionId, SessionType};
 use dayfly_core::state::{Phase, Tracked};
 use tokio::time::Instant;
 
 use super::Loop;
+use super::published::{Ensuring, Removals};
 use super::sources::default_region;
 use crate::chain_worker::{Job, Placement, Purpose};
 use crate::report::{FailureReport, PlaceReport, SessionReport};
 
-/// How long to wait before a target that failed is tried again.
+/// How long to wait before a target that failed is tried again, at first and at most.
 const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(15 * 60);
+/// A file that was written sooner than this after a try is tried again by the clock alone: what
+/// was written may be that try.
+const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Where credentials stand.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +36,25 @@ pub(super) struct Standing {
     pub(super) in_force: Delivery,
     /// Where they should be, and why they are not.
     pub(super) failed: Vec<(Place, Failure)>,
+    /// Where they should not be, and why they still are.
+    pub(super) left: Vec<(Place, Failure)>,
+    /// Whether somebody else changed something of it.
+    disturbed: bool,
+}
+
+impl Standing {
+    /// Of what was found in these places.
+    pub(super) fn found(in_force: Delivery) -> Self {
+        Self {
+            wanted: in_force.clone(),
+            in_force,
+            ..Self::default()
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        self.failed.is_empty() && self.left.is_empty() && !self.disturbed
+    }
 }
 
 /// Where all credentials stand.
@@ -39,8 +63,18 @@ pub(super) struct Standings {
     sessions: BTreeMap<SessionId, Standing>,
     /// Those that are being put elsewhere, and where.
     aligning: BTreeMap<SessionId, Delivery>,
-    /// When targets that failed are tried again.
+    /// When what failed is tried again.
     pub(super) again: Option<Instant>,
+    /// How long that is waited for.
+    delay: Option<Duration>,
+    /// When what failed was last tried.
+    tried: Option<Instant>,
+    /// What others took away.
+    pub(super) removals: Removals,
+    /// Sessions that nobody stands for and that have something somewhere yet.
+    pub(super) leftovers: BTreeSet<SessionId>,
+    /// Orders that wait until credentials are where they should be.
+    pub(super) ensuring: Ensuring,
     /// The files of the targets.
     files: BTreeMap<Place, PathBuf>,
 }
@@ -66,6 +100,73 @@ impl Standings {
 
     pub(super) fn remove(&mut self, session: &SessionId) {
         self.sessions.remove(session);
+        self.removals.forgive(session);
+    }
+
+    pub(super) fn get(&self, session: &SessionId) -> Option<&Standing> {
+        self.sessions.get(session)
+    }
+
+    /// The sessions that stand anywhere.
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        self.sessions.keys().cloned().collect()
+    }
+
+    /// Credentials are not in a place any more; whether they were.
+    pub(super) fn lose(&mut self, session: &SessionId, place: Place) -> bool {
+        let standing = self.sessions.get_mut(session);
+        standing.is_some_and(|standing| {
+            standing.disturbed = true;
+            standing.in_force.remove(&place)
+        })
+    }
+
+    /// Credentials are to be put back in a place, and until then are not there for this reason.
+    pub(super) fn missing(&mut self, session: &SessionId, place: Place, why: Failure) {
+        if let Some(standing) = self.sessions.get_mut(session) {
+            standing.failed.retain(|(failed, _)| *failed != place);
+            standing.failed.push((place, why));
+        }
+    }
+
+    /// Somebody else changed what stands of a session: it is put where it should be again.
+    /// Whether it stands anywhere.
+    pub(super) fn unkept(&mut self, session: &SessionId) -> bool {
+        let standing = self.sessions.get_mut(session);
+        standing.is_some_and(|standing| {
+            standing.disturbed = true;
+            true
+        })
+    }
+
+    /// The file of a place, for a person.
+    pub(super) fn file(&self, place: Place) -> String {
+        let file = self.files.get(&place);
+        file.map_or_else(|| place.to_string(), |file| file.display().to_string())
+    }
+
+    /// Whether credentials of a session are being put where they should be.
+    pub(super) fn aligns(&self, session: &SessionId) -> bool {
+        self.aligning.contains_key(session)
+    }
+
+    pub(super) fn retry_later(&mut self) {
+        let delay = self.delay.unwrap_or(AGAIN);
+        self.tried = Some(Instant::now());
+        self.again.get_or_insert(Instant::now() + delay);
+    }
+
+    pub(super) fn wait_longer(&mut self) {
+        let delay = self.delay.unwrap_or(AGAIN) * 2;
+        self.delay = Some(delay.min(AGAIN_AT_MOST));
+    }
+
+    /// Whether something failed there a while ago, so that a change of the file may have mended it.
+    pub(super) fn may_retry(&self, spot: Spot) -> bool {
+        let Spot::At(place) = spot else { return false };
+        let ago = self.tried.is_none_or(|tried| tried.elapsed() > BETWEEN);
+        let at = |all: &[(Place, Failure)]| all.iter().any(|(failed, _)| *failed == place);
+        ago && { self.sessions.values() }.any(|s| at(&s.failed) || at(&s.left))
     }
 
     pub(super) fn is_aligning(&self) -> bool {
@@ -100,30 +201,44 @@ impl Loop {
             credentials,
             displaced,
             region: session.region.as_deref().or(default).map(str::to_owned),
-            delivery: self.wanted(&session.id),
+            delivery: self.wanted_now(&session.id),
         }
     }
 
     /// Remembers where credentials stand now, and tells where that is not as it should be.
     pub(super) fn placed(&mut self, session: &SessionId, wanted: Delivery, placement: Placement) {
-        let about = self.about(session);
-        let failed = placement.failed.first();
-        let problem = failed.map(|(place, failure)| {
-            (
-                format!("{place}: {}", failure.message),
-                failure.hint.clone(),
-            )
-        });
-        if problem.is_some() {
-            self.standings.again.get_or_insert(Instant::now() + AGAIN);
+        for leftover in &placement.leftover {
+            let name = self.name_of(leftover);
+            let message = format!("{name} gave way, but its credentials could not be removed");
+            self.left_over(leftover, &Failure::new(ErrorKind::Delivery, message));
         }
+        let about = self.about(session);
+        let failed = placement.failed.first().map(|failed| ("not at", failed));
+        let left = placement.left.first().map(|left| ("still at", left));
+        let failed = failed.or(left);
+        if failed.is_some() {
+            self.standings.retry_later();
+        }
+        let alone = { self.standings.removals.left_alone(session) }.next();
+        let alone = alone.map(|(place, why)| ("not at", (place, why.clone())));
+        let failed = failed.map(|(how, failed)| (how, failed.clone())).or(alone);
+        let problem = failed.map(|(how, (place, failure))| {
+            let message = format!("{how} {place}: {}", failure.message);
+            (message, failure.hint)
+        });
         self.trouble(&about, problem);
         let standing = Standing {
             wanted,
             in_force: placement.in_force,
             failed: placement.failed,
+            left: placement.left,
+            disturbed: false,
         };
         self.standings.insert(session.clone(), standing);
+        if self.standings.sessions.values().all(Standing::is_well) {
+            self.standings.delay = None;
+        }
+        self.watch_spots(session);
     }
 
     /// The credentials are out of the chain.
@@ -133,10 +248,8 @@ impl Loop {
         self.trouble(&about, None);
     }
 
-    fn about(&self, session: &SessionId) -> String {
-        let tracked = self.state.session(session);
-        let name = tracked.map_or(session.as_str(), |t| t.session.name.as_str());
-        format!("delivery of {name}")
+    pub(super) fn about(&self, session: &SessionId) -> String {
+        format!("delivery of {}", self.name_of(session))
     }
 
     /// Puts credentials that are in force where they should be and are not.
@@ -160,11 +273,12 @@ impl Loop {
             };
             let profile = &tracked.published_profile;
             // Those of Azure need none.
-            if profile.is_none() && tracked.session.session_type() != SessionType::Azure {
+            let nameless = profile.is_none();
+            let azure = tracked.session.session_type() == SessionType::Azure;
+            if nameless && !azure && !standing.disturbed {
                 continue;
             }
-            let wanted = self.wanted(id);
-            let as_wanted = standing.failed.is_empty() && standing.wanted == wanted;
+            let as_wanted = standing.is_well() && standing.wanted == self.wanted_now(id);
             let under_way = self.standings.aligning.contains_key(id);
             if !tracked.present || as_wanted || under_way {
                 continue;
@@ -200,7 +314,7 @@ impl Loop {
             return;
         };
         let Some(standing) = self.standings.sessions.get(session) else {
-            return;
+            return self.ensured(session);
         };
         let placement = match result {
             Ok(placement) => placement,
@@ -210,15 +324,18 @@ impl Loop {
                 Placement {
                     in_force: standing.in_force.clone(),
                     failed: missing.map(|place| (*place, failure.clone())).collect(),
+                    left: standing.left.clone(),
+                    leftover: Vec::new(),
                 }
             }
         };
         self.placed(session, wanted, placement);
         // What the person wrote meanwhile.
-        let stale = |s: &Standing| s.failed.is_empty() && s.wanted != self.wanted(session);
+        let stale = |s: &Standing| s.failed.is_empty() && s.wanted != self.wanted_now(session);
         if self.standings.sessions.get(session).is_some_and(stale) {
             self.align();
         }
+        self.ensured(session);
     }
 
     /// A session as a person is told of it.
@@ -233,18 +350,21 @@ impl Loop {
         let Some(standing) = self.standings.sessions.get(&tracked.session.id) else {
             return report;
         };
-        let file = |place: &Place| self.standings.files.get(place).cloned();
-        let in_force = standing.in_force.iter().map(|place| PlaceReport {
-            target: *place,
-            file: file(place),
-            error: None,
-        });
-        let failed = standing.failed.iter().map(|(place, failure)| PlaceReport {
-            target: *place,
-            file: file(place),
-            error: Some(FailureReport::from(failure)),
-        });
-        report.delivery = in_force.chain(failed).collect();
+        let of = |target: Place, error: Option<&Failure>, left: bool| PlaceReport {
+            target,
+            file: self.standings.files.get(&target).cloned(),
+            error: error.map(FailureReport::from),
+            left,
+        };
+        let failed = standing.failed.iter().map(|(place, why)| (*place, why));
+        let failed = failed.chain(self.standings.removals.left_alone(&tracked.session.id));
+        let in_force = standing
+            .in_force
+            .iter()
+            .map(|place| of(*place, None, false));
+        let failed = failed.map(|(place, why)| of(place, Some(why), false));
+        let left = { standing.left.iter() }.map(|(place, why)| of(*place, Some(why), true));
+        report.delivery = in_force.chain(failed).chain(left).collect();
         report
     }
 }

@@ -194,7 +194,7 @@ impl Loop {
         let operation = match purpose {
             Purpose::Operation(operation) => *operation,
             Purpose::Align(session) => return self.aligned(session, result),
-            Purpose::Tidy => return,
+            Purpose::Tidy(session) => return self.tidied(session, result.map(drop)),
         };
         let delivery = self.delivering.remove(&operation);
         if let (Some(Delivery::Retract { session }), Some(left)) = (&delivery, left) {
@@ -217,7 +217,7 @@ impl Loop {
                     self.unplaced(&gone);
                 }
                 // The person may have written another delivery meanwhile.
-                moved = wanted != self.wanted(&session);
+                moved = wanted != self.wanted_now(&session);
                 self.placed(&session, wanted, placement);
                 if let Some(credentials) = credentials {
                     self.held.put(session, credentials);
