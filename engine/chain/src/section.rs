@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use dayfly_awsfiles::ini::{Kind, Line, Section};
 use dayfly_core::session::{Lease, SessionId};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use sha2::{Digest, Sha256};
@@ -15,7 +16,6 @@ use zeroize::Zeroizing;
 
 use crate::error::ChainError;
 use crate::form::Form;
-use crate::ini::{Kind, Line, Section};
 use crate::target::{Observed, Publication};
 use crate::values::{from_text, profile_problem, text_problem, to_text, word_problem};
 
