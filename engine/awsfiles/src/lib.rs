@@ -13,6 +13,7 @@ mod fault;
 mod file;
 pub mod ini;
 mod load;
+pub mod name;
 mod parse;
 mod shell;
 mod white;

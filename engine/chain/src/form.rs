@@ -18,6 +18,14 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// Which file it is, for the reader.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Credentials => Kind::Credentials,
+            Self::Config(_) => Kind::Config,
+        }
+    }
+
     /// Keys that we write over, and so must be ours or absent.
     pub(crate) const fn written(&self) -> &'static [&'static str] {
         match self {
@@ -56,12 +64,8 @@ impl Form {
     /// it for, and what readers take it for that pass over blanks and quotes. Both are the same
     /// where the name is written as usual.
     pub(crate) fn profiles(&self, name: &[u8]) -> Vec<Vec<u8>> {
-        let kind = match self {
-            Self::Credentials => Kind::Credentials,
-            Self::Config(_) => Kind::Config,
-        };
         let strict = std::str::from_utf8(name).ok();
-        let strict = strict.and_then(|name| profile_of(name, kind));
+        let strict = strict.and_then(|name| profile_of(name, self.kind()));
         let strict = strict.map(|name| name.into_owned().into_bytes());
         let mut found: Vec<Vec<u8>> = self.loosely(name.trim_ascii()).into_iter().collect();
         found.extend(strict.filter(|name| !found.contains(name)));
