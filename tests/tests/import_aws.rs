@@ -63,3 +63,148 @@ fn a_profile_with_a_long_lived_key_becomes_a_session() {
     assert_eq!(temporary.code, 2, "{}", temporary.err);
     home.nowhere(&[&secret], &[]);
 }
+
+const PAIR: &str = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = canary/new\n";
+
+/// Home with these shared files.
+fn with(credentials: &[u8], config: &[u8]) -> Home {
+    let home = Home::new();
+    let folder = home.path().join(".aws");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(home.credentials(), credentials).expect("a file");
+    std::fs::write(folder.join("config"), config).expect("a file");
+    home
+}
+
+/// An import that is refused: what it says. Nothing is changed.
+fn refused(credentials: &[u8], config: &[u8], profile: &str) -> String {
+    let home = with(credentials, config);
+    let run = home.run(["secret", "import-aws", profile, "--remove"]);
+    assert_ne!(run.code, 0, "{}", run.out);
+    assert!(!run.err.contains("canary"), "{}", run.err);
+    let left = std::fs::read(home.credentials()).expect("a file");
+    assert_eq!(left, credentials);
+    let left = std::fs::read(home.path().join(".aws/config")).expect("a file");
+    assert_eq!(left, config);
+    assert!(!home.workspace().exists());
+    run.err
+}
+
+#[test]
+fn a_key_that_stands_there_twice_is_not_taken() {
+    let old =
+        "[legacy]\naws_access_key_id = AKIAOLDOLDOLDOLDOLDO\naws_secret_access_key = canary/old\n";
+    let told = refused(format!("{old}{PAIR}").as_bytes(), b"", "legacy");
+    let wanted = "line 4, byte 1: `aws_access_key_id` is in this section already, in line 2";
+    assert!(told.contains(wanted), "{told}");
+    let told = refused(
+        format!("{old}{}", PAIR.to_uppercase()).as_str().as_bytes(),
+        b"",
+        "legacy",
+    );
+    assert!(told.contains("line 4"), "{told}");
+    let told = refused(format!("{old}[legacy]\n{PAIR}").as_bytes(), b"", "legacy");
+    assert!(
+        told.contains("the section [legacy] is in the file already"),
+        "{told}"
+    );
+    let config = format!("[profile legacy]\n{PAIR}");
+    let told = refused(old.as_bytes(), config.as_bytes(), "legacy");
+    assert!(told.contains("a key in both files"), "{told}");
+}
+
+#[test]
+fn a_file_that_the_aws_cli_cannot_read_is_named_with_line_and_byte() {
+    let good = format!("[legacy]\n{PAIR}");
+    let wide: Vec<u8> = std::iter::once(0xfeff_u16)
+        .chain(good.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (credentials, told) in [
+        (
+            format!("\u{feff}{good}").into_bytes(),
+            "line 1, byte 1: the file begins with a byte order",
+        ),
+        (wide, "UTF-16"),
+        (
+            [good.as_bytes(), b"# gr\xf6\xdfe\n"].concat(),
+            "line 4, byte 5: the byte 0xf6",
+        ),
+        (
+            format!("{good}nonsense\n").into_bytes(),
+            "line 4, byte 1: the line has no `=`",
+        ),
+        (
+            format!("k = v\n{good}").into_bytes(),
+            "line 1, byte 1: this stands before",
+        ),
+    ] {
+        let said = refused(&credentials, b"", "legacy");
+        assert!(said.contains(told), "{told}: {said}");
+        // The same in the config file, which says which region the key is for.
+        let said = refused(good.as_bytes(), &credentials, "legacy");
+        assert!(
+            said.contains(told) && said.contains(".aws/config"),
+            "{told}: {said}"
+        );
+        let home = with(&credentials, b"");
+        let doctor = home.run(["doctor", "--offline"]);
+        assert_eq!(doctor.code, 1, "{}", doctor.out);
+        assert!(doctor.out.contains(told), "{told}: {}", doctor.out);
+    }
+}
+
+#[test]
+fn what_the_aws_cli_reads_is_what_is_taken() {
+    let credentials =
+        format!("[my acct]\n  region = us-gov-west-1\n  mfa_serial = GAHT12345678\n{PAIR}");
+    let home = with(
+        credentials.replace("\naws", "\n  aws").as_bytes(),
+        b"[profile \"my acct\"]\nregion = eu-west-1\n",
+    );
+    let taken = home
+        .run([
+            "secret",
+            "import-aws",
+            "my acct",
+            "--session",
+            "gov",
+            "--remove",
+        ])
+        .ok();
+    assert!(taken.out.contains("is removed from"), "{}", taken.out);
+    let session = home.session("gov").expect("a session");
+    assert_eq!(session["region"], "us-gov-west-1", "{session:#}");
+    assert_eq!(session["mfaDevice"], "GAHT12345678", "{session:#}");
+    let wanted = "[my acct]\n  region = us-gov-west-1\n  mfa_serial = GAHT12345678\n";
+    assert_eq!(home.credentials_text(), wanted);
+    // A key in the config file.
+    let home = with(
+        b"",
+        format!("[profile \"other one\"]\n{PAIR}output = json\n").as_bytes(),
+    );
+    home.run([
+        "secret",
+        "import-aws",
+        "other one",
+        "--session",
+        "other",
+        "--remove",
+    ])
+    .ok();
+    let left = std::fs::read_to_string(home.path().join(".aws/config")).expect("a file");
+    assert_eq!(left, "[profile \"other one\"]\noutput = json\n");
+    // Another key of the session is not lost.
+    let text = format!("[other one]\n{}", PAIR.replace("EXAMPLE", "ANOTHER"));
+    home.save(&home.credentials(), &text);
+    let lost = home.run([
+        "secret",
+        "import-aws",
+        "other one",
+        "--session",
+        "other",
+        "--remove",
+    ]);
+    assert!(lost.err.contains("has another key already"), "{}", lost.err);
+    assert_eq!(home.credentials_text(), text);
+}

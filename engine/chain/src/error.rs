@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dayfly_awsfiles::Fault;
 use dayfly_core::delivery::Place;
 use dayfly_core::session::{ErrorKind, Failure};
 use dayfly_vault::private_file::PrivateFileError;
@@ -50,6 +51,14 @@ pub enum ChainError {
         line: usize,
         /// What is wrong, and how to put it right.
         problem: &'static str,
+    },
+    /// The AWS CLI and the SDKs cannot read the file, so nothing is added to it.
+    #[error("{path} cannot be read, and stays as it is: {fault}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and byte.
+        fault: Fault,
     },
     /// A value cannot be written, as clients would read it differently.
     #[error("session \"{session}\": its {field} {problem}")]
@@ -113,6 +122,7 @@ impl ChainError {
                  publishes for itself"
                     .into(),
             ),
+            Self::Unreadable { fault, .. } => Some(fault.what.hint().into()),
             Self::Busy(_) => Some("try again when that program has ended".into()),
             Self::Value { .. } => Some("change it in the Workspace".into()),
             Self::NotHere { .. } => Some(

@@ -1,10 +1,9 @@
 //! What a section of ours looks like in each of the two shared files of the AWS SDKs and tools.
 //!
 //! Source: AWS SDKs and Tools Reference Guide, "Format of the shared config and credentials files";
-//! botocore's `configloader.build_profile_map`, which takes section names of the config file apart
-//! as a shell would.
+//! botocore's `configloader.build_profile_map` (see [`dayfly_awsfiles`]).
 
-use std::borrow::Cow;
+use dayfly_awsfiles::{Kind, profile_of};
 
 use crate::process::Process;
 use crate::section;
@@ -19,6 +18,14 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// Which file it is, for the reader.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Credentials => Kind::Credentials,
+            Self::Config(_) => Kind::Config,
+        }
+    }
+
     /// Keys that we write over, and so must be ours or absent.
     pub(crate) const fn written(&self) -> &'static [&'static str] {
         match self {
@@ -53,24 +60,26 @@ impl Form {
         ]
     }
 
-    /// The profile that a section is, by its trimmed name; none where it is none.
-    pub(crate) fn profile<'n>(&self, name: &'n [u8]) -> Option<Cow<'n, [u8]>> {
-        let Self::Config(_) = self else {
-            return Some(Cow::Borrowed(name));
-        };
-        if name == b"default" {
-            return Some(Cow::Borrowed(name));
+    /// The profiles that a section may be, by what stands between its brackets: what botocore takes
+    /// it for, and what readers take it for that pass over blanks and quotes. Both are the same
+    /// where the name is written as usual.
+    pub(crate) fn profiles(&self, name: &[u8]) -> Vec<Vec<u8>> {
+        let strict = std::str::from_utf8(name).ok();
+        let strict = strict.and_then(|name| profile_of(name, self.kind()));
+        let strict = strict.map(|name| name.into_owned().into_bytes());
+        let mut found: Vec<Vec<u8>> = self.loosely(name.trim_ascii()).into_iter().collect();
+        found.extend(strict.filter(|name| !found.contains(name)));
+        found
+    }
+
+    fn loosely(&self, name: &[u8]) -> Option<Vec<u8>> {
+        if matches!(self, Self::Credentials) || name == b"default" {
+            return Some(name.to_owned());
         }
         let rest = name.strip_prefix(b"profile")?;
         let bare = rest.trim_ascii();
-        if bare.len() == rest.len() {
-            return None;
-        }
-        let signs = bare.iter().filter(|b| !b"\"'".contains(b));
-        Some(match signs.clone().count() == bare.len() {
-            true => Cow::Borrowed(bare),
-            false => Cow::Owned(signs.copied().collect()),
-        })
+        let signs = bare.iter().filter(|b| !b"\"'".contains(b)).copied();
+        (bare.len() < rest.len()).then(|| signs.collect())
     }
 
     /// The name of a new section for a profile.

@@ -9,7 +9,6 @@ mod config_file;
 mod credentials_file;
 mod error;
 mod form;
-pub mod ini;
 mod kept;
 mod look;
 mod process;

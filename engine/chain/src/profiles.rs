@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use dayfly_awsfiles::ini::{Document, Ending, Kind, Line, Section};
+use dayfly_awsfiles::raw;
 use dayfly_core::session::SessionId;
 use zeroize::Zeroizing;
 
 use crate::error::ChainError;
 use crate::form::Form;
-use crate::ini::{Document, Kind, Line, Section};
 use crate::process::Process;
 use crate::section::{self, Frame, Ours};
 use crate::target::{Change, Observed, Publication};
@@ -28,12 +29,14 @@ pub struct Profiles<'a> {
     path: PathBuf,
     form: Form,
     home: Option<String>,
+    source: &'a [u8],
     document: Document<'a>,
     /// Sections by profile; may still name some that are gone.
     named: HashMap<Vec<u8>, Vec<usize>>,
     /// Sections by session; may still name some that are another's by now.
     held: HashMap<SessionId, Vec<usize>>,
-    unclear: Option<(usize, &'static str)>,
+    /// Whether the text is one that clients read, once somebody had to know.
+    readable: Option<Result<(), ChainError>>,
 }
 
 impl<'a> Profiles<'a> {
@@ -68,9 +71,8 @@ impl<'a> Profiles<'a> {
         for at in 0..document.sections.len() {
             let section = &document.sections[at];
             let Some(name) = &section.name else { continue };
-            if let Some(profile) = form.profile(name.trim_ascii()) {
-                let places = named.entry(profile.into_owned()).or_default();
-                places.push(at);
+            for profile in form.profiles(name) {
+                named.entry(profile).or_default().push(at);
             }
             let Some(ours) = Ours::of(section).filter(|ours| is_of(ours, home)) else {
                 continue;
@@ -85,15 +87,15 @@ impl<'a> Profiles<'a> {
             }
             held.entry(ours.session).or_default().push(at);
         }
-        let unclear = unclear(source, &document);
         Self {
             path: path.to_owned(),
             form,
             home: home.map(str::to_owned),
+            source,
             document,
             named,
             held,
-            unclear,
+            readable: None,
         }
     }
 
@@ -139,10 +141,14 @@ impl<'a> Profiles<'a> {
         let line = process.line(ours.session.as_str()).ok()?;
         let pairs = ours.pairs(section);
         let wanted = (section::PROCESS.as_bytes(), line.as_bytes());
-        let name = self.form.profile(section.name.as_deref()?.trim_ascii())?;
+        let name = self
+            .form
+            .profiles(section.name.as_deref()?)
+            .into_iter()
+            .next()?;
         pairs.contains(&wanted).then_some(Observed {
             session: ours.session.clone(),
-            profile: String::from_utf8(name.into_owned()).ok()?,
+            profile: String::from_utf8(name).ok()?,
             credentials: None,
         })
     }
@@ -161,9 +167,7 @@ impl<'a> Profiles<'a> {
     }
 
     fn publish(&mut self, publication: &Publication) -> Result<(), ChainError> {
-        if let Some((line, problem)) = self.unclear {
-            return Err(self.unclear_at(line, problem));
-        }
+        self.readable()?;
         let sections = &self.document.sections;
         let named = self.named.get(publication.profile.as_bytes());
         let places = named.into_iter().flatten().copied();
@@ -188,6 +192,28 @@ impl<'a> Profiles<'a> {
             self.retract(session, None);
         }
         Ok(())
+    }
+
+    /// Nothing is added to a file that clients do not read, or that they read in different ways.
+    fn readable(&mut self) -> Result<(), ChainError> {
+        if let Some(known) = &self.readable {
+            return known.clone();
+        }
+        let faults = raw(self.source).err();
+        let found = match (faults, lone_return(&self.document)) {
+            (Some(faults), _) => Err(ChainError::Unreadable {
+                path: self.path.clone(),
+                fault: faults.first().clone(),
+            }),
+            (None, Some(line)) => {
+                let problem = "there is a carriage return inside the line, where some clients see \
+                               a new line; remove it";
+                Err(self.unclear_at(line, problem))
+            }
+            (None, None) => Ok(()),
+        };
+        self.readable = Some(found.clone());
+        found
     }
 
     fn unclear_at(&self, line: usize, problem: &'static str) -> ChainError {
@@ -410,29 +436,11 @@ fn first_line(section: &Section<'_>) -> usize {
     header.map_or(0, |line| line.number)
 }
 
-/// Bytes that clients read in different ways, or not at all.
-fn unclear(source: &[u8], document: &Document<'_>) -> Option<(usize, &'static str)> {
-    if source.starts_with(b"\xff\xfe") || source.starts_with(b"\xfe\xff") {
-        return Some((
-            1,
-            "the file is UTF-16, which no client reads; save it as UTF-8",
-        ));
-    }
-    let lines = document.sections.iter().flat_map(|section| &section.lines);
-    for line in lines {
-        if line.text().contains(&0) {
-            return Some((
-                line.number,
-                "there is a NUL byte, so this is no text; remove it",
-            ));
-        }
-        if line.text().contains(&b'\r') {
-            let problem = "there is a carriage return inside the line, where some clients see \
-                           a new line; remove it";
-            return Some((line.number, problem));
-        }
-    }
-    None
+/// The first line that only some clients take for one: it ends with a carriage return alone.
+fn lone_return(document: &Document<'_>) -> Option<usize> {
+    let mut lines = document.sections.iter().flat_map(|section| &section.lines);
+    let found = lines.find(|line| line.ending == Some(Ending::Cr))?;
+    Some(found.number)
 }
 
 #[cfg(test)]

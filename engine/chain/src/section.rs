@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use dayfly_awsfiles::ini::{Kind, Line, Section};
+use dayfly_awsfiles::name::profile_problem;
 use dayfly_core::session::{Lease, SessionId};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use sha2::{Digest, Sha256};
@@ -15,9 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::error::ChainError;
 use crate::form::Form;
-use crate::ini::{Kind, Line, Section};
 use crate::target::{Observed, Publication};
-use crate::values::{from_text, profile_problem, text_problem, to_text, word_problem};
+use crate::values::{from_text, text_problem, to_text, word_problem};
 
 pub(crate) const KEY_ID: &str = "aws_access_key_id";
 pub(crate) const SECRET: &str = "aws_secret_access_key";
@@ -204,7 +205,7 @@ pub(crate) fn pairs(
         field,
         problem,
     };
-    if let Some(problem) = profile_problem(&publication.profile) {
+    if let Some(problem) = profile_problem(&publication.profile, form.kind()) {
         return Err(refuse("named profile", problem));
     }
     let session = publication.session.as_str();
@@ -222,11 +223,6 @@ pub(crate) fn pairs(
     let mut words = match form {
         Form::Credentials => credentials(publication, &refuse)?,
         Form::Config(process) => {
-            if publication.profile.contains(char::is_whitespace) {
-                let problem = "has a blank in it, which clients read in different ways in the \
-                               AWS config file";
-                return Err(refuse("named profile", problem));
-            }
             let line = process.line(session);
             let line = line.map_err(|problem| refuse("credential process", problem))?;
             vec![(PROCESS, "credential process", Cow::Owned(line))]

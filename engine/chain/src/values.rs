@@ -1,6 +1,7 @@
 //! What may be written into an INI file so that every client reads back the same.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+pub(crate) use dayfly_awsfiles::name::text_problem;
 use dayfly_core::time::Timestamp;
 
 /// What is wrong with a credential, region or timestamp as the value of a key.
@@ -17,47 +18,6 @@ pub(crate) fn word_problem(value: &str) -> Option<&'static str> {
         return Some("has a blank in it");
     }
     text_problem(value)
-}
-
-/// What is wrong with a text that only we read back.
-pub(crate) fn text_problem(value: &str) -> Option<&'static str> {
-    if value.is_empty() {
-        return Some("is empty");
-    }
-    if value.chars().any(breaks_line) {
-        return Some("has a line break or control character in it");
-    }
-    if value.trim() != value {
-        return Some("begins or ends with a blank");
-    }
-    None
-}
-
-/// What is wrong with the name of a profile.
-///
-/// Source: botocore's `configloader` (Python's `RawConfigParser`, whose section `DEFAULT` is
-/// merged into all others); the AWS SDKs pass over `[profile …]` in a credentials file.
-pub(crate) fn profile_problem(name: &str) -> Option<&'static str> {
-    if let Some(problem) = text_problem(name) {
-        return Some(problem);
-    }
-    if name.contains(['[', ']', '#', ';', '"', '\'', '\\']) {
-        return Some("has a bracket, quote, backslash or comment sign in it");
-    }
-    if name == "DEFAULT" {
-        return Some(
-            "is DEFAULT, which clients merge into every profile; the usual one is default",
-        );
-    }
-    let taken = ["profile ", "sso-session ", "services "];
-    taken
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        .then_some("begins with a word that the AWS config file gives a meaning")
-}
-
-fn breaks_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// A moment as RFC 3339 in UTC, with milliseconds only where it has some; none where the

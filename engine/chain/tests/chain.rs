@@ -157,7 +157,8 @@ fn what_a_person_wrote_is_refused_and_named() {
             "aws_access_key_id",
         ),
         ("[profile \"app\"]\nsso_session = x\n", "sso_session"),
-        ("[profile app]\n[profile app]\n", "twice"),
+        ("[profile app]\n[profile \"app\"]\n", "twice"),
+        ("[profile app]\n[profile app]\n", "line 2, byte 1"),
     ] {
         let here = Here::new();
         fs::write(here.path("config"), text).unwrap();

@@ -175,6 +175,7 @@ fn botocore_reads_everything_else_as_before() {
         fs::write(&before, &text).unwrap();
         let profile = ["default", "new"][usize::from(n.is_multiple_of(3))];
         let mut profiles = Profiles::parse(&after, text.as_bytes());
+        // What botocore refuses is refused here too, so botocore can read all that is left.
         if profiles.apply(&publish("s1", profile, n)).is_ok() {
             fs::write(&after, &*profiles.render()).unwrap();
             cases.push(json!({
@@ -184,10 +185,7 @@ fn botocore_reads_everything_else_as_before() {
         }
     }
     if let Some(judged) = judge(folder.path(), &cases) {
-        println!(
-            "{judged} of {} texts are ones that botocore reads",
-            cases.len()
-        );
+        assert_eq!(judged, cases.len());
         assert!(judged > 100, "{judged}");
     }
 }

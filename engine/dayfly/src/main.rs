@@ -4,6 +4,7 @@
 
 mod attend;
 mod author;
+mod aws_key;
 mod clients;
 mod commands;
 mod control;

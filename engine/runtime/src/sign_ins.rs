@@ -59,7 +59,14 @@ fn follow(incoming: &Receiver<Wanted>, runtime: &Handle, messages: &mpsc::Sender
         watches.clear();
         let mut problem = None;
         for integration in integrations {
-            for file in runtime.block_on(sso.files(&integration)) {
+            let files = match runtime.block_on(sso.files(&integration)) {
+                Ok(files) => files,
+                Err(error) => {
+                    problem = Some(error.to_string());
+                    continue;
+                }
+            };
+            for file in files {
                 let (sso, messages) = (Arc::clone(&sso), messages.clone());
                 let (runtime, integration) = (runtime.clone(), integration.clone());
                 let look = move || {

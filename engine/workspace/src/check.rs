@@ -80,6 +80,42 @@ pub(crate) fn region(name: &str, is_azure: bool) -> Option<Finding> {
     }
 }
 
+/// Signs that nobody sees and no cloud takes: a blank at an end, as it comes with a copied text, or an
+/// invisible character anywhere.
+pub(crate) fn unseen(field: &str, text: &str) -> Option<Finding> {
+    let invisible = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    };
+    if let Some((place, sign)) = text.chars().enumerate().find(|(_, c)| invisible(*c)) {
+        return Finding::wrong(
+            format!(
+                "`{field}` has a character in it that nobody sees: U+{:04X}, at place {}",
+                u32::from(sign),
+                place + 1
+            ),
+            "type it anew, or remove that character",
+        );
+    }
+    let end = match text.trim() {
+        "" => return None,
+        trimmed if trimmed == text => return None,
+        _ if text.starts_with(char::is_whitespace) => "begins",
+        _ => "ends",
+    };
+    Finding::wrong(
+        format!("`{field}` {end} with a blank, which the cloud would take for a part of it"),
+        "remove the blank",
+    )
+}
+
+/// The partition that an ARN is in.
+pub(crate) fn arn_partition(arn: &str) -> Option<&str> {
+    let rest = arn.strip_prefix("arn:")?;
+    rest.split_once(':').map(|(partition, _)| partition)
+}
+
 /// The parts of an ARN of IAM that matter here.
 pub(crate) struct IamArn<'a> {
     pub(crate) account: &'a str,
@@ -103,9 +139,11 @@ pub(crate) fn iam_arn(text: &str) -> Option<IamArn<'_>> {
 /// which is how Leapp writes them.
 pub(crate) fn role_arn(text: &str, is_sso: bool) -> Option<Finding> {
     let named = |arn: &IamArn<'_>, prefix: &str| {
-        arn.resource
-            .strip_prefix(prefix)
-            .is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+        arn.resource.strip_prefix(prefix).is_some_and(|name| {
+            // Permission sets have names with blanks in some emulators; roles of IAM nowhere.
+            let plain = is_sso || name.bytes().all(|b| b.is_ascii_graphic());
+            !name.is_empty() && !name.ends_with('/') && plain
+        })
     };
     match iam_arn(text) {
         Some(arn) if named(&arn, ":role/") || (is_sso && named(&arn, "/")) => None,
@@ -165,8 +203,19 @@ pub(crate) fn sts_text(field: &str, text: &str) -> Option<Finding> {
         return Finding::wrong("`sourceIdentity` may not begin with \"aws:\"", &hint);
     }
     if field == "mfaDevice" && text.starts_with("arn:") {
-        let is_device = iam_arn(text).is_some_and(|arn| arn.resource.starts_with(":mfa/"));
-        if !is_device {
+        let resource = iam_arn(text).map(|arn| arn.resource).unwrap_or_default();
+        if resource.starts_with(":u2f/") {
+            return Finding::wrong(
+                format!(
+                    "`mfaDevice` \"{text}\" is a security key, which AWS takes in browsers only"
+                ),
+                "register a virtual device for the user (an authenticator app), and name that one",
+            );
+        }
+        if ![":mfa/", ":sms-mfa/"]
+            .iter()
+            .any(|kind| resource.starts_with(kind))
+        {
             return Finding::wrong(
                 format!("`mfaDevice` \"{text}\" is not the ARN of an MFA device"),
                 "write it like `arn:aws:iam::123456789012:mfa/NAME`, or the serial number",
@@ -197,6 +246,20 @@ pub(crate) fn tag(key: &str, value: &str) -> Option<Finding> {
 
 /// An address of the web with a host.
 pub(crate) fn http_url(field: &str, text: &str) -> Option<Finding> {
+    if let Some(finding) = unseen(field, text) {
+        return Some(finding);
+    }
+    // As a shell wants them, and as people quote: no address has them.
+    const ESCAPES: [char; 4] = ['\\', '"', '\'', '`'];
+    if let Some(sign) = text.chars().find(|c| ESCAPES.contains(c)) {
+        let plain: String = text.chars().filter(|c| !ESCAPES.contains(c)).collect();
+        return Finding::wrong(
+            format!(
+                "`{field}` \"{text}\" has a {sign} in it, which is a shell's and not the address's"
+            ),
+            &format!("write {plain}"),
+        );
+    }
     let host = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"))
@@ -248,6 +311,13 @@ pub(crate) fn azure_integration(integration: &AzureIntegration) -> Option<Findin
         if let Some(finding) = address.as_deref().and_then(|a| service_url(field, a)) {
             return Some(finding);
         }
+    }
+    if let Some(finding) = integration
+        .client_id
+        .as_deref()
+        .and_then(|id| unseen("clientId", id))
+    {
+        return Some(finding);
     }
     let needs_client = matches!(
         integration.credential,
@@ -303,6 +373,41 @@ mod tests {
             assert!(role_arn(bad, false).is_some(), "{bad}");
         }
         assert!(role_arn("arn:aws:iam::123456789012/Admin", true).is_none());
+        assert!(role_arn("arn:aws:iam::123456789012:role/ad min", false).is_some());
+    }
+
+    fn told(finding: Option<Finding>) -> (String, String) {
+        match finding {
+            Some(Finding::Wrong(message, hint)) => (message, hint.unwrap_or_default()),
+            _ => panic!("it is not wrong"),
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_told() {
+        assert!(unseen("f", "arn:aws:iam::123456789012:role/a").is_none());
+        assert!(told(unseen("f", "a ")).0.contains("ends with a blank"));
+        assert!(
+            told(unseen("f", "\u{a0}a"))
+                .0
+                .contains("begins with a blank")
+        );
+        assert!(
+            told(unseen("f", "a\u{200b}b"))
+                .0
+                .contains("U+200B, at place 2")
+        );
+        assert!(told(unseen("f", "a\nb")).0.contains("U+000A"));
+    }
+
+    #[test]
+    fn addresses_with_a_shells_escapes_are_told() {
+        assert!(http_url("portalUrl", "https://corp.awsapps.com/start#/").is_none());
+        let (message, hint) = told(http_url("portalUrl", r"https://corp.awsapps.com/start\#/"));
+        assert!(message.contains(r"has a \ in it"), "{message}");
+        assert_eq!(hint, "write https://corp.awsapps.com/start#/");
+        assert!(http_url("url", "'https://a/b'").is_some());
+        assert!(http_url("url", "https://a/b\u{200b}").is_some());
     }
 
     #[test]
@@ -324,5 +429,11 @@ mod tests {
         assert!(sts_text("mfaDevice", "GAHT12345678").is_none());
         assert!(sts_text("mfaDevice", "arn:aws:iam::123456789012:mfa/jo").is_none());
         assert!(sts_text("mfaDevice", "arn:aws:iam::123456789012:user/jo").is_some());
+        assert!(sts_text("mfaDevice", "arn:aws:iam::123456789012:sms-mfa/jo").is_none());
+        let key = told(sts_text(
+            "mfaDevice",
+            "arn:aws:iam::123456789012:u2f/user/jo/k-A1",
+        ));
+        assert!(key.0.contains("security key"), "{key:?}");
     }
 }

@@ -45,6 +45,7 @@ pub use format::{
 };
 pub use method::{requires, takes};
 pub use problem::{Problem, Rejected, Severity};
+pub use region::partition;
 pub use schema::schema;
 pub use sync::{ListedRole, SyncPlan};
 pub use watch::{Backend, Watch, WatchError, no_notices, watch, watch_by_polling};

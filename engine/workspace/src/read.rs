@@ -1,7 +1,7 @@
 //! One session object: its text to a session, without a look at the rest of the file.
 
 use dayfly_core::delivery::Delivery;
-use dayfly_core::session::{Session, SessionId, SessionType, Status};
+use dayfly_core::session::{Access, Session, SessionId, SessionType, Status};
 use dayfly_core::time::Timestamp;
 
 use crate::check::{self, Finding};
@@ -10,6 +10,7 @@ use crate::method::{Method, SEED_REQUIRED};
 use crate::position::{message_of, offset_in, offset_of};
 use crate::problem::{Note, Severity};
 use crate::raw::{Field, Members};
+use crate::region::partition;
 use crate::timestamp;
 use dayfly_core::input::Projection;
 
@@ -52,6 +53,12 @@ pub(crate) struct Unreadable {
     /// At least one error.
     pub(crate) notes: Vec<Note>,
 }
+
+/// No second ARN.
+const NONE: (&str, Option<&str>) = ("", None);
+
+/// Fields that are not checked by themselves, and go to a cloud or into other programs' files.
+const SENT: [&str; 3] = ["profileName", "subscriptionId", "tenantId"];
 
 /// Reads the text of one session, which is valid JSON. Offsets count from its start.
 pub(crate) fn session(raw: &str) -> Result<Draft, Unreadable> {
@@ -162,6 +169,7 @@ impl<'a> Reader<'a> {
             fault: None,
         };
         session.account = self.pick_account(given_account, session.role_arn());
+        self.partitions(&session);
         Some(Draft {
             session,
             projection,
@@ -172,6 +180,49 @@ impl<'a> Reader<'a> {
             parent_offset,
             notes: Vec::new(),
         })
+    }
+
+    /// Notes what cannot go together: each partition of AWS has regions, accounts and an STS of its own.
+    fn partitions(&mut self, session: &Session) {
+        let region = session.region.as_deref();
+        let arns = match &session.access {
+            Access::AwsIamUser { mfa_device, .. } => [("mfaDevice", mfa_device.as_deref()), NONE],
+            Access::AwsIamRoleFederated {
+                role_arn, idp_arn, ..
+            } => [
+                ("roleArn", Some(role_arn.as_str())),
+                ("idpArn", Some(idp_arn.as_str())),
+            ],
+            _ => [("roleArn", session.role_arn()), NONE],
+        };
+        for (field, arn) in arns {
+            let there = arn.and_then(check::arn_partition);
+            let (Some(region), Some(there)) = (region, there) else {
+                continue;
+            };
+            let here = partition(region).filter(|here| *here != there);
+            let Some(here) = here else { continue };
+            let message = format!(
+                "`region` \"{region}\" is in the partition {here}, but `{field}` is in {there}"
+            );
+            let hint = "write a region of that partition, or the ARN of this one";
+            // A portal's credentials come from the portal's region; the session's is for programs.
+            let note = match session.session_type() {
+                SessionType::AwsSsoRole => Note::warning(0, message),
+                _ => Note::error(0, message),
+            };
+            self.notes.push(note.hint(hint));
+        }
+        let accounts = arns.map(|(_, arn)| arn.and_then(check::iam_arn).map(|arn| arn.account));
+        if let [Some(role), Some(idp)] = accounts
+            && role != idp
+        {
+            let message = format!(
+                "`idpArn` is of account {idp}, but `roleArn` of {role}, and a role trusts SAML providers \
+                 of its own account only"
+            );
+            self.notes.push(Note::error(0, message));
+        }
     }
 
     /// The access method that `type` names.
@@ -254,6 +305,9 @@ impl<'a> Reader<'a> {
                 .push(Note::error(offset, format!("`{name}` is empty")));
             return None;
         }
+        if SENT.contains(&name) {
+            self.note(offset, check::unseen(name, &text));
+        }
         Some(Spot { text, offset })
     }
 
@@ -275,7 +329,8 @@ impl<'a> Reader<'a> {
         check: impl FnOnce(&str) -> Option<Finding>,
     ) -> Option<String> {
         let (text, offset) = self.take(name, field)?;
-        self.note(offset, check(&text));
+        let finding = check::unseen(name, &text).or_else(|| check(&text));
+        self.note(offset, finding);
         Some(text)
     }
 

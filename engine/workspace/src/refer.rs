@@ -4,6 +4,9 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use dayfly_awsfiles::Kind;
+use dayfly_awsfiles::name::profile_problem;
+use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{Session, SessionId, SessionType};
 
 use crate::check;
@@ -11,10 +14,12 @@ use crate::force::{InForce, Open};
 use crate::parse::Noted;
 use crate::problem::Note;
 use crate::read::{Draft, Integration, Spot};
+use crate::region::partition;
 use crate::section::{Item, Section};
 use crate::workspace::{Element, Entry, Lists, Workspace};
 
 /// Why a session cannot be started, and which of its fields says so.
+#[derive(Clone)]
 struct Fault {
     offset: usize,
     message: String,
@@ -58,16 +63,37 @@ pub(crate) fn resolve(
         });
     }
     let all_in_force = in_force.unique_ids && open.len() == elements.len();
-    let family = Family::new(&open, &in_force.by_id, elements, all_in_force, &hints);
+    let default = lists.default_region.as_deref();
+    let family = Family::new(
+        &open,
+        &in_force.by_id,
+        elements,
+        all_in_force,
+        &hints,
+        default,
+    );
+    let faults: Vec<Vec<Fault>> = (0..open.len())
+        .map(|place| {
+            let draft = &open[place].draft;
+            let name = match &profiles[place] {
+                Ok(name) => unwritable(draft, *name, lists, notes, &open[place]),
+                Err(fault) => Some(fault.clone()),
+            };
+            let integration = integration_fault(draft, lists, &hints);
+            let family = family.fault(place, &profiles);
+            name.into_iter().chain(integration).chain(family).collect()
+        })
+        .collect();
+    let ancestors = family.broken_ancestors(&faults);
     let mut sessions = Vec::with_capacity(open.len());
     for (place, o) in open.iter().enumerate() {
-        let (profile, faults) = match &profiles[place] {
-            Ok(name) => (*name, None),
-            Err(fault) => (None, Some(fault)),
-        };
-        let later = integration_fault(&o.draft, lists, &hints)
-            .into_iter()
-            .chain(family.fault(place, &profiles));
+        let profile = profiles[place].as_ref().ok().copied().flatten();
+        let own = &faults[place];
+        let inherited = ancestors[place].filter(|_| own.is_empty());
+        let inherited = inherited.and_then(|ancestor| {
+            let fault = faults[ancestor].first()?;
+            Some(family.inherited(place, ancestor, fault))
+        });
         let mut first: Option<String> = None;
         let mut report = |fault: &Fault| {
             first.get_or_insert_with(|| fault.message.clone());
@@ -82,8 +108,7 @@ pub(crate) fn resolve(
                 name: Some(o.draft.session.name.clone()),
             });
         };
-        faults.into_iter().for_each(&mut report);
-        later.for_each(|fault| report(&fault));
+        own.iter().chain(&inherited).for_each(&mut report);
         let before = previous.and_then(|old| {
             same_place(old, place, &o.draft).or_else(|| old.get(&o.draft.session.id))
         });
@@ -166,6 +191,52 @@ fn named_profile<'a>(
     }
 }
 
+/// The places that a session goes to and that cannot take its profile's name. Where none of them
+/// can, the session cannot be started; else that is noted.
+fn unwritable(
+    draft: &Draft,
+    name: Option<&str>,
+    lists: &Lists,
+    notes: &mut Vec<Noted>,
+    open: &Open,
+) -> Option<Fault> {
+    let usual = delivery::usual();
+    let said = draft.delivery.as_ref().or(lists.delivery.as_ref());
+    let files = said.unwrap_or(&usual).iter().filter_map(|place| {
+        let kind = match place {
+            Place::CredentialsFile => Kind::Credentials,
+            Place::CredentialProcess => Kind::Config,
+            Place::AzureProfile => return None,
+        };
+        Some((place, kind))
+    });
+    let files: Vec<_> = files.collect();
+    let name = name?;
+    let problems = files.iter().copied();
+    let problems = problems.filter_map(|(place, kind)| Some((place, profile_problem(name, kind)?)));
+    let problems: Vec<_> = problems.collect();
+    let (place, problem) = problems.first()?;
+    let spot = draft.profile_name.as_ref().or(draft.profile_id.as_ref());
+    let offset = spot.map_or(0, |spot| spot.offset);
+    let message = format!("its named profile \"{name}\" {problem}, so {place} cannot take it");
+    let hint = match place {
+        Place::CredentialProcess => {
+            "give it another `profileName`, or the `delivery` credentials-file"
+        }
+        _ => "give it another `profileName`",
+    };
+    if problems.len() == files.len() {
+        return Some(Fault::at(offset, message).hint(Some(hint.to_owned())));
+    }
+    let offset = if open.kept { 0 } else { offset };
+    notes.push(Noted {
+        note: Note::warning(open.start + offset, message).hint(hint),
+        session: Some(draft.session.id.clone()),
+        name: Some(draft.session.name.clone()),
+    });
+    None
+}
+
 fn integration_fault(draft: &Draft, lists: &Lists, hints: &Hints) -> Option<Fault> {
     /// The entry is missing: the ids that are there.
     fn unless<'a, T: Item>(section: &'a Section<T>, id: &str) -> Option<Vec<&'a str>> {
@@ -233,6 +304,7 @@ struct Family<'a> {
     parents: Vec<Option<usize>>,
     /// For each session, whether its chain of parents leads back to it.
     in_cycle: Vec<bool>,
+    default_region: Option<&'a str>,
 }
 
 impl<'a> Family<'a> {
@@ -242,6 +314,7 @@ impl<'a> Family<'a> {
         elements: &'a [Element],
         all_in_force: bool,
         hints: &'a Hints,
+        default_region: Option<&'a str>,
     ) -> Self {
         let parent = |o: &Open| by_id.get(o.draft.session.parent()?).copied();
         let ids = elements.iter().filter_map(|e| e.id.as_ref());
@@ -255,6 +328,7 @@ impl<'a> Family<'a> {
             },
             parents: open.iter().map(parent).collect(),
             in_cycle: vec![false; open.len()],
+            default_region,
         };
         family.find_cycles();
         family
@@ -309,6 +383,15 @@ impl<'a> Family<'a> {
             );
             return Some(at(message));
         }
+        if let Some((own, of_parent)) = self.partitions(place, parent) {
+            let message = format!(
+                "its role is in the partition {own}, but its parent \"{}\" in {of_parent}, whose \
+                 credentials are not known there",
+                parent_session.name
+            );
+            let hint = "give it a parent of the same partition".to_owned();
+            return Some(at(message).hint(Some(hint)));
+        }
         match (&profiles[place], &profiles[parent]) {
             (Ok(Some(own)), Ok(Some(of_parent))) if own == of_parent => {
                 let message = format!(
@@ -320,6 +403,60 @@ impl<'a> Family<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The partitions of a session and its parent, where both are known and not the same.
+    fn partitions(&self, place: usize, parent: usize) -> Option<(&str, &str)> {
+        let own = check::arn_partition(self.open[place].draft.session.role_arn()?)?;
+        let session = &self.open[parent].draft.session;
+        if session.session_type() == SessionType::Localstack {
+            return None;
+        }
+        let region = session.region.as_deref().or(self.default_region);
+        let arn = session.role_arn().or_else(|| session.mfa_device());
+        let of_parent = arn
+            .and_then(check::arn_partition)
+            .or_else(|| partition(region?))?;
+        (own != of_parent).then_some((own, of_parent))
+    }
+
+    /// For each session the nearest ancestor that cannot be started, where there is one.
+    fn broken_ancestors(&self, faults: &[Vec<Fault>]) -> Vec<Option<usize>> {
+        let mut known: Vec<Option<Option<usize>>> = vec![None; self.open.len()];
+        let mut trail = Vec::new();
+        for start in 0..self.open.len() {
+            let mut place = start;
+            // Ends: each circle is broken, and a broken parent ends the walk.
+            let found = loop {
+                if let Some(found) = known[place] {
+                    break found;
+                }
+                trail.push(place);
+                match self.parent(place) {
+                    None => break None,
+                    Some(parent) if !faults[parent].is_empty() => {
+                        known[place] = Some(Some(parent));
+                        break Some(parent);
+                    }
+                    Some(parent) => place = parent,
+                }
+            };
+            for place in trail.drain(..) {
+                known[place].get_or_insert(found);
+            }
+        }
+        known.into_iter().map(Option::flatten).collect()
+    }
+
+    /// What a fault of an ancestor means for a session.
+    fn inherited(&self, place: usize, ancestor: usize, fault: &Fault) -> Fault {
+        let named = &self.open[ancestor].draft.session.name;
+        let who = match self.parent(place) == Some(ancestor) {
+            true => "parent",
+            false => "ancestor",
+        };
+        let message = format!("its {who} \"{named}\" cannot be started: {}", fault.message);
+        Fault::at(self.open[place].draft.parent_offset, message).hint(fault.hint.clone())
     }
 
     fn missing(&self, wanted: &SessionId, draft: &Draft) -> Fault {

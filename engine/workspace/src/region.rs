@@ -149,6 +149,30 @@ pub(crate) fn aws(name: &str) -> Shape {
     }
 }
 
+/// The AWS partition that a region is in: each has credentials, ARNs and an STS of its own. None
+/// where it is no region's name.
+///
+/// Source: botocore's `partitions.json`, `regionRegex`.
+#[must_use]
+pub fn partition(region: &str) -> Option<&'static str> {
+    const BY_BEGINNING: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("us-iso-", "aws-iso"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("eusc-", "aws-eusc"),
+    ];
+    if aws(region) == Shape::Wrong {
+        return None;
+    }
+    let other = BY_BEGINNING
+        .iter()
+        .find(|(start, _)| region.starts_with(start));
+    Some(other.map_or("aws", |(_, partition)| partition))
+}
+
 /// What an Azure location's name looks like: lower-case letters, then perhaps digits among them.
 pub(crate) fn azure(name: &str) -> Shape {
     if AZURE.contains(&name) {
@@ -186,6 +210,24 @@ mod tests {
                     Shape::Known
                 }
             );
+        }
+    }
+
+    #[test]
+    fn regions_are_in_their_partitions() {
+        for (region, wanted) in [
+            ("eu-west-1", Some("aws")),
+            ("us-gov-west-1", Some("aws-us-gov")),
+            ("cn-north-1", Some("aws-cn")),
+            ("us-iso-east-1", Some("aws-iso")),
+            ("us-isob-east-1", Some("aws-iso-b")),
+            ("eu-isoe-west-1", Some("aws-iso-e")),
+            ("us-isof-south-1", Some("aws-iso-f")),
+            ("eusc-de-east-1", Some("aws-eusc")),
+            ("xx-new-1", Some("aws")),
+            ("nowhere", None),
+        ] {
+            assert_eq!(partition(region), wanted, "{region}");
         }
     }
 

@@ -50,7 +50,9 @@ impl Item for AwsSsoIntegration {
         &self.id
     }
     fn finding(&self) -> Option<Finding> {
+        let session = self.sso_session.as_deref();
         check::http_url("portalUrl", &self.portal_url)
+            .or_else(|| session.and_then(|name| check::unseen("ssoSession", name)))
             .or_else(|| check::region(&self.region, false))
     }
 }
@@ -114,11 +116,12 @@ impl<T: Item> Section<T> {
         let offset = offset_in(raw, element);
         let item = match read_item::<T>(element) {
             Ok(item) => item,
-            Err((at, message)) => {
+            Err((at, message, hint)) => {
                 let message = format!("`{}`: {message}", T::LIST);
                 let id = read_id(element);
                 let kept = before.and_then(|b| b.get(id.as_deref()?)).cloned();
-                self.notes.push(Note::error(offset + at, message));
+                let note = Note::error(offset + at, message);
+                self.notes.push(Note { hint, ..note });
                 if let Some(item) = kept {
                     self.keep(item);
                 }
@@ -214,17 +217,18 @@ impl<T: Item> Placed<T> {
     }
 }
 
-fn read_item<T: Item>(element: &str) -> Result<T, (usize, String)> {
+/// An entry; else where it is wrong, what is, and what to do about it.
+fn read_item<T: Item>(element: &str) -> Result<T, (usize, String, Option<String>)> {
     if !element.starts_with('{') {
-        return Err((0, "expected an object".to_owned()));
+        return Err((0, "expected an object".to_owned(), None));
     }
-    let item: T =
-        serde_json::from_str(element).map_err(|e| (offset_of(element, &e), message_of(&e)))?;
+    let item: T = serde_json::from_str(element)
+        .map_err(|e| (offset_of(element, &e), message_of(&e), None))?;
     if item.id().is_empty() {
-        return Err((0, "`id` is empty".to_owned()));
+        return Err((0, "`id` is empty".to_owned(), None));
     }
     match item.finding() {
-        Some(Finding::Wrong(message, _)) => Err((0, message)),
+        Some(Finding::Wrong(message, hint)) => Err((0, message, hint)),
         _ => Ok(item),
     }
 }

@@ -141,7 +141,7 @@ fn lists_keep_what_cannot_be_read() {
 }
 
 #[test]
-fn faults_concern_their_own_session() {
+fn faults_concern_a_session_and_its_children() {
     let chain = |id: &str, parent: &str| {
         format!(
             r#"{{"sessionId": "{id}", "sessionName": "{id}", "type": "awsIamRoleChained", "roleArn": "arn:aws:iam::123456789012:role/x", "parentSessionId": "{parent}"}}"#
@@ -161,7 +161,7 @@ fn faults_concern_their_own_session() {
         .filter(|e| e.session.fault.is_some())
         .map(|e| e.session.name.as_str())
         .collect();
-    assert_eq!(faulty, ["x", "y", "lost"]);
+    assert_eq!(faulty, ["x", "y", "z", "lost", "child"]);
     // A parent that comes is a change of its child.
     let with_parent = parse(
         &of(&format!("{}, {}", all[3], A.replace("\"a\"", "\"nobody\""))),
@@ -302,4 +302,135 @@ fn names_resolve() {
     };
     assert_eq!(similar[0].name, "production");
     assert!(matches!(id("").unwrap_err(), ResolveError::None { .. }));
+}
+
+/// What is told of a session in a Workspace of these sessions.
+fn told(sessions: &str, id: &str) -> String {
+    let workspace = parse(&format!("{{\"sessions\": [{sessions}]}}"), None);
+    let problems = workspace.problems().iter();
+    let own = problems.filter(|p| p.session.as_ref().is_some_and(|s| s.as_str() == id));
+    own.map(|p| {
+        format!(
+            "{}: {} ({})\n",
+            p.severity,
+            p.message,
+            p.hint.as_deref().unwrap_or("")
+        )
+    })
+    .collect()
+}
+
+fn chained(id: &str, parent: &str, partition: &str) -> String {
+    format!(
+        r#"{{"sessionId": "{id}", "sessionName": "{id}", "type": "awsIamRoleChained",
+            "parentSessionId": "{parent}", "roleArn": "arn:{partition}:iam::123456789012:role/r"}}"#
+    )
+}
+
+fn user(id: &str, more: &str) -> String {
+    format!(r#"{{"sessionId": "{id}", "sessionName": "{id}", "type": "awsIamUser"{more}}}"#)
+}
+
+#[test]
+fn what_no_cloud_takes_is_told_when_it_is_written() {
+    let role = chained("r", "u", "aws").replace("role/r", "role/r ");
+    let text = told(&format!("{role}, {}", user("u", "")), "r");
+    assert!(
+        text.contains("error: `roleArn` ends with a blank"),
+        "{text}"
+    );
+    let text = told(&user("u", ", \"mfaDevice\": \"GAHT\u{200b}12345678\""), "u");
+    assert!(text.contains("U+200B, at place 5"), "{text}");
+    let text = told(&user("u", r#", "profileName": "prod ""#), "u");
+    assert!(text.contains("`profileName` ends with a blank"), "{text}");
+}
+
+#[test]
+fn a_profile_that_no_delivery_can_write_is_told() {
+    let process = r#", "profileName": "my acct", "delivery": ["credential-process"]"#;
+    let text = told(&user("u", process), "u");
+    assert!(
+        text.contains("error: its named profile \"my acct\" has a blank"),
+        "{text}"
+    );
+    assert!(text.contains("`delivery` credentials-file"), "{text}");
+    let both = process.replace("[\"", "[\"credentials-file\", \"");
+    let text = told(&user("u", &both), "u");
+    assert!(text.starts_with("warning: its named profile"), "{text}");
+    let file = r#", "profileName": "my acct", "delivery": ["credentials-file"]"#;
+    assert_eq!(told(&user("u", file), "u"), "");
+    let text = told(&user("u", r#", "profileName": "a]b""#), "u");
+    assert!(text.contains("has a bracket"), "{text}");
+    assert_eq!(
+        told(&user("u", r#", "profileName": "a]b", "delivery": []"#), "u"),
+        ""
+    );
+}
+
+#[test]
+fn a_child_of_what_cannot_be_started_is_told() {
+    let circle = format!("{}, {}", chained("a", "b", "aws"), chained("b", "a", "aws"));
+    let all = format!(
+        "{circle}, {}, {}",
+        chained("c", "a", "aws"),
+        chained("d", "c", "aws")
+    );
+    let text = told(&all, "c");
+    assert!(
+        text.contains("its parent \"a\" cannot be started: its chain of parents"),
+        "{text}"
+    );
+    let text = told(&all, "d");
+    assert!(
+        text.contains("its ancestor \"a\" cannot be started"),
+        "{text}"
+    );
+    let missing = format!(
+        "{}, {}",
+        chained("a", "gone", "aws"),
+        chained("b", "a", "aws")
+    );
+    let text = told(&missing, "b");
+    assert!(
+        text.contains("its parent \"a\" cannot be started: its parent session"),
+        "{text}"
+    );
+}
+
+#[test]
+fn partitions_do_not_mix() {
+    let gov = user("g", r#", "region": "us-gov-west-1""#);
+    let text = told(&format!("{gov}, {}", chained("c", "g", "aws")), "c");
+    assert!(
+        text.contains("its role is in the partition aws, but its parent \"g\" in aws-us-gov"),
+        "{text}"
+    );
+    assert_eq!(
+        told(&format!("{gov}, {}", chained("c", "g", "aws-us-gov")), "c"),
+        ""
+    );
+    let two = format!(
+        "{}, {}",
+        chained("a", "u", "aws"),
+        chained("b", "a", "aws-cn")
+    );
+    let text = told(&format!("{}, {two}", user("u", "")), "b");
+    assert!(
+        text.contains("partition aws-cn, but its parent \"a\" in aws"),
+        "{text}"
+    );
+    let role =
+        chained("c", "g", "aws-us-gov").replace("\"type\"", "\"region\": \"eu-west-1\", \"type\"");
+    let text = told(&format!("{gov}, {role}"), "c");
+    assert!(
+        text.contains("error: `region` \"eu-west-1\" is in the partition aws, but `roleArn`"),
+        "{text}"
+    );
+    let device =
+        r#", "region": "eu-west-1", "mfaDevice": "arn:aws-us-gov:iam::123456789012:mfa/jo""#;
+    assert!(told(&user("u", device), "u").contains("but `mfaDevice` is in aws-us-gov"));
+    let saml = r#"{"sessionId": "f", "sessionName": "f", "type": "awsIamRoleFederated", "idpUrlId": "i",
+        "roleArn": "arn:aws:iam::123456789012:role/r",
+        "idpArn": "arn:aws:iam::210987654321:saml-provider/p"}"#;
+    assert!(told(saml, "f").contains("`idpArn` is of account 210987654321"));
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dayfly_chain::ini::Document;
+use dayfly_awsfiles::ini::Document;
 use dayfly_chain::{Change, Profiles, Publication};
 use dayfly_core::session::{Lease, SessionId};
 use dayfly_core::time::Timestamp;

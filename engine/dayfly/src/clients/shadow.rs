@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use dayfly_chain::ini::Document;
+use dayfly_awsfiles::{AwsFile, Kind, load};
 
 /// Keys by which a profile says where its credentials come from.
 const SAYS: [&str; 8] = [
@@ -23,32 +23,33 @@ const SAYS: [&str; 8] = [
 pub(crate) fn shadowing() -> Vec<(&'static str, PathBuf)> {
     let own = std::env::home_dir().unwrap_or_default().join(".aws");
     [
-        ("AWS_SHARED_CREDENTIALS_FILE", own.join("credentials")),
-        ("AWS_CONFIG_FILE", own.join("config")),
+        (
+            "AWS_SHARED_CREDENTIALS_FILE",
+            own.join("credentials"),
+            Kind::Credentials,
+        ),
+        ("AWS_CONFIG_FILE", own.join("config"), Kind::Config),
     ]
     .into_iter()
-    .map(|(variable, usual)| {
+    .filter_map(|(variable, usual, kind)| {
         let set = std::env::var_os(variable).filter(|value| !value.is_empty());
-        (variable, set.map_or(usual, PathBuf::from))
-    })
-    .filter(|(_, path)| {
-        // One that cannot be read is read by no SDK either.
-        let text = zeroize::Zeroizing::new(std::fs::read(path).unwrap_or_default());
-        default_says(&text)
+        let path = set.map_or(usual, PathBuf::from);
+        // One that cannot be read is one that SDKs stop at; `dayfly doctor` names it.
+        let file = load(&path, kind).ok()?;
+        default_says(&file).then_some((variable, path))
     })
     .collect()
 }
 
-fn default_says(text: &[u8]) -> bool {
-    let document = Document::parse(text);
-    let sections = document.sections.iter();
-    let defaults = sections.filter(|section| {
-        let name = section.name.as_deref().map(<[u8]>::trim_ascii);
-        matches!(name, Some(b"default" | b"profile default"))
-    });
-    defaults
-        .flat_map(|section| &section.lines)
-        .any(|line| SAYS.iter().any(|key| line.is_key(key)))
+/// Whether the profile `default` has credentials. Blanks around the name count for some readers.
+fn default_says(file: &AwsFile) -> bool {
+    let named = |name: &str| matches!(name.trim(), "default" | "profile default");
+    let sections = file
+        .sections()
+        .iter()
+        .filter(|section| named(&section.name));
+    let mut all = sections.chain(file.profile("default"));
+    all.any(|section| SAYS.iter().any(|key| section.keys.contains_key(*key)))
 }
 
 #[cfg(test)]
@@ -63,10 +64,12 @@ mod tests {
             ("[profile default]\nsso_session = x", true),
             ("[default]\nregion = eu-west-1\n", false),
             ("[other]\naws_access_key_id = A\n", false),
+            ("[profile \"default\"]\nrole_arn = x", true),
             ("# [default]\n# role_arn = x", false),
             ("", false),
         ] {
-            assert_eq!(default_says(text.as_bytes()), shadows, "{text}");
+            let file = AwsFile::read(text.as_bytes(), Kind::Config).unwrap();
+            assert_eq!(default_says(&file), shadows, "{text}");
         }
     }
 }

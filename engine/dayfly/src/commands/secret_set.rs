@@ -6,6 +6,7 @@ use dayfly_core::session::SessionType;
 use dayfly_vault::{AccessKey, SecretString};
 use serde::Deserialize;
 
+use crate::aws_key::{self, Unusable};
 use crate::commands::{print, secret_totp};
 use crate::control::protocol::not_found;
 use crate::exit::Exit;
@@ -171,30 +172,17 @@ fn trimmed(text: &SecretString) -> SecretString {
 }
 
 /// Whether it can be an access key at all.
-///
-/// Source: AWS IAM API reference, `AccessKey`: the id has 16 to 128 word characters.
-pub(crate) fn check(key: &AccessKey) -> Result<(), Trouble> {
-    let id = &key.access_key_id;
-    let id_is_good = (16..=128).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !id_is_good {
-        // A secret that was typed in its place is not shown.
-        return Err(Trouble::usage(
-            "the id is not that of an access key: it has 16 to 128 letters and digits",
-        )
-        .hint("first the id (AKIA…), then the secret"));
-    }
-    let secret = key.secret_access_key.expose();
-    if secret.is_empty() || secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Trouble::usage("the secret is empty or has a blank in it"));
-    }
-    if id.starts_with("ASIA") {
-        return Err(
-            Trouble::usage("this is a temporary key, which ends by itself")
-                .hint("give a long-lived one (AKIA…) of an IAM user"),
-        );
-    }
-    Ok(())
+fn check(key: &AccessKey) -> Result<(), Trouble> {
+    let Some(unusable) = aws_key::unusable(key) else {
+        return Ok(());
+    };
+    let hint = match unusable {
+        // A secret that was typed in the place of the id is not shown.
+        Unusable::Id => "first the id (AKIA…), then the secret",
+        Unusable::Secret => "copy it anew, without quotes or blanks",
+        Unusable::Temporary => "give a long-lived one (AKIA…) of an IAM user",
+    };
+    Err(Trouble::usage(unusable.to_string()).hint(hint))
 }
 
 #[cfg(test)]
@@ -233,6 +221,7 @@ mod tests {
             (format!("{SECRET}\n{ID}"), None),
             (format!("{{\"AccessKeyId\": \"{SECRET}\""), None),
             (format!("{ID}\n{SECRET} x"), None),
+            (format!("{ID}\n{SECRET}\u{200b}"), None),
             (format!("ASIAIOSFODNN7EXAMPLE\n{SECRET}"), None),
             (format!("{ID}\n{SECRET}\n{SECRET}"), None),
             (SECRET.to_owned(), Some("short")),

@@ -6,7 +6,7 @@ use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{EditError, Problem, Workspace, WorkspaceFile, requires};
 use serde_json::Value;
 
-use crate::commands::session_fields::{Fields, flag};
+use crate::commands::session_fields::{Fields, flag, refuse_profile};
 use crate::commands::{init, print, print_json};
 use crate::exit::Exit;
 use crate::show::table::tame;
@@ -59,7 +59,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     ] {
         object.insert(field.to_owned(), Value::from(value));
     }
-    let after = edit(&home, &SessionId::new(&id), |text| {
+    let session = SessionId::new(&id);
+    refuse_profile(&home, &before, &session, &object)?;
+    let after = edit(&home, &session, |text| {
         splice::add(text, List::Sessions, &object)
     })?;
     if args.json {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::commands::print;
 use crate::commands::session_add::edit;
-use crate::commands::session_fields::Fields;
+use crate::commands::session_fields::{Fields, refuse_profile};
 use crate::control::protocol::not_found;
 use crate::exit::Exit;
 use crate::show::table::tame;
@@ -90,6 +90,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
             .hint("see `dayfly session edit --help` for what can be"));
     }
     let id = session.id.clone();
+    if changes.contains_key("profileName") || changes.contains_key("delivery") {
+        refuse_profile(&home, &workspace, &id, &changes)?;
+    }
     let after = edit(&home, &id, |text| {
         splice::update(text, List::Sessions, id.as_str(), &changes)
     })?;

@@ -1,7 +1,10 @@
 //! The flags that become fields of a session in the Workspace file.
 
-use dayfly_core::delivery::Place;
-use dayfly_core::session::SessionType;
+use dayfly_awsfiles::Kind;
+use dayfly_awsfiles::name::profile_problem;
+use dayfly_core::delivery::{self, Place};
+use dayfly_core::session::{SessionId, SessionType};
+use dayfly_runtime::{Config, Home};
 use dayfly_workspace::{Workspace, takes};
 use serde_json::{Map, Value};
 
@@ -163,6 +166,42 @@ impl Fields {
             object.insert(field.to_owned(), value);
         }
         Ok(object)
+    }
+}
+
+/// Refuses a named profile that no place of the session's delivery can take, where that follows from
+/// `dayfly.toml`: what the Workspace says by itself is checked there.
+pub(crate) fn refuse_profile(
+    home: &Home,
+    workspace: &Workspace,
+    id: &SessionId,
+    object: &Map<String, Value>,
+) -> Result<(), Trouble> {
+    let known = workspace.get(id).map(|entry| &entry.session);
+    let before = known.and_then(|session| session.named_profile.as_deref());
+    let name = object.get("profileName").map_or(before, Value::as_str);
+    let says = object.contains_key("delivery") || workspace.delivery(id).is_some();
+    let Some(name) = name.filter(|_| !says) else {
+        return Ok(());
+    };
+    let config = Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))?;
+    let places = config.delivery.unwrap_or_else(delivery::usual);
+    let kind = |place: &Place| match place {
+        Place::CredentialsFile => Some(Kind::Credentials),
+        Place::CredentialProcess => Some(Kind::Config),
+        Place::AzureProfile => None,
+    };
+    let files: Vec<Kind> = places.iter().filter_map(kind).collect();
+    let problems = files.iter().filter_map(|kind| profile_problem(name, *kind));
+    let problems: Vec<&str> = problems.collect();
+    match problems.first() {
+        Some(problem) if problems.len() == files.len() => {
+            let message = format!("the named profile \"{name}\" {problem}");
+            let hint = "give another --profile, or --delivery credentials-file; dayfly.toml says where \
+                        credentials go";
+            Err(Trouble::usage(message).hint(hint))
+        }
+        _ => Ok(()),
     }
 }
 

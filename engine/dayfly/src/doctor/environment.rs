@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use dayfly_chain::ini::Document;
+use dayfly_awsfiles::{Kind, load};
 
 use super::Findings;
 use crate::clients::environment::CONFLICTING;
@@ -46,7 +46,7 @@ pub(crate) fn environment(findings: &mut Findings) {
         .filter_map(|name| Some((name, std::env::var(name).ok()?)))
         .find(|(_, profile)| !profile.is_empty());
     if let Some((variable, profile)) = named
-        && !profiles().contains(&profile)
+        && profiles().is_some_and(|known| !known.contains(&profile))
     {
         let message =
             format!("{variable} names \"{profile}\", which is in no shared file at present");
@@ -109,26 +109,22 @@ fn loopback(url: &str) -> Option<SocketAddr> {
     address.ip().is_loopback().then_some(address)
 }
 
-/// The profiles in both shared files.
-fn profiles() -> BTreeSet<String> {
+/// The profiles in both shared files; none where one cannot be read, which is told of the file.
+fn profiles() -> Option<BTreeSet<String>> {
     let own = std::env::home_dir().unwrap_or_default().join(".aws");
     let mut found = BTreeSet::from(["default".to_owned()]);
-    for (variable, file) in [
-        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-        ("AWS_CONFIG_FILE", "config"),
+    for (variable, file, kind) in [
+        (
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "credentials",
+            Kind::Credentials,
+        ),
+        ("AWS_CONFIG_FILE", "config", Kind::Config),
     ] {
-        let path = std::env::var_os(variable).map_or_else(|| own.join(file), Into::into);
-        let text = zeroize::Zeroizing::new(std::fs::read(path).unwrap_or_default());
-        for section in &Document::parse(&text).sections {
-            let name = String::from_utf8_lossy(section.name.as_deref().unwrap_or_default());
-            let name = name.trim();
-            found.insert(
-                name.strip_prefix("profile ")
-                    .unwrap_or(name)
-                    .trim()
-                    .to_owned(),
-            );
-        }
+        let path = std::env::var_os(variable).filter(|value| !value.is_empty());
+        let path = path.map_or_else(|| own.join(file), Into::into);
+        let file = load(&path, kind).ok()?;
+        found.extend(file.profiles().map(|(name, _)| name.to_owned()));
     }
-    found
+    Some(found)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dayfly_chain::ini::Document;
+use dayfly_awsfiles::{AwsFile, Kind};
 use dayfly_chain::{Change, Profiles, Publication};
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::session::{Lease, Session};
@@ -57,6 +57,19 @@ pub(crate) fn shared_files(
         let Some(text) = read(&path, about, findings) else {
             continue;
         };
+        let kind = match place {
+            Place::CredentialProcess => Kind::Config,
+            _ => Kind::Credentials,
+        };
+        if path != usual {
+            // What programs read is looked at whether or not something is published there.
+            if let Some(text) = read(&usual, about, findings) {
+                readable(&usual, &text, kind, about, findings);
+            }
+        }
+        if !readable(&path, &text, kind, about, findings) {
+            continue;
+        }
         if to.is_empty() {
             continue;
         }
@@ -94,6 +107,38 @@ pub(crate) fn shared_files(
         }
     }
     Ok(())
+}
+
+/// Names what keeps the AWS CLI, the SDKs and Dayfly from reading a file; whether nothing does.
+fn readable(
+    path: &Path,
+    text: &[u8],
+    kind: Kind,
+    about: &'static str,
+    findings: &mut Findings,
+) -> bool {
+    /// How many faults of a file are told.
+    const TOLD: usize = 5;
+    let Err(faults) = AwsFile::read(text, kind) else {
+        return true;
+    };
+    let count = faults.all().count();
+    for fault in faults.all().take(TOLD) {
+        let message = format!(
+            "{} cannot be read by the AWS CLI, and nothing is published there: {fault}",
+            path.display()
+        );
+        findings.wrong(about, message, fault.what.hint());
+    }
+    if count > TOLD {
+        let message = format!(
+            "{}: {} further faults like these",
+            path.display(),
+            count - TOLD
+        );
+        findings.wrong(about, message, "");
+    }
+    false
 }
 
 fn read(
@@ -163,15 +208,15 @@ fn hidden(
         let hint = format!("dayfly session edit {name} --delivery credential-process");
         return findings.notice(ABOUT, message, &hint);
     }
-    let document = Document::parse(text);
-    let mut sections = document.sections.iter();
-    let own = sections.find(|section| {
-        let name = section.name.as_deref().map(<[u8]>::trim_ascii);
-        name == Some(profile.as_bytes())
-    });
-    let key = own.and_then(|own| own.lines.iter().find(|l| l.is_key("aws_access_key_id")));
+    // One that cannot be read is told already.
+    let Ok(file) = AwsFile::read(text, Kind::Credentials) else {
+        return;
+    };
+    let key = file
+        .profile(profile)
+        .and_then(|own| own.keys.get("aws_access_key_id"));
     if let Some(key) = key {
-        let at = format!("{}:{}", path.display(), key.number);
+        let at = format!("{}:{}", path.display(), key.line);
         let message = format!(
             "session \"{name}\": {at}: the profile \"{profile}\" has static keys, which programs \
              use instead of asking Dayfly"

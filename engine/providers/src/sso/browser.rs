@@ -63,7 +63,7 @@ impl Sso {
         integration: &SsoIntegration,
         port: u16,
     ) -> Result<Authorization, SsoError> {
-        let names = Names::of(integration, &self.settings).await;
+        let names = Names::of(integration, &self.settings).await?;
         let client = self
             .client(integration, &names, Way::Browser, false)
             .await?;

@@ -58,7 +58,7 @@ impl Sso {
     /// # Errors
     /// The service cannot be asked, or says no.
     pub async fn device(&self, integration: &SsoIntegration) -> Result<Device, SsoError> {
-        let names = Names::of(integration, &self.settings).await;
+        let names = Names::of(integration, &self.settings).await?;
         let client = self.client(integration, &names, Way::Device, false).await?;
         match self.begin_device(integration, &names, client).await {
             // The service may have forgotten the client before its time.

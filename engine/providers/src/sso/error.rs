@@ -50,6 +50,16 @@ pub enum SsoError {
         /// Why not.
         problem: String,
     },
+    /// The AWS config file, which says under which name the sign-in stands, cannot be read.
+    #[error("the sign-in to integration \"{integration}\" cannot be looked for: {problem}")]
+    ConfigFile {
+        /// What a person calls it.
+        integration: String,
+        /// Why not, with line and byte.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// The service could not be asked.
     #[error("{service} {how}")]
     Unreachable {
@@ -109,7 +119,7 @@ impl SsoError {
             | Self::Ended { .. }
             | Self::NotAccepted { .. }
             | Self::NotCompleted { .. } => ErrorKind::NeedsSignIn,
-            Self::Cache { .. } => ErrorKind::Misconfigured,
+            Self::Cache { .. } | Self::ConfigFile { .. } => ErrorKind::Misconfigured,
             Self::Unreachable { how, .. } => match how {
                 Unreachable::Request { .. } => ErrorKind::Misconfigured,
                 _ => ErrorKind::Network,
@@ -140,6 +150,7 @@ impl SsoError {
             Self::Cache { .. } => Some(
                 "look at ~/.aws/sso/cache; a file of it that is broken can be removed".to_owned(),
             ),
+            Self::ConfigFile { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
             Self::Busy { .. } => None,
         }
     }

@@ -120,7 +120,7 @@ impl Sso {
         state: &mut State,
         refused: Option<&SecretString>,
     ) -> Result<SignIn, SsoError> {
-        let names = Names::of(integration, &self.settings).await;
+        let names = Names::of(integration, &self.settings).await?;
         let found = self.found(integration, &names).await?;
         let now = self.now();
         state.postponed = None;
@@ -304,7 +304,7 @@ impl Sso {
         &self,
         integration: &SsoIntegration,
     ) -> Result<Vec<SecretString>, SsoError> {
-        let names = Names::of(integration, &self.settings).await;
+        let names = Names::of(integration, &self.settings).await?;
         *self.keeper(integration).0.lock().await = State::default();
         let cache = self.cache.clone();
         self.on_disk(integration, move || {
@@ -325,9 +325,9 @@ impl Sso {
     /// How the sign-in to an integration stands, as the shared files have it. Nobody is called.
     ///
     /// # Errors
-    /// [`SsoError::Cache`].
+    /// [`SsoError::Cache`], [`SsoError::ConfigFile`].
     pub async fn standing(&self, integration: &SsoIntegration) -> Result<Standing, SsoError> {
-        let names = Names::of(integration, &self.settings).await;
+        let names = Names::of(integration, &self.settings).await?;
         let found = self.found(integration, &names).await?;
         let now = self.now();
         let renewable = found.iter().any(|(_, s)| s.renewal(now).is_some());
@@ -341,10 +341,16 @@ impl Sso {
     }
 
     /// The files in which a sign-in to an integration may stand.
-    pub async fn files(&self, integration: &SsoIntegration) -> Vec<std::path::PathBuf> {
-        let names = Names::of(integration, &self.settings).await;
+    ///
+    /// # Errors
+    /// [`SsoError::ConfigFile`].
+    pub async fn files(
+        &self,
+        integration: &SsoIntegration,
+    ) -> Result<Vec<std::path::PathBuf>, SsoError> {
+        let names = Names::of(integration, &self.settings).await?;
         let paths = names.all.iter().map(|name| self.cache.path(&name.key));
-        paths.filter_map(Result::ok).collect()
+        Ok(paths.filter_map(Result::ok).collect())
     }
 
     /// Does something that may wait for a disk or for another process.

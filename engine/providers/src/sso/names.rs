@@ -4,15 +4,17 @@
 //! `sso_start_url` of its own, shares that of its start address. Dayfly takes whichever is there,
 //! and writes to the first that the AWS config file has.
 //!
+//! The file is read as botocore reads it ([`dayfly_awsfiles`]), so that the names are the AWS CLI's. One
+//! that cannot be read names nothing: whoever needs it is told why, and not that nobody is signed in.
+//!
 //! Source: AWS SDKs and Tools Reference Guide, "IAM Identity Center credential provider"; botocore,
 //! `SSOTokenLoader`.
 
-use std::borrow::Cow;
+use std::path::PathBuf;
 
-use aws_config::profile::{self, ProfileSet};
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_types::os_shim_internal::{Env, Fs};
+use dayfly_awsfiles::{AwsFile, Kind, load};
 
+use super::error::SsoError;
 use super::{SsoIntegration, SsoSettings};
 
 /// What a sign-in may do; the only thing that a portal's sessions need.
@@ -45,78 +47,46 @@ impl Names {
         &self.all[0]
     }
 
-    /// As the AWS config file has it now; as without one where that cannot be read.
-    pub(crate) async fn of(integration: &SsoIntegration, settings: &SsoSettings) -> Self {
-        let mut files = EnvConfigFiles::builder();
-        files = match &settings.config_file {
-            Some(file) => files.with_file(EnvConfigFileKind::Config, file),
-            None => files.include_default_config_file(true),
+    /// As the AWS config file has it now; without a file, as without any `[sso-session]`.
+    pub(crate) async fn of(
+        integration: &SsoIntegration,
+        settings: &SsoSettings,
+    ) -> Result<Self, SsoError> {
+        let path = settings.config_file.clone().or_else(usual);
+        let read = move || path.map(|path| load(&path, Kind::Config)).transpose();
+        let failed = |problem: String, hint: &str| SsoError::ConfigFile {
+            integration: integration.name.clone(),
+            problem,
+            hint: hint.to_owned(),
         };
-        let any = Some(Cow::Borrowed("default"));
-        let loaded = profile::load(&Fs::real(), &Env::real(), &files.build(), any).await;
-        choose(integration, loaded.ok().as_ref())
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(config)) => Ok(choose(integration, config.as_ref())),
+            Ok(Err(unreadable)) => Err(failed(unreadable.to_string(), unreadable.hint())),
+            Err(_) => Err(failed("reading it ended without an answer".to_owned(), "")),
+        }
     }
 }
 
-fn choose(integration: &SsoIntegration, config: Option<&ProfileSet>) -> Names {
-    let is_portal = |url: &str| same_portal(url, &integration.portal_url);
-    let mut sessions: Vec<(Name, Option<&str>)> = Vec::new();
-    let mut legacy: Vec<Name> = Vec::new();
-    if let Some(config) = config {
-        let mut names: Vec<&str> = config.sso_sessions().collect();
-        names.sort_unstable();
-        for name in names {
-            let Some(session) = config.sso_session(name) else {
-                continue;
-            };
-            let named = integration.sso_session.as_deref() == Some(name);
-            let url = session.get("sso_start_url").unwrap_or_default();
-            let region = session.get("sso_region").unwrap_or_default();
-            let fits = is_portal(url) && region == integration.region;
-            // A session that the person named is meant whatever it says, and no other is.
-            if named || (fits && integration.sso_session.is_none()) {
-                let name = Name {
-                    key: name.to_owned(),
-                    start_url: if named && !is_portal(url) {
-                        integration.portal_url.clone()
-                    } else {
-                        url.to_owned()
-                    },
-                };
-                sessions.push((name, session.get("sso_registration_scopes")));
-            }
-        }
-        let mut profiles: Vec<&str> = config.profiles().collect();
-        profiles.sort_unstable();
-        for profile in profiles.into_iter().filter_map(|p| config.get_profile(p)) {
-            let url = profile.get("sso_start_url").filter(|url| is_portal(url));
-            if let (Some(url), None) = (url, profile.get("sso_session"))
-                && legacy.iter().all(|name| name.key != url)
-            {
-                legacy.push(Name {
-                    key: url.to_owned(),
-                    start_url: url.to_owned(),
-                });
-            }
-        }
-    }
-    if let Some(name) = &integration.sso_session
-        && sessions.is_empty()
-    {
-        let name = Name {
-            key: name.clone(),
-            start_url: integration.portal_url.clone(),
-        };
-        sessions.push((name, None));
-    }
-    let scopes = sessions.first().and_then(|(_, scopes)| *scopes);
+/// The AWS config file of this user; none without a home folder.
+fn usual() -> Option<PathBuf> {
+    let set = std::env::var_os("AWS_CONFIG_FILE").filter(|value| !value.is_empty());
+    let own = || {
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
+        Some(home.join(".aws").join("config"))
+    };
+    set.map(PathBuf::from).or_else(own)
+}
+
+fn choose(integration: &SsoIntegration, config: Option<&AwsFile>) -> Names {
+    let (sessions, scopes) = shared(integration, config);
+    let legacy = older(integration, config);
     let scopes: Vec<String> = scopes
         .unwrap_or(SCOPE)
         .split(',')
         .map(|scope| scope.trim().to_owned())
         .filter(|scope| !scope.is_empty())
         .collect();
-    let mut all: Vec<Name> = sessions.into_iter().map(|(name, _)| name).collect();
+    let mut all = sessions;
     let copies: Vec<Name> = if all.is_empty() {
         legacy.iter().skip(1).cloned().collect()
     } else {
@@ -136,6 +106,66 @@ fn choose(integration: &SsoIntegration, config: Option<&ProfileSet>) -> Names {
     }
 }
 
+/// The `[sso-session]`s whose sign-in is shared, and what the first of them asks for.
+fn shared<'c>(
+    integration: &SsoIntegration,
+    config: Option<&'c AwsFile>,
+) -> (Vec<Name>, Option<&'c str>) {
+    let is_portal = |url: &str| same_portal(url, &integration.portal_url);
+    let mut sessions: Vec<(Name, Option<&str>)> = Vec::new();
+    let mut found: Vec<_> = config.iter().flat_map(|file| file.sso_sessions()).collect();
+    found.sort_unstable_by_key(|(name, _)| *name);
+    for (name, session) in found {
+        let named = integration.sso_session.as_deref() == Some(name);
+        let url = session.text("sso_start_url").unwrap_or_default();
+        let region = session.text("sso_region").unwrap_or_default();
+        let fits = is_portal(url) && region == integration.region;
+        // A session that the person named is meant whatever it says, and no other is.
+        if named || (fits && integration.sso_session.is_none()) {
+            let name = Name {
+                key: name.to_owned(),
+                start_url: if named && !is_portal(url) {
+                    integration.portal_url.clone()
+                } else {
+                    url.to_owned()
+                },
+            };
+            sessions.push((name, session.text("sso_registration_scopes")));
+        }
+    }
+    if let Some(name) = &integration.sso_session
+        && sessions.is_empty()
+    {
+        let name = Name {
+            key: name.clone(),
+            start_url: integration.portal_url.clone(),
+        };
+        sessions.push((name, None));
+    }
+    let scopes = sessions.first().and_then(|(_, scopes)| *scopes);
+    (sessions.into_iter().map(|(name, _)| name).collect(), scopes)
+}
+
+/// The start addresses of older profiles.
+fn older(integration: &SsoIntegration, config: Option<&AwsFile>) -> Vec<Name> {
+    let mut legacy: Vec<Name> = Vec::new();
+    let mut profiles: Vec<_> = config.iter().flat_map(|file| file.profiles()).collect();
+    profiles.sort_unstable_by_key(|(name, _)| *name);
+    for (_, profile) in profiles {
+        let url = profile.text("sso_start_url");
+        let url = url.filter(|url| same_portal(url, &integration.portal_url));
+        if let (Some(url), false) = (url, profile.keys.contains_key("sso_session"))
+            && legacy.iter().all(|name| name.key != url)
+        {
+            legacy.push(Name {
+                key: url.to_owned(),
+                start_url: url.to_owned(),
+            });
+        }
+    }
+    legacy
+}
+
 /// Whether two start addresses are of one portal: people copy them with and without what the
 /// browser adds.
 fn same_portal(a: &str, b: &str) -> bool {
@@ -153,6 +183,10 @@ mod tests {
     const PORTAL: &str = "https://corp.awsapps.com/start";
 
     async fn names(config: &str, sso_session: Option<&str>) -> Names {
+        read_names(config.as_bytes(), sso_session).await.unwrap()
+    }
+
+    async fn read_names(config: &[u8], sso_session: Option<&str>) -> Result<Names, SsoError> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
         std::fs::write(&file, config).unwrap();
@@ -211,5 +245,43 @@ mod tests {
         let found = names(config, None).await;
         assert_eq!(found.home().key, "https://corp.awsapps.com/start#/");
         assert!(found.copies.is_empty());
+    }
+
+    #[tokio::test]
+    async fn names_in_quotes_are_those_of_the_aws_cli() {
+        let config = "[sso-session \"big corp\"]\nsso_start_url = https://corp.awsapps.com/start\n\
+            sso_region = eu-west-1\n[profile \"an old one\"]\n\
+            sso_start_url = https://corp.awsapps.com/start/\n";
+        let found = names(config, None).await;
+        let old = "https://corp.awsapps.com/start/";
+        assert_eq!(keys(&found.all), ["big corp", old, PORTAL]);
+        let found = names(config, Some("big corp")).await;
+        assert_eq!(keys(&found.all)[0], "big corp");
+    }
+
+    #[tokio::test]
+    async fn a_config_that_the_aws_cli_refuses_is_told_with_line_and_byte() {
+        for (config, told) in [
+            (
+                &b"\xef\xbb\xbf[sso-session corp]\n"[..],
+                "line 1, byte 1: the file begins with",
+            ),
+            (
+                b"[sso-session corp]\nsso_start_url\n",
+                "line 2, byte 1: the line has no `=`",
+            ),
+            (
+                b"[profile \xff]\n",
+                "line 1, byte 10: the byte 0xff is not UTF-8",
+            ),
+            (
+                b"a = b\n[profile a]\n",
+                "line 1, byte 1: this stands before the first section",
+            ),
+        ] {
+            let error = read_names(config, None).await.unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+            assert_eq!(error.kind(), dayfly_core::session::ErrorKind::Misconfigured);
+        }
     }
 }

@@ -5,13 +5,19 @@
 //! back the same bytes.
 //!
 //! Which lines belong together follows Python's `configparser`, which botocore and the AWS CLI
-//! use and which is the strictest of the readers: keys end at the first `=` or `:`, a line that
-//! is indented deeper than the key before it continues that key's value, and comments stand
-//! alone on a line.
+//! use and which is the strictest of the readers: lines end as Python's universal newlines do, a
+//! header ends at the last `]` of its line, keys end at the first `=` or `:`, a line that is
+//! indented deeper than the key before it continues that key's value, and comments stand alone on
+//! a line. What configparser refuses is a line too, so that any bytes can be taken apart and put
+//! together again; whether they can be read says [`crate::AwsFile::read`].
+//!
+//! Source: `CPython` 3.11, `configparser.RawConfigParser._read`.
 
 use std::ops::Range;
 
 use zeroize::Zeroizing;
+
+use crate::white;
 
 /// How a line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +26,8 @@ pub enum Ending {
     Lf,
     /// `\r\n`.
     CrLf,
+    /// `\r`.
+    Cr,
 }
 
 impl Ending {
@@ -27,6 +35,7 @@ impl Ending {
         match self {
             Self::Lf => b"\n",
             Self::CrLf => b"\r\n",
+            Self::Cr => b"\r",
         }
     }
 }
@@ -49,7 +58,7 @@ pub enum Kind {
     },
     /// More of the value of the key above.
     Continuation,
-    /// Anything else.
+    /// Anything else, which no client reads.
     Other,
 }
 
@@ -125,6 +134,13 @@ impl Line<'_> {
         }
     }
 
+    /// Its text without the white space at its ends.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        let text = self.text();
+        &text[white::trimmed(text, 0..text.len())]
+    }
+
     /// Key and value, where it is a key.
     #[must_use]
     pub fn pair(&self) -> Option<(&[u8], &[u8])> {
@@ -146,7 +162,7 @@ impl Line<'_> {
     /// Whether it begins with white space.
     #[must_use]
     pub fn is_indented(&self) -> bool {
-        self.text().first().is_some_and(|b| is_white(*b))
+        white::at_start(self.text()).is_some()
     }
 }
 
@@ -243,30 +259,15 @@ impl<'a> Document<'a> {
 }
 
 fn split_line(source: &[u8]) -> (&[u8], Option<Ending>, &[u8]) {
-    let Some(at) = source.iter().position(|b| *b == b'\n') else {
+    let Some(at) = source.iter().position(|b| matches!(b, b'\n' | b'\r')) else {
         return (source, None, b"");
     };
-    let next = &source[at + 1..];
-    match source[..at].strip_suffix(b"\r") {
-        Some(text) => (text, Some(Ending::CrLf), next),
-        None => (&source[..at], Some(Ending::Lf), next),
-    }
-}
-
-/// White space as clients see it, but for what only some languages count.
-fn is_white(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r' | 0x1c..=0x1f)
-}
-
-/// Part of a line without the white space at its ends.
-fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
-    let part = &text[range.clone()];
-    let start = part.iter().position(|b| !is_white(*b));
-    let Some(start) = start else {
-        return range.start..range.start;
+    let (ending, length) = match &source[at..] {
+        [b'\r', b'\n', ..] => (Ending::CrLf, 2),
+        [b'\r', ..] => (Ending::Cr, 1),
+        _ => (Ending::Lf, 1),
     };
-    let end = part.iter().rposition(|b| !is_white(*b)).unwrap_or(start);
-    range.start + start..range.start + end + 1
+    (&source[..at], Some(ending), &source[at + length..])
 }
 
 /// What reading a line needs to know of the lines above.
@@ -279,42 +280,49 @@ struct Reader {
 
 impl Reader {
     fn classify(&mut self, text: &[u8]) -> (Kind, Option<Vec<u8>>) {
-        let content = trimmed(text, 0..text.len());
-        let Some(first) = text.get(content.start).filter(|_| !content.is_empty()) else {
-            return (Kind::Blank, None);
-        };
-        if matches!(first, b'#' | b';') {
-            return (Kind::Comment, None);
+        let range = white::trimmed(text, 0..text.len());
+        let content = &text[range.clone()];
+        match content.first() {
+            None => return (Kind::Blank, None),
+            Some(b'#' | b';') => return (Kind::Comment, None),
+            Some(_) => {}
         }
-        if self.in_section && self.after_key && content.start > self.indent {
+        let indent = white::indent(text);
+        if self.in_section && self.after_key && indent > self.indent {
             return (Kind::Continuation, None);
         }
-        self.indent = content.start;
-        if *first == b'['
-            && let Some(close) = text[content.clone()].iter().position(|b| *b == b']')
-            && close > 1
-        {
-            let name = &text[content.start + 1..content.start + close];
+        self.indent = indent;
+        if let Some(name) = header(content) {
             self.in_section = true;
             self.after_key = false;
             return (Kind::Header, Some(name.to_vec()));
         }
-        let sign = text[content.clone()]
-            .iter()
-            .position(|b| matches!(b, b'=' | b':'));
+        let sign = content.iter().position(|b| matches!(b, b'=' | b':'));
         match sign {
             Some(sign) if sign > 0 => {
                 self.after_key = true;
-                let sign = content.start + sign;
+                let sign = range.start + sign;
                 let kind = Kind::Key {
-                    key: trimmed(text, content.start..sign),
-                    value: trimmed(text, sign + 1..content.end),
+                    key: white::trimmed(text, range.start..sign),
+                    value: white::trimmed(text, sign + 1..range.end),
                 };
                 (kind, None)
             }
-            _ => (Kind::Other, None),
+            // What follows a key without a name belongs to none; other nonsense is passed over.
+            Some(_) => {
+                self.after_key = false;
+                (Kind::Other, None)
+            }
+            None => (Kind::Other, None),
         }
     }
+}
+
+/// What stands between the brackets of a header, which ends at the last one of its line.
+fn header(content: &[u8]) -> Option<&[u8]> {
+    let inner = content.strip_prefix(b"[")?;
+    let close = inner.iter().rposition(|b| *b == b']')?;
+    (close > 0).then(|| &inner[..close])
 }
 
 #[cfg(test)]

@@ -1,0 +1,26 @@
+//! The shared files of the AWS CLI and the SDKs, `~/.aws/config` and `~/.aws/credentials`.
+//!
+//! [`ini`] cuts a text into lines, of which some can be replaced without touching any other byte.
+//! [`AwsFile`] reads it: which profiles and `[sso-session]`s there are, with which keys and values.
+//! Both follow botocore, which the AWS CLI and boto3 use, to the letter: what they refuse is
+//! refused here, with line and byte ([`Fault`]). Where other readers differ is told in
+//! `DIFFERENCES.md`; tests run botocore and the AWS SDK for Rust on thousands of generated files.
+//!
+//! Pure, but for [`load`]: bytes in, bytes out. Values may be secrets; none is shown by `Debug` or in a
+//! fault.
+
+mod fault;
+mod file;
+pub mod ini;
+mod load;
+pub mod name;
+mod parse;
+mod shell;
+mod white;
+mod without;
+
+pub use fault::{Fault, Faults, What};
+pub use file::{AwsFile, Both, Kind, profile_of};
+pub use load::{Unreadable, Why, load};
+pub use parse::{Key, Section, Value, raw};
+pub use without::without;

@@ -1,0 +1,108 @@
+//! Reading a shared file where it lies, without trusting whoever put it there.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::fault::Faults;
+use crate::file::{AwsFile, Kind};
+
+/// The longest file that is read, in bytes: a thousand sessions have about two megabytes.
+const LIMIT: u64 = 64 << 20;
+
+/// Why a shared file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot be read: {why}", path = path.display())]
+pub struct Unreadable {
+    /// The file.
+    pub path: PathBuf,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why a shared file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    /// The operating system refuses.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A folder, a pipe, a device.
+    #[error("it is no regular file")]
+    NotAFile,
+    /// More than anybody writes.
+    #[error("it has more than {} bytes", LIMIT)]
+    TooBig,
+    /// The AWS CLI cannot read it either.
+    #[error("{0}")]
+    Faults(#[from] Faults),
+}
+
+impl Unreadable {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match &self.why {
+            Why::Io(_) | Why::NotAFile => "make it a file that you can read",
+            Why::TooBig => "move it away, or make it smaller",
+            Why::Faults(faults) => faults.first().what.hint(),
+        }
+    }
+}
+
+/// Reads a file, wherever a link leads and whoever it belongs to; where there is none, nothing is in it.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn load(path: &Path, kind: Kind) -> Result<AwsFile, Unreadable> {
+    let failed = |why| Unreadable {
+        path: path.to_owned(),
+        why,
+    };
+    let text = bytes(path).map_err(failed)?;
+    AwsFile::read(&text, kind).map_err(|faults| failed(Why::Faults(faults)))
+}
+
+fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Why> {
+    // Looked at before it is opened: a pipe would keep us waiting.
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound) => return Ok(Zeroizing::default()),
+        Err(e) => return Err(Why::Io(e)),
+    };
+    if !meta.is_file() {
+        return Err(Why::NotAFile);
+    }
+    let file = File::open(path)?;
+    // Room for all of it at once: a vector that grows leaves copies of secrets behind.
+    let room = usize::try_from(meta.len().min(LIMIT)).unwrap_or_default();
+    let mut text = Zeroizing::new(Vec::with_capacity(room.saturating_add(1)));
+    file.take(LIMIT.saturating_add(1)).read_to_end(&mut text)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
+        return Err(Why::TooBig);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_or_it_is_told_why_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        assert_eq!(load(&path, Kind::Config).unwrap().sections().len(), 0);
+        std::fs::write(&path, "[default]\n\nregion\n").unwrap();
+        let told = load(&path, Kind::Config).unwrap_err();
+        let wanted = "cannot be read: line 3, byte 1: the line has no `=`";
+        assert!(told.to_string().ends_with(wanted), "{told}");
+        assert!(told.hint().contains("key = value"));
+        let told = load(folder.path(), Kind::Config).unwrap_err();
+        assert!(
+            told.to_string().ends_with("it is no regular file"),
+            "{told}"
+        );
+    }
+}
