@@ -34,6 +34,7 @@ mod queue;
 pub mod random;
 pub mod rates;
 mod reach;
+pub mod role_lifetime;
 mod roster;
 pub mod schedule;
 pub mod session;

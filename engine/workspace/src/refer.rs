@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use dayfly_core::role_lifetime::{CHAINED_SECONDS_MAX, assumed_with};
 use dayfly_core::session::{Session, SessionId, SessionType};
 
 use crate::check;
@@ -308,6 +309,15 @@ impl<'a> Family<'a> {
                 parent_session.name
             );
             return Some(at(message));
+        }
+        if let Err(seconds) = assumed_with(&draft.session, parent_session.session_type()) {
+            let message = format!(
+                "`durationSeconds` is {seconds}, but its parent \"{}\" is a role: AWS gives a role \
+                 that a role assumes {CHAINED_SECONDS_MAX} at most",
+                parent_session.name
+            );
+            let hint = "leave it out, or give it an IAM user as its parent";
+            return Some(at(message).hint(Some(hint.to_owned())));
         }
         match (&profiles[place], &profiles[parent]) {
             (Ok(Some(own)), Ok(Some(of_parent))) if own == of_parent => {

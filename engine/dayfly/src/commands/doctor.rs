@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     doctor::environment(&mut findings);
     doctor::shared_files(&home, workspace, &mut findings)?;
     doctor::endpoint(&home, &mut findings);
+    doctor::network(&mut findings);
     if !args.offline {
         doctor::clouds(&home, workspace, &mut findings);
     }

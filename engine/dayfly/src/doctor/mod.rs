@@ -3,6 +3,7 @@
 mod environment;
 mod files;
 mod home;
+mod network;
 mod reach;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde::Serialize;
 pub(crate) use self::environment::environment;
 pub(crate) use self::files::shared_files;
 pub(crate) use self::home::{configuration, engine_runs, modes, vault, workspace};
+pub(crate) use self::network::network;
 pub(crate) use self::reach::{clouds, endpoint};
 
 /// How bad it is.
