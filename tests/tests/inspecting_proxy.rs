@@ -11,7 +11,7 @@ const STS: &str = "sts.eu-west-1.amazonaws.com";
 struct Stage {
     home: Home,
     proxy: Inspecting,
-    _sts: Ministack,
+    sts: Ministack,
 }
 
 fn stage() -> Option<Stage> {
@@ -27,7 +27,7 @@ fn stage() -> Option<Stage> {
             { "sessionId": "cloud", "sessionName": "cloud", "type": "azure",
               "subscriptionId": "6f2f4d3c-0000-0000-0000-000000000000", "azureIntegrationId": "entra" },
         ],
-        "ssoIntegrations": [{ "id": "corp", "alias": "corp", "portalUrl": "https://corp.awsapps.com/start",
+        "awsSsoIntegrations": [{ "id": "corp", "alias": "corp", "portalUrl": "https://corp.awsapps.com/start",
             "region": "eu-west-1" }],
         "azureIntegrations": [{ "id": "entra", "alias": "entra",
             "tenantId": "6f2f4d3c-1111-1111-1111-000000000000" }],
@@ -36,11 +36,7 @@ fn stage() -> Option<Stage> {
     home.run_with(["secret", "set", "user"], &format!("{id}\n{secret}\n"))
         .ok();
     home.set("HTTPS_PROXY", proxy.url());
-    Some(Stage {
-        home,
-        proxy,
-        _sts: sts,
-    })
+    Some(Stage { home, proxy, sts })
 }
 
 /// Writes an AWS config file with a bundle of this profile.
@@ -54,7 +50,9 @@ fn config(home: &Home, section: &str, bundle: &Path) {
 #[test]
 fn the_bundle_of_the_aws_cli_is_trusted_for_every_call() {
     let Some(Stage {
-        mut home, proxy, ..
+        mut home,
+        proxy,
+        sts: _sts,
     }) = stage()
     else {
         return;
@@ -80,12 +78,10 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_every_call() {
     ] {
         assert!(found.contains(&part), "{found}");
     }
-    // The others: the sign-in of a portal and of Entra, the console, a registry. They are only seen
-    // to arrive, since nobody answers for them here.
+    // The others: the sign-in of a portal and of Entra. They are only seen to arrive, since nobody answers for them here.
     for args in [
         &["integration", "login", "corp"][..],
         &["integration", "login", "entra"],
-        &["console", "user"],
     ] {
         let ended = home.run(args);
         assert_ne!(ended.code, 0, "{args:?}: {}", ended.out);
@@ -107,7 +103,9 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_every_call() {
 #[test]
 fn the_config_file_names_it_too_and_a_running_engine_has_what_it_was_started_with() {
     let Some(Stage {
-        mut home, proxy, ..
+        mut home,
+        proxy,
+        sts: _sts,
     }) = stage()
     else {
         return;
@@ -131,7 +129,9 @@ fn the_config_file_names_it_too_and_a_running_engine_has_what_it_was_started_wit
 #[test]
 fn a_bundle_or_a_proxy_that_is_none_stops_the_call() {
     let Some(Stage {
-        mut home, proxy, ..
+        mut home,
+        proxy,
+        sts: _sts,
     }) = stage()
     else {
         return;

@@ -1,8 +1,10 @@
 //! Which addresses are the public network's, and which are this machine's or somebody's inside.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use thiserror::Error;
 
 /// Whether a host is this machine, by its name or address.
 pub(crate) fn is_loopback(host: &str) -> bool {
@@ -58,24 +60,112 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     words[0] & 0xe000 == 0x2000 && !(words[0] == 0x2001 && (words[1] == 0xdb8 || words[1] < 0x200))
 }
 
-/// Finds public addresses only: a name that has any other is not found.
-#[derive(Clone, Debug)]
-pub(crate) struct PublicOnly;
+/// Where an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Anybody's.
+    Public,
+    /// In a private network, or special.
+    Private,
+    /// On this link, where clouds serve their metadata.
+    Link,
+    /// This machine.
+    Machine,
+}
 
-impl ResolveDns for PublicOnly {
+impl Place {
+    fn of(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        if is_public(ip) {
+            return Self::Public;
+        }
+        let (machine, link) = match ip {
+            IpAddr::V4(ip) => (ip.is_loopback() || ip.octets()[0] == 0, ip.is_link_local()),
+            // The metadata of EC2 has an address of its own there.
+            IpAddr::V6(ip) => (
+                ip.is_loopback() || ip.is_unspecified(),
+                ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0xec2],
+            ),
+        };
+        match (machine, link) {
+            (true, _) => Self::Machine,
+            (_, true) => Self::Link,
+            _ => Self::Private,
+        }
+    }
+}
+
+/// Which addresses may be called: the public ones, and those of the kind that a first host has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach(BTreeSet<Place>);
+
+/// Somebody named a host that is out of reach.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{host} is an address of this machine or of a private network")]
+pub struct OutOfReach {
+    /// The host.
+    pub host: String,
+}
+
+impl OutOfReach {
+    /// Whether it is what an error comes from.
+    #[must_use]
+    pub fn of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<Self>() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+impl Reach {
+    /// What may be called in the name of a host: a host that is found nowhere has the public alone.
+    pub async fn of(host: &str) -> Self {
+        let found = lookup(host).await.unwrap_or_default();
+        let own = found.into_iter().map(Place::of);
+        Self(own.chain([Place::Public]).collect())
+    }
+
+    /// Whether all that a host is found at may be called. One that is not found may be a proxy's to
+    /// find.
+    pub(crate) async fn holds(&self, host: &str) -> Result<(), OutOfReach> {
+        let found = lookup(host).await.unwrap_or_default();
+        self.check(host, &found)
+    }
+
+    fn check(&self, host: &str, found: &[IpAddr]) -> Result<(), OutOfReach> {
+        if found.iter().all(|ip| self.0.contains(&Place::of(*ip))) {
+            return Ok(());
+        }
+        Err(OutOfReach {
+            host: host.to_owned(),
+        })
+    }
+}
+
+async fn lookup(host: &str) -> std::io::Result<Vec<IpAddr>> {
+    let host = host.trim_matches(['[', ']']);
+    if let Ok(ip) = host.parse() {
+        return Ok(vec![ip]);
+    }
+    let found = tokio::net::lookup_host((host, 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+/// Finds what is within reach: a name that has any other address is not found.
+#[derive(Clone, Debug)]
+pub(crate) struct Within(pub(crate) Reach);
+
+impl ResolveDns for Within {
     fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
         DnsFuture::new(async move {
-            let found = tokio::net::lookup_host((name, 0)).await;
-            let found: Vec<IpAddr> = found
-                .map_err(ResolveDnsError::new)?
-                .map(|address| address.ip())
-                .collect();
-            if found.iter().all(|ip| is_public(*ip)) {
-                return Ok(found);
-            }
-            Err(ResolveDnsError::new(
-                "it is an address of this machine or of a private network",
-            ))
+            let found = lookup(name).await.map_err(ResolveDnsError::new)?;
+            self.0.check(name, &found).map_err(ResolveDnsError::new)?;
+            Ok(found)
         })
     }
 }
@@ -126,9 +216,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_of_this_machine_is_not_found_among_public_ones() {
-        let refused = PublicOnly.resolve_dns("localhost").await.unwrap_err();
-        let why = std::error::Error::source(&refused).unwrap().to_string();
-        assert!(why.contains("this machine"), "{why}");
+    async fn one_is_led_to_no_address_inside_but_from_one_of_the_same_kind() {
+        let allowed = async |from: &str, to: &str| Reach::of(from).await.holds(to).await.is_ok();
+        for (from, to, wanted) in [
+            ("8.8.8.8", "1.1.1.1", true),
+            ("8.8.8.8", "127.0.0.1", false),
+            ("8.8.8.8", "localhost", false),
+            ("8.8.8.8", "0.0.0.0", false),
+            ("8.8.8.8", "10.0.0.1", false),
+            ("8.8.8.8", "169.254.169.254", false),
+            ("8.8.8.8", "[::ffff:169.254.169.254]", false),
+            ("8.8.8.8", "[fd00:ec2::254]", false),
+            ("10.0.0.1", "10.9.9.9", true),
+            ("10.0.0.1", "8.8.8.8", true),
+            ("10.0.0.1", "127.0.0.1", false),
+            ("10.0.0.1", "169.254.169.254", false),
+            ("fd12::1", "[fd00:ec2::254]", false),
+            ("127.0.0.1", "localhost", true),
+            ("127.0.0.1", "169.254.169.254", false),
+        ] {
+            assert_eq!(allowed(from, to).await, wanted, "{from} {to}");
+        }
+        let within = Within(Reach::of("8.8.8.8").await);
+        let refused = within.resolve_dns("localhost").await.unwrap_err();
+        assert_eq!(OutOfReach::of(&refused).unwrap().host, "localhost");
     }
 }

@@ -20,7 +20,7 @@ use http_body_util::Limited;
 use thiserror::Error as ThisError;
 use tokio::sync::Mutex;
 
-use crate::address::PublicOnly;
+use crate::address::{Reach, Within};
 use crate::proxies::Proxies;
 use crate::roots::Bundle;
 use crate::{ProxyError, Unusable};
@@ -44,7 +44,7 @@ pub struct Connector(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     limits: Limits,
-    public_only: bool,
+    reach: Option<Reach>,
     made: Mutex<Made>,
 }
 
@@ -60,19 +60,20 @@ impl Connector {
     /// again for the next.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self::made(limits, false)
+        Self::made(limits, None)
     }
 
-    /// One that reaches public addresses only, whatever a name resolves to.
+    /// One for addresses that somebody else named: what is out of reach is not called, whatever a name
+    /// resolves to.
     #[must_use]
-    pub fn public_only(limits: Limits) -> Self {
-        Self::made(limits, true)
+    pub fn within(limits: Limits, reach: Reach) -> Self {
+        Self::made(limits, Some(reach))
     }
 
-    fn made(limits: Limits, public_only: bool) -> Self {
+    fn made(limits: Limits, reach: Option<Reach>) -> Self {
         Self(Arc::new(Inner {
             limits,
-            public_only,
+            reach,
             made: Mutex::default(),
         }))
     }
@@ -109,6 +110,7 @@ impl Inner {
             .connect_timeout(self.limits.connect)
             .read_timeout(self.limits.answer)
             .build();
+        let proxied = proxy.is_some();
         let proxy = match proxy {
             Some(address) => ProxyConfig::all(address).map_err(|_| no_proxy("it is no address"))?,
             None => ProxyConfig::disabled(),
@@ -118,10 +120,11 @@ impl Inner {
             .proxy_config(proxy)
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(trust);
-        Ok(SharedHttpConnector::new(if self.public_only {
-            builder.build_with_resolver(PublicOnly)
-        } else {
-            builder.build()
+        // Behind a proxy, it is the proxy that is looked for.
+        let within = self.reach.clone().filter(|_| !proxied).map(Within);
+        Ok(SharedHttpConnector::new(match within {
+            Some(within) => builder.build_with_resolver(within),
+            None => builder.build(),
         }))
     }
 }
@@ -149,6 +152,11 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let inner = Arc::clone(&self.0);
         HttpConnectorFuture::new(async move {
+            if let Some(reach) = &inner.reach {
+                let uri: Uri = request.uri().parse().unwrap_or_default();
+                let held = reach.holds(uri.host().unwrap_or_default()).await;
+                held.map_err(|out| ConnectorError::user(Box::new(out)))?;
+            }
             let connector = inner
                 .connector(request.uri())
                 .await

@@ -2,7 +2,7 @@
 //!
 //! It trusts the system's root certificates and, beside them, those of the bundle that the AWS CLI
 //! would trust ([`roots`]); it goes through the proxies that the environment names ([`proxies`]);
-//! it ends every answer at a bound ([`connector`]), and can be told to reach public addresses only
+//! it ends every answer at a bound ([`connector`]), and can be told which addresses are out of reach
 //! ([`address`]). What of this cannot be read is an error of the call, never a reason to go on
 //! without it.
 
@@ -11,8 +11,8 @@ pub mod connector;
 pub mod proxies;
 pub mod roots;
 
-pub use address::is_public;
-pub use connector::{Connector, Limits, read};
+pub use address::{OutOfReach, Reach, is_public};
+pub use connector::{BrokenOff, Connector, Limits, read};
 pub use proxies::{Proxies, ProxyError};
 pub use roots::{Bundle, BundleError};
 

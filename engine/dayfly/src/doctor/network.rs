@@ -19,7 +19,7 @@ pub(crate) fn network(findings: &mut Findings) {
                 about,
                 format!(
                     "{} is trusted beside the system's root certificates, as {} says \
-                     ({count} certificates)",
+                     (certificates in it: {count})",
                     bundle.path.display(),
                     bundle.origin
                 ),
