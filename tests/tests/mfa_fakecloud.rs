@@ -215,3 +215,58 @@ fn durations_that_the_service_does_not_give_are_told_with_what_to_do() {
     drop(daemon);
     stage.nowhere(&[]);
 }
+
+#[test]
+fn a_role_for_two_hours_is_had_with_the_key_of_the_user_and_a_code() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let home = &stage.home;
+    stage.sessions(false, true);
+    home.run(["session", "edit", "deploy", "--duration", "2h"])
+        .ok();
+    let daemon = Daemon::start(home);
+    let waits = home.run(["session", "start", "deploy"]);
+    assert_eq!(waits.code, 5, "{}", waits.err);
+    home.run_with(["respond", "deploy"], &format!("{}\n", code(&stage.seed)))
+        .ok();
+    assert!(stage.caller("deploy").contains(":assumed-role/deploy/"));
+    let deploy = stage.session("deploy");
+    let script = "import os, datetime as d\n\
+        at = lambda name: d.datetime.fromisoformat(os.environ[name].replace('Z', '+00:00'))\n\
+        print(round((at('END') - at('BEGIN')).total_seconds()))";
+    let moment = |field: &str| deploy[field].as_str().expect("a moment").to_owned();
+    let (begin, end) = (moment("startedAt"), moment("expiresAt"));
+    let lasts = aws::boto3(
+        &stage.sts.endpoint(),
+        script,
+        &[("BEGIN", &begin), ("END", &end)],
+    );
+    let lasts: i64 = lasts.parse().expect("seconds");
+    assert!((7_190..=7_200).contains(&lasts), "{lasts} {deploy:#}");
+    drop(daemon);
+    // A role of that role for as long is refused where it is written.
+    let mut workspace: Value =
+        serde_json::from_str(&std::fs::read_to_string(home.workspace()).expect("a Workspace"))
+            .expect("JSON");
+    workspace["sessions"]
+        .as_array_mut()
+        .expect("sessions")
+        .push(json!({
+        "sessionId": "id-inner", "sessionName": "inner", "type": "awsIamRoleChained",
+        "region": "us-east-1", "profileName": "inner", "roleArn": stage.role,
+        "parentSessionId": "id-deploy", "durationSeconds": 7200 }));
+    home.save_workspace(&workspace);
+    for args in [&["workspace", "validate"][..], &["doctor", "--offline"]] {
+        let told = home.run(args);
+        assert_ne!(told.code, 0, "{args:?}");
+        let text = format!("{}{}", told.out, told.err);
+        assert!(
+            text.contains("that a role assumes 3600 at most"),
+            "{args:?}: {text}"
+        );
+    }
+    let edited = home.run(["session", "edit", "inner", "--duration", "3h"]);
+    assert_ne!(edited.code, 0, "{}", edited.out);
+    stage.nowhere(&[]);
+}

@@ -298,3 +298,72 @@ print("canary-noise", file=sys.stderr)
     assert!(!refused.err.contains("canary"), "{}", refused.err);
     drop(stage.idp);
 }
+
+/// A form as a page of this origin sends it, by another user of this machine, who does not stay to hear
+/// the answer; what they were told.
+fn attack(port: u16, user: u32, origin: Option<&str>, stays: bool) -> String {
+    use std::os::unix::process::CommandExt as _;
+    let script = "import base64, os, socket, sys, urllib.parse\n\
+        xml = '<Response xmlns=\"urn:oasis:names:tc:SAML:2.0:protocol\"><Status><StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/></Status><EncryptedAssertion xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\"/></Response>'\n\
+        body = urllib.parse.urlencode({'SAMLResponse': base64.b64encode(xml.encode()).decode()})\n\
+        port, origin, stays = sys.argv[1:]\n\
+        head = f'POST /saml HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nContent-Type: application/x-www-form-urlencoded\\r\\nContent-Length: {len(body)}\\r\\n'\n\
+        head += f'Origin: {origin}\\r\\n' if origin else ''\n\
+        s = socket.create_connection(('127.0.0.1', int(port)))\n\
+        s.sendall((head + '\\r\\n' + body).encode())\n\
+        print(s.recv(1000).decode() if stays == 'stays' else '')";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", script, &port.to_string(), origin.unwrap_or_default()]);
+    command.arg(if stays { "stays" } else { "goes" });
+    command.uid(user).gid(user).current_dir("/");
+    let output = command.output().expect("Python runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn an_assertion_of_somebody_else_is_refused_and_the_sign_in_goes_on() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let home = &stage.home;
+    let config = std::fs::read_to_string(home.path().join("dayfly.toml")).expect("a file");
+    let port = config.rsplit_once("port = ").expect("a port").1;
+    let port: u16 = port.trim().parse().expect("a port");
+    let idp = stage.idp.url();
+    let idp = idp.split('/').take(3).collect::<Vec<_>>().join("/");
+    // The person's browser is not there yet; somebody else is.
+    let mut command = home.command(["session", "login", "prod", "--no-browser"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    until(MINUTE, "it listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    if rustix::process::geteuid().is_root() {
+        // With the right origin, even: any program can write that.
+        for stays in [true, false] {
+            let told = attack(port, 65_534, Some(&idp), stays);
+            assert!(!told.contains("200 OK"), "{told}");
+        }
+    }
+    let user = rustix::process::geteuid().as_raw();
+    for origin in [Some("https://evil.example"), Some("null"), None] {
+        let told = attack(port, user, origin, true);
+        assert!(told.starts_with("HTTP/1.1 403"), "{origin:?}: {told}");
+    }
+    assert!(child.try_wait().expect("it runs").is_none(), "it goes on");
+    let _ = child.kill();
+    let ended = child.wait_with_output().expect("it ended");
+    let err = format!(
+        "{}{}",
+        String::from_utf8_lossy(&ended.stderr),
+        String::from_utf8_lossy(&ended.stdout)
+    );
+    for part in [
+        "an assertion was refused",
+        "https://evil.example",
+        "`origins` of [saml]",
+    ] {
+        assert!(err.contains(part), "{err}");
+    }
+    assert_ne!(home.status("prod"), "active");
+}

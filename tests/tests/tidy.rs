@@ -8,6 +8,7 @@ const FLOORS: [(&str, u8); 12] = [
     ("core", 0),
     ("awsfiles", 0),
     ("vault", 1),
+    ("net", 1),
     ("workspace", 2),
     ("policy", 2),
     ("store", 2),

@@ -34,6 +34,7 @@ mod queue;
 pub mod random;
 pub mod rates;
 mod reach;
+pub mod role_lifetime;
 mod roster;
 mod ruled;
 pub mod schedule;

@@ -272,7 +272,7 @@ pub enum Access {
 pub struct AssumeRole {
     /// `RoleSessionName`; the engine picks one where absent.
     pub role_session_name: Option<String>,
-    /// `DurationSeconds`, 900 to 43,200; to 3,600 where a role assumes it.
+    /// `DurationSeconds`, 900 to 43,200; what more than an hour needs is in [`crate::role_lifetime`].
     pub duration_seconds: Option<u32>,
     /// `ExternalId`.
     pub external_id: Option<String>,

@@ -7,7 +7,7 @@ use dayfly_runtime::{Config, Home};
 use dayfly_vault::SecretString;
 
 use crate::attend::tell;
-use crate::endpoint::acs::Acs;
+use crate::endpoint::acs::{Acs, SignIn};
 use crate::endpoint::{browser, capture};
 use crate::engine;
 use crate::show::table::tame;
@@ -46,13 +46,14 @@ pub(crate) async fn sign_in(
     })?;
     let name = tame(&entry.session.name);
     let config = Config::load(&home.config()).unwrap_or_default();
-    let shown = tame(&idp.url);
+    let sign_in = SignIn::at(&idp.url, &config.saml.origins);
+    let shown = tame(sign_in.address());
     let windowed = !means.by_hand && means.port.is_none() && !config.saml.browser.is_empty();
     if windowed {
         tell(&format!(
             "{name}: a browser of its own opens {shown}; sign in there"
         ));
-        let caught = capture::capture(&config.saml.browser, &idp.url, PATIENCE).await?;
+        let caught = capture::capture(&config.saml.browser, sign_in.address(), PATIENCE).await?;
         return caught.ok_or_else(|| nobody(&name));
     }
     let acs = Acs::start(means.port.unwrap_or(config.saml.port)).await?;
@@ -72,9 +73,16 @@ pub(crate) async fn sign_in(
         if by_hand {
             return Ok(());
         }
-        browser::open(&SecretString::from(idp.url.clone())).await
+        browser::open(&SecretString::from(sign_in.address().to_owned())).await
     };
-    let waiting = acs.wait(PATIENCE);
+    let refused = |why: &str| {
+        tell(&format!(
+            "{name}: an assertion was refused: {}; if that was your identity provider, name its \
+             origin in `origins` of [saml] in dayfly.toml, and sign in again",
+            tame(why)
+        ));
+    };
+    let waiting = acs.wait(&sign_in, PATIENCE, refused);
     tokio::pin!(waiting);
     let came = tokio::select! {
         came = &mut waiting => came,

@@ -4,9 +4,11 @@
 //! `getSigninToken` at the federation endpoint, then an address with `Action=login`. The token in
 //! that address is good for 15 minutes, so the address is a secret.
 
+use std::time::Duration;
+
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use dayfly_net::Unusable;
 use dayfly_vault::SecretString;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -47,6 +49,9 @@ pub enum ConsoleError {
     /// No answer came.
     #[error("{0} gives no answer")]
     Unreachable(String),
+    /// This machine's settings let no call be made.
+    #[error(transparent)]
+    Settings(Unusable),
     /// AWS does not take the credentials.
     #[error("{place} does not sign in with these credentials (status {status})")]
     Refused {
@@ -107,17 +112,21 @@ impl Console {
         let request =
             HttpRequest::get(address.as_str()).map_err(|_| unusable("it is no address"))?;
         let timeouts = Timeouts::default();
-        let connector = http::connector(&timeouts, !place.loopback);
+        let connector = http::connector(&timeouts, ANSWER);
         // What an error of the connection says could quote the address.
         let unreachable = || ConsoleError::Unreachable(place.shown.clone());
         let answer = tokio::time::timeout(timeouts.attempt, async {
-            let response = connector.call(request).await.map_err(|_| unreachable())?;
+            let response = connector.call(request).await;
+            let response = response.map_err(|error| match Unusable::of(&error) {
+                Some(unusable) => ConsoleError::Settings(unusable.clone()),
+                None => unreachable(),
+            })?;
             let status = response.status().as_u16();
             if status != 200 {
                 let place = place.shown.clone();
                 return Err(ConsoleError::Refused { place, status });
             }
-            body(response.into_body(), &unreachable).await
+            body(response, timeouts.attempt, &unreachable).await
         })
         .await
         .map_err(|_| unreachable())??;
@@ -138,18 +147,14 @@ impl Console {
 }
 
 async fn body(
-    body: aws_smithy_types::body::SdkBody,
+    response: HttpResponse,
+    silence: Duration,
     unreachable: &impl Fn() -> ConsoleError,
 ) -> Result<Zeroizing<Vec<u8>>, ConsoleError> {
-    let mut stream = ByteStream::new(body);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
-    while let Some(part) = stream.next().await {
-        let part = part.map_err(|_| unreachable())?;
-        if bytes.len() + part.len() > ANSWER {
-            return Err(unreachable());
-        }
-        bytes.extend_from_slice(&part);
-    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(ANSWER));
+    let take = |piece: &[u8]| bytes.extend_from_slice(piece);
+    let read = dayfly_net::read(response, ANSWER, silence, take).await;
+    read.map_err(|_| unreachable())?;
     Ok(bytes)
 }
 

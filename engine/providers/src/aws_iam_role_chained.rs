@@ -1,30 +1,32 @@
 //! `awsIamRoleChained`: a role assumed by STS `AssumeRole` with another session's credentials.
 //!
-//! Source: AWS STS API reference, `AssumeRole`: 900 s at least, one hour at most where the
-//! call is made with temporary credentials ("role chaining"), as it always is here. IAM User Guide,
-//! "Secure API access with MFA": credentials that GetSessionToken gave for a code carry that with
-//! them, so a role whose device is its parent's needs no code of its own.
+//! A role for more than an hour is assumed with its parent's long-lived key instead, where that is an
+//! IAM user: [`dayfly_core::role_lifetime`] has the rule.
+//!
+//! Source: AWS STS API reference, `AssumeRole`. IAM User Guide, "Secure API access with MFA":
+//! credentials that GetSessionToken gave for a code carry that with them, so a role whose device is its
+//! parent's needs no code of its own; a long-lived key carries nothing, so it does.
 
 use std::sync::Arc;
 
 use aws_sdk_sts::types::Tag;
+use dayfly_core::role_lifetime::{AssumedWith, CHAINED_SECONDS_MAX, assumed_with};
 use dayfly_core::session::{Access, AssumeRole, Session, SessionId, SessionType};
 use dayfly_core::time::Timestamp;
-use dayfly_vault::{Material, TemporaryCredentials};
+use dayfly_vault::{AccessKey, Material, TemporaryCredentials};
 use tokio::time::Instant;
 
 use crate::aws_sts::{Call, Identity, Sts};
 use crate::errors::ProviderError;
+use crate::keys::{self, LongLivedKeys};
 use crate::mfa::{self, MfaCode, MfaCodes};
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 use crate::role_session_name::role_session_name;
 
-/// The lifetime where the session names none, in seconds: what every role allows, also to a role.
-const LIFETIME_SECONDS: u32 = 3_600;
-
 /// The provider for `awsIamRoleChained`.
 pub(crate) struct AwsIamRoleChained {
     pub(crate) sts: Arc<Sts>,
+    pub(crate) keys: Arc<dyn LongLivedKeys>,
     pub(crate) codes: Arc<dyn MfaCodes>,
 }
 
@@ -59,10 +61,12 @@ fn identity<'a>(
     }
 }
 
-/// The lifetime to ask for. What is longer than an hour is asked for as it is wished: a role that a
-/// user assumes may have it, and for others STS says what is wrong.
-fn lifetime(wished: Option<u32>) -> i32 {
-    i32::try_from(wished.unwrap_or(LIFETIME_SECONDS)).unwrap_or(i32::MAX)
+/// What the call is signed with.
+enum Signer {
+    /// The parent's temporary credentials, which are in the request.
+    Credentials,
+    /// The parent's long-lived key.
+    Key(AccessKey),
 }
 
 impl AwsIamRoleChained {
@@ -74,7 +78,14 @@ impl AwsIamRoleChained {
         now: Timestamp,
     ) -> Result<TemporaryCredentials, ProviderError> {
         let session = request.session;
-        let identity = identity(session, role.parent, request.parent.as_deref(), now)?;
+        let identity = match &role.signer {
+            Signer::Credentials => identity(session, role.parent, request.parent.as_deref(), now)?,
+            Signer::Key(key) => Identity {
+                access_key_id: &key.access_key_id,
+                secret_access_key: &key.secret_access_key,
+                session_token: None,
+            },
+        };
         let assume = role.assume;
         let keys = &assume.transitive_tag_keys;
         let mut call: Call<'_> = self.sts.call(session, "AssumeRole", now).await?;
@@ -85,13 +96,13 @@ impl AwsIamRoleChained {
             .assume_role()
             .role_arn(role.arn)
             .role_session_name(&role.name)
-            .duration_seconds(lifetime(assume.duration_seconds))
+            .duration_seconds(i32::try_from(role.seconds).unwrap_or(i32::MAX))
             .set_external_id(assume.external_id.clone())
             .set_source_identity(assume.source_identity.clone())
             .set_policy(assume.session_policy.clone())
             .set_tags((!role.tags.is_empty()).then(|| role.tags.clone()))
             .set_transitive_tag_keys((!keys.is_empty()).then(|| keys.clone()))
-            .set_serial_number(code.and(assume.mfa_device.clone()))
+            .set_serial_number(code.and(role.device).map(str::to_owned))
             .set_token_code(code.map(|code| code.code.expose().to_owned()))
             .customize()
             .config_override(settings)
@@ -114,6 +125,10 @@ struct Role<'a> {
     assume: &'a AssumeRole,
     name: String,
     tags: Vec<Tag>,
+    seconds: u32,
+    signer: Signer,
+    /// The device whose code goes into the call.
+    device: Option<&'a str>,
 }
 
 impl Provider for AwsIamRoleChained {
@@ -137,16 +152,38 @@ impl Provider for AwsIamRoleChained {
             };
             // Nobody is asked for a code that would be of no use.
             identity(session, parent, request.parent.as_deref(), request.now)?;
+            let above = request.parent_session;
+            let way = match above.map(Session::session_type) {
+                Some(kind) => {
+                    assumed_with(session, kind).map_err(|seconds| too_long(session, seconds))?
+                }
+                None => AssumedWith::ParentsCredentials,
+            };
+            let (own, parents) = (
+                assume.mfa_device.as_deref(),
+                above.and_then(Session::mfa_device),
+            );
+            let (signer, device) = match way {
+                // Credentials that were obtained with a code of the device say so themselves.
+                AssumedWith::ParentsCredentials => (
+                    Signer::Credentials,
+                    own.filter(|device| parents != Some(*device)),
+                ),
+                AssumedWith::ParentsKey => {
+                    let key = keys::of(&self.keys, session, parent).await?;
+                    (Signer::Key(key), own.or(parents))
+                }
+            };
             let role = Role {
                 arn: role_arn,
                 parent,
                 assume,
                 name: role_session_name(session, assume.role_session_name.as_deref())?,
                 tags: tags(session, assume)?,
+                seconds: assume.duration_seconds.unwrap_or(CHAINED_SECONDS_MAX),
+                signer,
+                device,
             };
-            // Credentials that were obtained with a code of the device say so themselves.
-            let device = assume.mfa_device.as_deref();
-            let device = device.filter(|device| request.parent_mfa_device != Some(device));
             let begin = Instant::now();
             let now = || request.now.plus(begin.elapsed());
             let code = mfa::code(&*self.codes, session, device, now()).await?;
@@ -158,6 +195,16 @@ impl Provider for AwsIamRoleChained {
                 answer => answer,
             }
         })
+    }
+}
+
+fn too_long(session: &Session, seconds: u32) -> ProviderError {
+    ProviderError::Field {
+        session: session.name.clone(),
+        field: "durationSeconds",
+        problem: format!(
+            "is {seconds}, but a role that is assumed by a role has {CHAINED_SECONDS_MAX} at most"
+        ),
     }
 }
 

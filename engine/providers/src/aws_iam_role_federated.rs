@@ -68,12 +68,36 @@ impl AwsIamRoleFederated {
         assertion: &Assertion,
         now: Timestamp,
     ) -> Result<TemporaryCredentials, ProviderError> {
+        // A shorter wish of the IdP is AWS's to enforce; a longer one has to be asked for.
+        let wish = assertion.session_duration();
+        let Some(wish) = wish.filter(|_| wanted.seconds.is_none()) else {
+            return self.call_for(wanted, assertion, wanted.seconds, now).await;
+        };
+        match self.call_for(wanted, assertion, Some(wish), now).await {
+            // The IdP wishes for all roles at once; what this one does not give, nobody asked for.
+            Err(ProviderError::Refused(refusal)) if refusal.is_of_lifetime() => {
+                tracing::info!(
+                    session = wanted.session.name,
+                    seconds = wish,
+                    "the role does not give the lifetime that the identity provider wishes; its usual one is asked for"
+                );
+                self.call_for(wanted, assertion, None, now).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn call_for(
+        &self,
+        wanted: &Wanted<'_>,
+        assertion: &Assertion,
+        seconds: Option<u32>,
+        now: Timestamp,
+    ) -> Result<TemporaryCredentials, ProviderError> {
         let session = wanted.session;
         let principal = assertion
             .principal(wanted.role, wanted.principal, now)
             .map_err(|why| unfit(wanted, why))?;
-        // A shorter wish of the IdP is AWS's to enforce; a longer one has to be asked for.
-        let seconds = wanted.seconds.or(assertion.session_duration());
         let seconds = seconds.and_then(|seconds| i32::try_from(seconds).ok());
         let mut call = self.sts.call(session, "AssumeRoleWithSAML", now).await?;
         call.secrets.push(assertion.text().clone());

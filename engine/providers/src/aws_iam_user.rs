@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::aws_sts::{Identity, Sts};
 use crate::errors::ProviderError;
-use crate::keys::LongLivedKeys;
+use crate::keys::{self, LongLivedKeys};
 use crate::mfa::{self, MfaCode, MfaCodes};
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 
@@ -27,26 +27,6 @@ pub(crate) struct AwsIamUser {
     pub(crate) sts: Arc<Sts>,
     pub(crate) keys: Arc<dyn LongLivedKeys>,
     pub(crate) codes: Arc<dyn MfaCodes>,
-}
-
-impl AwsIamUser {
-    async fn key(&self, session: &Session) -> Result<AccessKey, ProviderError> {
-        let keys = Arc::clone(&self.keys);
-        let id = session.id.clone();
-        tokio::task::spawn_blocking(move || keys.access_key(&id))
-            .await
-            .map_err(|_| ProviderError::Interrupted {
-                session: session.name.clone(),
-                task: "reading the access key",
-            })?
-            .map_err(|source| ProviderError::Keys {
-                session: session.name.clone(),
-                source,
-            })?
-            .ok_or_else(|| ProviderError::NoAccessKey {
-                session: session.name.clone(),
-            })
-    }
 }
 
 impl AwsIamUser {
@@ -104,7 +84,7 @@ impl Provider for AwsIamUser {
             else {
                 return Err(ProviderError::wrong_provider(session, self.session_type()));
             };
-            let key = self.key(session).await?;
+            let key = keys::of(&self.keys, session, &session.id).await?;
             let usual = if mfa_device.is_some() {
                 LIFETIME_WITH_MFA_SECONDS
             } else {

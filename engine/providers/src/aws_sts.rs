@@ -213,7 +213,6 @@ pub(crate) async fn load(
             "{service} is called without TLS: whoever can read the network gets the credentials"
         );
     }
-    let through_proxy = !place.is_some_and(|place| place.loopback);
     let app_name = config
         .app_name()
         .cloned()
@@ -221,7 +220,7 @@ pub(crate) async fn load(
     let mut builder = config.into_builder();
     builder.set_app_name(app_name);
     builder.set_endpoint_url(endpoint.clone());
-    builder.set_http_client(Some(http::client(timeouts, through_proxy)));
+    builder.set_http_client(Some(http::client(timeouts)));
     Loaded {
         config: builder.build(),
         endpoint,

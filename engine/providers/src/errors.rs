@@ -2,6 +2,7 @@
 
 use dayfly_core::session::{ErrorKind, Failure, Session, SessionType};
 use dayfly_core::time::Timestamp;
+use dayfly_net::Unusable;
 use dayfly_vault::VaultError;
 
 use crate::azure::AzureError;
@@ -231,6 +232,9 @@ pub enum Unreachable {
     /// No answer in time.
     #[error("did not answer in time")]
     Timeout,
+    /// A setting of this machine for all calls cannot be used.
+    #[error("is not called: {0}")]
+    Settings(Unusable),
     /// The request could not even be built.
     #[error("cannot be called as it is configured ({detail})")]
     Request {
@@ -255,6 +259,20 @@ pub struct Refusal {
     pub retry_at: Option<Timestamp>,
     /// The service's id of the request.
     pub request_id: Option<String>,
+}
+
+impl Refusal {
+    /// Whether the lifetime that was asked for is what is refused.
+    ///
+    /// Source: AWS STS API reference, `AssumeRoleWithSAML`: `ValidationError`, in words that name
+    /// `DurationSeconds`.
+    pub(crate) fn is_of_lifetime(&self) -> bool {
+        self.code.starts_with("Validation")
+            && self
+                .sentence
+                .to_ascii_lowercase()
+                .contains("durationseconds")
+    }
 }
 
 impl ProviderError {
@@ -285,7 +303,7 @@ impl ProviderError {
             Self::Parent { .. } => ErrorKind::Parent,
             Self::Refused(refusal) => refusal.kind,
             Self::Unreachable { how, .. } => match how {
-                Unreachable::Request { .. } => ErrorKind::Misconfigured,
+                Unreachable::Request { .. } | Unreachable::Settings(_) => ErrorKind::Misconfigured,
                 _ => ErrorKind::Network,
             },
             Self::Answer { clock, .. } => {
@@ -342,7 +360,7 @@ impl ProviderError {
                 quoted(session)
             )),
             Self::Refused(refusal) => refusal.hint.clone(),
-            Self::Unreachable { how, .. } => Some(how.hint().to_owned()),
+            Self::Unreachable { how, .. } => Some(how.hint()),
             Self::Answer { clock: true, .. } => Some(CLOCK_HINT.to_owned()),
             Self::Answer { .. } => {
                 Some("check that the endpoint is the service's and not a proxy's".to_owned())
@@ -386,26 +404,27 @@ impl From<&ProviderError> for Failure {
 
 impl Unreachable {
     /// What a person can do next.
-    pub(crate) const fn hint(&self) -> &'static str {
-        match self {
+    pub(crate) fn hint(&self) -> String {
+        let hint = match self {
             Self::Name => "check the network, and the session's region",
             Self::ConnectionRefused => {
                 "check the network and the endpoint settings (AWS_ENDPOINT_URL and its like, \
                  dayfly.toml)"
             }
-            Self::Connection { .. } => {
+            Self::Connection { .. } | Self::Timeout => {
                 "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"
             }
             Self::Tls { .. } => {
-                "name the file with your organisation's root certificates in SSL_CERT_FILE, and \
-                 check this machine's clock"
+                "name the file with your organisation's root certificates in AWS_CA_BUNDLE (or as \
+                 ca_bundle in the AWS config file), and check this machine's clock"
             }
-            Self::Timeout => "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)",
+            Self::Settings(unusable) => return unusable.hint(),
             Self::Request { .. } => {
                 "check the endpoint settings (AWS_ENDPOINT_URL and its like, \
                  AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, dayfly.toml)"
             }
-        }
+        };
+        hint.to_owned()
     }
 }
 

@@ -1,51 +1,29 @@
-//! The HTTP connections that all providers for AWS share.
-//!
-//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, and `SSL_CERT_FILE`
-//! and `SSL_CERT_DIR` name root certificates where the platform's are not to be used. An
-//! endpoint on this machine is never looked for behind a proxy.
+//! The HTTP connections that all providers share, over [`dayfly_net`]: proxies and root certificates
+//! as the AWS CLI takes them, and no answer without a bound.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use dayfly_net::{Connector, Limits};
 
 use crate::registry::Timeouts;
 
+/// The longest answer of a cloud, in bytes.
+pub(crate) const ANSWER: usize = 4 << 20;
+
 /// An HTTP client whose connections are kept for the next call.
-///
-/// It is made when the first call is: reading the root certificates takes a while.
-pub(crate) fn client(timeouts: &Timeouts, through_proxy: bool) -> SharedHttpClient {
-    let timeouts = *timeouts;
-    let made = OnceLock::new();
-    http_client_fn(move |_, _| {
-        made.get_or_init(|| connector(&timeouts, through_proxy))
-            .clone()
-    })
+pub(crate) fn client(timeouts: &Timeouts) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(connector(timeouts, ANSWER));
+    http_client_fn(move |_, _| connector.clone())
 }
 
-/// Connections for one call.
-pub(crate) fn connector(timeouts: &Timeouts, through_proxy: bool) -> SharedHttpConnector {
-    let settings = HttpConnectorSettings::builder()
-        .connect_timeout(timeouts.connect)
-        .read_timeout(timeouts.attempt)
-        .build();
-    let proxy = if through_proxy {
-        ProxyConfig::from_env()
-    } else {
-        ProxyConfig::disabled()
-    };
-    SharedHttpConnector::new(
-        Connector::builder()
-            .connector_settings(settings)
-            .proxy_config(proxy)
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build(),
-    )
+/// Connections for calls whose answers have so many bytes at most.
+pub(crate) fn connector(timeouts: &Timeouts, bytes: usize) -> Connector {
+    Connector::new(Limits {
+        connect: timeouts.connect,
+        answer: timeouts.attempt,
+        bytes,
+    })
 }
 
 /// Where an endpoint is: `scheme://host[:port]` without what a person may have put into the

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use dayfly_core::session::SessionId;
+use dayfly_core::session::{Session, SessionId};
 use dayfly_vault::{AccessKey, SecretString, Vault, VaultError};
+
+use crate::errors::ProviderError;
 
 /// How names of seeds of MFA devices begin in the vault; the device's serial number or ARN follows.
 pub const TOTP_SEED: &str = "totp-seed/";
@@ -28,6 +30,35 @@ pub trait LongLivedKeys: Send + Sync {
         let _ = device;
         Ok(None)
     }
+}
+
+/// The access key that is kept for `owner`, for a call in the name of a session.
+pub(crate) async fn of(
+    keys: &Arc<dyn LongLivedKeys>,
+    session: &Session,
+    owner: &SessionId,
+) -> Result<AccessKey, ProviderError> {
+    let (keys, id) = (Arc::clone(keys), owner.clone());
+    tokio::task::spawn_blocking(move || keys.access_key(&id))
+        .await
+        .map_err(|_| ProviderError::Interrupted {
+            session: session.name.clone(),
+            task: "reading the access key",
+        })?
+        .map_err(|source| ProviderError::Keys {
+            session: session.name.clone(),
+            source,
+        })?
+        .ok_or_else(|| match *owner == session.id {
+            true => ProviderError::NoAccessKey {
+                session: session.name.clone(),
+            },
+            false => ProviderError::Parent {
+                session: session.name.clone(),
+                parent: owner.to_string(),
+                problem: "whose access key is not kept",
+            },
+        })
 }
 
 impl LongLivedKeys for Vault {

@@ -8,10 +8,13 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::date_time::{DateTime, Format};
 use dayfly_core::time::Timestamp;
+use dayfly_net::Unusable;
 
 use crate::http::{self, Place};
 use crate::registry::Timeouts;
 
+/// The longest answer that is of interest, in bytes.
+const ANSWER: usize = 64 << 10;
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,9 +43,14 @@ pub async fn probe(url: &str) -> Result<Probed, String> {
         attempt: PATIENCE,
         ..Timeouts::default()
     };
-    let connector = http::connector(&timeouts, !place.loopback);
+    let connector = http::connector(&timeouts, ANSWER);
     let answer = tokio::time::timeout(PATIENCE, connector.call(request)).await;
-    let answer = answer.map_err(|_| nothing())?.map_err(|_| nothing())?;
+    let answer = answer.map_err(|_| nothing())?;
+    // What this machine's settings make impossible is no fault of the endpoint.
+    let answer = answer.map_err(|error| match Unusable::of(&error) {
+        Some(unusable) => format!("{} is not asked: {unusable}", place.shown),
+        None => nothing(),
+    })?;
     let date = answer.headers().get("date");
     let date = date.and_then(|text| DateTime::from_str(text, Format::HttpDate).ok());
     let millis = date.and_then(|date| u64::try_from(date.to_millis().ok()?).ok());

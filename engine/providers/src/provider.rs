@@ -20,8 +20,8 @@ pub struct IssueRequest<'a> {
     pub session: &'a Session,
     /// The credentials of the session that this one names as its parent, where it has one.
     pub parent: Option<Arc<TemporaryCredentials>>,
-    /// The MFA device whose code the parent's credentials were obtained with, where they were.
-    pub parent_mfa_device: Option<&'a str>,
+    /// The session that it names as its parent, where it has one.
+    pub parent_session: Option<&'a Session>,
     /// The time, by the clock that the engine goes by.
     pub now: Timestamp,
 }

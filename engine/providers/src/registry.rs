@@ -131,11 +131,12 @@ impl Providers {
         let mut providers: Vec<Box<dyn Provider>> = vec![
             Box::new(AwsIamUser {
                 sts: Arc::clone(&sts),
-                keys,
+                keys: Arc::clone(&keys),
                 codes: Arc::clone(&config.mfa_codes),
             }),
             Box::new(AwsIamRoleChained {
                 sts: Arc::clone(&sts),
+                keys,
                 codes: config.mfa_codes,
             }),
             Box::new(AwsIamRoleFederated {

@@ -33,7 +33,7 @@ fn request(session: &Session) -> IssueRequest<'_> {
     IssueRequest {
         session,
         parent: None,
-        parent_mfa_device: None,
+        parent_session: None,
         now: Timestamp::from_millis(1_000),
     }
 }

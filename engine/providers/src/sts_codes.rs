@@ -126,7 +126,7 @@ impl Call<'_> {
                     Some(format!(
                         "give it another lifetime with `dayfly session edit {} --duration 1h`: STS \
                          gives 15 minutes at least, and at most what the role's MaxSessionDuration \
-                         allows, or an hour where the role is assumed by a role",
+                         allows (an hour, where nobody changed it)",
                         quoted(session)
                     )),
                 )

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::date_time::{DateTime, Format};
 use dayfly_core::time::Timestamp;
+use dayfly_net::Unusable;
 use dayfly_vault::SecretString;
 
 use crate::aws_sts::Call;
@@ -120,6 +121,9 @@ impl Call<'_> {
 pub(crate) fn connection(error: &ConnectorError, secrets: &[SecretString]) -> Unreachable {
     if error.is_timeout() {
         return Unreachable::Timeout;
+    }
+    if let Some(unusable) = Unusable::of(error) {
+        return Unreachable::Settings(unusable.clone());
     }
     let mut last = String::new();
     for source in sources(error) {

@@ -159,7 +159,7 @@ async fn burst(processes: &[(Arc<Sso>, Arc<Providers>)]) -> Vec<Option<ErrorKind
             let request = IssueRequest {
                 session: &session,
                 parent: None,
-                parent_mfa_device: None,
+                parent_session: None,
                 now: now(),
             };
             providers.issue(request).await.err().map(|e| e.kind())

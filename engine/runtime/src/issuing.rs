@@ -24,7 +24,7 @@ impl Issuing {
         operation: OperationId,
         providers: Arc<Providers>,
         session: Arc<Session>,
-        (parent, parent_mfa_device): (Option<Arc<TemporaryCredentials>>, Option<String>),
+        (parent, parent_session): (Option<Arc<TemporaryCredentials>>, Option<Arc<Session>>),
         now: Timestamp,
         answers: mpsc::Sender<Message>,
     ) {
@@ -33,7 +33,7 @@ impl Issuing {
             let request = IssueRequest {
                 session: &session,
                 parent,
-                parent_mfa_device: parent_mfa_device.as_deref(),
+                parent_session: parent_session.as_deref(),
                 now,
             };
             providers.issue(request).await

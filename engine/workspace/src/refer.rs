@@ -7,6 +7,7 @@ use std::sync::Arc;
 use dayfly_awsfiles::Kind;
 use dayfly_awsfiles::name::profile_problem;
 use dayfly_core::delivery::{self, Place};
+use dayfly_core::role_lifetime::{CHAINED_SECONDS_MAX, assumed_with};
 use dayfly_core::session::{Session, SessionId, SessionType};
 
 use crate::check;
@@ -391,6 +392,15 @@ impl<'a> Family<'a> {
             );
             let hint = "give it a parent of the same partition".to_owned();
             return Some(at(message).hint(Some(hint)));
+        }
+        if let Err(seconds) = assumed_with(&draft.session, parent_session.session_type()) {
+            let message = format!(
+                "`durationSeconds` is {seconds}, but its parent \"{}\" is a role: AWS gives a role \
+                 that a role assumes {CHAINED_SECONDS_MAX} at most",
+                parent_session.name
+            );
+            let hint = "leave it out, or give it an IAM user as its parent";
+            return Some(at(message).hint(Some(hint.to_owned())));
         }
         match (&profiles[place], &profiles[parent]) {
             (Ok(Some(own)), Ok(Some(of_parent))) if own == of_parent => {

@@ -126,10 +126,11 @@ async fn sign_in(
         session_token: token,
     };
     console.sign_in(&keys).await.map_err(|error| {
-        let hint = match error {
+        let hint = match &error {
             ConsoleError::Refused { .. } => {
                 "rotate the session and try again; a session policy may forbid it as well"
             }
+            ConsoleError::Settings(unusable) => &unusable.hint(),
             ConsoleError::Unreachable(_) => "look at the network, then try again",
             ConsoleError::Endpoint(..) | ConsoleError::Odd(_) => {
                 "look at `signin-endpoint-url` in dayfly.toml, if it is there"

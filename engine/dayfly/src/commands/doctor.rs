@@ -37,6 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     doctor::shared_files(&home, workspace, &mut findings)?;
     doctor::published(&home, &mut findings)?;
     doctor::endpoint(&home, &mut findings);
+    doctor::network(&mut findings);
     if !args.offline {
         doctor::clouds(&home, workspace, &mut findings);
     }

@@ -4,6 +4,7 @@ mod environment;
 mod files;
 mod home;
 mod published;
+mod network;
 mod reach;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ pub(crate) use self::environment::environment;
 pub(crate) use self::files::shared_files;
 pub(crate) use self::home::{configuration, engine_runs, modes, vault, workspace};
 pub(crate) use self::published::published;
+pub(crate) use self::network::network;
 pub(crate) use self::reach::{clouds, endpoint};
 
 /// How bad it is.

@@ -130,7 +130,7 @@ fn ask(url: &str) -> Result<Probed, String> {
     }
 }
 
-fn waiting<T>(work: impl Future<Output = T>) -> Result<T, Trouble> {
+pub(super) fn waiting<T>(work: impl Future<Output = T>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

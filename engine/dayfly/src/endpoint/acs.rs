@@ -1,174 +1,238 @@
 //! Where a browser brings the SAML assertion of an identity provider to: an assertion consumer
 //! service on loopback, for one sign-in.
 //!
-//! Source: SAML 2.0 Bindings, 3.5 (HTTP POST): a form with `SAMLResponse`.
+//! Dayfly sends the browser to the identity provider, which brings the assertion without having been
+//! asked by a request that it could answer. So that nobody else's is taken, it has to come over a
+//! connection of this user's, from a page of the identity provider or with the state of this sign-in,
+//! and must not answer a request of somebody else. One answer ends it; everything else is refused and
+//! told.
+//!
+//! Sources: SAML 2.0 Bindings, 3.5 (HTTP POST: a form with `SAMLResponse` and `RelayState`); SAML 2.0
+//! Profiles, 4.1.5 (unsolicited responses); RFC 6454, 7 (`Origin`).
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_providers::{Assertion, AssertionError};
 use dayfly_vault::SecretString;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
-use zeroize::Zeroizing;
+use hyper::header::{CONTENT_TYPE, ORIGIN};
+use hyper::{Method, StatusCode};
 
+use super::loopback::{self, Asked, Loopback, Page, blank};
 use crate::trouble::Trouble;
 
-/// Connections at once: browsers open some that they may need.
-const CONNECTIONS: usize = 16;
-/// How long one may take to say what it wants.
-const HEAD: Duration = Duration::from_secs(10);
-/// How long one may live: what a person fills in meanwhile is on other pages.
-const CONNECTION: Duration = Duration::from_secs(60);
 /// The longest form, in bytes: an assertion of the length that AWS takes, as a form writes it.
 const FORM: usize = 512 << 10;
 /// The path that assertions are brought to.
 const PATH: &str = "/saml";
+/// What stands in an identity provider's address for the state of a sign-in.
+const STATE: &str = "{state}";
+/// How many refusals are told.
+const TOLD: usize = 5;
 
 /// What came: an assertion, or what the identity provider says instead of one.
 type Came = Result<SecretString, AssertionError>;
 
 /// A listening service.
 #[derive(Debug)]
-pub(crate) struct Acs {
-    listener: TcpListener,
-    address: SocketAddr,
+pub(crate) struct Acs(Loopback);
+
+/// One sign-in: where the browser is sent, and what may come back.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    address: String,
+    /// What has to come back as `RelayState`, where the identity provider was given it.
+    state: Option<String>,
+    /// From whose pages it may come.
+    origins: Vec<String>,
+    /// Whether the address holds a request that may be answered.
+    asks: bool,
+}
+
+impl SignIn {
+    /// A sign-in at this address, whose answers may come from pages of these origins too. `{state}` in
+    /// the address becomes the state of this sign-in.
+    pub(crate) fn at(address: &str, others: &[String]) -> Self {
+        let state = address
+            .contains(STATE)
+            .then(|| uuid::Uuid::new_v4().simple().to_string());
+        let address = match &state {
+            Some(state) => address.replace(STATE, state),
+            None => address.to_owned(),
+        };
+        let others = others.iter().filter_map(|other| match other.as_str() {
+            "null" => Some("null".to_owned()),
+            other => origin(other),
+        });
+        Self {
+            origins: origin(&address).into_iter().chain(others).collect(),
+            asks: address.contains("SAMLRequest="),
+            address,
+            state,
+        }
+    }
+
+    /// Where the browser goes.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether a form is an answer to this sign-in, or why it is none.
+    fn owns(&self, asked: &Asked, relayed: Option<&str>) -> Result<(), String> {
+        if let Some(state) = &self.state {
+            return match relayed {
+                Some(relayed) if relayed == state => Ok(()),
+                _ => Err("it has not the RelayState of this sign-in".to_owned()),
+            };
+        }
+        let mut origins = asked.headers().get_all(ORIGIN).iter();
+        let from = match (origins.next(), origins.next()) {
+            (Some(from), None) => from.to_str().unwrap_or_default(),
+            _ => return Err("no page of a browser brought it".to_owned()),
+        };
+        let known = origin(from).unwrap_or_else(|| from.to_owned());
+        if self.origins.contains(&known) {
+            return Ok(());
+        }
+        Err(format!(
+            "a page of {from} brought it, not one of {}",
+            self.origins.join(" or ")
+        ))
+    }
+}
+
+/// The scheme, host and port of an address, as a browser names them.
+fn origin(address: &str) -> Option<String> {
+    let uri: hyper::Uri = address.parse().ok()?;
+    let scheme = uri.scheme_str()?.to_ascii_lowercase();
+    let host = uri.host()?.to_ascii_lowercase();
+    let usual = match scheme.as_str() {
+        "https" => 443,
+        "http" => 80,
+        _ => return None,
+    };
+    let port = uri.port_u16().filter(|port| *port != usual);
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://{host}{port}"))
+}
+
+/// What a form was.
+enum Form {
+    /// The answer, and its page.
+    Answer(Came, Page),
+    /// Somebody else's, and why.
+    Refused(Page, String),
+    /// Nothing that matters.
+    None(Page),
 }
 
 impl Acs {
     /// Listens on 127.0.0.1.
     pub(crate) async fn start(port: u16) -> Result<Self, Trouble> {
-        let failed = |e: io::Error| {
+        Loopback::start(port).await.map(Self).map_err(|e| {
             let message = format!("cannot listen on 127.0.0.1:{port} for the sign-in: {e}");
             Trouble::failed(message).hint(
                 "another sign-in may be under way; another port (--port, or `port` of [saml] in \
                  dayfly.toml) has to be told to the identity provider as well",
             )
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        })
     }
 
     /// The address that the identity provider has to know.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}{PATH}", self.address)
+        format!("http://{}{PATH}", self.0.address())
     }
 
-    /// Waits for the first assertion; none where none came in time.
-    pub(crate) async fn wait(self, patience: Duration) -> Option<Came> {
-        let (came, mut coming) = mpsc::channel(1);
-        let port = self.address.port();
-        let serving = async {
-            let places = Arc::new(Semaphore::new(CONNECTIONS));
+    /// Waits for the answer to a sign-in; none where none came in time. Answers of others are refused,
+    /// and `told` why.
+    pub(crate) async fn wait(
+        self,
+        sign_in: &SignIn,
+        patience: Duration,
+        told: impl Fn(&str),
+    ) -> Option<Came> {
+        let mut serving = self.0.serve(&["127.0.0.1", "localhost"], FORM);
+        let coming = async {
+            let mut refused = 0_usize;
             loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                    return;
-                };
-                let Ok((stream, _)) = self.listener.accept().await else {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                };
-                let came = came.clone();
-                tokio::spawn(async move {
-                    // A browser that goes away is no matter.
-                    let _ = tokio::time::timeout(CONNECTION, converse(stream, came, port)).await;
-                    drop(place);
-                });
+                let (asked, reply) = serving.next().await?;
+                match judge(&asked, sign_in) {
+                    Form::Answer(came, page) => {
+                        reply.show(page).await;
+                        return Some(came);
+                    }
+                    Form::Refused(page, why) => {
+                        reply.show_soon(page);
+                        refused += 1;
+                        if refused <= TOLD {
+                            told(&why);
+                        }
+                    }
+                    Form::None(page) => reply.show_soon(page),
+                }
             }
         };
-        tokio::select! {
-            () = serving => None,
-            came = coming.recv() => {
-                // The page that says so is on its way.
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                came
-            }
-            () = tokio::time::sleep(patience) => None,
+        let came = tokio::time::timeout(patience, coming).await;
+        serving.close().await;
+        came.ok().flatten()
+    }
+}
+
+fn judge(asked: &Asked, sign_in: &SignIn) -> Form {
+    if let Err(status) = admit(asked) {
+        return Form::None(blank(status));
+    }
+    let (mut response, mut relayed) = (None, None);
+    for (name, value) in form_urlencoded::parse(asked.body()) {
+        let place = match &*name {
+            "SAMLResponse" => &mut response,
+            "RelayState" => &mut relayed,
+            _ => continue,
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Form::None(blank(StatusCode::BAD_REQUEST));
         }
     }
-}
-
-async fn converse(stream: TcpStream, came: mpsc::Sender<Came>, port: u16) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let came = came.clone();
-        async move { Ok::<_, std::convert::Infallible>(answer(request, &came, port).await) }
-    });
-    let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(32 << 10)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-}
-
-async fn answer(
-    request: Request<Incoming>,
-    came: &mpsc::Sender<Came>,
-    port: u16,
-) -> Response<Full<Bytes>> {
-    if let Err(status) = admit(&request, port) {
-        return page(status, "Nothing here", "This is not where a sign-in ends.");
-    }
-    let Ok(body) = Limited::new(request.into_body(), FORM).collect().await else {
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        return page(status, "Too long", "That is no assertion.");
-    };
-    let form = Zeroizing::new(body.to_bytes().to_vec());
-    let mut pairs = form_urlencoded::parse(&form);
-    let text = pairs.find(|(name, _)| name == "SAMLResponse");
-    let Some((_, text)) = text else {
+    let Some(text) = response.map(SecretString::from) else {
         let what = "The form has no SAMLResponse.";
-        return page(StatusCode::BAD_REQUEST, "No assertion", what);
+        return Form::None(page(StatusCode::BAD_REQUEST, "No assertion", what));
     };
-    let text = SecretString::from(text.into_owned());
+    let refuse = |why: String| {
+        let what = format!("This is no answer to the sign-in that Dayfly began: {why}.");
+        Form::Refused(page(StatusCode::FORBIDDEN, "Not taken", &what), why)
+    };
+    // Before anything of it is read: neither an assertion nor a refusal of somebody else counts.
+    if let Err(why) = sign_in.owns(asked, relayed.as_deref()) {
+        return refuse(why);
+    }
     match Assertion::parse(&text) {
+        Ok(assertion) if assertion.is_in_response() && !sign_in.asks => {
+            refuse("it answers a request that Dayfly did not make".to_owned())
+        }
         Ok(_) => {
-            let _ = came.try_send(Ok(text));
             let what =
                 "You are signed in. This page can be closed; Dayfly goes on in the terminal.";
-            page(StatusCode::OK, "Signed in", what)
+            Form::Answer(Ok(text), page(StatusCode::OK, "Signed in", what))
         }
         Err(error @ (AssertionError::Refused(_) | AssertionError::NoRoles)) => {
-            let shown = error.to_string();
-            let _ = came.try_send(Err(error));
-            page(StatusCode::OK, "Not signed in", &shown)
+            let shown = page(StatusCode::OK, "Not signed in", &error.to_string());
+            Form::Answer(Err(error), shown)
         }
         // Whoever sends this is no identity provider; the sign-in goes on.
-        Err(error) => page(StatusCode::BAD_REQUEST, "No assertion", &error.to_string()),
+        Err(error) => {
+            let status = StatusCode::BAD_REQUEST;
+            Form::None(page(status, "No assertion", &error.to_string()))
+        }
     }
 }
 
-/// A page of anybody can send a form to loopback under a name of its own, so the name that the
-/// browser asked for has to be a name of this machine.
-fn admit(request: &Request<Incoming>, port: u16) -> Result<(), StatusCode> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().unwrap_or_default(),
-        _ => return Err(StatusCode::BAD_REQUEST),
-    };
-    let own = ["127.0.0.1", "localhost"];
-    if !own.iter().any(|name| host == format!("{name}:{port}")) {
-        return Err(StatusCode::FORBIDDEN);
-    }
-    if request.uri().path() != PATH {
+fn admit(asked: &Asked) -> Result<(), StatusCode> {
+    if asked.uri().path() != PATH {
         return Err(StatusCode::NOT_FOUND);
     }
-    if request.method() != Method::POST {
+    if asked.method() != Method::POST {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
-    let kind = request.headers().get(CONTENT_TYPE);
+    let kind = asked.headers().get(CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
@@ -176,17 +240,8 @@ fn admit(request: &Request<Incoming>, port: u16) -> Result<(), StatusCode> {
     Ok(())
 }
 
-fn page(status: StatusCode, title: &str, text: &str) -> Response<Full<Bytes>> {
-    let html = html(title, text);
-    let mut response = Response::new(Full::new(Bytes::from(html)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    let kind = HeaderValue::from_static("text/html; charset=utf-8");
-    headers.insert(CONTENT_TYPE, kind);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-    headers.insert("content-security-policy", policy);
-    response
+fn page(status: StatusCode, title: &str, text: &str) -> Page {
+    loopback::html(status, html(title, text))
 }
 
 /// What the person sees in the browser.
@@ -205,117 +260,5 @@ pub(crate) fn html(title: &str, text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-
-    const RESPONSE: &str = r#"<Response xmlns="urn:oasis:names:tc:SAML:2.0:protocol"><Status>
-        <StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></Status>
-        <EncryptedAssertion xmlns="urn:oasis:names:tc:SAML:2.0:assertion"/></Response>"#;
-
-    async fn send(address: SocketAddr, head: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let length = body.len();
-        let request = format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer).await;
-        answer
-    }
-
-    fn status(answer: &str) -> &str {
-        answer.split(' ').nth(1).unwrap_or_default()
-    }
-
-    fn form(xml: &str) -> String {
-        let text = aws_base64(xml);
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("RelayState", "x")
-            .append_pair("SAMLResponse", &text);
-        form.finish()
-    }
-
-    fn aws_base64(text: &str) -> String {
-        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut out = String::new();
-        for part in text.as_bytes().chunks(3) {
-            let mut bytes = [0; 3];
-            bytes[..part.len()].copy_from_slice(part);
-            let word = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
-            for n in 0..=part.len() {
-                let index = (word >> (18 - 6 * n)) & 63;
-                out.push(char::from(LETTERS[index as usize]));
-            }
-            out.push_str(&"=".repeat(3 - part.len()));
-        }
-        out
-    }
-
-    const KIND: &str = "Content-Type: application/x-www-form-urlencoded";
-
-    #[tokio::test]
-    async fn only_a_form_for_this_machine_ends_the_sign_in() {
-        let acs = Acs::start(0).await.unwrap();
-        let address = acs.address;
-        assert_eq!(acs.url(), format!("http://{address}/saml"));
-        let waiting = tokio::spawn(acs.wait(Duration::from_secs(60)));
-        let good = form(RESPONSE);
-        let post = |path: &str, host: &str, kind: &str| {
-            format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{kind}")
-        };
-        let here = address.to_string();
-        for (head, body, wanted) in [
-            (post("/saml", "evil.example", KIND), good.as_str(), "403"),
-            (
-                post("/saml", &here, "Host: evil.example\r\nX: y"),
-                &good,
-                "400",
-            ),
-            (post("/", &here, KIND), &good, "404"),
-            (
-                post("/saml", &here, "Content-Type: text/plain"),
-                &good,
-                "415",
-            ),
-            (post("/saml", &here, KIND), "a=b", "400"),
-            (post("/saml", &here, KIND), "SAMLResponse=canary", "400"),
-            (post("/saml", &here, KIND), &form("<x/>"), "400"),
-            (format!("GET /saml HTTP/1.1\r\nHost: {here}"), "", "405"),
-        ] {
-            let answer = send(address, &head, body).await;
-            assert_eq!(status(&answer), wanted, "{head}: {answer}");
-            assert!(!answer.contains("canary"));
-        }
-        let long = "x".repeat(FORM + 1);
-        let answer = send(address, &post("/saml", &here, KIND), &long).await;
-        assert!(["413", ""].contains(&status(&answer)), "{answer}");
-        assert!(!waiting.is_finished());
-        let answer = send(address, &post("/saml", &here, KIND), &good).await;
-        assert_eq!(status(&answer), "200", "{answer}");
-        let came = waiting.await.unwrap().unwrap().unwrap();
-        assert_eq!(came.expose(), aws_base64(RESPONSE));
-        assert!(TcpStream::connect(address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_refusal_ends_it_and_says_so() {
-        let acs = Acs::start(0).await.unwrap();
-        let address = acs.address;
-        let waiting = tokio::spawn(acs.wait(Duration::from_secs(60)));
-        let refusal = RESPONSE
-            .replace("status:Success", "status:<b>AuthnFailed")
-            .replace("<b>", "");
-        let head = format!("POST /saml HTTP/1.1\r\nHost: {address}\r\n{KIND}");
-        let answer = send(address, &head, &form(&refusal)).await;
-        assert!(answer.contains("Not signed in"), "{answer}");
-        let came = waiting.await.unwrap().unwrap();
-        assert_eq!(came, Err(AssertionError::Refused("AuthnFailed".to_owned())));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_ends_by_itself() {
-        let acs = Acs::start(0).await.unwrap();
-        assert_eq!(acs.wait(Duration::from_secs(300)).await, None);
-    }
-}
+#[path = "acs_tests.rs"]
+mod tests;

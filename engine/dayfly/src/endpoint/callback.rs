@@ -3,32 +3,22 @@
 //! Only one request counts: the right path, the right host, the state of this sign-in. All others
 //! are turned away and change nothing, so that no page of somebody else's can end or forge it.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use dayfly_vault::SecretString;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use zeroize::Zeroizing;
+use hyper::{Method, StatusCode};
 
-use super::peer;
+use super::loopback::{self, Asked, Loopback, Reply, blank};
 use crate::trouble::Trouble;
 
 /// How long a person may take in the browser.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
-/// How long one connection may take to ask, and to be answered.
-const ASK: Duration = Duration::from_secs(5);
-/// The longest request, in bytes.
-const REQUEST: usize = 16 << 10;
 /// Where the browser comes back to.
 const PATH: &str = "/oauth/callback";
 
 /// A listener on loopback; closed once it has heard what it waits for.
 #[derive(Debug)]
-pub(crate) struct Callback {
-    listener: TcpListener,
-    address: SocketAddr,
-}
+pub(crate) struct Callback(Loopback);
 
 /// What the browser brought.
 #[derive(Debug)]
@@ -41,19 +31,18 @@ pub(crate) enum Brought {
 
 /// A browser that waits to be told how it ended.
 #[derive(Debug)]
-pub(crate) struct Waiting(TcpStream);
+pub(crate) struct Waiting(Reply);
 
 impl Callback {
     pub(crate) async fn start() -> Result<Self, Trouble> {
-        let failed = |e: std::io::Error| Trouble::failed(format!("cannot listen on loopback: {e}"));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        let loopback = Loopback::start(0).await;
+        loopback
+            .map(Self)
+            .map_err(|e| Trouble::failed(format!("cannot listen on loopback: {e}")))
     }
 
     pub(crate) const fn port(&self) -> u16 {
-        self.address.port()
+        self.0.address().port()
     }
 
     /// Waits for the browser; none where nobody came in time. `is_ours` knows the state of this
@@ -63,83 +52,32 @@ impl Callback {
         is_ours: impl Fn(&str) -> bool,
         patience: Duration,
     ) -> Option<(Brought, Waiting)> {
+        let mut serving = self.0.serve(&["127.0.0.1"], 0);
         let comes = async {
             loop {
-                let Ok((stream, from)) = self.listener.accept().await else {
-                    // Too many open files, say.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                };
-                if peer::is_foreign(from, self.address) {
-                    continue;
-                }
-                let heard = tokio::time::timeout(ASK, self.hear(stream, &is_ours)).await;
-                if let Ok(Ok(Some(heard))) = heard {
-                    return heard;
+                let (asked, reply) = serving.next().await?;
+                match understand(&asked, &is_ours) {
+                    Ok(brought) => return Some((brought, Waiting(reply))),
+                    Err(status) => reply.show_soon(blank(status)),
                 }
             }
         };
-        tokio::time::timeout(patience, comes).await.ok()
-    }
-
-    async fn hear(
-        &self,
-        mut stream: TcpStream,
-        is_ours: &impl Fn(&str) -> bool,
-    ) -> std::io::Result<Option<(Brought, Waiting)>> {
-        let mut head = Zeroizing::new(Vec::with_capacity(REQUEST));
-        while !head.windows(4).any(|w| w == b"\r\n\r\n") {
-            let mut part = Zeroizing::new([0; 1_024]);
-            let read = stream.read(&mut *part).await?;
-            if read == 0 || head.len() + read > REQUEST {
-                return Ok(None);
-            }
-            head.extend_from_slice(&part[..read]);
-        }
-        match understand(&head, self.address.port(), is_ours) {
-            Ok(brought) => Ok(Some((brought, Waiting(stream)))),
-            Err(status) => {
-                let answer = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\
-                     Connection: close\r\n\r\n"
-                );
-                stream.write_all(answer.as_bytes()).await?;
-                stream.shutdown().await?;
-                Ok(None)
-            }
-        }
+        let came = tokio::time::timeout(patience, comes).await;
+        serving.close().await;
+        came.ok().flatten()
     }
 }
 
 /// What a request brings, or the status that it gets. Pure.
-fn understand(
-    head: &[u8],
-    port: u16,
-    is_ours: impl Fn(&str) -> bool,
-) -> Result<Brought, &'static str> {
-    const BAD: &str = "400 Bad Request";
-    let head = std::str::from_utf8(head).map_err(|_| BAD)?;
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next().unwrap_or_default().split(' ');
-    let (method, target) = (words.next(), words.next().unwrap_or_default());
-    let mut hosts = lines.filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("host").then(|| value.trim())
-    });
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host,
-        _ => return Err(BAD),
-    };
-    if host != format!("127.0.0.1:{port}") {
-        return Err("403 Forbidden");
+fn understand(asked: &Asked, is_ours: impl Fn(&str) -> bool) -> Result<Brought, StatusCode> {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    if asked.uri().path() != PATH {
+        return Err(StatusCode::NOT_FOUND);
     }
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if path != PATH {
-        return Err("404 Not Found");
+    if asked.method() != Method::GET {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
-    if method != Some("GET") {
-        return Err("405 Method Not Allowed");
-    }
+    let query = asked.uri().query().unwrap_or_default();
     let (mut code, mut state, mut error) = (None, None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let place = match &*name {
@@ -164,20 +102,9 @@ fn understand(
 
 impl Waiting {
     /// Tells the person in the browser how it ended. One who is gone is no matter.
-    pub(crate) async fn tell(mut self, went_well: bool, text: &str) {
-        let page = page(went_well, text);
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-             Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
-             Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n\
-             X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{page}",
-            page.len()
-        );
-        let told = async {
-            self.0.write_all(answer.as_bytes()).await?;
-            self.0.shutdown().await
-        };
-        let _ = tokio::time::timeout(ASK, told).await;
+    pub(crate) async fn tell(self, went_well: bool, text: &str) {
+        let page = loopback::html(StatusCode::OK, page(went_well, text));
+        self.0.show(page).await;
     }
 }
 
@@ -210,98 +137,5 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ask(request: &str) -> Result<Brought, &'static str> {
-        let head = format!("{}\r\n\r\n", request.replace('\n', "\r\n"));
-        understand(head.as_bytes(), 4000, |state| state == "s1")
-    }
-
-    #[test]
-    fn only_the_right_request_counts() {
-        let good = "GET /oauth/callback?code=c%2B1&state=s1 HTTP/1.1\nHost: 127.0.0.1:4000";
-        match ask(good) {
-            Ok(Brought::Code(code)) => assert_eq!(code.expose(), "c+1"),
-            other => panic!("{other:?}"),
-        }
-        match ask("GET /oauth/callback?error=access_denied&state=s1 HTTP/1.1\nhost: 127.0.0.1:4000")
-        {
-            Ok(Brought::Refused(word)) => assert_eq!(word, "access_denied"),
-            other => panic!("{other:?}"),
-        }
-        for (wrong, status) in [
-            ("GET /oauth/callback?code=c&state=s1 HTTP/1.1", "400"),
-            (
-                "GET /oauth/callback?code=c&state=s1 HTTP/1.1\nHost: evil.example:4000",
-                "403",
-            ),
-            (
-                "GET /oauth/callback?code=c&state=s1 HTTP/1.1\nHost: localhost:4000",
-                "403",
-            ),
-            (
-                "GET /oauth/callback?code=c&state=s1 HTTP/1.1\nHost: 127.0.0.1:4000\nHost: 127.0.0.1:4000",
-                "400",
-            ),
-            ("GET /favicon.ico HTTP/1.1\nHost: 127.0.0.1:4000", "404"),
-            (
-                "POST /oauth/callback?code=c&state=s1 HTTP/1.1\nHost: 127.0.0.1:4000",
-                "405",
-            ),
-            (
-                "GET /oauth/callback?code=c&state=s2 HTTP/1.1\nHost: 127.0.0.1:4000",
-                "400",
-            ),
-            (
-                "GET /oauth/callback?error=x&state=s2 HTTP/1.1\nHost: 127.0.0.1:4000",
-                "400",
-            ),
-            (
-                "GET /oauth/callback?code=c HTTP/1.1\nHost: 127.0.0.1:4000",
-                "400",
-            ),
-            (
-                "GET /oauth/callback?code=c&state=s1&state=s1 HTTP/1.1\nHost: 127.0.0.1:4000",
-                "400",
-            ),
-            (
-                "GET /oauth/callback?code=&state=s1 HTTP/1.1\nHost: 127.0.0.1:4000",
-                "400",
-            ),
-            ("GET /oauth/callback HTTP/1.1\nHost: 127.0.0.1:4000", "400"),
-        ] {
-            let got = ask(wrong).map(|_| ()).unwrap_err();
-            assert!(got.starts_with(status), "{wrong}: {got}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_browser_is_told_and_the_door_is_closed() {
-        let callback = Callback::start().await.unwrap();
-        let at = callback.address;
-        let waiting = tokio::spawn(callback.wait(|state| state == "s1", PATIENCE));
-        let send = async |path: &str| {
-            let mut stream = TcpStream::connect(at).await.unwrap();
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.unwrap();
-            stream
-        };
-        let mut answer = String::new();
-        let mut wrong = send("/oauth/callback?code=evil&state=guessed").await;
-        wrong.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        let mut right = send("/oauth/callback?code=good&state=s1").await;
-        let (brought, browser) = waiting.await.unwrap().unwrap();
-        assert!(matches!(brought, Brought::Code(code) if code.expose() == "good"));
-        browser.tell(true, "<b>corp</b> & co").await;
-        answer.clear();
-        right.read_to_string(&mut answer).await.unwrap();
-        assert!(
-            answer.contains("Signed in") && answer.contains("&lt;b&gt;corp"),
-            "{answer}"
-        );
-        assert!(!answer.contains("good"));
-        assert!(TcpStream::connect(at).await.is_err());
-    }
-}
+#[path = "callback_tests.rs"]
+mod tests;

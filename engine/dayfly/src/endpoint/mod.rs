@@ -10,6 +10,7 @@ mod gate;
 pub(crate) mod handover;
 mod identity;
 pub(crate) mod imds;
+mod loopback;
 mod peer;
 pub(crate) mod refusals;
 pub(crate) mod server;

@@ -9,38 +9,73 @@ use std::net::{SocketAddr, SocketAddrV4};
 
 /// Whether the other end belongs to another user, as far as the system tells. Root, who can read
 /// everything of this user anyway, counts as this user.
+///
+/// An end that is closed already has no owner any more: the kernel then names root. Nobody is there
+/// who could be told anything, and whoever it was may have asked something, so it counts as another's.
 pub(crate) fn is_foreign(peer: SocketAddr, own: SocketAddr) -> bool {
     let (SocketAddr::V4(peer), SocketAddr::V4(own)) = (peer, own) else {
         return true;
     };
     let user = rustix::process::geteuid().as_raw();
-    owner(peer, own).is_some_and(|owner| owner != user && owner != 0)
+    match owner(peer, own) {
+        Owner::User(owner) => owner != user && owner != 0,
+        Owner::Gone => true,
+        Owner::Untold => false,
+    }
 }
+
+/// Who has the socket at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// This user.
+    User(u32),
+    /// Nobody any more.
+    Gone,
+    /// The system does not tell.
+    Untold,
+}
+
+impl Owner {
+    /// What a system says of a socket. One whose owner closed it is said to be root's.
+    const fn of(user: u32, state: u8) -> Self {
+        match (user, state) {
+            (0, state) if state != ESTABLISHED => Self::Gone,
+            (user, _) => Self::User(user),
+        }
+    }
+}
+
+/// `TCP_ESTABLISHED`
+const ESTABLISHED: u8 = 1;
 
 /// The owner of the socket at `peer` that is connected to `own`.
-fn owner(peer: SocketAddrV4, own: SocketAddrV4) -> Option<u32> {
+fn owner(peer: SocketAddrV4, own: SocketAddrV4) -> Owner {
     #[cfg(target_os = "linux")]
     if let Some(owner) = diag::owner(peer, own) {
-        return Some(owner);
+        return owner;
     }
-    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
-    listed(&table, peer, own)
+    match std::fs::read_to_string("/proc/net/tcp") {
+        Ok(table) => listed(&table, peer, own),
+        Err(_) => Owner::Untold,
+    }
 }
 
-fn listed(table: &str, peer: SocketAddrV4, own: SocketAddrV4) -> Option<u32> {
+fn listed(table: &str, peer: SocketAddrV4, own: SocketAddrV4) -> Owner {
     let shown = |address: SocketAddrV4| {
         let ip = u32::from_ne_bytes(address.ip().octets());
         format!("{ip:08X}:{:04X}", address.port())
     };
     let (peer, own) = (shown(peer), shown(own));
-    table.lines().find_map(|line| {
+    let found = table.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let ends = (words.next()?, words.next()?);
         if ends != (&*peer, &*own) {
             return None;
         }
-        words.nth(4)?.parse().ok()
-    })
+        let state = u8::from_str_radix(words.next()?, 16).ok()?;
+        Some(Owner::of(words.nth(3)?.parse().ok()?, state))
+    });
+    found.unwrap_or(Owner::Gone)
 }
 
 /// Asks the kernel for one socket.
@@ -50,6 +85,7 @@ fn listed(table: &str, peer: SocketAddrV4, own: SocketAddrV4) -> Option<u32> {
 mod diag {
     use std::net::SocketAddrV4;
 
+    use super::Owner;
     use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
     use rustix::net::{
         AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
@@ -66,7 +102,15 @@ mod diag {
     /// Where `idiag_uid` is in an answer.
     const USER: usize = HEADER + 64;
 
-    pub(super) fn owner(peer: SocketAddrV4, own: SocketAddrV4) -> Option<u32> {
+    /// `NLMSG_ERROR`
+    const ERROR: u16 = 2;
+    /// `-ENOENT`: there is no such socket.
+    const NO_SUCH: i32 = -2;
+    /// Where `idiag_state` is in an answer.
+    const STATE: usize = HEADER + 1;
+
+    /// None where the kernel does not answer such questions.
+    pub(super) fn owner(peer: SocketAddrV4, own: SocketAddrV4) -> Option<Owner> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let kind = (AddressFamily::NETLINK, SocketType::DGRAM);
         let socket = socket_with(kind.0, kind.1, flags, Some(SOCK_DIAG)).ok()?;
@@ -79,10 +123,11 @@ mod diag {
         let answer = answer.get(..length)?;
         let word = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
         let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
-        if kind != BY_FAMILY {
-            return None;
+        match kind {
+            BY_FAMILY => Some(Owner::of(word(USER)?, *answer.get(STATE)?)),
+            ERROR if word(HEADER)?.cast_signed() == NO_SUCH => Some(Owner::Gone),
+            _ => None,
         }
-        word(USER)
     }
 
     fn question(peer: SocketAddrV4, own: SocketAddrV4) -> Option<Vec<u8>> {
@@ -127,13 +172,27 @@ mod tests {
         let nobody = SocketAddrV4::new([127, 0, 0, 1].into(), 1);
         let user = rustix::process::geteuid().as_raw();
         if let Ok(table) = std::fs::read_to_string("/proc/net/tcp") {
-            assert_eq!(listed(&table, peer, own), Some(user));
-            assert_eq!(listed(&table, own, nobody), None);
+            assert_eq!(listed(&table, peer, own), Owner::User(user));
+            assert_eq!(listed(&table, own, nobody), Owner::Gone);
         }
         #[cfg(target_os = "linux")]
         {
-            assert_eq!(diag::owner(peer, own), Some(user));
-            assert_eq!(diag::owner(nobody, own), None);
+            assert_eq!(diag::owner(peer, own), Some(Owner::User(user)));
+            assert_eq!(diag::owner(nobody, own), Some(Owner::Gone));
         }
+    }
+
+    #[test]
+    fn who_asks_and_is_gone_is_nobody_of_ours() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = listener.local_addr().unwrap();
+        let client = TcpStream::connect(own).unwrap();
+        let (_stream, peer) = listener.accept().unwrap();
+        // One that only has said all is still there.
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(is_foreign(peer, own), is_root);
+        drop(client);
+        assert!(is_foreign(peer, own));
     }
 }

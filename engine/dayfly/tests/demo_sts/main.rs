@@ -114,7 +114,7 @@ async fn issue(
         .issue(IssueRequest {
             session,
             parent: parent.cloned(),
-            parent_mfa_device: None,
+            parent_session: None,
             now,
         })
         .await

@@ -101,7 +101,7 @@ impl AzureError {
             | Self::Misconfigured { .. }
             | Self::Secrets { .. }
             | Self::Unreachable {
-                how: Unreachable::Request { .. },
+                how: Unreachable::Request { .. } | Unreachable::Settings(_),
                 ..
             } => ErrorKind::Misconfigured,
             Self::Refused { kind, .. } => *kind,
@@ -128,7 +128,7 @@ impl AzureError {
                 quoted(integration)
             )),
             Self::Misconfigured { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
-            Self::Unreachable { how, .. } => Some(reach(how).to_owned()),
+            Self::Unreachable { how, .. } => Some(reach(how)),
             Self::Odd { .. } => {
                 Some("check that the address is the service's and not a proxy's".to_owned())
             }
@@ -185,19 +185,17 @@ pub(crate) fn login(integration: &str) -> String {
     )
 }
 
-const fn reach(how: &Unreachable) -> &'static str {
-    match how {
+fn reach(how: &Unreachable) -> String {
+    let hint = match how {
         Unreachable::Name => "check the network, and the integration's cloud and authorityHost",
         Unreachable::ConnectionRefused | Unreachable::Request { .. } => {
             "check the network and the addresses (authorityHost, resourceManagerUrl, \
              AZURE_AUTHORITY_HOST)"
         }
-        Unreachable::Connection { .. } | Unreachable::Timeout => {
-            "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"
-        }
-        Unreachable::Tls { .. } => {
-            "name the file with your organisation's root certificates in SSL_CERT_FILE, and check \
-             this machine's clock"
-        }
-    }
+        Unreachable::Connection { .. }
+        | Unreachable::Timeout
+        | Unreachable::Tls { .. }
+        | Unreachable::Settings(_) => return how.hint(),
+    };
+    hint.to_owned()
 }

@@ -1,14 +1,12 @@
 //! Calls to Entra and to the resource manager, over the connections that all providers share.
 
-use std::sync::OnceLock;
-
 use ::http::{Request, header};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::date_time::{DateTime, Format};
 use dayfly_core::time::Timestamp;
+use dayfly_net::Connector;
 use dayfly_vault::SecretString;
 use form_urlencoded::Serializer;
 use std::time::Duration;
@@ -19,8 +17,6 @@ use crate::http::{self, Place};
 use crate::registry::Timeouts;
 use crate::sts_errors::connection;
 
-/// The longest answer that is read, in bytes.
-const ANSWER: usize = 4 << 20;
 /// The longest that a service may tell the engine to stay away.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// The most characters of somebody else's words.
@@ -30,8 +26,7 @@ const WORDS: usize = 400;
 #[derive(Debug)]
 pub(crate) struct Http {
     timeouts: Timeouts,
-    /// To this machine, never behind a proxy; and elsewhere.
-    connectors: [OnceLock<SharedHttpConnector>; 2],
+    connector: Connector,
 }
 
 /// What came back.
@@ -53,7 +48,7 @@ impl Http {
     pub(crate) fn new(timeouts: Timeouts) -> Self {
         Self {
             timeouts,
-            connectors: [OnceLock::new(), OnceLock::new()],
+            connector: http::connector(&timeouts, http::ANSWER),
         }
     }
 
@@ -104,25 +99,25 @@ impl Http {
             header::USER_AGENT.as_str(),
             concat!("dayfly/", env!("CARGO_PKG_VERSION")),
         );
-        let place = Place::of(address).ok_or_else(|| unusable("it is no address".to_owned()))?;
-        let connector = self.connectors[usize::from(!place.loopback)]
-            .get_or_init(|| http::connector(&self.timeouts, !place.loopback));
+        if Place::of(address).is_none() {
+            return Err(unusable("it is no address".to_owned()));
+        }
         let answered = tokio::time::timeout(self.timeouts.whole, async {
             let again = request.try_clone().filter(|_| repeatable);
-            let response = match (connector.call(request).await, again) {
+            let response = match (self.connector.call(request).await, again) {
                 (Err(error), Some(again)) if crate::retry::broke_off(&error) => {
-                    connector.call(again).await
+                    self.connector.call(again).await
                 }
                 (response, _) => response,
             };
             let response = response.map_err(|e| connection(&e, &[]))?;
-            read(response).await
+            read(response, self.timeouts.attempt).await
         });
         answered.await.unwrap_or(Err(Unreachable::Timeout))
     }
 }
 
-async fn read(response: HttpResponse) -> Result<Answer, Unreachable> {
+async fn read(response: HttpResponse, silence: Duration) -> Result<Answer, Unreachable> {
     let broken = |detail: &str| Unreachable::Connection {
         detail: detail.to_owned(),
     };
@@ -138,14 +133,10 @@ async fn read(response: HttpResponse) -> Result<Answer, Unreachable> {
             .collect(),
         body: Zeroizing::new(Vec::with_capacity(8_192)),
     };
-    let mut stream = ByteStream::new(response.into_body());
-    while let Some(part) = stream.next().await {
-        let part = part.map_err(|_| broken("its answer broke off"))?;
-        if answer.body.len() + part.len() > ANSWER {
-            return Err(broken("its answer is too long"));
-        }
-        answer.body.extend_from_slice(&part);
-    }
+    let body = &mut answer.body;
+    let take = |piece: &[u8]| body.extend_from_slice(piece);
+    let read = dayfly_net::read(response, http::ANSWER, silence, take).await;
+    read.map_err(|why| broken(&why.to_string()))?;
     Ok(answer)
 }
 

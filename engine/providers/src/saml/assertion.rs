@@ -53,6 +53,8 @@ pub struct Assertion {
     not_on_or_after: Option<Timestamp>,
     /// The lifetime that the IdP wishes for the credentials, in seconds.
     session_duration: Option<u32>,
+    /// Whether it says that it answers a request.
+    in_response: bool,
 }
 
 impl fmt::Debug for Assertion {
@@ -144,7 +146,10 @@ impl Assertion {
         let assertion = child(response, ASSERTION, "Assertion");
         let Some(assertion) = assertion else {
             return match encrypted {
-                true => Ok(Self::blank()),
+                true => Ok(Self {
+                    in_response: answers(response),
+                    ..Self::blank()
+                }),
                 false => Err(AssertionError::NotSaml),
             };
         };
@@ -157,6 +162,7 @@ impl Assertion {
             let bounded = conditions.into_iter().chain(subjects.clone());
             bounded.filter_map(move |node| moment(node.attribute(name)?))
         };
+        this.in_response = answers(response) || subjects.clone().any(answers);
         this.not_on_or_after = limits("NotOnOrAfter").min();
         this.not_before = limits("NotBefore").max();
         let mut roles = BTreeSet::new();
@@ -191,6 +197,7 @@ impl Assertion {
             not_before: None,
             not_on_or_after: None,
             session_duration: None,
+            in_response: false,
         }
     }
 
@@ -204,6 +211,13 @@ impl Assertion {
     #[must_use]
     pub fn session_duration(&self) -> Option<u32> {
         self.session_duration
+    }
+
+    /// Whether it says that it answers a request for one. Source: SAML 2.0 Profiles, 4.1.5: one that
+    /// nobody asked the IdP for says no such thing.
+    #[must_use]
+    pub const fn is_in_response(&self) -> bool {
+        self.in_response
     }
 
     /// When it ends.
@@ -243,6 +257,10 @@ impl Assertion {
         let usual_too = first.principal == usual || offered.any(|o| o.principal == usual);
         Ok(if usual_too { usual } else { &first.principal })
     }
+}
+
+fn answers(node: Node<'_, '_>) -> bool {
+    node.attribute("InResponseTo").is_some()
 }
 
 /// Some programs leave the padding out, or write the letters for addresses.

@@ -121,7 +121,7 @@ impl SsoError {
             | Self::NotCompleted { .. } => ErrorKind::NeedsSignIn,
             Self::Cache { .. } | Self::ConfigFile { .. } => ErrorKind::Misconfigured,
             Self::Unreachable { how, .. } => match how {
-                Unreachable::Request { .. } => ErrorKind::Misconfigured,
+                Unreachable::Request { .. } | Unreachable::Settings(_) => ErrorKind::Misconfigured,
                 _ => ErrorKind::Network,
             },
             Self::Refused { kind, .. } => *kind,
@@ -142,7 +142,7 @@ impl SsoError {
                 quoted(integration)
             )),
             Self::Refused { hint, .. } => hint.clone(),
-            Self::Unreachable { how, .. } => Some(how.hint().to_owned()),
+            Self::Unreachable { how, .. } => Some(how.hint()),
             Self::Answer { clock: true, .. } => Some(CLOCK_HINT.to_owned()),
             Self::Answer { .. } => {
                 Some("check that the endpoint is the service's and not a proxy's".to_owned())

@@ -11,4 +11,5 @@
 mod emulator;
 mod environment;
 mod faults;
+mod lifetimes;
 mod support;

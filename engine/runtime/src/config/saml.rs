@@ -20,6 +20,9 @@ pub struct SamlSettings {
     pub deadline_seconds: Option<u64>,
     /// The port on 127.0.0.1 that a browser brings assertions to.
     pub port: u16,
+    /// Where else than at their own addresses identity providers' pages bring assertions from:
+    /// `https://HOST[:PORT]` each.
+    pub origins: Vec<String>,
     /// A browser of the Chromium family and its arguments, for identity providers that bring
     /// assertions to nobody but AWS.
     pub browser: Vec<String>,
@@ -32,6 +35,7 @@ impl Default for SamlSettings {
             wait_seconds: None,
             deadline_seconds: None,
             port: PORT,
+            origins: Vec::new(),
             browser: Vec::new(),
         }
     }

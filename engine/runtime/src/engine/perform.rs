@@ -133,9 +133,9 @@ impl Loop {
         let Some(tracked) = self.state.session(session) else {
             return failed(ErrorKind::Other, "the session is gone");
         };
-        let parent_device = parent
+        let parent_session = parent
             .and_then(|id| self.state.session(id))
-            .and_then(|parent| parent.session.mfa_device().map(str::to_owned));
+            .map(|parent| Arc::clone(&parent.session));
         let parent = match parent {
             Some(id) => match self.held.of(id) {
                 Some(credentials) => Some(credentials),
@@ -150,7 +150,7 @@ impl Loop {
             operation,
             Arc::clone(&self.providers),
             Arc::clone(&tracked.session),
-            (parent, parent_device),
+            (parent, parent_session),
             clock::now(),
             self.messages.clone(),
         );

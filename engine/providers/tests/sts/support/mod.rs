@@ -106,7 +106,7 @@ pub(crate) async fn issue_at(
         .issue(IssueRequest {
             session,
             parent: parent.cloned(),
-            parent_mfa_device: None,
+            parent_session: None,
             now,
         })
         .await

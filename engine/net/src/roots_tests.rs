@@ -1,0 +1,52 @@
+use std::path::Path;
+
+use super::*;
+
+/// A certificate of an authority that nobody has, made with openssl; good until 2126.
+const CERTIFICATE: &str = include_str!("roots_test_ca.pem");
+
+fn bundle(path: &Path) -> Bundle {
+    Bundle {
+        path: path.to_owned(),
+        origin: "AWS_CA_BUNDLE".to_owned(),
+    }
+}
+
+#[test]
+fn a_bundle_is_read_with_what_people_write_around_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, format!("# ours\n{CERTIFICATE}\nand\n{CERTIFICATE}")).unwrap();
+    assert_eq!(bundle(&path).count(), Ok(2));
+    assert!(Bundle::trust(Some(&bundle(&path))).is_ok());
+}
+
+#[test]
+fn what_is_no_bundle_is_told_and_never_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+    write("empty", "");
+    write("garbage", "canary");
+    write("broken", &CERTIFICATE[..CERTIFICATE.len() / 2]);
+    let inner = "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n";
+    write("none", &format!("{CERTIFICATE}\n{inner}"));
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).unwrap();
+    for (name, part) in [
+        ("absent", "is not there"),
+        ("empty", "holds no certificate"),
+        ("garbage", "holds no certificate"),
+        ("broken", "breaks off"),
+        ("none", "the 2. in it"),
+        ("pipe", "no ordinary file"),
+        (".", "is a folder"),
+    ] {
+        let error = Bundle::trust(Some(&bundle(&at(name)))).unwrap_err();
+        let told = error.to_string();
+        assert!(
+            told.contains(part) && told.contains("AWS_CA_BUNDLE"),
+            "{name}: {told}"
+        );
+        assert!(!told.contains("canary"), "{told}");
+    }
+}
