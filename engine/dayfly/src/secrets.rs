@@ -9,6 +9,8 @@ use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, VaultKey};
 use dayfly_vault::{KeySource, KeyringItem, PassphraseUse, SecretString, Vault};
 
+use crate::prompt;
+
 /// The longest passphrase, in bytes.
 const PASSPHRASE: u64 = 4_096;
 
@@ -63,9 +65,9 @@ fn passphrase(purpose: PassphraseUse) -> Option<SecretString> {
     if !may_ask() {
         return None;
     }
-    let ask = |prompt: &str| {
-        let text = rpassword::prompt_password(prompt).ok()?;
-        Some(SecretString::from(text)).filter(|text| !text.expose().is_empty())
+    let ask = |question: &str| {
+        let text = prompt::secret(question).ok()?;
+        Some(text).filter(|text| !text.expose().is_empty())
     };
     match purpose {
         PassphraseUse::Open => ask("Passphrase of the vault: "),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::commands::{print, secret_totp};
 use crate::control::protocol::not_found;
 use crate::exit::Exit;
+use crate::prompt;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
@@ -104,8 +105,7 @@ fn from_terminal(id: Option<&str>) -> Result<AccessKey, Trouble> {
             line.trim().to_owned()
         }
     };
-    let secret = rpassword::prompt_password("Secret access key (not shown): ").map_err(failed)?;
-    let secret = SecretString::from(secret);
+    let secret = prompt::secret("Secret access key (not shown): ").map_err(failed)?;
     Ok(AccessKey {
         access_key_id,
         secret_access_key: trimmed(&secret),
