@@ -292,11 +292,13 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         about: place.to_string(),
         message: error.to_string(),
         hint: error.hint(),
+        warning: false,
     }));
     problems.extend(found.unread.map(|error| ProblemReport {
         about: "kept credentials".into(),
         message: error.to_string(),
         hint: None,
+        warning: false,
     }));
     problems.extend(configured(home));
     let config = Config::load(&home.config()).unwrap_or_default();
@@ -348,12 +350,14 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
             about: "config".into(),
             message: error.to_string(),
             hint: None,
+            warning: false,
         }];
     }
     let about = |problem: &EntryProblem| ProblemReport {
         about: format!("policy {}", problem.entry),
         message: problem.to_string(),
         hint: None,
+        warning: false,
     };
     match policies::load(home) {
         Ok(loaded) => loaded.problems.iter().map(about).collect(),
@@ -361,6 +365,7 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
             about: "policies".into(),
             message: trouble.message,
             hint: trouble.hint,
+            warning: false,
         }],
     }
 }

@@ -42,7 +42,11 @@ pub(crate) fn source(home: &Home, key: VaultKey) -> KeySource {
         VaultKey::Auto if home.vault_key().exists() => KeySource::File(home.vault_key()),
         VaultKey::Auto if home.wrapped_vault_key().exists() => source(home, VaultKey::Passphrase),
         VaultKey::Auto if home.vault().exists() || home.kept().exists() => {
-            source(home, VaultKey::Keyring)
+            KeySource::Keyring(KeyringItem {
+                instead_of: Some(home.vault_key()),
+                unlock_within: may_ask().then_some(UNLOCK),
+                ..item
+            })
         }
         VaultKey::Auto => KeySource::KeyringOrFile {
             item,

@@ -303,6 +303,11 @@ fn whoever_has_the_port_of_before_learns_no_token_that_opens_anything() {
         !opens(&now, &token),
         "the token of before opens the new port"
     );
+    assert!(
+        daemon.output().contains("is taken by another program"),
+        "{}",
+        daemon.output()
+    );
     drop(squatter);
     assert_eq!(daemon.terminate(), 0);
     // A fixed port that is taken is told, and nothing else is harmed.

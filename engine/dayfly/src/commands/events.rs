@@ -94,6 +94,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
             folder.display()
         ))
     };
+    if !args.json {
+        // The name of a session that is gone stands in the line that says so, which is a later one.
+        let mut reader = Reader::open(&folder);
+        let mut gone = Names::new();
+        while let Some(line) = reader.next_line().map_err(failed)? {
+            line::learn(&mut gone, &line.note);
+        }
+        for (id, name) in gone {
+            names.entry(id).or_insert(name);
+        }
+    }
     let mut reader = Reader::open(&folder);
     let mut newest = VecDeque::new();
     let mut known = Known::new(args, session.as_ref(), &home);

@@ -81,6 +81,8 @@ pub(crate) struct Dayfly {
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by a policy or grant, \
 5 needs a person.
+`dayfly status` also tells by its exit code whether all is well: 0 an engine runs and nothing is wrong with \
+it, 1 something is wrong, 3 no engine runs.
 DAYFLY_HOME names the folder of the Workspace and the configuration; without it that is `dayfly` \
 in the platform's folder for configuration.";
 

@@ -8,7 +8,7 @@ use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::commands::print;
+use crate::commands::{print, warn};
 use crate::control::client;
 use crate::control::protocol::Request;
 use crate::control::server::Server;
@@ -146,8 +146,18 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, Troub
 /// Opens what programs ask.
 async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, Trouble> {
     let tokens = Tokens::kept(&home.endpoint(), &home.tokens());
+    let before = tokens.port();
     let source = Arc::new(handle.clone());
-    Endpoint::start(source, tokens, handle.clone()).await
+    let endpoint = Endpoint::start(source, tokens, handle.clone()).await?;
+    if let Some(before) = before.filter(|before| *before != endpoint.port()) {
+        warn(&format!(
+            "port {before} of the endpoint is taken by another program, so it is {} now, with new tokens; \
+             programs that have the address of before find nothing there: start them again, or \
+             evaluate `dayfly env` anew",
+            endpoint.port()
+        ));
+    }
+    Ok(endpoint)
 }
 
 async fn once(handle: &Handle) -> Result<Exit, Trouble> {

@@ -286,6 +286,11 @@ impl Endpoint {
         })
     }
 
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.listening.address.port()
+    }
+
     /// Where a program asks for the credentials of this session.
     pub(crate) fn url(&self, session: &str) -> String {
         format!("http://{}{}", self.listening.address, gate::path(session))
