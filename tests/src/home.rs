@@ -195,13 +195,19 @@ impl Home {
         Ended::of(child.wait_with_output().expect("the program ends"))
     }
 
+    /// What `dayfly status --json` knows, whether or not all is well.
+    #[must_use]
+    pub fn report(&self) -> Value {
+        self.run(["status", "--json"]).json()
+    }
+
     /// What `dayfly status --json` knows of the session with this name.
     ///
     /// # Panics
     /// The program does not tell.
     #[must_use]
     pub fn session(&self, name: &str) -> Option<Value> {
-        let report = self.run(["status", "--json"]).ok().json();
+        let report = self.report();
         let sessions = report["sessions"].as_array().cloned().unwrap_or_default();
         sessions.into_iter().find(|s| s["name"] == name)
     }

@@ -291,7 +291,7 @@ fn two_processes_and_a_thousand_sessions_are_one_refresh() {
     let running = Running::start(&entra, &home);
     at_once(["s600", "s700", "s800", "s900"]);
     let active = || {
-        let report = home.run(["status", "--json"]).ok().json();
+        let report = home.report();
         let sessions = report["sessions"].as_array().cloned().unwrap_or_default();
         sessions.iter().filter(|s| s["status"] == "active").count()
     };

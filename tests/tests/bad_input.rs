@@ -29,7 +29,7 @@ fn running() -> (Home, Daemon) {
 }
 
 fn problems(home: &Home) -> String {
-    let report = home.run(["status", "--json"]).ok().json();
+    let report = home.report();
     report["problems"].to_string()
 }
 

@@ -249,7 +249,7 @@ fn a_secret_is_kept_and_never_shown() {
     for args in [
         &["secret", "list"][..],
         &["secret", "list", "--json"],
-        &["status", "--json"],
+        &["session", "list", "--json"],
         &["session", "show", "main"],
     ] {
         let ended = home.run(args).ok();

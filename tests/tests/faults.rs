@@ -44,7 +44,7 @@ fn check_files(home: &Home, published: &[&str]) {
 }
 
 fn problems(home: &Home) -> Value {
-    home.run(["status", "--json"]).ok().json()["problems"].take()
+    home.report()["problems"].take()
 }
 
 fn no_problems(home: &Home) {
@@ -79,6 +79,14 @@ fn a_full_disk_loses_nothing() {
     check_files(&home, &["a"]);
     let told = problems(&home).to_string();
     assert!(told.contains("No space left"), "{told}");
+    let status = home.run(["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    let doctor = home.run(["doctor", "--offline"]);
+    assert_eq!(doctor.code, 1, "{doctor:?}");
+    assert!(
+        doctor.out.contains("✗ disk: only 0 KiB are left"),
+        "{doctor:?}"
+    );
 
     disk.free();
     home.run(["session", "start", "b"]).ok();
@@ -89,6 +97,11 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(daemon.terminate(), 0);
     let text = std::fs::read_to_string(home.workspace()).unwrap();
     assert_eq!(text.matches("\"active\"").count(), 2, "{text}");
+    // Without an engine nobody has tried to write yet.
+    disk.fill();
+    let status = home.run(["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(status.out.contains("are left on the disk"), "{status:?}");
 }
 
 #[test]

@@ -248,11 +248,65 @@ fn an_engine_that_hangs_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn a_session_that_is_gone_is_still_called_by_its_name() {
+    let home = home(&["dev", "old"]);
+    let daemon = Daemon::start(&home);
+    home.run(["session", "start", "old"]).ok();
+    home.run(["session", "remove", "old", "--yes"]).ok();
+    until(LONG, "it is stopped", || {
+        home.run(["events"])
+            .ok()
+            .out
+            .contains("removed in the Workspace")
+    });
+    let events = home.run(["events"]).ok().out;
+    assert!(events.contains("start old"), "{events}");
+    assert!(!events.contains("id-old"), "{events}");
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
 fn without_an_engine_the_status_says_so() {
     let home = home(&["dev"]);
-    let status = home.run(["status"]).ok();
+    let status = home.run(["status"]);
+    assert_eq!(status.code, 3, "{}{}", status.out, status.err);
     assert!(status.out.contains("dayfly run"), "{}", status.out);
     assert!(status.out.contains("dev"), "{}", status.out);
-    let status = home.run(["status", "--json"]).ok().json();
-    assert!(status["engine"].is_null(), "{status:#}");
+    let status = home.run(["status", "--json"]);
+    assert_eq!(status.code, 3, "{}", status.out);
+    assert!(status.json()["engine"].is_null(), "{}", status.out);
+    let daemon = Daemon::start(&home);
+    home.run(["status"]).ok();
+    assert_eq!(daemon.terminate(), 0);
+    // What is wrong comes before that.
+    let without = Home::new();
+    let status = without.run(["status"]);
+    assert_eq!(status.code, 1, "{}", status.out);
+    assert!(status.out.contains("workspace.json"), "{}", status.out);
+    home.save_config("[[policy]\n");
+    let status = home.run(["status"]);
+    assert_ne!(status.code, 0, "{}", status.out);
+    let told = status.out + &status.err;
+    assert!(told.contains("dayfly.toml"), "{told}");
+    // A warning is no failure.
+    let warned = Home::new();
+    warned.save_workspace(&json!({ "sessions": [
+        { "sessionId": "a", "sessionName": "a", "type": "localstack", "profileName": "a", "mfaDevice": "x" },
+    ]}));
+    assert_eq!(warned.run(["status"]).code, 3);
+}
+
+#[test]
+fn a_vault_without_its_key_file_says_that_the_file_is_missing() {
+    let home = home(&["dev"]);
+    home.run(["policy", "keygen"]).ok();
+    let key = home.path().join("vault.key");
+    std::fs::remove_file(&key).expect("the key is in a file here");
+    let listed = home.run(["secret", "list"]);
+    fails(
+        &listed,
+        1,
+        &format!("its key file {} is missing", key.display()),
+    );
+    assert!(listed.err.contains("backup"), "{}", listed.err);
 }

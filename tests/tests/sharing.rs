@@ -284,7 +284,7 @@ fn who_signs_is_asked_where_trust_is_set() {
     // Trust that is taken back counts at once.
     let daemon = Daemon::start(&user);
     let in_force = || {
-        let status = user.run(["status", "--json"]).ok().json();
+        let status = user.report();
         status["policies"].as_array().map_or(0, Vec::len)
     };
     until(LONG, "it is in force", || in_force() == 1);
@@ -621,4 +621,62 @@ fn a_registry_that_asks_who_one_is_is_told_what_docker_knows() {
         let found = String::from_utf8_lossy(&bytes).contains("open-sesame-canary");
         assert!(!(ours && found), "{}", file.display());
     }
+}
+
+#[test]
+fn a_policy_goes_through_a_folder_and_is_updated_there() {
+    let author = home();
+    let share = author.path().join("share/team");
+    let pushed = |file: &Path, to: &Path| {
+        let pushed = author.run(["policy", "push", text(file), text(to), "--json"]);
+        let source = pushed.ok().json()["source"].take();
+        source.as_str().expect("a place").to_owned()
+    };
+    let one = version(&author, "keep-active", "1.0.0");
+    author.run(["policy", "keygen"]).ok();
+    author.run(["policy", "sign", text(&one)]).ok();
+    let place = pushed(&one, &share);
+    assert_eq!(Path::new(&place), share.join("keep-active.wasm"));
+    assert!(share.join("keep-active.wasm.minisig").exists());
+    let user = home();
+    user.run(["policy", "add", &place, "--name", "mine", "--yes"])
+        .ok();
+    user.run(["run", "--once"]).ok();
+    assert_eq!(user.status("tools"), "active");
+    // A newer one, which nobody signed: no signature of the older one is left beside it.
+    assert_eq!(
+        pushed(&version(&author, "keep-active", "1.1.0"), &share),
+        place
+    );
+    assert!(!share.join("keep-active.wasm.minisig").exists());
+    let changed = user.run(["policy", "list"]);
+    assert_eq!(changed.code, 1, "{}", changed.out);
+    user.run(["policy", "update", "mine"]).ok();
+    user.run(["policy", "list"]).ok();
+    // Under a name of one's own.
+    let named = share.join("rule.wasm");
+    assert_eq!(Path::new(&pushed(&one, &named)), named);
+    // Nothing half-written is left.
+    let left = std::fs::read_dir(&share)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let mut left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["keep-active.wasm", "rule.wasm", "rule.wasm.minisig"]);
+    // A bundle goes as it is.
+    let rules = author.path().join("rules");
+    std::fs::create_dir_all(&rules).unwrap();
+    std::fs::copy(&one, rules.join("keep.wasm")).unwrap();
+    let bundle = "[bundle]\nname = \"team\"\nversion = \"1.0.0\"\nsummary = \"agreed on\"\n\n\
+                  [[policy]]\nname = \"keep\"\nmodule = \"keep.wasm\"\ntier = \"team\"\n\
+                  config = { match = { labels = [\"auto\"] } }\ngrant = { actions = [\"start\"] }\n";
+    std::fs::write(rules.join("bundle.toml"), bundle).unwrap();
+    let bundles = author.path().join("share/bundle");
+    assert_eq!(Path::new(&pushed(&rules, &bundles)), bundles);
+    let other = home();
+    other.run(["policy", "add", text(&bundles), "--yes"]).ok();
+    other.run(["run", "--once"]).ok();
+    assert_eq!(other.status("tools"), "active");
+    let git = author.run(["policy", "push", text(&one), "git:/x//y"]);
+    assert_eq!(git.code, 2, "{}", git.err);
 }

@@ -89,7 +89,7 @@ fn long_work_takes_no_more_than_short_work() {
     home.save_config(&config(0));
     let mut daemon = Daemon::start(&home);
     within(Duration::from_secs(60), "the policies are in force", || {
-        let status = home.run(["status", "--json"]).ok().json();
+        let status = home.report();
         let count = status["policies"].as_array().map_or(0, Vec::len);
         if count == 10 {
             Ok(())

@@ -348,7 +348,7 @@ fn sessions_wait_for_a_person_and_all_go_on_by_a_sign_in_that_is_made_elsewhere(
     portal.tell(&json!({ "reset": true }));
     let _daemon = Daemon::start(&home);
     within(SOON, "all need a person", || {
-        let report = home.run(["status", "--json"]).ok().json();
+        let report = home.report();
         let sessions = report["sessions"].as_array().cloned().unwrap_or_default();
         let needs = sessions
             .iter()
@@ -375,7 +375,7 @@ fn sessions_wait_for_a_person_and_all_go_on_by_a_sign_in_that_is_made_elsewhere(
     std::fs::write(folder.join("part.tmp"), &file).expect("a file");
     std::fs::rename(folder.join("part.tmp"), cache_file(&home, LEGACY)).expect("a file");
     within(SOON, "all are active", || {
-        let report = home.run(["status", "--json"]).ok().json();
+        let report = home.report();
         let sessions = report["sessions"].as_array().cloned().unwrap_or_default();
         let active = sessions.iter().filter(|s| s["status"] == "active");
         if active.count() == roles.len() {

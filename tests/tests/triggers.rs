@@ -76,7 +76,7 @@ fn until_status(home: &Home, name: &str, status: &str) {
 
 fn until_in_force(home: &Home, names: &[&str]) {
     within(PATIENCE, "the policies are in force", || {
-        let report = home.run(["status", "--json"]).ok().json();
+        let report = home.report();
         let policies = report["policies"].as_array().cloned().unwrap_or_default();
         let found: Vec<&str> = policies.iter().filter_map(|p| p["name"].as_str()).collect();
         match found == names {
@@ -289,7 +289,7 @@ fn an_edit_of_the_configuration_takes_effect_at_once_and_a_wrong_one_not_at_all(
     // No TOML; an entry that is wrong; then it is mended.
     home.save_config(&two.replace("config", "config ="));
     let problem = |about: &str| {
-        let report = home.run(["status", "--json"]).ok().json();
+        let report = home.report();
         let problems = report["problems"].as_array().cloned().unwrap_or_default();
         let mut found = problems.into_iter().filter(|p| p["about"] == about);
         found
@@ -345,7 +345,7 @@ fn a_component_that_is_replaced_is_in_force_at_once_and_a_broken_one_not_at_all(
     let daemon = Daemon::start(&home);
     until_status(&home, "dev", "active");
     let policy = || {
-        let report = home.run(["status", "--json"]).ok().json();
+        let report = home.report();
         (
             report["policies"][0]["summary"].clone(),
             report["problems"].clone(),

@@ -45,6 +45,7 @@ pub mod sso_role;
 pub mod stands;
 pub mod state;
 pub mod step;
+pub mod text;
 pub mod time;
 mod timers;
 mod triggers;

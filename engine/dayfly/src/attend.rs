@@ -1,6 +1,5 @@
 //! Asks the person at this terminal for what sessions need, and hands it to the engine.
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use dayfly_core::input::Order;
@@ -16,6 +15,7 @@ use crate::control::protocol::{self, Answered, OrderDone, Request, Response, Ses
 use crate::control::secret::Secret;
 use crate::saml_login;
 use crate::show::table::tame;
+use crate::terminal;
 use crate::trouble::{Code, Trouble};
 
 /// How often a person is asked for a code.
@@ -68,7 +68,7 @@ fn gone<T>() -> Result<T, Trouble> {
 
 /// Whether a person sits at this terminal.
 pub(crate) fn somebody() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    terminal::somebody()
 }
 
 /// Hands on what a person was asked for, and carries out what is then to be done.
@@ -236,7 +236,7 @@ pub(crate) async fn ask_code(name: &str, device: &str) -> Result<Option<SecretSt
     let prompt = format!("Code of MFA device {} for {name}: ", tame(device));
     let failed = |what: String| Trouble::failed(format!("cannot read from the terminal: {what}"));
     let line = tokio::task::spawn_blocking(move || {
-        hint(&prompt);
+        terminal::ask(&prompt);
         let mut line = String::new();
         std::io::stdin()
             .read_line(&mut line)
@@ -256,12 +256,5 @@ pub(crate) fn ask_code_now(name: &str, device: &str) -> Result<Option<SecretStri
 
 /// Says something to the person at this terminal, on a line of its own.
 pub(crate) fn tell(text: &str) {
-    hint(&format!("{text}\n"));
-}
-
-/// The standard output is for what was asked for.
-fn hint(text: &str) {
-    use std::io::Write as _;
-    let mut err = std::io::stderr().lock();
-    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    terminal::say(text);
 }

@@ -339,11 +339,13 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         about: place.to_string(),
         message: error.to_string(),
         hint: error.hint(),
+        warning: false,
     }));
     problems.extend(found.unread.map(|error| ProblemReport {
         about: "kept credentials".into(),
         message: error.to_string(),
         hint: None,
+        warning: false,
     }));
     problems.extend(configured(home));
     let config = Config::load(&home.config()).unwrap_or_default();
@@ -395,12 +397,14 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
             about: "config".into(),
             message: error.to_string(),
             hint: None,
+            warning: false,
         }];
     }
     let about = |problem: &EntryProblem| ProblemReport {
         about: format!("policy {}", problem.entry),
         message: problem.to_string(),
         hint: None,
+        warning: false,
     };
     match policies::load(home) {
         Ok(loaded) => loaded.problems.iter().map(about).collect(),
@@ -408,6 +412,7 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
             about: "policies".into(),
             message: trouble.message,
             hint: trouble.hint,
+            warning: false,
         }],
     }
 }

@@ -16,20 +16,36 @@ mod exit;
 mod integrations;
 mod locate;
 mod policies;
+mod prompt;
 mod saml_login;
 mod scenario;
 mod secrets;
 mod share;
 mod show;
+mod signals;
+mod terminal;
 mod trouble;
 
 use clap::Parser;
 
 use crate::commands::Dayfly;
+use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
     if let Some(exit) = commands::short_cut() {
         return exit.into();
     }
-    Dayfly::parse().run().into()
+    match Dayfly::try_parse() {
+        Ok(command) => command.run().into(),
+        // Help and the version, which hold nothing of others.
+        Err(asked) if !asked.use_stderr() => {
+            let printed = asked.print();
+            printed.map_or(Exit::Failed, |()| Exit::Done).into()
+        }
+        // It tells what was given, which a script may have from anywhere.
+        Err(wrong) => {
+            terminal::say(&trouble::indented(wrong.render().to_string().trim_end()));
+            Exit::Usage.into()
+        }
+    }
 }

@@ -9,6 +9,8 @@ use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, VaultKey};
 use dayfly_vault::{KeySource, KeyringItem, PassphraseUse, SecretString, Vault};
 
+use crate::prompt;
+
 /// The longest passphrase, in bytes.
 const PASSPHRASE: u64 = 4_096;
 
@@ -40,7 +42,11 @@ pub(crate) fn source(home: &Home, key: VaultKey) -> KeySource {
         VaultKey::Auto if home.vault_key().exists() => KeySource::File(home.vault_key()),
         VaultKey::Auto if home.wrapped_vault_key().exists() => source(home, VaultKey::Passphrase),
         VaultKey::Auto if home.vault().exists() || home.kept().exists() => {
-            source(home, VaultKey::Keyring)
+            KeySource::Keyring(KeyringItem {
+                instead_of: Some(home.vault_key()),
+                unlock_within: may_ask().then_some(UNLOCK),
+                ..item
+            })
         }
         VaultKey::Auto => KeySource::KeyringOrFile {
             item,
@@ -63,9 +69,9 @@ fn passphrase(purpose: PassphraseUse) -> Option<SecretString> {
     if !may_ask() {
         return None;
     }
-    let ask = |prompt: &str| {
-        let text = rpassword::prompt_password(prompt).ok()?;
-        Some(SecretString::from(text)).filter(|text| !text.expose().is_empty())
+    let ask = |question: &str| {
+        let text = prompt::secret(question).ok()?;
+        Some(text).filter(|text| !text.expose().is_empty())
     };
     match purpose {
         PassphraseUse::Open => ask("Passphrase of the vault: "),

@@ -79,12 +79,26 @@ impl Trouble {
     }
 }
 
+/// Further lines stand below the first, so that none looks like a message of its own.
+pub(crate) fn indented(text: &str) -> String {
+    let mut lines = text.lines();
+    let mut shown = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        shown.push('\n');
+        if !line.trim().is_empty() {
+            shown += "  ";
+            shown += line.strip_prefix("  ").unwrap_or(line);
+        }
+    }
+    shown
+}
+
 /// `error: MESSAGE`, and below it what to do next.
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        write!(f, "error: {}", indented(&self.message))?;
         if let Some(hint) = &self.hint {
-            write!(f, "\n  {hint}")?;
+            write!(f, "\n  {}", indented(hint))?;
         }
         Ok(())
     }

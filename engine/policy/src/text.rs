@@ -1,5 +1,7 @@
 //! Text from guests, made fit to be shown: no control characters, no more than a bound.
 
+use dayfly_core::text::is_hidden;
+
 /// Cuts a text to at most so many bytes, at a character.
 pub(crate) fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
@@ -7,25 +9,20 @@ pub(crate) fn cut(text: &mut String, bytes: usize) {
     }
 }
 
-/// Replaces what would steer a terminal or break a line: controls become spaces, and marks that
-/// turn the direction of writing become U+FFFD.
+/// Replaces what would steer a terminal or break a line: controls become spaces, and other
+/// characters that nobody sees become U+FFFD.
 pub(crate) fn tame(text: String) -> String {
     // Nearly all texts are printable ASCII; these are looked at only once.
-    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || !text.chars().any(steers) {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || !text.chars().any(is_hidden) {
         return text;
     }
     text.chars()
         .map(|c| match c {
             c if c.is_control() => ' ',
-            c if steers(c) => '\u{fffd}',
+            c if is_hidden(c) => '\u{fffd}',
             c => c,
         })
         .collect()
-}
-
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a text is a word for programs: lower-case letters, digits and single hyphens.

@@ -160,15 +160,7 @@ pub(crate) fn clean(words: &str, secrets: &[SecretString]) -> String {
             words = words.replace(secret, "[redacted]");
         }
     }
-    let mut line = words
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    if let Some((end, _)) = line.char_indices().nth(MESSAGE_MAX) {
-        line.truncate(end);
-        line.push('…');
-    }
+    let mut line = dayfly_core::text::one_line(&words, MESSAGE_MAX);
     line.truncate(line.trim_end_matches('.').len());
     line
 }

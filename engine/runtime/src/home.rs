@@ -133,6 +133,10 @@ impl Home {
 
     /// Where the running engine listens. A folder of its own beside the state, or, where that
     /// path is too long for a socket, one of this user in the folder for temporary files.
+    ///
+    /// It follows from the home alone. `XDG_RUNTIME_DIR` is not asked: a service manager, cron, sudo and a
+    /// second login have another one, or none, and then a command would not find the engine that runs.
+    /// Who connects has to check that the engine is this user's: others may make folders there, too.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         let near = self.state.join("engine.sock");

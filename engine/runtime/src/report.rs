@@ -12,7 +12,7 @@ use dayfly_core::session::{ErrorKind, Failure, Lease, Session, SessionId, Sessio
 use dayfly_core::stands::Stands;
 use dayfly_core::state::{Phase, Stage, Tracked, Tracking};
 use dayfly_core::time::Timestamp;
-use dayfly_workspace::Problem;
+use dayfly_workspace::{Problem, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::entries::Prepared;
@@ -60,6 +60,9 @@ pub struct ProblemReport {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Whether everything works in spite of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
 }
 
 /// A session.
@@ -443,6 +446,7 @@ impl ProblemReport {
             about: "workspace".into(),
             message: bare.to_string(),
             hint: problem.hint.clone(),
+            warning: problem.severity == Severity::Warning,
         }
     }
 }

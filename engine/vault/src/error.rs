@@ -25,6 +25,16 @@ pub enum VaultError {
         /// Where the key should be.
         key: KeyPlace,
     },
+    /// The vault is there, but its key file is not, nor does a keyring have the key.
+    #[error("{vault} is there, but its key file {file} is missing, and {keyring}; where the vault came from a backup or another machine, put its key file there as well; only if no key is left, move {vault} away to begin anew", vault = vault.display(), file = file.display())]
+    MissingKeyFile {
+        /// The encrypted file.
+        vault: PathBuf,
+        /// The key file.
+        file: PathBuf,
+        /// What is with the keyring, in whose place the file would be.
+        keyring: String,
+    },
     /// The vault was encrypted to another key.
     #[error("{vault} was encrypted to another key than the one in {key}; restore that key, or name the place that the key was moved to", vault = vault.display())]
     WrongKey {

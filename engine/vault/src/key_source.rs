@@ -51,6 +51,7 @@ impl KeySource {
             Self::Keyring(item) | Self::KeyringOrFile { item, .. } => KeyPlace::Keyring {
                 service: item.service.clone(),
                 account: item.account.clone(),
+                instead_of: item.instead_of.clone(),
             },
             Self::Passphrase { wrapped, .. } => KeyPlace::Wrapped(wrapped.clone()),
         }
@@ -74,6 +75,8 @@ pub enum KeyPlace {
         service: String,
         /// The item's account.
         account: String,
+        /// The key file in whose place it is looked for.
+        instead_of: Option<PathBuf>,
     },
     /// A file that a passphrase opens.
     Wrapped(PathBuf),
@@ -83,7 +86,9 @@ impl fmt::Display for KeyPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "the key file {}", path.display()),
-            Self::Keyring { service, account } => {
+            Self::Keyring {
+                service, account, ..
+            } => {
                 write!(f, "the keyring item \"{service}\" of \"{account}\"")
             }
             Self::Wrapped(path) => {

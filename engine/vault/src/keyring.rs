@@ -5,7 +5,7 @@ mod native;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod secret_service;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -39,6 +39,8 @@ pub struct KeyringItem {
     /// How long a person has to unlock a locked keyring that asks. None: it is not asked, and a
     /// locked keyring is an error at once. macOS and Windows ask as they see fit.
     pub unlock_within: Option<Duration>,
+    /// The key file in whose place the item is looked for, as the file is not there.
+    pub instead_of: Option<PathBuf>,
 }
 
 impl KeyringItem {
@@ -51,6 +53,7 @@ impl KeyringItem {
             service: "dayfly".to_owned(),
             account: vault.display().to_string(),
             unlock_within: None,
+            instead_of: None,
         }
     }
 

@@ -13,7 +13,8 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::credentials::AccessKey;
 use crate::error::VaultError;
 use crate::identities::{Identities, OpenError};
-use crate::key_source::KeySource;
+use crate::key_source::{KeyPlace, KeySource};
+use crate::keyring::KeyringError;
 use crate::keys::Keys;
 use crate::private_file;
 use crate::secret::SecretString;
@@ -289,7 +290,8 @@ impl Vault {
                 outcome => return self.items(outcome),
             }
         }
-        let loaded = self.keys().load()?;
+        let loaded = self.keys().load();
+        let loaded = loaded.map_err(|error| self.of_vault(error))?;
         let identities = loaded.ok_or_else(|| self.missing())?;
         self.items(identities.open(&sealed))
     }
@@ -298,7 +300,8 @@ impl Vault {
     /// key that is in memory alone. No key where there is no vault and no key.
     fn read_to_write(&self) -> Result<(Items, Option<Arc<Identities>>), VaultError> {
         let sealed = private_file::read(&self.path)?;
-        let loaded = self.keys().load()?;
+        let loaded = self.keys().load();
+        let loaded = loaded.map_err(|error| self.of_vault(error))?;
         match (sealed, loaded) {
             (None, identities) => Ok((Items::new(), identities)),
             (Some(_), None) => Err(self.missing()),
@@ -322,9 +325,40 @@ impl Vault {
     }
 
     fn missing(&self) -> VaultError {
-        VaultError::MissingKey {
-            vault: self.path.clone(),
-            key: self.key_source().place(),
+        let key = self.key_source().place();
+        match key {
+            KeyPlace::Keyring {
+                instead_of: Some(file),
+                ..
+            } => VaultError::MissingKeyFile {
+                vault: self.path.clone(),
+                file,
+                keyring: "no keyring has the key".to_owned(),
+            },
+            key => VaultError::MissingKey {
+                vault: self.path.clone(),
+                key,
+            },
+        }
+    }
+
+    /// Without a keyring there is only the file in which the key can have been: that it is missing is
+    /// what a person has to know. One that is locked may have the key.
+    fn of_vault(&self, error: VaultError) -> VaultError {
+        match error {
+            VaultError::Keyring {
+                key:
+                    KeyPlace::Keyring {
+                        instead_of: Some(file),
+                        ..
+                    },
+                problem: KeyringError::Unreachable(why),
+            } => VaultError::MissingKeyFile {
+                vault: self.path.clone(),
+                file,
+                keyring: format!("no keyring can be reached that might have the key ({why})"),
+            },
+            other => other,
         }
     }
 

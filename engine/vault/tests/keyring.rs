@@ -305,7 +305,8 @@ fn places_are_named_without_secrets() {
         source.place(),
         KeyPlace::Keyring {
             service: "dayfly".into(),
-            account: "/v/secrets.age".into()
+            account: "/v/secrets.age".into(),
+            instead_of: None,
         }
     );
     let source = KeySource::passphrase("/v/key.age".into(), |_| Some(secret()));

@@ -25,7 +25,9 @@ fn runs(path: &Path) -> bool {
 /// that of the command.
 pub(crate) fn run(command: &mut Command) -> Result<(), Trouble> {
     let name = name(command);
-    command.stdin(Stdio::null()).stdout(std::io::stderr());
+    command
+        .stdin(Stdio::null())
+        .stdout(crate::terminal::errors());
     let status = command
         .status()
         .map_err(|e| Trouble::failed(format!("{name} cannot be run: {e}")))?;

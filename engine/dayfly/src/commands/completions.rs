@@ -3,8 +3,9 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::commands::{Dayfly, print};
+use crate::commands::Dayfly;
 use crate::exit::Exit;
+use crate::terminal::print_data;
 use crate::trouble::Trouble;
 
 /// Print what a shell needs to complete commands.
@@ -20,6 +21,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Dayfly::command(), "dayfly", &mut text);
-    print(&String::from_utf8_lossy(&text));
+    print_data(&text);
     Ok(Exit::Done)
 }

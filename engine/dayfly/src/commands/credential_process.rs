@@ -1,12 +1,12 @@
 //! `dayfly credential-process`
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::clients::direct;
 use crate::control::client;
 use crate::exit::Exit;
 use crate::locate;
+use crate::terminal;
 use crate::trouble::Trouble;
 
 /// Print the credentials of a session as cloud SDKs ask a `credential_process` for them.
@@ -43,10 +43,7 @@ pub(crate) fn print(session: &str, home: Option<&Path>) -> Result<Exit, Trouble>
             direct::credentials(&home, session)?
         }
     };
-    let mut out = std::io::stdout().lock();
-    out.write_all(&text)
-        .and_then(|()| out.write_all(b"\n"))
-        .and_then(|()| out.flush())
+    terminal::print_answer(&text)
         .map_err(|e| Trouble::failed(format!("cannot be printed: {e}")))?;
     Ok(Exit::Done)
 }

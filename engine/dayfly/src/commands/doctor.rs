@@ -32,6 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let workspace = workspace.as_deref();
     doctor::configuration(&home, &mut findings);
     doctor::modes(&home, &mut findings);
+    doctor::room(&home, &mut findings);
     doctor::vault(&home, workspace, &mut findings);
     doctor::environment(&mut findings);
     doctor::shared_files(&home, workspace, &mut findings)?;

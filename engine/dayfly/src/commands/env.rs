@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use dayfly_core::session::{Session, SessionType};
+use dayfly_core::text::is_hidden;
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use dayfly_workspace::Workspace;
@@ -11,11 +12,12 @@ use crate::clients::environment::{At, Environment};
 use crate::clients::given::Given;
 use crate::clients::shadow::shadowing;
 use crate::clients::{azure, azure_environment, direct};
-use crate::commands::{print, warn};
+use crate::commands::warn;
 use crate::control::client;
 use crate::control::protocol::{Access, By, Request, not_found};
 use crate::endpoint::imds::WARNING;
 use crate::exit::Exit;
+use crate::terminal::print_data;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
@@ -104,7 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         warn(WARNING);
     }
     let shell = args.shell.unwrap_or_else(usual_shell);
-    print(&text(&environment, shell)?);
+    print_data(text(&environment, shell)?.as_bytes());
     Ok(Exit::Done)
 }
 
@@ -151,7 +153,7 @@ fn run_azure(
     let header = SecretString::from(token.unwrap_or_default());
     let environment = azure_environment::environment(session, &url, &header, host);
     let shell = args.shell.unwrap_or_else(usual_shell);
-    print(&text(&environment, shell)?);
+    print_data(text(&environment, shell)?.as_bytes());
     Ok(Exit::Done)
 }
 
@@ -177,10 +179,11 @@ fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, Tr
         };
     }
     for (name, value) in environment.pairs() {
-        if value.chars().any(char::is_control) {
-            return Err(Trouble::failed(format!(
-                "the value of {name} has a control character in it"
-            )));
+        // Shown on a terminal instead of evaluated, it steers that terminal.
+        if value.chars().any(is_hidden) {
+            let message = format!("the value of {name} has a character in it that is not seen");
+            let hint = "`dayfly session show SESSION` shows where; mend it in the Workspace";
+            return Err(Trouble::failed(message).hint(hint));
         }
         *text += &match shell {
             Shell::Bash | Shell::Zsh => {
@@ -190,10 +193,29 @@ fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, Tr
                 let quoted = value.replace('\\', r"\\").replace('\'', r"\'");
                 format!("set -gx {name} '{quoted}'\n")
             }
-            Shell::Powershell => format!("$Env:{name} = '{}'\n", value.replace('\'', "''")),
+            Shell::Powershell => format!("$Env:{name} = '{}'\n", in_powershell(value)),
         };
     }
     Ok(text)
+}
+
+/// A text as it stands between single quotes. PowerShell takes typographic ones for quotes as well.
+///
+/// Source: PowerShell language specification, 2.3.5.2 "String literals": single-quote-character is
+/// U+0027, U+2018, U+2019, U+201A or U+201B, and two of them stand for one, which is the first.
+fn in_powershell(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        if is_powershell_quote(c) {
+            text.push(c);
+        }
+        text.push(c);
+    }
+    text
+}
+
+const fn is_powershell_quote(c: char) -> bool {
+    matches!(c, '\'' | '\u{2018}'..='\u{201b}')
 }
 
 #[cfg(test)]
@@ -217,5 +239,36 @@ mod tests {
         assert!(line(Shell::Powershell).ends_with(r"'a''b\c; rm -rf $HOME'"));
         let odd = SecretString::from("a\nb".to_owned());
         assert!(super::text(&of(&odd), Shell::Bash).is_err());
+    }
+
+    /// Reads a string between single quotes as PowerShell does; none where it ends before its end.
+    fn read_by_powershell(quoted: &str) -> Option<String> {
+        let mut text = String::new();
+        let mut rest = quoted.chars().peekable();
+        rest.next().filter(|c| is_powershell_quote(*c))?;
+        while let Some(c) = rest.next() {
+            if !is_powershell_quote(c) {
+                text.push(c);
+            } else if rest.next_if(|next| is_powershell_quote(*next)).is_some() {
+                text.push(c);
+            } else {
+                return rest.next().is_none().then_some(text);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn powershell_reads_what_was_meant() {
+        for value in [
+            "plain",
+            "a'b",
+            "\u{2019}; rm x; \u{2018}",
+            "''\u{201a}\u{201b}'",
+            "`$(x) \" #",
+        ] {
+            let line = format!("'{}'", in_powershell(value));
+            assert_eq!(read_by_powershell(&line).as_deref(), Some(value), "{line}");
+        }
     }
 }

@@ -12,7 +12,9 @@ use crate::commands::print;
 use crate::control::protocol::not_found;
 use crate::exit::Exit;
 use crate::show::line::{self, Names};
+use crate::show::table::tame;
 use crate::show::time::{self, parse_span};
+use crate::terminal;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
@@ -92,6 +94,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
             folder.display()
         ))
     };
+    if !args.json {
+        // The name of a session that is gone stands in the line that says so, which is a later one.
+        let mut reader = Reader::open(&folder);
+        let mut gone = Names::new();
+        while let Some(line) = reader.next_line().map_err(failed)? {
+            line::learn(&mut gone, &line.note);
+        }
+        for (id, name) in gone {
+            names.entry(id).or_insert(name);
+        }
+    }
     let mut reader = Reader::open(&folder);
     let mut newest = VecDeque::new();
     let mut known = Known::new(args, session.as_ref(), &home);
@@ -166,26 +179,25 @@ impl<'a> Known<'a> {
             .filter(|name| what.entry().is_none_or(|entry| entry.as_str() != *name));
     }
 
-    #[expect(
-        clippy::print_stderr,
-        reason = "a note is for a person, not for a pipe"
-    )]
     fn tell(&self) {
         if let Some((asked, _)) = self.session {
-            eprintln!("note: neither the Workspace nor the journal knows a session \"{asked}\"");
+            let asked = tame(asked);
+            terminal::say(&format!(
+                "note: neither the Workspace nor the journal knows a session \"{asked}\""
+            ));
         }
         if let Some(name) = self.policy {
-            eprintln!("note: neither dayfly.toml nor the journal knows a policy entry \"{name}\"");
+            let name = tame(name);
+            terminal::say(&format!(
+                "note: neither dayfly.toml nor the journal knows a policy entry \"{name}\""
+            ));
         }
     }
 }
 
 fn show(args: &Args, line: &Line, names: &Names) -> Result<(), Trouble> {
     if args.json {
-        let text = serde_json::to_string(line)
-            .map_err(|e| Trouble::failed(format!("cannot be printed as JSON: {e}")))?;
-        print(&(text + "\n"));
-        return Ok(());
+        return terminal::print_json_line(line);
     }
     let (mark, text) = line::text(&line.note, names);
     let at = time::date_and_clock(line.note.at);

@@ -9,7 +9,7 @@ use dayfly_core::session::{Session, SessionType};
 use dayfly_runtime::Home;
 use dayfly_workspace::Workspace;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
 use crate::clients::environment::{At, Environment};
 use crate::clients::given::Given;
@@ -23,6 +23,7 @@ use crate::endpoint::server::{Endpoint, Port};
 use crate::endpoint::source::{ForCommand, Source};
 use crate::endpoint::tokens::Tokens;
 use crate::exit::Exit;
+use crate::signals::Listener;
 use crate::trouble::{Code, Trouble};
 use crate::{engine, locate};
 
@@ -196,12 +197,12 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            first: signal(SignalKind::user_defined1())?,
-            second: signal(SignalKind::user_defined2())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
+            terminate: Listener::start(SignalKind::terminate())?,
+            hangup: Listener::start(SignalKind::hangup())?,
+            first: Listener::start(SignalKind::user_defined1())?,
+            second: Listener::start(SignalKind::user_defined2())?,
+            interrupt: Listener::start(SignalKind::interrupt())?,
+            quit: Listener::start(SignalKind::quit())?,
         })
     }
 
@@ -213,15 +214,15 @@ impl Signals {
         loop {
             let sent = tokio::select! {
                 status = child.wait() => return status,
-                _ = self.terminate.recv() => Signal::TERM,
-                _ = self.hangup.recv() => Signal::HUP,
-                _ = self.first.recv() => Signal::USR1,
-                _ = self.second.recv() => Signal::USR2,
-                _ = self.interrupt.recv() => {
+                () = self.terminate.sent() => Signal::TERM,
+                () = self.hangup.sent() => Signal::HUP,
+                () = self.first.sent() => Signal::USR1,
+                () = self.second.sent() => Signal::USR2,
+                () = self.interrupt.sent() => {
                     if terminal { continue }
                     Signal::INT
                 }
-                _ = self.quit.recv() => {
+                () = self.quit.sent() => {
                     if terminal { continue }
                     Signal::QUIT
                 }

@@ -59,13 +59,15 @@ mod workspace_validate;
 pub(crate) use integration_add::refused;
 pub(crate) use integration_list::Standing;
 
+pub(crate) use crate::terminal::{print, print_json, warn};
+
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use dayfly_core::policy::Action;
 
 use crate::exit::Exit;
+use crate::terminal;
 use crate::trouble::Trouble;
 
 /// Keeps temporary cloud credentials alive exactly as long as rules say they should be.
@@ -79,6 +81,8 @@ pub(crate) struct Dayfly {
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by a policy or grant, \
 5 needs a person.
+`dayfly status` also tells by its exit code whether all is well: 0 an engine runs and nothing is wrong with \
+it, 1 something is wrong, 3 no engine runs.
 DAYFLY_HOME names the folder of the Workspace and the configuration; without it that is `dayfly` \
 in the platform's folder for configuration.";
 
@@ -245,7 +249,7 @@ impl Dayfly {
             Command::Replay(args) => end(replay::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
-            Command::Workspace(Workspace::Schema(args)) => workspace_schema::run(&args),
+            Command::Workspace(Workspace::Schema(args)) => end(workspace_schema::run(&args)),
         }
     }
 }
@@ -275,54 +279,14 @@ pub(crate) fn short_cut() -> Option<Exit> {
 }
 
 /// Says what went wrong, where something did.
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place that tells of failed commands"
-)]
 fn end(result: Result<Exit, Trouble>) -> Exit {
     match result {
         // What was to be told was not.
-        Ok(Exit::Done) if UNWRITTEN.load(Ordering::Relaxed) => Exit::Failed,
+        Ok(Exit::Done) if terminal::lost_something() => Exit::Failed,
         Ok(exit) => exit,
         Err(trouble) => {
-            eprintln!("{trouble}");
+            terminal::say(&trouble.to_string());
             trouble.exit()
         }
     }
-}
-
-/// Whether something could not be written to the standard output.
-static UNWRITTEN: AtomicBool = AtomicBool::new(false);
-
-/// Writes to the standard output; where nobody reads it any more, that is no failure.
-pub(crate) fn print(text: &str) {
-    use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    if let Err(error) = written
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-        && !UNWRITTEN.swap(true, Ordering::Relaxed)
-    {
-        warn(&format!("the output cannot be written: {error}"));
-    }
-}
-
-/// Tells the person something beside what a command prints.
-#[expect(clippy::print_stderr, reason = "the one place that warns")]
-fn warn(text: &str) {
-    eprintln!("warning: {text}");
-}
-
-/// Shows how far something has come, in place of what was shown before.
-#[expect(clippy::print_stderr, reason = "progress is for a person who waits")]
-fn progress(text: &str) {
-    eprint!("{text}");
-}
-
-/// Prints a value as JSON.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Trouble::failed(format!("cannot be printed as JSON: {e}")))?;
-    print(&(text + "\n"));
-    Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 use crate::commands::print;
 use crate::exit::Exit;
 use crate::share::keys;
+use crate::terminal;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
@@ -27,17 +28,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         "was there already"
     };
     print(&format!("{public}\n"));
-    tell(&format!(
-        "the key {} {said}; to trust it for a source:\n\n  [[trust]]\n  source = \"oci://HOST/REPOSITORY*\"\n  keys = [\"{public}\"]\n",
+    // The standard output is the key alone.
+    terminal::say(&format!(
+        "the key {} {said}; to trust it for a source:\n\n  [[trust]]\n  source = \"oci://HOST/REPOSITORY*\"\n  keys = [\"{public}\"]",
         args.name
     ));
     Ok(Exit::Done)
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "for a person; the standard output is the key alone"
-)]
-fn tell(text: &str) {
-    eprint!("{text}");
 }

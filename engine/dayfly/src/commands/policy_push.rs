@@ -1,9 +1,11 @@
 //! `dayfly policy push`
 
+use std::path::{Path, PathBuf};
+
 use dayfly_registry::{Artifact, Kind, Layer};
 use dayfly_runtime::config::{Config, ModuleSource};
-use dayfly_store::Remote;
 use dayfly_store::bundle;
+use dayfly_store::{OciSource, Remote};
 use serde_json::json;
 
 use crate::author::build;
@@ -11,21 +13,24 @@ use crate::commands::{print, print_json};
 use crate::exit::Exit;
 use crate::locate;
 use crate::share::acquire::{self, Found};
-use crate::share::registry;
+use crate::share::{folder, registry};
+use crate::show::table::tame;
 use crate::trouble::Trouble;
 
-/// Push a component, a project or a bundle to an OCI registry, with the signature that lies beside it.
+/// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature that lies
+/// beside it.
 ///
-/// Components go there in the layout of the CNCF, so that other tools can pull them. The credentials are those
-/// that Docker keeps.
+/// Components go to a registry in the layout of the CNCF, so that other tools can pull them. The credentials are
+/// those that Docker keeps. Into a folder, such as a share or a checkout of git, a component goes as
+/// NAME.wasm, and a bundle as it is.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly policy push build/stop-idle.wasm oci://registry.example/team/stop-idle:1.0.0\n  dayfly policy push team-rules oci://registry.example/team/rules:stable"
+    after_help = "Examples:\n  dayfly policy push build/stop-idle.wasm oci://registry.example/team/stop-idle:1.0.0\n  dayfly policy push team-rules oci://registry.example/team/rules:stable\n  dayfly policy push build/stop-idle.wasm /mnt/team/policies"
 )]
 pub(crate) struct Args {
     /// A component, or the folder of a project or a bundle.
     what: String,
-    /// Where to: oci://HOST/REPOSITORY:TAG.
+    /// Where to: oci://HOST/REPOSITORY:TAG, or a folder.
     to: String,
     /// Print a JSON object.
     #[arg(long)]
@@ -34,13 +39,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
-    let target = match acquire::source(&args.to)? {
-        ModuleSource::Remote(Remote::Oci(oci)) if oci.digest.is_none() && oci.file.is_none() => oci,
-        _ => {
-            let message = format!("\"{}\" is no place to push to", args.to);
-            return Err(Trouble::usage(message).hint("write oci://HOST/REPOSITORY:TAG"));
-        }
-    };
+    let target = target(&args.to)?;
     let source = acquire::source(&args.what)?;
     let acquired = acquire::acquire(&home, &Config::default(), &source)?;
     let artifact = match acquired.found {
@@ -85,6 +84,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     };
     let signatures = acquired.signatures;
     let signed = signatures.len();
+    let target = match target {
+        Target::Folder(path) => return into_folder(args, &path, &artifact, &signatures),
+        Target::Registry(oci) => oci,
+    };
     let digest = registry::talk(&target, |registry, place| {
         let artifact = &artifact;
         async move {
@@ -110,6 +113,55 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     print(&format!(
         "{name}: {} {} {with}\n  {digest}\n",
         artifact.name, artifact.version
+    ));
+    Ok(Exit::Done)
+}
+
+enum Target {
+    Registry(OciSource),
+    Folder(PathBuf),
+}
+
+fn target(text: &str) -> Result<Target, Trouble> {
+    let here = std::env::current_dir()
+        .map_err(|e| Trouble::failed(format!("there is no current folder: {e}")))?;
+    let source = ModuleSource::parse(&here, text)
+        .map_err(|(message, hint)| Trouble::usage(message).hint(hint))?;
+    match source {
+        ModuleSource::Remote(Remote::Oci(oci)) if oci.digest.is_none() && oci.file.is_none() => {
+            Ok(Target::Registry(oci))
+        }
+        ModuleSource::Path(path) => Ok(Target::Folder(path)),
+        _ => {
+            let message = format!("\"{text}\" is no place to push to");
+            let hint = "write oci://HOST/REPOSITORY:TAG, or a folder; what is in a checkout of git is \
+                        pushed by its folder, and committed by you";
+            Err(Trouble::usage(message).hint(hint))
+        }
+    }
+}
+
+fn into_folder(
+    args: &Args,
+    path: &Path,
+    artifact: &Artifact,
+    signatures: &[String],
+) -> Result<Exit, Trouble> {
+    let place = folder::put(path, artifact, signatures)?;
+    let place = place.display().to_string();
+    if args.json {
+        return print_json(&json!({ "source": place, "signatures": signatures.len().min(1) }));
+    }
+    let with = match signatures {
+        [] => "without a signature",
+        _ => "with its signature",
+    };
+    print(&format!(
+        "{}: {} {} {with}\n  next: dayfly policy add {}\n",
+        tame(&place),
+        artifact.name,
+        artifact.version,
+        tame(&place)
     ));
     Ok(Exit::Done)
 }

@@ -1,6 +1,5 @@
 //! `dayfly policy simulate`
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,13 +10,14 @@ use dayfly_sim::{Outcome, Rule, Scenario};
 use serde_json::json;
 
 use crate::author::project::Project;
-use crate::commands::{print, print_json, progress};
+use crate::commands::{print, print_json};
 use crate::exit::Exit;
 use crate::policies::{self, Loaded};
 use crate::scenario::{self, File, expect::voice};
 use crate::show::chart::chart;
 use crate::show::picture::picture;
 use crate::show::time::{self, parse_span};
+use crate::terminal;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
 
@@ -91,18 +91,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let rules = rules(&home)?;
     let begun = Instant::now();
-    let shows = std::io::stderr().is_terminal() && !args.json;
+    let shows = terminal::errors_are_seen() && !args.json;
     let outcome = dayfly_sim::run(&scenario, &rules, |passed| {
         if shows {
-            progress(&format!(
-                "\r{} of {} ",
+            terminal::progress(&format!(
+                "{} of {} ",
                 time::span(passed),
                 time::span(scenario.span)
             ));
         }
     });
     if shows {
-        progress("\r\x1b[K");
+        terminal::end_progress();
     }
     if let Some(path) = &args.svg {
         std::fs::write(path, picture(&scenario, &outcome))
@@ -119,9 +119,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
 /// How wide the terminal is, where there is one.
 fn columns() -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
-    let size = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
-    let found = || size().map(|size| usize::from(size.ws_col));
-    said.or_else(found).filter(|columns| *columns > 0)
+    said.filter(|columns| *columns > 0)
+        .or_else(terminal::columns)
 }
 
 /// The configured policies, all of which have to be right.

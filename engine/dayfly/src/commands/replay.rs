@@ -1,7 +1,6 @@
 //! `dayfly replay`
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use dayfly_core::policy::EntryName;
@@ -12,13 +11,13 @@ use dayfly_runtime::entries::Loader;
 use dayfly_runtime::recording::{self, MadeOf};
 use dayfly_runtime::replay::{self, Cast, News, Tally, Which};
 use dayfly_store::ContentStore;
-use serde_json::json;
 
 use crate::commands::events::parse_when;
 use crate::commands::policy_inspect::wakes_on;
-use crate::commands::{print, print_json, progress, warn};
+use crate::commands::{print, warn};
 use crate::exit::Exit;
 use crate::show::replayed;
+use crate::terminal;
 use crate::trouble::{Code, Trouble};
 use crate::{locate, policies};
 
@@ -96,23 +95,37 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         recorded: AsRecorded::of(policies::loader(&home)?, &folder),
         notes: BTreeSet::new(),
     };
-    let shows = std::io::stderr().is_terminal() && !args.json;
-    let mut differences = Vec::new();
+    let shows = terminal::errors_are_seen() && !args.json;
     let mut count = 0usize;
+    let mut unprinted = None;
     let tally = replay::replay(&folder, &which, &mut cast, &mut |news| match news {
         News::Asked(asked) if shows && asked % 1_000 == 0 => {
-            progress(&format!("\r{asked} evaluations "));
+            terminal::progress(&format!("{asked} evaluations "));
         }
         News::Asked(_) => {}
+        // Printed as they come: there may be more than fit into memory.
         News::Differs(difference) => {
             count += 1;
-            if args.json || args.all || count <= SHOWN {
-                differences.push(*difference);
+            if args.json {
+                let before = if count == 1 {
+                    "{\"differences\":[\n"
+                } else {
+                    ",\n"
+                };
+                print(before);
+                unprinted = unprinted
+                    .take()
+                    .or(terminal::print_json_part(&difference).err());
+            } else if args.all || count <= SHOWN {
+                if shows {
+                    terminal::end_progress();
+                }
+                print(&replayed::line(&difference));
             }
         }
     });
     if shows {
-        progress("\r\x1b[K");
+        terminal::end_progress();
     }
     let tally = tally.map_err(|e| {
         let folder = folder.display();
@@ -125,13 +138,23 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Exit::Done
     };
     if args.json {
-        let notes = cast.notes;
-        print_json(&json!({ "tally": tally, "differences": differences, "notes": notes }))?;
+        if let Some(trouble) = unprinted {
+            return Err(trouble);
+        }
+        print(if count == 0 {
+            "{\"differences\":[]"
+        } else {
+            "\n]"
+        });
+        print(",\n\"notes\":");
+        terminal::print_json_part(&cast.notes)?;
+        print(",\n\"tally\":");
+        terminal::print_json_part(&tally)?;
+        print("}\n");
         return Ok(exit);
     }
-    print(&replayed::lines(&differences));
-    if count > differences.len() {
-        let more = count - differences.len();
+    if !args.all && count > SHOWN {
+        let more = count - SHOWN;
         print(&format!("… and {more} more (--all)\n"));
     }
     print(&replayed::tally(&tally));

@@ -4,23 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::effect::Note;
-use dayfly_runtime::config::Imds;
-use dayfly_runtime::{Engine, Handle, Home, Policies};
+use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::commands::print;
+use crate::commands::{print, warn};
 use crate::control::client;
 use crate::control::protocol::Request;
 use crate::control::server::Server;
 use crate::endpoint::Doors;
-use crate::endpoint::imds::{Metadata, WARNING};
-use crate::endpoint::server::{Endpoint, Port};
+use crate::endpoint::follow::Follow;
+use crate::endpoint::server::Endpoint;
 use crate::endpoint::tokens::Tokens;
 use crate::exit::Exit;
 use crate::show::line::{self, Names};
 use crate::show::time;
-use crate::trouble::{Code, Trouble};
+use crate::signals::Listener;
+use crate::trouble::Trouble;
 use crate::{engine, locate};
 
 /// Run the engine: watch the Workspace, ask the policies, keep the credentials.
@@ -44,26 +44,64 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
+    // One that runs is not waited for, a single command is.
+    let taken = client::ask::<serde_json::Value>(&home, &Request::Report {}).is_some();
+    let patience = Duration::from_secs(if taken { 0 } else { 15 });
+    // A person may be asked for the passphrase now, while Ctrl-C still ends this process by itself.
+    let vault = engine::unlocked(&home)?;
+    let options = engine::options(&home, Policies::All, !args.once, patience, vault)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
-    runtime.block_on(serve(args, &home))
+    raise_descriptors();
+    let done = runtime.block_on(serve(args, &home, options));
+    // What still waits for a lock or a disk is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
-async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
+/// Descriptors that this process may have open, where the system lets it: each program that waits at
+/// a socket or an endpoint takes one. Not more, as some programs that are run from here close each one
+/// that they may have.
+const DESCRIPTORS: u64 = 4_096;
+
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit
+        .maximum
+        .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|now| now < most) {
+        // With fewer, connections wait.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(most),
+                maximum: limit.maximum,
+            },
+        );
+    }
+}
+
+async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, Trouble> {
     let cannot_listen = |e| Trouble::failed(format!("cannot listen for signals: {e}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(cannot_listen)?;
-    // One that runs is not waited for, a single command is.
-    let taken = client::ask::<serde_json::Value>(home, &Request::Report {}).is_some();
-    let patience = Duration::from_secs(if taken { 0 } else { 15 });
-    let vault = engine::unlocked(home)?;
-    let options = engine::options(home, Policies::All, !args.once, patience, vault)?;
-    let mut running = Engine::start(options)
-        .await
-        .map_err(|e| engine::not_started(e, home))?;
+    let mut hangup = Listener::start(SignalKind::hangup()).map_err(cannot_listen)?;
+    let ends = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = hangup.sent() => {}
+        }
+    };
+    tokio::pin!(ends);
+    let started = tokio::select! {
+        started = Engine::start(options) => started,
+        () = &mut ends => return Err(Trouble::failed("ended by a signal before the engine had started")),
+    };
+    let mut running = started.map_err(|e| engine::not_started(e, home))?;
     let handle = running.handle().clone();
     let notes = running.listen();
     let doors = Arc::new(Doors::new(endpoint(home, &handle).await?));
@@ -75,42 +113,25 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
             home.workspace().display()
         ));
     }
+    let mut metadata = Follow::new(home, &handle, &doors, args.quiet);
     let mut imds = running.imds();
-    let metadata = Follow {
-        home: home.clone(),
-        handle: handle.clone(),
-        doors: Arc::clone(&doors),
-        quiet: args.quiet,
-    };
-    let wanted = imds.borrow_and_update().clone();
-    metadata.open(wanted.as_ref(), true).await;
-    let following = tokio::spawn(async move {
-        while imds.changed().await.is_ok() {
-            let wanted = imds.borrow_and_update().clone();
-            metadata.open(wanted.as_ref(), false).await;
-        }
-    });
+    let changes = handle.notes();
+    metadata.apply(imds.borrow_and_update().clone()).await;
+    let following = tokio::spawn(metadata.follow(imds, changes));
     let printing =
         notes.map(|notes| tokio::spawn(show(notes, engine::names(home), args.quiet, args.verbose)));
-    let ends = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    };
     let mut exit = Exit::Done;
     let ended = running.ended();
     tokio::pin!(ended);
     if args.once {
         tokio::select! {
-            () = ends => {}
+            () = &mut ends => {}
             result = once(&handle) => exit = result?,
             broken = &mut ended => return finish(broken, printing).await.map(|()| Exit::Failed),
         }
     } else {
         tokio::select! {
-            () = ends => {}
+            () = &mut ends => {}
             broken = &mut ended => return finish(broken, printing).await.map(|()| Exit::Failed),
         }
     }
@@ -125,62 +146,18 @@ async fn serve(args: &Args, home: &Home) -> Result<Exit, Trouble> {
 /// Opens what programs ask.
 async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, Trouble> {
     let tokens = Tokens::kept(&home.endpoint(), &home.tokens());
+    let before = tokens.port();
     let source = Arc::new(handle.clone());
-    Endpoint::start(source, tokens, handle.clone()).await
-}
-
-/// Keeps the metadata endpoint as it is configured. One that cannot be opened keeps nothing else
-/// from working.
-struct Follow {
-    home: Home,
-    handle: Handle,
-    doors: Arc<Doors>,
-    quiet: bool,
-}
-
-impl Follow {
-    async fn open(&self, imds: Option<&Imds>, first: bool) {
-        self.doors.set_metadata(None);
-        let Some(imds) = imds else { return };
-        let mut opened = metadata(&self.home, &self.handle, imds).await;
-        // The one before may have the port for a moment still.
-        for _ in 0..20 {
-            if first || opened.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            opened = metadata(&self.home, &self.handle, imds).await;
-        }
-        match &opened {
-            Ok((_, metadata)) if !self.quiet => {
-                print(&format!(
-                    "Metadata endpoint at {}: {WARNING}\n",
-                    metadata.url()
-                ));
-            }
-            Ok(_) => {}
-            Err(trouble) => print(&format!("{trouble}\n")),
-        }
-        self.doors.set_metadata(Some(opened));
+    let endpoint = Endpoint::start(source, tokens, handle.clone()).await?;
+    if let Some(before) = before.filter(|before| *before != endpoint.port()) {
+        warn(&format!(
+            "port {before} of the endpoint is taken by another program, so it is {} now, with new tokens; \
+             programs that have the address of before find nothing there: start them again, or \
+             evaluate `dayfly env` anew",
+            endpoint.port()
+        ));
     }
-}
-
-async fn metadata(
-    home: &Home,
-    handle: &Handle,
-    imds: &Imds,
-) -> Result<(String, Metadata), Trouble> {
-    let workspace = engine::require(home)?;
-    let session = workspace.resolve(&imds.session).map_err(|e| {
-        let message = format!("no metadata endpoint: {e}");
-        Trouble::new(Code::NotFound, message).hint("mend [imds] in dayfly.toml")
-    })?;
-    let identity = engine::identity(&workspace, &session.session);
-    let port = Port::Only(imds.port);
-    let id = identity.session.clone();
-    let source = Arc::new(handle.clone());
-    let metadata = Metadata::start(port, source, identity, handle.clone()).await?;
-    Ok((id, metadata))
+    Ok(endpoint)
 }
 
 async fn once(handle: &Handle) -> Result<Exit, Trouble> {

@@ -10,6 +10,7 @@ use crate::aws_key::{self, Unusable};
 use crate::commands::{print, secret_totp};
 use crate::control::protocol::not_found;
 use crate::exit::Exit;
+use crate::prompt;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
@@ -105,8 +106,7 @@ fn from_terminal(id: Option<&str>) -> Result<AccessKey, Trouble> {
             line.trim().to_owned()
         }
     };
-    let secret = rpassword::prompt_password("Secret access key (not shown): ").map_err(failed)?;
-    let secret = SecretString::from(secret);
+    let secret = prompt::secret("Secret access key (not shown): ").map_err(failed)?;
     Ok(AccessKey {
         access_key_id,
         secret_access_key: trimmed(&secret),

@@ -14,6 +14,7 @@ use crate::control::client;
 use crate::control::protocol::Request;
 use crate::engine;
 use crate::exit::Exit;
+use crate::prompt;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
 
@@ -64,8 +65,8 @@ pub(crate) fn users(workspace: &Workspace, device: &str) -> Vec<String> {
 fn seed() -> Result<SecretString, Trouble> {
     let failed = |e: std::io::Error| Trouble::failed(format!("cannot read the seed: {e}"));
     if std::io::stdin().is_terminal() {
-        let text = rpassword::prompt_password("Seed of the MFA device (not shown): ");
-        return text.map(SecretString::from).map_err(failed);
+        let text = prompt::secret("Seed of the MFA device (not shown): ");
+        return text.map_err(failed);
     }
     let mut text = Zeroizing::new(String::with_capacity(4 << 10));
     let input = std::io::stdin().take(INPUT).read_to_string(&mut text);

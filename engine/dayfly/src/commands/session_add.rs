@@ -7,7 +7,7 @@ use dayfly_workspace::{EditError, Problem, Workspace, WorkspaceFile, requires};
 use serde_json::Value;
 
 use crate::commands::session_fields::{Fields, flag, refuse_profile};
-use crate::commands::{init, print, print_json};
+use crate::commands::{init, print, print_json, warn};
 use crate::exit::Exit;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
@@ -123,14 +123,6 @@ fn plain(problem: &Problem) -> String {
         Some(hint) => format!("{} ({hint})", problem.message),
         None => problem.message.clone(),
     }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a warning is for a person, not for a pipe"
-)]
-fn warn(text: &str) {
-    eprintln!("warning: {text}");
 }
 
 fn parse_type(word: &str) -> Result<SessionType, String> {

@@ -2,9 +2,10 @@
 
 use dayfly_core::session::Status;
 use dayfly_runtime::clock;
-use dayfly_runtime::report::EngineReport;
+use dayfly_runtime::report::{EngineReport, ProblemReport};
 
 use crate::commands::{print, print_json};
+use crate::doctor::disk;
 use crate::exit::Exit;
 use crate::show::table::tame;
 use crate::show::{policies, sessions, time};
@@ -12,8 +13,15 @@ use crate::trouble::Trouble;
 use crate::{engine, locate};
 
 /// Show what runs: the engine, sessions, policies, and what is wrong.
+///
+/// Ends with 0 where an engine runs and nothing is wrong with it; with 1 where something is, which stands
+/// under "problems" (the Workspace is missing or has an error, the configuration cannot be used, a disk is
+/// full, a policy cannot be loaded); with 3 where nothing is wrong but no engine runs. What a single session
+/// lacks is shown and changes nothing of that.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  dayfly status\n  dayfly status --json")]
+#[command(
+    after_help = "Examples:\n  dayfly status\n  dayfly status --json\n  dayfly status > /dev/null || dayfly doctor"
+)]
 pub(crate) struct Args {
     /// Print a JSON object.
     #[arg(long)]
@@ -22,12 +30,33 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
-    let report = engine::report(&home)?;
+    let mut report = engine::report(&home)?;
+    let full = disk::without_room(&home);
+    report
+        .problems
+        .extend(full.into_iter().map(|message| ProblemReport {
+            about: "disk".into(),
+            message,
+            hint: Some(disk::MAKE_ROOM.into()),
+            warning: false,
+        }));
     if args.json {
-        return print_json(&report);
+        print_json(&report)?;
+    } else {
+        print(&text(&report));
     }
-    print(&text(&report));
-    Ok(Exit::Done)
+    Ok(exit(&report))
+}
+
+/// How the command ends.
+fn exit(report: &EngineReport) -> Exit {
+    if report.problems.iter().any(|problem| !problem.warning) {
+        return Exit::Failed;
+    }
+    match report.engine {
+        Some(_) => Exit::Done,
+        None => Exit::NotFound,
+    }
 }
 
 /// The report as a person reads it.
@@ -73,7 +102,7 @@ pub(crate) fn text(report: &EngineReport) -> String {
     if !report.problems.is_empty() {
         text += "\nproblems:\n";
         for problem in &report.problems {
-            text += &format!("  {}: {}\n", problem.about, tame(&problem.message));
+            text += &format!("  {}: {}\n", tame(&problem.about), tame(&problem.message));
             if let Some(hint) = &problem.hint {
                 text += &format!("    {}\n", tame(hint));
             }

@@ -1,18 +1,14 @@
 //! `dayfly workspace validate`
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is what the command is for"
-)]
-
 use std::path::PathBuf;
 
 use dayfly_workspace::{Loaded, Problem, Severity, WorkspaceFile};
 use serde_json::json;
 
+use crate::commands::{print, print_json};
 use crate::exit::Exit;
 use crate::locate;
+use crate::terminal::{self, tame};
 use crate::trouble::Trouble;
 
 /// Check a Workspace file and name each problem with its line and column.
@@ -47,19 +43,16 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .count();
     if args.json {
         let problems: Vec<_> = problems.iter().map(as_json).collect();
-        println!(
-            "{:#}",
-            json!({ "sessions": sessions, "problems": problems })
-        );
+        print_json(&json!({ "sessions": sessions, "problems": problems }))?;
     } else {
         for problem in &problems {
-            eprintln!("{problem}");
+            terminal::say(&tame(&problem.to_string()));
         }
-        println!(
-            "{}: sessions: {sessions}, errors: {errors}, warnings: {}",
-            path.display(),
+        print(&format!(
+            "{}: sessions: {sessions}, errors: {errors}, warnings: {}\n",
+            tame(&path.display().to_string()),
             problems.len() - errors
-        );
+        ));
     }
     Ok(if errors == 0 {
         Exit::Done

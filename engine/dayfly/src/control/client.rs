@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use dayfly_runtime::Home;
@@ -22,16 +23,81 @@ pub(crate) fn ask<T: DeserializeOwned>(
     home: &Home,
     request: &Request,
 ) -> Option<Result<T, Trouble>> {
+    let stream = match connect(home)? {
+        Ok(stream) => stream,
+        Err(trouble) => return Some(Err(trouble)),
+    };
+    Some(talk(stream, request).unwrap_or_else(|error| Err(unanswered(&error, request))))
+}
+
+/// A connection to the engine of this home; none where nobody listens.
+///
+/// Whoever listens has to be this user: a request may hold a code or an assertion, and what is
+/// answered may become somebody's credentials.
+fn connect(home: &Home) -> Option<Result<UnixStream, Trouble>> {
     let path = home.socket();
     let stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
         Err(e) if gone(&e) => return None,
-        Err(e) => {
-            let message = format!("cannot reach the running Dayfly at {}: {e}", path.display());
-            return Some(Err(Trouble::failed(message)));
-        }
+        Err(e) => return Some(Err(unreached(home, &path, &e))),
     };
-    Some(talk(stream, request).unwrap_or_else(|error| Err(unanswered(&error, request))))
+    let own = rustix::process::geteuid().as_raw();
+    match owner(&stream, &path) {
+        Ok(user) if user == own => Some(Ok(stream)),
+        Ok(user) => Some(Err(of_another(user))),
+        Err(e) => Some(Err(unreached(home, &path, &e))),
+    }
+}
+
+/// Whose process listens.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn owner(stream: &UnixStream, _path: &Path) -> io::Result<u32> {
+    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    Ok(peer.uid.as_raw())
+}
+
+/// Whose socket it is: who may make one in a folder is told by the folder.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn owner(_stream: &UnixStream, path: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::symlink_metadata(path).map(|meta| meta.uid())
+}
+
+fn unreached(home: &Home, path: &Path, error: &io::Error) -> Trouble {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = rustix::process::geteuid().as_raw();
+    let owners = [home.state(), home.folder()].map(|folder| {
+        let meta = std::fs::symlink_metadata(folder).ok()?;
+        Some(meta.uid()).filter(|user| *user != own)
+    });
+    if let Some(user) = owners.into_iter().flatten().next() {
+        return of_another(user);
+    }
+    let message = format!(
+        "cannot reach the running Dayfly at {}: {error}",
+        path.display()
+    );
+    Trouble::failed(message)
+}
+
+/// The engine belongs to another user.
+pub(super) fn of_another(user: u32) -> Trouble {
+    let name = user_name(user);
+    let message = format!("this Dayfly is that of {name}, and answers no other user");
+    Trouble::failed(message).hint(format!(
+        "give the command as {name}, or set DAYFLY_HOME to a folder of your own"
+    ))
+}
+
+/// A user as a person knows them.
+fn user_name(user: u32) -> String {
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == user.to_string()).then_some(name)
+    });
+    name.map_or_else(|| format!("user {user}"), str::to_owned)
 }
 
 fn unanswered(error: &io::Error, request: &Request) -> Trouble {
@@ -82,14 +148,9 @@ pub(crate) fn credentials(
     home: &Home,
     session: &str,
 ) -> Option<Result<Zeroizing<Vec<u8>>, Trouble>> {
-    let path = home.socket();
-    let stream = match UnixStream::connect(&path) {
+    let stream = match connect(home)? {
         Ok(stream) => stream,
-        Err(e) if gone(&e) => return None,
-        Err(e) => {
-            let message = format!("cannot reach the running Dayfly at {}: {e}", path.display());
-            return Some(Err(Trouble::failed(message)));
-        }
+        Err(trouble) => return Some(Err(trouble)),
     };
     let session = session.to_owned();
     let request = Request::Credentials { session };

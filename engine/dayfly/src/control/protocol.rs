@@ -293,7 +293,10 @@ pub(crate) fn outcome(
 pub(crate) fn unobtained(session: &str, unobtained: Unobtained) -> Trouble {
     let order = SessionOrder::plain(session, Action::Start);
     match outcome(&order, unobtained.0) {
-        Ok(_) => Trouble::failed(format!("the credentials of \"{session}\" ended meanwhile")),
+        Ok(done) => {
+            let name = done.session.as_ref().map_or(session, |known| &known.name);
+            Trouble::failed(format!("the credentials of \"{name}\" ended meanwhile"))
+        }
         Err(trouble) => trouble,
     }
 }

@@ -13,21 +13,21 @@ use dayfly_runtime::{Handle, Home};
 use dayfly_vault::private_file;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use zeroize::Zeroizing;
 
+use super::client;
+use super::places::{Class, Places, Silent};
 use super::protocol::{self, Access, Answer, By, OK, REQUEST, Request};
 use crate::attend;
 use crate::clients::{azure, process};
 use crate::endpoint::Doors;
 use crate::trouble::{Code, Trouble};
 
-/// Connections at once; more wait.
-const CONNECTIONS: usize = 64;
 /// How long a peer may take to ask, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -81,11 +81,8 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Doors>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Places::new());
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(_) => {
@@ -95,29 +92,50 @@ async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Doors>) {
             }
         };
         let (handle, doors) = (handle.clone(), Arc::clone(&doors));
+        let (places, silent) = (Arc::clone(&places), places.welcome().await);
         tokio::spawn(async move {
             // A peer that goes away is no matter.
-            let _ = converse(stream, &handle, &doors).await;
-            drop(place);
+            let _ = converse(stream, &handle, &doors, &places, silent).await;
         });
     }
 }
 
-async fn converse(mut stream: UnixStream, handle: &Handle, doors: &Doors) -> io::Result<()> {
+async fn converse(
+    mut stream: UnixStream,
+    handle: &Handle,
+    doors: &Doors,
+    places: &Places,
+    silent: Arc<Silent>,
+) -> io::Result<()> {
     let peer = stream.peer_cred()?;
-    if peer.uid() != rustix::process::geteuid().as_raw() {
-        return Ok(());
-    }
+    let own = rustix::process::geteuid().as_raw();
     let (read, mut write) = stream.split();
+    if peer.uid() != own {
+        let answer = Answer::Error(client::of_another(own));
+        return send(&mut write, &answer).await;
+    }
     let bound = u64::try_from(REQUEST).unwrap_or(u64::MAX);
     // A request may hold a secret.
     let mut line = Zeroizing::new(Vec::with_capacity(4_096));
     let mut read = BufReader::new(read.take(bound));
-    timeout(PATIENCE, read.read_until(b'\n', &mut line)).await??;
+    tokio::select! {
+        read = timeout(PATIENCE, read.read_until(b'\n', &mut line)) => read??,
+        () = silent.cut() => return Ok(()),
+    };
+    drop(silent);
     if line.is_empty() {
         return Ok(());
     }
-    let answer = match serde_json::from_slice(&line) {
+    let request = serde_json::from_slice(&line);
+    let place = match &request {
+        Ok(request) => places.take(Class::of(request)).map(Some),
+        Err(_) => Ok(None),
+    };
+    let _place = match place {
+        Ok(place) => place,
+        Err(trouble) => return send(&mut write, &Answer::Error(trouble)).await,
+    };
+    let answer = match request {
         Ok(Request::Credentials { session }) => match handle.credentials(&session).await {
             Ok(issued) => match process::json(&issued) {
                 Ok(printed) => {
@@ -155,7 +173,11 @@ async fn converse(mut stream: UnixStream, handle: &Handle, doors: &Doors) -> io:
                 .hint("the program and the running Dayfly may be of different versions"),
         ),
     };
-    let mut text = serde_json::to_vec(&answer)?;
+    send(&mut write, &answer).await
+}
+
+async fn send(write: &mut WriteHalf<'_>, answer: &Answer) -> io::Result<()> {
+    let mut text = serde_json::to_vec(answer)?;
     text.push(b'\n');
     timeout(PATIENCE, write.write_all(&text)).await??;
     Ok(())

@@ -1,5 +1,6 @@
 //! What keeps credentials from being obtained or found, each with how to mend it.
 
+pub(crate) mod disk;
 mod environment;
 mod files;
 mod home;
@@ -9,6 +10,7 @@ mod reach;
 
 use serde::Serialize;
 
+pub(crate) use self::disk::room;
 pub(crate) use self::environment::environment;
 pub(crate) use self::files::shared_files;
 pub(crate) use self::home::{configuration, engine_runs, modes, vault, workspace};

@@ -8,7 +8,7 @@
 //! Source: EC2 user guide, "Use the Instance Metadata Service to access instance metadata" and
 //! "Retrieve security credentials from instance metadata".
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dayfly_core::time::Timestamp;
@@ -39,7 +39,7 @@ const TTL_MAX: u64 = 21_600;
 const ROLES: &str = "/latest/meta-data/iam/security-credentials";
 
 /// Whose credentials are given, and what is said of the machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The id of the session.
     pub(crate) session: String,
@@ -53,7 +53,11 @@ pub(crate) struct Identity {
 #[derive(Debug)]
 pub(crate) struct Metadata {
     listening: Listening,
+    shown: Shown,
 }
+
+/// Who is shown now: the Workspace may change while programs ask.
+type Shown = Arc<Mutex<Arc<Identity>>>;
 
 impl Metadata {
     pub(crate) async fn start(
@@ -62,13 +66,19 @@ impl Metadata {
         identity: Identity,
         told: impl Told,
     ) -> Result<Self, Trouble> {
+        let shown = Arc::new(Mutex::new(Arc::new(identity)));
         let door = Imds {
             source,
-            identity,
+            shown: Arc::clone(&shown),
             passes: Passes::new(),
         };
         let listening = Listening::start(port, door, told).await?;
-        Ok(Self { listening })
+        Ok(Self { listening, shown })
+    }
+
+    /// Shows this from now on.
+    pub(crate) fn show(&self, identity: Identity) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
     }
 
     /// For `AWS_EC2_METADATA_SERVICE_ENDPOINT`. The AWS CLI puts paths right behind it, so it
@@ -95,7 +105,7 @@ pub(crate) fn role(name: &str) -> String {
 
 struct Imds {
     source: Arc<dyn Source>,
-    identity: Identity,
+    shown: Shown,
     passes: Passes,
 }
 
@@ -143,11 +153,12 @@ impl Imds {
     }
 
     async fn read(&self, path: &str) -> Answer {
+        let identity = Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner));
         let Identity {
             session,
             role,
             region,
-        } = &self.identity;
+        } = &*identity;
         if let Some(rest) = path.strip_prefix(ROLES) {
             return match rest.strip_prefix('/').unwrap_or(rest) {
                 "" => Answer::plain(role.clone()),

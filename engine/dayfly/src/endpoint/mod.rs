@@ -6,6 +6,7 @@ pub(crate) mod browser;
 pub(crate) mod callback;
 pub(crate) mod capture;
 mod container;
+pub(crate) mod follow;
 mod gate;
 pub(crate) mod handover;
 mod identity;
@@ -19,7 +20,7 @@ pub(crate) mod tokens;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use self::imds::Metadata;
+use self::imds::{Identity, Metadata};
 use self::server::Endpoint;
 use crate::trouble::{Code, Trouble};
 
@@ -49,6 +50,14 @@ impl Doors {
     /// From now on this is the metadata service; the one before is closed.
     pub(crate) fn set_metadata(&self, opened: Option<Opened>) {
         *self.lock() = opened;
+    }
+
+    /// The metadata service that is open shows this from now on.
+    pub(crate) fn show_metadata(&self, identity: &Identity) {
+        if let Some(Ok((id, metadata))) = &mut *self.lock() {
+            id.clone_from(&identity.session);
+            metadata.show(identity.clone());
+        }
     }
 
     /// The address of the metadata service, where it is this session's.

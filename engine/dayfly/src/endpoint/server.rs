@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::answer::Answer;
@@ -25,9 +25,12 @@ use super::tokens::{self, Tokens};
 use super::{gate, identity};
 use crate::trouble::Trouble;
 
-/// Connections at once. Where there is one more, those that have said nothing for the longest time
-/// give way: whoever holds connections open keeps nobody out.
+/// Connections at once that have said nothing yet. Where there is one more, those that have been
+/// silent for the longest give way: whoever holds connections open keeps nobody out.
 const CONNECTIONS: usize = 256;
+/// Requests at once. Whoever waits for a cloud that hangs keeps nobody from being answered who has
+/// not to wait; beyond this the answer is at once that it is too much.
+const REQUESTS: usize = 640;
 /// How many give way at once.
 const ROOM: usize = 32;
 /// Connections that the system holds until they are taken; who finds no room tries again after a
@@ -114,6 +117,7 @@ async fn serve<D: Door, T: Told>(
     own: SocketAddr,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let requests = Arc::new(Semaphore::new(REQUESTS));
     let mut guests = Guests::default();
     loop {
         let (stream, from) = match listener.accept().await {
@@ -130,9 +134,10 @@ async fn serve<D: Door, T: Told>(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let (shared, guest) = (Arc::clone(&shared), guests.welcome());
+        let (shared, guest) = (Arc::clone(&shared), guests.welcome(place));
+        let requests = Arc::clone(&requests);
         tokio::spawn(async move {
-            let talk = converse(stream, from, shared, own, &guest);
+            let talk = converse(stream, from, shared, own, &guest, &requests);
             tokio::pin!(talk);
             // A client that goes away is no matter.
             tokio::select! {
@@ -144,7 +149,6 @@ async fn serve<D: Door, T: Told>(
                     }
                 }
             }
-            drop(place);
         });
     }
 }
@@ -154,6 +158,8 @@ async fn serve<D: Door, T: Told>(
 struct Guest {
     /// A whole request has come.
     heard: AtomicBool,
+    /// Kept until then.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
     /// Another has the place.
     cut: Notify,
 }
@@ -163,11 +169,14 @@ struct Guest {
 struct Guests(VecDeque<Weak<Guest>>);
 
 impl Guests {
-    fn welcome(&mut self) -> Arc<Guest> {
+    fn welcome(&mut self, place: OwnedSemaphorePermit) -> Arc<Guest> {
         if self.0.len() >= CONNECTIONS * 2 {
             self.0.retain(|guest| guest.strong_count() > 0);
         }
-        let guest = Arc::new(Guest::default());
+        let guest = Arc::new(Guest {
+            place: Mutex::new(Some(place)),
+            ..Guest::default()
+        });
         self.0.push_back(Arc::downgrade(&guest));
         guest
     }
@@ -194,6 +203,7 @@ async fn converse<D: Door, T: Told>(
     shared: Arc<(D, Refusals<T>)>,
     own: SocketAddr,
     guest: &Guest,
+    requests: &Arc<Semaphore>,
 ) -> Result<(), hyper::Error> {
     // Small answers, each waited for.
     let _ = stream.set_nodelay(true);
@@ -206,10 +216,21 @@ async fn converse<D: Door, T: Told>(
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, foreign) = (Arc::clone(&shared), Arc::clone(&foreign));
         guest.heard.store(true, Ordering::SeqCst);
+        let place = guest
+            .place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let waiting = Arc::clone(requests).try_acquire_owned();
+        drop(place);
         async move {
             let (door, refusals) = &*shared;
             let foreign = *foreign.get_or_init(|| peer::is_foreign(from, own));
             let answer = match gate::enters(request.headers(), own.port(), foreign) {
+                Ok(()) if waiting.is_err() => {
+                    let why = "too many requests wait for an answer; ask again later";
+                    Answer::none(StatusCode::SERVICE_UNAVAILABLE, why)
+                }
                 Ok(()) => door.answer(&request).await,
                 Err((status, why)) => Answer::refusal(status, why),
             };
@@ -263,6 +284,11 @@ impl Endpoint {
             tokens,
             turning,
         })
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.listening.address.port()
     }
 
     /// Where a program asks for the credentials of this session.

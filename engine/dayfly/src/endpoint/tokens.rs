@@ -114,7 +114,12 @@ impl Tokens {
         if inner.port == Some(port) {
             return Ok(());
         }
-        inner.port = Some(port);
+        let before = inner.port.replace(port);
+        if before.is_some() {
+            // Somebody else has the port of before, to whom programs may have shown their tokens
+            // since. Nothing is lost by new ones: these programs do not find this port.
+            inner.tokens.clear();
+        }
         self.keep(&inner)
     }
 
@@ -126,7 +131,11 @@ impl Tokens {
         }
         let token = random();
         inner.tokens.insert(session.to_owned(), token.clone());
-        self.keep(&inner)?;
+        if let Err(trouble) = self.keep(&inner) {
+            // One that a restart would forget is given to nobody.
+            inner.tokens.remove(session);
+            return Err(trouble);
+        }
         Ok(token)
     }
 
@@ -136,7 +145,10 @@ impl Tokens {
         let path = self.file_of(session);
         if !inner.filed.contains_key(session) || !path.exists() {
             self.write(&mut inner, session, None)?;
-            self.keep(&inner)?;
+            if let Err(trouble) = self.keep(&inner) {
+                inner.filed.remove(session);
+                return Err(trouble);
+            }
         }
         Ok(path)
     }
@@ -146,10 +158,22 @@ impl Tokens {
     pub(crate) fn renew(&self, session: &str) -> Result<(), Trouble> {
         let mut inner = self.lock();
         inner.tokens.remove(session);
-        if inner.filed.remove(session).is_some() {
-            self.write(&mut inner, session, None)?;
+        let filed = inner.filed.remove(session).is_some();
+        if filed {
+            // A restart would take what stands there for a token that opens.
+            let _ = std::fs::remove_file(self.file_of(session));
         }
-        self.keep(&inner)
+        // Before anything else can fail: what was revoked stays revoked across a restart.
+        self.keep(&inner).map_err(|trouble| {
+            let hint = "the earlier tokens open nothing until Dayfly is started again; make room, \
+                        and give the command again";
+            trouble.hint(hint)
+        })?;
+        if filed {
+            self.write(&mut inner, session, None)?;
+            self.keep(&inner)?;
+        }
+        Ok(())
     }
 
     /// Puts a new token into each file; the earlier ones open for a while yet.
@@ -328,6 +352,52 @@ mod tests {
         assert!(opens(&again, "a/../b", &read(&file)));
         assert!(opens(&again, "a/../b", &third));
         assert!(!opens(&again, "a/../b", &second));
+    }
+
+    #[test]
+    fn what_was_revoked_stays_revoked_although_no_new_one_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("endpoint.json");
+        let inside = folder.path().join("tokens");
+        let tokens = Tokens::kept(&path, &inside);
+        let lasting = tokens.token("a").unwrap();
+        let first = read(&tokens.file("a").unwrap());
+        // No new file can be made in what is no folder.
+        std::fs::remove_dir_all(&inside).unwrap();
+        std::fs::write(&inside, "").unwrap();
+        tokens.renew("a").unwrap_err();
+        drop(tokens);
+        let again = Tokens::kept(&path, &inside);
+        for token in [&first, &lasting] {
+            assert!(!opens(&again, "a", token));
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_kept_is_given_to_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        std::fs::create_dir(&gone).unwrap();
+        let tokens = Tokens::kept(&gone.join("endpoint.json"), &folder.path().join("tokens"));
+        std::fs::remove_dir(&gone).unwrap();
+        std::fs::write(&gone, "").unwrap();
+        for _ in 0..2 {
+            tokens.token("a").unwrap_err();
+            tokens.file("a").unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_port_that_another_has_makes_tokens_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("endpoint.json");
+        let tokens = Tokens::kept(&path, folder.path());
+        tokens.set_port(4_242).unwrap();
+        let token = tokens.token("a").unwrap();
+        tokens.set_port(4_242).unwrap();
+        assert!(opens(&tokens, "a", &token));
+        tokens.set_port(4_243).unwrap();
+        assert!(!opens(&tokens, "a", &token));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::control::client;
 use crate::control::protocol::Request;
 use crate::endpoint::browser;
 use crate::exit::Exit;
+use crate::prompt;
 use crate::show::table::tame;
 use crate::trouble::Trouble;
 
@@ -145,7 +146,7 @@ fn given(credential: AzureCredential) -> Result<SecretString, Trouble> {
     let input = std::io::stdin();
     let is_secret = credential == AzureCredential::ClientSecret;
     let text = if input.is_terminal() && is_secret {
-        let text = rpassword::prompt_password("Client secret (not shown): ");
+        let text = prompt::secret("Client secret (not shown): ");
         text.map_err(|e| Trouble::failed(format!("cannot read from the terminal: {e}")))?
     } else {
         if input.is_terminal() {
@@ -154,9 +155,8 @@ fn given(credential: AzureCredential) -> Result<SecretString, Trouble> {
         let mut text = String::new();
         let read = input.take(INPUT).read_to_string(&mut text);
         read.map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
-        text
+        SecretString::from(text)
     };
-    let text = SecretString::from(text);
     let trimmed = SecretString::from(text.expose().trim().to_owned());
     if trimmed.expose().is_empty() {
         return Err(Trouble::usage("nothing was given").hint(match is_secret {

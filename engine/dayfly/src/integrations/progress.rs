@@ -1,8 +1,9 @@
 //! How far something has come, on a terminal; where the standard error is none, nothing.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::terminal;
 
 /// The shortest time between two drawings.
 const REDRAW: Duration = Duration::from_millis(80);
@@ -19,7 +20,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn start() -> Self {
         Self {
-            shown: std::io::stderr().is_terminal(),
+            shown: terminal::errors_are_seen(),
             drawn: Mutex::new(None),
         }
     }
@@ -36,7 +37,7 @@ impl Progress {
             return;
         }
         *drawn = Some(now);
-        write(&format!("\r\x1b[2K{} {text}", bar(done, all)));
+        terminal::progress(&format!("{} {text}", bar(done, all)));
     }
 }
 
@@ -44,7 +45,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         let drawn = self.drawn.get_mut().unwrap_or_else(PoisonError::into_inner);
         if drawn.is_some() {
-            write("\r\x1b[2K");
+            terminal::end_progress();
         }
     }
 }
@@ -52,12 +53,6 @@ impl Drop for Progress {
 fn bar(done: usize, all: usize) -> String {
     let full = (done.min(all) * WIDTH).checked_div(all).unwrap_or(0);
     format!("[{}{}]", "#".repeat(full), " ".repeat(WIDTH - full))
-}
-
-fn write(text: &str) {
-    let mut err = std::io::stderr().lock();
-    // A terminal that is gone needs no line.
-    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
 #[cfg(test)]

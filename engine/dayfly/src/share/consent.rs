@@ -1,7 +1,8 @@
 //! Has a person say yes.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
+use crate::terminal;
 use crate::trouble::{Code, Trouble};
 
 /// Asks on the terminal; where nobody can be asked, it takes the option named.
@@ -15,8 +16,7 @@ pub(crate) fn ask(question: &str, given: bool, option: &str) -> Result<(), Troub
             Trouble::new(Code::Refused, message).hint(format!("if it is meant, say {option}"))
         );
     }
-    let mut out = std::io::stderr().lock();
-    let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+    terminal::ask(&format!("{question} [y/N] "));
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);
     let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");

@@ -48,8 +48,8 @@ pub(crate) fn of(home: &Home, entry: &str, policy: &Policy) -> Result<Rehearsed,
         });
     }
     let mut text = String::new();
-    for line in replayed::lines(&shown).lines() {
-        text += &format!("  replay    {line}\n");
+    for line in shown.iter().map(replayed::line) {
+        text += &format!("  replay    {line}");
     }
     if count > shown.len() {
         text += &format!("  replay    … and {} more\n", count - shown.len());

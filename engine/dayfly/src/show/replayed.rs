@@ -7,22 +7,18 @@ use dayfly_runtime::replay::{Difference, Said, Tally};
 use super::table::tame;
 use super::time;
 
-/// A line for each difference.
-pub(crate) fn lines(differences: &[Difference]) -> String {
-    let mut text = String::new();
-    for difference in differences {
-        let session = difference.name.as_deref();
-        let session = session.map(|name| format!(" {}", tame(name)));
-        text += &format!(
-            "{} {}:{}: {} → {}\n",
-            time::date_and_clock(difference.at),
-            difference.entry,
-            session.unwrap_or_default(),
-            said(&difference.before),
-            said(&difference.now)
-        );
-    }
-    text
+/// A line for a difference.
+pub(crate) fn line(difference: &Difference) -> String {
+    let session = difference.name.as_deref();
+    let session = session.map(|name| format!(" {}", tame(name)));
+    format!(
+        "{} {}:{}: {} → {}\n",
+        time::date_and_clock(difference.at),
+        difference.entry,
+        session.unwrap_or_default(),
+        said(&difference.before),
+        said(&difference.now)
+    )
 }
 
 /// What it came to.

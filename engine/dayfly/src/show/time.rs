@@ -69,7 +69,8 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
             .unwrap_or(rest.len());
         let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
         let (unit, skip) = match rest[digits..].chars().next() {
-            None if seconds == 0 => (1, 0),
+            // A number alone is seconds, but not behind another.
+            None if rest.len() == text.trim().len() => (1, 0),
             Some('s') => (1, 1),
             Some('m') => (60, 1),
             Some('h') => (3_600, 1),
@@ -105,6 +106,7 @@ mod tests {
             "m",
             "1x",
             "1h30",
+            "0s30",
             "-5s",
             "99999999999999999999s",
             "9999999999999999999d",

@@ -163,15 +163,7 @@ impl Answer {
 
 /// Somebody else's words in one line, not too long.
 pub(crate) fn one_line(words: &str) -> String {
-    let mut line = words
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    if let Some((end, _)) = line.char_indices().nth(WORDS) {
-        line.truncate(end);
-        line.push('…');
-    }
+    let mut line = dayfly_core::text::one_line(words, WORDS);
     line.truncate(line.trim_end_matches('.').len());
     line
 }

@@ -300,8 +300,7 @@ fn refused(status: Node<'_, '_>) -> Result<(), AssertionError> {
     let code = codes.last().and_then(|code| code.rsplit(':').next());
     let message = child(status, PROTOCOL, "StatusMessage").and_then(|node| node.text());
     let words = [code, message].into_iter().flatten().collect::<Vec<_>>();
-    let words: String = words.join(", ").chars().take(WORDS).collect();
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = dayfly_core::text::one_line(&words.join(", "), WORDS);
     Err(AssertionError::Refused(line))
 }
 

@@ -14,6 +14,7 @@ impl Loop {
                 about: about.clone(),
                 message: message.clone(),
                 hint: hint.clone(),
+                warning: false,
             })
             .collect();
         let of_workspace =

@@ -1,0 +1,156 @@
+//! The one place that writes to the standard output and the standard error.
+//!
+//! What Dayfly prints is full of other people's words: names in a Workspace, answers of a cloud,
+//! messages of a policy, bytes of a file. Here every text for a person is made safe for a terminal
+//! on its way out; nothing prints around it, which `tests/tests/tidy.rs` holds. What is printed for
+//! a program goes through [`print_data`] or [`print_json`], and has an escaping of its own.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dayfly_core::text;
+
+use crate::exit::Exit;
+use crate::trouble::Trouble;
+
+/// Whether something could not be written to the standard output.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// What other programs wrote, as a part of one line: characters that steer a terminal or that nobody
+/// sees are shown escaped, line breaks too.
+pub(crate) fn tame(text: &str) -> String {
+    text::visible(text).into_owned()
+}
+
+/// Prints text for a person to the standard output. Its line breaks are kept.
+pub(crate) fn print(text: &str) {
+    write_out(text::visible_lines(text).as_bytes());
+}
+
+/// Prints what a program reads to the standard output as it is: lines for a shell, a script of
+/// completions. Whoever calls this has escaped what others wrote, as that program wants it.
+pub(crate) fn print_data(data: &[u8]) {
+    write_out(data);
+}
+
+/// Prints a value as JSON that is indented.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| not_json(&e))?;
+    write_out((text::visible_json(&text).into_owned() + "\n").as_bytes());
+    Ok(Exit::Done)
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn print_json_line(value: &impl serde::Serialize) -> Result<(), Trouble> {
+    let text = serde_json::to_string(value).map_err(|e| not_json(&e))?;
+    write_out((text::visible_json(&text).into_owned() + "\n").as_bytes());
+    Ok(())
+}
+
+/// Prints a value as JSON that is a part of more; nothing stands behind it.
+pub(crate) fn print_json_part(value: &impl serde::Serialize) -> Result<(), Trouble> {
+    let text = serde_json::to_string(value).map_err(|e| not_json(&e))?;
+    write_out(text::visible_json(&text).as_bytes());
+    Ok(())
+}
+
+fn not_json(error: &serde_json::Error) -> Trouble {
+    Trouble::failed(format!("cannot be printed as JSON: {error}"))
+}
+
+/// Prints JSON that a program waits for, and says whether that worked.
+pub(crate) fn print_answer(json: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match std::str::from_utf8(json) {
+        Ok(text) if !text.is_ascii() => out.write_all(text::visible_json(text).as_bytes())?,
+        _ => out.write_all(json)?,
+    }
+    out.write_all(b"\n").and_then(|()| out.flush())
+}
+
+/// Where nobody reads the output any more, that is no failure.
+fn write_out(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !UNWRITTEN.swap(true, Ordering::Relaxed)
+    {
+        warn(&format!("the output cannot be written: {error}"));
+    }
+}
+
+/// Whether something that was to be printed was not.
+pub(crate) fn lost_something() -> bool {
+    UNWRITTEN.load(Ordering::Relaxed)
+}
+
+/// Tells the person something beside what a command prints.
+pub(crate) fn warn(text: &str) {
+    say(&format!("warning: {text}"));
+}
+
+/// Tells the person at the standard error something, on lines of its own.
+pub(crate) fn say(text: &str) {
+    write_err(&text::visible_lines(text), "\n");
+}
+
+/// Asks the person at the standard error something; the answer is on the same line.
+pub(crate) fn ask(question: &str) {
+    write_err(&text::visible_lines(question), "");
+}
+
+/// Shows how far something has come, in place of what was shown before.
+pub(crate) fn progress(text: &str) {
+    write_err(&format!("{REDRAW}{}", text::visible(text)), "");
+}
+
+/// Takes away what [`progress`] showed.
+pub(crate) fn end_progress() {
+    write_err(REDRAW, "");
+}
+
+/// Back to the beginning of an empty line.
+///
+/// Source: ECMA-48, EL with 2: the whole line.
+const REDRAW: &str = "\r\x1b[2K";
+
+fn write_err(text: &str, end: &str) {
+    let mut err = io::stderr().lock();
+    // A terminal that is gone needs no line.
+    let _ = err
+        .write_all(text.as_bytes())
+        .and_then(|()| err.write_all(end.as_bytes()))
+        .and_then(|()| err.flush());
+}
+
+/// Whether a person sees the standard error.
+pub(crate) fn errors_are_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether a person sits at this terminal, and can be asked there.
+pub(crate) fn somebody() -> bool {
+    io::stdin().is_terminal() && errors_are_seen()
+}
+
+/// How wide the terminal of the standard output is, where it is one.
+pub(crate) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Where the output of a program goes that Dayfly runs for a person: beside what is printed.
+pub(crate) fn errors() -> io::Stderr {
+    io::stderr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_are_not_told_what_to_do() {
+        assert_eq!(tame("a\x1b[2Jb\nc"), r"a\u{1b}[2Jb\nc");
+    }
+}
