@@ -107,6 +107,26 @@ pub(crate) struct Work {
     wanted: Option<Wanted>,
 }
 
+impl Work {
+    /// From now on this is wanted, and nothing else. Whoever was to be told what is there, and was
+    /// not, is told now, if it still is.
+    fn want(&mut self, mut wanted: Wanted) {
+        if let Some(earlier) = self.wanted.take() {
+            for (entry, fresh) in earlier.fresh {
+                wanted.fresh.entry(entry).or_insert(fresh);
+            }
+        }
+        self.wanted = Some(wanted);
+    }
+
+    fn append(&mut self, later: Self) {
+        self.dirty.append(later.dirty);
+        if let Some(wanted) = later.wanted {
+            self.want(wanted);
+        }
+    }
+}
+
 /// The thread that watches.
 #[derive(Debug)]
 pub(crate) struct Watching {
@@ -138,16 +158,7 @@ impl Watching {
 
     /// From now on this is wanted, and nothing else.
     pub(crate) fn want(&self, wanted: Wanted) {
-        self.work.put(|work| {
-            let mut wanted = wanted;
-            // Whoever was to be told and was not is told now, if it is still there.
-            if let Some(earlier) = work.wanted.take() {
-                for (entry, fresh) in earlier.fresh {
-                    wanted.fresh.entry(entry).or_insert(fresh);
-                }
-            }
-            work.wanted = Some(wanted);
-        });
+        self.work.put(|work| work.want(wanted));
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -193,8 +204,7 @@ impl Watcher {
                 thread::sleep(if busy { GATHER.max(took) } else { FIRST });
             }
             if let Some(later) = self.work.take_more() {
-                work.dirty.append(later.dirty);
-                work.wanted = later.wanted.or(work.wanted);
+                work.append(later);
             }
             let begun = Instant::now();
             let done = self.look(work);

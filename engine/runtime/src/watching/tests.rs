@@ -394,3 +394,27 @@ fn it_ends_while_it_watches() {
     stage.messages.close();
     drop(stage.watching.take());
 }
+
+#[test]
+fn an_entry_that_begins_to_watch_is_told_what_is_there_whatever_comes_after_it() {
+    let fresh = |name: &str| {
+        let what = Fresh {
+            files: [format!("/{name}")].into(),
+            branches: BTreeSet::new(),
+        };
+        let wanted = Wanted {
+            fresh: [(EntryName::new(name), what)].into(),
+            ..Wanted::default()
+        };
+        Work {
+            wanted: Some(wanted),
+            ..Work::default()
+        }
+    };
+    let mut work = fresh("first");
+    work.append(fresh("second"));
+    work.append(Work::default());
+    let wanted = work.wanted.expect("what is wanted");
+    let names: Vec<String> = wanted.fresh.keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["first", "second"]);
+}
