@@ -36,7 +36,7 @@ use crate::recording::Recording;
 use crate::rolling::Keep;
 use crate::sign_ins::SignIns;
 use crate::troubles::Troubles;
-use crate::watching::Watching;
+use crate::watching::{Secrets, Watching};
 use crate::workspace_worker::{Looked, WorkspaceWorker};
 
 /// What troubles of the recording are about.
@@ -88,7 +88,7 @@ impl Loop {
             messages.clone(),
         )?;
         let watching = match options.watching {
-            true => Some(Watching::start(messages.clone())?),
+            true => Some(Watching::start(messages.clone(), secrets(&home, &config))?),
             false => None,
         };
         let limiter = limiter(&config);
@@ -268,6 +268,22 @@ impl Loop {
             tickets: Vec::new(),
         });
     }
+}
+
+/// The files of which no policy is told anything.
+fn secrets(home: &Home, config: &Config) -> Secrets {
+    let folder = home.folder();
+    let own = [
+        home.state().to_owned(),
+        home.vault(),
+        home.vault_key(),
+        home.wrapped_vault_key(),
+        home.config(),
+        home.workspace(),
+        folder.join("dayfly.lock"),
+        folder.join("policies"),
+    ];
+    Secrets::of_user(own.into_iter().chain(config.aws.credentials_file.clone()))
 }
 
 fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, EngineError> {
