@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use dayfly_core::session::{ErrorKind, SessionType};
 use dayfly_vault::TemporaryCredentials;
-use tokio::sync::Semaphore;
 
 use crate::errors::ProviderError;
+use crate::limiter::Places;
 use crate::pace::{Pace, Rate};
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 
@@ -64,8 +64,7 @@ impl Limits {
 /// order.
 pub(crate) struct Limited {
     inner: Box<dyn Provider>,
-    permits: Semaphore,
-    limit: usize,
+    places: Arc<Places>,
     turn: Duration,
     pace: Option<Arc<Pace>>,
 }
@@ -73,15 +72,13 @@ pub(crate) struct Limited {
 impl Limited {
     pub(crate) fn new(
         inner: Box<dyn Provider>,
-        limit: usize,
+        places: Arc<Places>,
         turn: Duration,
         pace: Option<Arc<Pace>>,
     ) -> Self {
-        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             inner,
-            permits: Semaphore::new(limit),
-            limit,
+            places,
             turn,
             pace,
         }
@@ -99,12 +96,12 @@ impl Provider for Limited {
     ) -> BoxFuture<'a, Result<TemporaryCredentials, ProviderError>> {
         Box::pin(async move {
             let asked = tokio::time::Instant::now();
-            let turn = tokio::time::timeout(self.turn, self.permits.acquire()).await;
-            let Ok(Ok(_permit)) = turn else {
+            let turn = tokio::time::timeout(self.turn, self.places.take()).await;
+            let Ok(Some(_place)) = turn else {
                 return Err(ProviderError::Busy {
                     session: request.session.name.clone(),
                     session_type: self.session_type(),
-                    limit: self.limit,
+                    limit: self.places.limit(),
                     waited_seconds: self.turn.as_secs(),
                 });
             };

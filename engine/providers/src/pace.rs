@@ -43,6 +43,17 @@ impl Rate {
         per_second: 10.0,
         burst: 20,
     };
+
+    fn is_limited(&self) -> bool {
+        self.per_second > 0.0 && self.per_second.is_finite()
+    }
+
+    fn bounded(self) -> Self {
+        Self {
+            burst: self.burst.max(1),
+            ..self
+        }
+    }
 }
 
 /// The turn would come too late.
@@ -54,12 +65,13 @@ pub struct TooLong {
 
 /// Gives turns to call a service.
 pub struct Pace {
-    usual: Rate,
     state: Mutex<State>,
 }
 
 #[derive(Clone, Copy)]
 struct State {
+    /// The configured rate.
+    usual: Rate,
     /// Turns at hand; below zero where some are promised to callers that wait.
     turns: f64,
     rate: f64,
@@ -68,10 +80,22 @@ struct State {
     slowed_at: Option<Instant>,
 }
 
+impl State {
+    /// Adds the turns that have come since the last look.
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.at = now;
+        if self.usual.is_limited() {
+            let most = f64::from(self.usual.burst);
+            self.turns = (self.turns + passed * self.rate).min(most);
+        }
+    }
+}
+
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pace")
-            .field("usual", &self.usual)
+            .field("usual", &self.state().usual)
             .field("now", &self.per_second())
             .finish()
     }
@@ -81,14 +105,11 @@ impl Pace {
     /// A service that was not called for a while.
     #[must_use]
     pub fn new(usual: Rate) -> Self {
-        let burst = f64::from(usual.burst.max(1));
+        let usual = usual.bounded();
         Self {
-            usual: Rate {
-                burst: usual.burst.max(1),
-                ..usual
-            },
             state: Mutex::new(State {
-                turns: burst,
+                usual,
+                turns: f64::from(usual.burst),
                 rate: usual.per_second,
                 at: Instant::now(),
                 not_before: None,
@@ -103,8 +124,26 @@ impl Pace {
         self.state().rate
     }
 
-    fn is_limited(&self) -> bool {
-        self.usual.per_second > 0.0 && self.usual.per_second.is_finite()
+    /// Another rate is configured. What was called just now counts on, and a service that asked for
+    /// fewer calls is spared as much as before.
+    pub fn set(&self, usual: Rate) {
+        self.set_at(Instant::now(), usual);
+    }
+
+    fn set_at(&self, now: Instant, usual: Rate) {
+        let usual = usual.bounded();
+        let mut state = self.state();
+        if state.usual == usual {
+            return;
+        }
+        let slowed = match state.usual.is_limited() {
+            true => state.rate / state.usual.per_second,
+            false => 1.0,
+        };
+        state.fill(now);
+        state.usual = usual;
+        state.rate = usual.per_second * slowed;
+        state.turns = state.turns.min(f64::from(usual.burst));
     }
 
     /// Waits for a turn.
@@ -126,17 +165,17 @@ impl Pace {
             .not_before
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         let mut wait = pause;
-        if self.is_limited() {
-            let passed = now.saturating_duration_since(state.at).as_secs_f64();
-            state.at = now;
-            state.turns = (state.turns + passed * state.rate).min(f64::from(self.usual.burst));
+        if state.usual.is_limited() {
+            state.fill(now);
             let missing = (1.0 - state.turns).max(0.0);
             wait = wait.max(Duration::from_secs_f64(missing / state.rate));
         }
         if wait > within {
             return Err(TooLong { wait });
         }
-        state.turns -= 1.0;
+        if state.usual.is_limited() {
+            state.turns -= 1.0;
+        }
         Ok(wait)
     }
 
@@ -150,8 +189,8 @@ impl Pace {
         let again = state
             .slowed_at
             .is_some_and(|at| now.saturating_duration_since(at) < ONE_BURST);
-        if !again && self.is_limited() {
-            state.rate = (state.rate / 2.0).max(self.usual.per_second * SLOWEST);
+        if !again && state.usual.is_limited() {
+            state.rate = (state.rate / 2.0).max(state.usual.per_second * SLOWEST);
             // What was saved up would be the next burst.
             state.turns = state.turns.min(0.0);
             state.slowed_at = Some(now);
@@ -165,9 +204,9 @@ impl Pace {
     /// A call went well.
     pub fn went_well(&self) {
         let mut state = self.state();
-        if state.rate < self.usual.per_second {
-            let gain = self.usual.per_second * GAIN;
-            state.rate = (state.rate + gain).min(self.usual.per_second);
+        let usual = state.usual.per_second;
+        if state.rate < usual {
+            state.rate = (state.rate + usual * GAIN).min(usual);
         }
     }
 
@@ -246,6 +285,50 @@ mod tests {
         pace.throttled_at(now, Some(Duration::from_secs(3)));
         assert_eq!(pace.take(now, LONG).unwrap(), Duration::from_secs(7));
         assert!(pace.take(now, Duration::from_secs(2)).is_err());
+    }
+
+    #[test]
+    fn another_rate_brings_no_second_burst_and_forgets_no_throttling() {
+        let pace = pace(10.0, 4);
+        let now = Instant::now();
+        for _ in 0..4 {
+            assert!(pace.take(now, LONG).unwrap().is_zero());
+        }
+        pace.set_at(
+            now,
+            Rate {
+                per_second: 5.0,
+                burst: 40,
+            },
+        );
+        assert_eq!(pace.take(now, LONG).unwrap(), Duration::from_millis(200));
+        pace.throttled_at(now, Some(Duration::from_secs(9)));
+        pace.set_at(
+            now,
+            Rate {
+                per_second: 20.0,
+                burst: 40,
+            },
+        );
+        assert!((pace.per_second() - 10.0).abs() < 1e-9);
+        assert!(pace.take(now, LONG).unwrap() >= Duration::from_secs(9));
+    }
+
+    #[test]
+    fn what_was_called_without_a_rate_is_no_debt_of_a_later_one() {
+        let pace = pace(0.0, 0);
+        let now = Instant::now();
+        for _ in 0..1_000 {
+            pace.take(now, LONG).unwrap();
+        }
+        pace.set_at(
+            now,
+            Rate {
+                per_second: 1.0,
+                burst: 1,
+            },
+        );
+        assert!(pace.take(now, LONG).unwrap() <= Duration::from_secs(1));
     }
 
     #[test]

@@ -17,10 +17,10 @@ use crate::aws_sts::Sts;
 use crate::azure::{Azure, AzureTokens};
 use crate::errors::ProviderError;
 use crate::keys::LongLivedKeys;
-use crate::limited::{Limited, Limits};
+use crate::limited::Limited;
+use crate::limiter::Limiter;
 use crate::localstack::Localstack;
 use crate::mfa::{MfaCodes, NoPerson};
-use crate::pace::Pace;
 use crate::provider::{IssueRequest, Provider};
 use crate::saml::{Assertions, NobodySignsIn};
 use crate::sso::{Sso, SsoIntegration};
@@ -76,10 +76,8 @@ pub struct ProvidersConfig {
     pub sso: Option<Arc<Sso>>,
     /// The portals that sessions refer to.
     pub sso_integrations: Vec<SsoIntegration>,
-    /// How many calls each access method may have in flight, where `limits` does not say it.
-    pub calls_in_flight_max: usize,
-    /// How much each cloud is called.
-    pub limits: Limits,
+    /// How much each cloud is called; hand on the same one, so that what was called counts on.
+    pub limiter: Limiter,
     /// How long a call may wait for its turn.
     pub turn: Duration,
     /// Where MFA codes come from.
@@ -96,8 +94,7 @@ impl Default for ProvidersConfig {
             aws: AwsSettings::default(),
             sso: None,
             sso_integrations: Vec::new(),
-            calls_in_flight_max: 8,
-            limits: Limits::default(),
+            limiter: Limiter::default(),
             turn: Duration::from_secs(60),
             mfa_codes: Arc::new(NoPerson),
             assertions: Arc::new(NobodySignsIn),
@@ -110,7 +107,7 @@ impl fmt::Debug for ProvidersConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProvidersConfig")
             .field("aws", &self.aws)
-            .field("calls_in_flight_max", &self.calls_in_flight_max)
+            .field("limiter", &self.limiter)
             .field("turn", &self.turn)
             .finish_non_exhaustive()
     }
@@ -160,18 +157,14 @@ impl Providers {
                 turn: config.turn,
             }));
         }
-        let paces = Paces {
-            sts: Arc::new(Pace::new(config.limits.sts.rate)),
-            azure: Arc::new(Pace::new(config.limits.azure.rate)),
-        };
+        let limiter = &config.limiter;
         let by_type = providers
             .into_iter()
             .map(|inner| {
                 let kind = inner.session_type();
-                let most = config.limits.of(kind).and_then(|l| l.calls_in_flight);
-                let limit = most.unwrap_or(config.calls_in_flight_max);
+                let (places, pace) = (limiter.places(kind), limiter.pace(kind));
                 let limited: Arc<dyn Provider> =
-                    Arc::new(Limited::new(inner, limit, config.turn, paces.of(kind)));
+                    Arc::new(Limited::new(inner, places, config.turn, pace));
                 (kind, limited)
             })
             .collect();
@@ -205,26 +198,6 @@ impl Providers {
 impl fmt::Debug for Providers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.by_type.keys()).finish()
-    }
-}
-
-/// How fast each cloud is called, by all its access methods together. A portal of SSO has a pace
-/// of its own, since lists are asked of it too.
-struct Paces {
-    sts: Arc<Pace>,
-    azure: Arc<Pace>,
-}
-
-impl Paces {
-    fn of(&self, kind: SessionType) -> Option<Arc<Pace>> {
-        match kind {
-            SessionType::AwsIamUser
-            | SessionType::AwsIamRoleChained
-            | SessionType::AwsIamRoleFederated
-            | SessionType::AwsIamRoleWebIdentity => Some(Arc::clone(&self.sts)),
-            SessionType::Azure => Some(Arc::clone(&self.azure)),
-            SessionType::AwsSsoRole | SessionType::Localstack => None,
-        }
     }
 }
 

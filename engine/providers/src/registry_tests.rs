@@ -6,6 +6,9 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::{AccessKey, Material, SecretString, VaultError};
 
 use super::*;
+use crate::limited::{Limit, Limits};
+use crate::limiter::Places;
+use crate::pace::Rate;
 use crate::provider::BoxFuture;
 
 struct NoKeys;
@@ -87,7 +90,12 @@ fn limited(limit: usize, turn: Duration) -> (Arc<Limited>, Arc<AtomicUsize>) {
         running: AtomicUsize::new(0),
         most: Arc::clone(&most),
     };
-    let limited = Arc::new(Limited::new(Box::new(inner), limit, turn, None));
+    let limited = Arc::new(Limited::new(
+        Box::new(inner),
+        Arc::new(Places::new(limit)),
+        turn,
+        None,
+    ));
     (limited, most)
 }
 
@@ -227,4 +235,35 @@ async fn a_chained_session_without_its_parent_makes_no_call() {
         error.hint().as_deref(),
         Some("start it with `dayfly session start p1`")
     );
+}
+
+#[tokio::test]
+async fn providers_that_are_made_anew_go_on_where_the_earlier_ones_were() {
+    let limits = Limits {
+        sts: Limit {
+            rate: Rate {
+                per_second: 0.001,
+                burst: 2,
+            },
+            calls_in_flight: None,
+        },
+        ..Limits::default()
+    };
+    let limiter = Limiter::new(limits, 8);
+    let session = user(None);
+    let mut paced = 0;
+    for _ in 0..3 {
+        let config = ProvidersConfig {
+            limiter: limiter.clone(),
+            turn: Duration::from_millis(20),
+            ..ProvidersConfig::default()
+        };
+        let providers = Providers::new(config, Arc::new(NoKeys));
+        limiter.set(limits, 8);
+        for _ in 0..2 {
+            let error = providers.issue(request(&session)).await.unwrap_err();
+            paced += usize::from(matches!(error, ProviderError::Paced { .. }));
+        }
+    }
+    assert_eq!(paced, 4, "two turns in all, not two for each");
 }

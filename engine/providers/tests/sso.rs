@@ -12,7 +12,7 @@ use dayfly_core::session::{Access, ErrorKind, Session, SessionId};
 use dayfly_core::time::Timestamp;
 use dayfly_providers::pace::Rate;
 use dayfly_providers::sso::{Sso, SsoIntegration, SsoSettings};
-use dayfly_providers::{IssueRequest, LongLivedKeys, Providers, ProvidersConfig};
+use dayfly_providers::{IssueRequest, LongLivedKeys, PortalPaces, Providers, ProvidersConfig};
 use dayfly_vault::{AccessKey, VaultError};
 use serde_json::{Value, json};
 
@@ -134,10 +134,10 @@ fn process(portal: &Portal, folder: &Path) -> (Arc<Sso>, Arc<Providers>) {
         oidc_endpoint_url: endpoint,
         cache: Some(folder.join("cache")),
         config_file: Some(folder.join("config")),
-        rate: Rate {
+        paces: PortalPaces::new(Rate {
             per_second: 0.0,
             burst: 1,
-        },
+        }),
         ..SsoSettings::new(now)
     }));
     let config = ProvidersConfig {

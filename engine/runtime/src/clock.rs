@@ -108,12 +108,31 @@ pub(crate) struct Alarm {
     timer: tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
     /// What it is set to; none: it has to be set before a wait.
     set: Option<Option<Timestamp>>,
+    settime: SetTime,
+}
+
+/// Sets the timer. Tests put a system in its place whose clock is set meanwhile.
+#[cfg(target_os = "linux")]
+type SetTime = fn(&std::os::fd::OwnedFd, &rustix::time::Itimerspec) -> rustix::io::Result<()>;
+
+#[cfg(target_os = "linux")]
+fn settime(
+    timer: &std::os::fd::OwnedFd,
+    spec: &rustix::time::Itimerspec,
+) -> rustix::io::Result<()> {
+    use rustix::time::{TimerfdTimerFlags, timerfd_settime};
+    let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+    timerfd_settime(timer, flags, spec).map(drop)
 }
 
 #[cfg(target_os = "linux")]
 impl Alarm {
     /// Where the system gives no timer there is an error.
     pub(crate) fn new() -> std::io::Result<Self> {
+        Self::with(settime)
+    }
+
+    fn with(settime: SetTime) -> std::io::Result<Self> {
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
@@ -123,16 +142,21 @@ impl Alarm {
                       `OwnedFd` keeps its one"
         )]
         let timer = tokio::io::unix::AsyncFd::new(timer)?;
-        let mut alarm = Self { timer, set: None };
-        alarm.arm(None)?;
+        let mut alarm = Self {
+            timer,
+            set: None,
+            settime,
+        };
+        // The clocks are first looked at later, so that a jump until now is none.
+        let _ = alarm.arm(None)?;
         Ok(alarm)
     }
 
     /// Waits for the moment; without one, for a jump of the clock only. May be dropped and
     /// called again at any time. Nothing wakes up in between.
     pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<Rang> {
-        if self.set != Some(moment) {
-            self.arm(moment)?;
+        if self.set != Some(moment) && self.arm(moment)? == Armed::Jumped {
+            return Ok(Rang::Jumped);
         }
         loop {
             let mut ready = self.timer.readable().await?;
@@ -147,8 +171,10 @@ impl Alarm {
                     });
                 }
                 Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::CANCELED) => {
-                    self.arm(moment)?;
+                    // It may jump once more; either way it is looked at by how much.
+                    let _ = self.arm(moment)?;
                     return Ok(Rang::Jumped);
                 }
                 Err(error) => return Err(error.into()),
@@ -156,8 +182,10 @@ impl Alarm {
         }
     }
 
-    fn arm(&mut self, moment: Option<Timestamp>) -> std::io::Result<()> {
-        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+    /// Sets the timer. A jump of the clock that nobody has read of yet is told by the system's
+    /// refusal, with which the timer is set all the same (timerfd_create(2), ECANCELED).
+    fn arm(&mut self, moment: Option<Timestamp>) -> std::io::Result<Armed> {
+        use rustix::time::{Itimerspec, Timespec};
         // A timer without a moment is set to one that never comes, so that it tells of jumps.
         let never = Timestamp::from_millis(i64::MAX as u64 / 1_000_000);
         let millis = moment.unwrap_or(never).min(never).as_millis().max(1);
@@ -171,11 +199,24 @@ impl Alarm {
                 tv_nsec: i64::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
             },
         };
-        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-        timerfd_settime(self.timer.get_ref(), flags, &spec)?;
+        let armed = match (self.settime)(self.timer.get_ref(), &spec) {
+            Ok(()) => Armed::Set,
+            Err(rustix::io::Errno::CANCELED) => Armed::Jumped,
+            Err(error) => return Err(error.into()),
+        };
         self.set = Some(moment);
-        Ok(())
+        Ok(armed)
     }
+}
+
+/// How setting the timer went.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+enum Armed {
+    Set,
+    /// It is set, and the clock has jumped since the last look.
+    Jumped,
 }
 
 /// Rings at moments of the clock on the wall. This system tells nothing of sleep or jumps, so the
@@ -260,6 +301,44 @@ mod tests {
         let mut clocks = Clocks::now();
         assert_eq!(clocks.look(), None);
         assert_eq!(clocks.look(), None);
+    }
+
+    /// A system whose clock was set before the first timers were, as often as this says.
+    #[cfg(target_os = "linux")]
+    fn set_meanwhile(
+        timer: &std::os::fd::OwnedFd,
+        spec: &rustix::time::Itimerspec,
+    ) -> rustix::io::Result<()> {
+        settime(timer, spec)?;
+        let left = JUMPS.get();
+        JUMPS.set(left.saturating_sub(1));
+        match left {
+            0 => Ok(()),
+            _ => Err(rustix::io::Errno::CANCELED),
+        }
+    }
+
+    thread_local! {
+        static JUMPS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_jump_that_setting_the_timer_tells_of_is_a_jump_and_the_timer_is_set() {
+        JUMPS.set(1);
+        let mut alarm = Alarm::with(set_meanwhile).expect("a jump before the first wait is none");
+        let moment = now().plus(Duration::from_millis(40));
+        JUMPS.set(1);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Jumped);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+        assert!(now() >= moment);
+        JUMPS.set(3);
+        for _ in 0..3 {
+            let later = now().plus(Duration::from_secs(60 + u64::from(JUMPS.get())));
+            assert_eq!(alarm.until(Some(later)).await.unwrap(), Rang::Jumped);
+        }
+        let soon = now().plus(Duration::from_millis(5));
+        assert_eq!(alarm.until(Some(soon)).await.unwrap(), Rang::Due);
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
 use dayfly_policy::{Evaluated, Failed, StateSnapshot};
 use dayfly_providers::azure::{AzureSecrets, AzureTokens};
-use dayfly_providers::{LongLivedKeys, Providers};
+use dayfly_providers::{Limiter, LongLivedKeys, Providers};
 use dayfly_vault::{TemporaryCredentials, private_file};
 use dayfly_workspace::{Rejected, Watch, Workspace};
 use thiserror::Error;
@@ -56,6 +56,7 @@ use crate::message::{Ask, Handle, Message, OrderError, Ordered};
 use crate::recording::Recording;
 use crate::report::{ProblemReport, StandingReport};
 use crate::sign_ins::SignIns;
+use crate::troubles::Troubles;
 use crate::watching::Watching;
 use crate::workspace_worker::{self, Looked, WorkspaceWorker};
 
@@ -241,12 +242,16 @@ struct Loop {
     desks: Desks,
     azure: Arc<AzureTokens>,
     azure_in_force: Arc<AzureInForce>,
+    /// How much clouds were called; outlives the providers.
+    limiter: Limiter,
     providers: Arc<Providers>,
     sign_ins: SignIns,
     workspace: Option<Arc<Workspace>>,
     rejected: Option<Rejected>,
     entries: BTreeMap<EntryName, InForce>,
     troubles: BTreeMap<String, (String, Option<String>)>,
+    /// What workers tell of theirs.
+    troubles_told: Troubles,
     /// Credentials that are in the chain.
     held: Arc<Held>,
     /// Credentials that wait to be published.
@@ -312,6 +317,8 @@ impl Loop {
                 }
                 rang = self.alarm.until(wake) => self.rang(rang),
                 () = due(self.stops_go_at) => self.let_stops_go(),
+                // Taken below.
+                () = self.troubles_told.changed() => {}
                 () = due(self.standings.again) => self.try_again(),
             }
             self.flush();
@@ -492,11 +499,10 @@ impl Loop {
                     imds.clone_from(&config.imds);
                     other
                 });
-                let provides = |c: &Config| {
-                    let clouds = (c.aws.clone(), c.azure.clone());
-                    (clouds, c.engine.clone(), c.providers.clone())
-                };
-                let anew = provides(&config) != provides(&self.config);
+                let anew = config.aws != self.config.aws;
+                self.azure_in_force.set(config.azure.clone());
+                let calls = config.engine.calls_in_flight;
+                self.limiter.set(config.providers.limits(), calls);
                 let announces = self.state.settings.announces;
                 self.state.settings = config.settings();
                 self.state.settings.announces = announces;
@@ -753,6 +759,9 @@ impl Loop {
 
     /// Hands what was recorded to the journal and to who listens.
     fn flush(&mut self) {
+        for (about, problem) in self.troubles_told.take() {
+            self.trouble(about, problem.map(|problem| (problem, None)));
+        }
         if self.recorded.is_empty() {
             return;
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dayfly_core::session::{Session, SessionId};
 use dayfly_core::time::Timestamp;
@@ -40,9 +40,9 @@ struct Inner {
     default_region: Option<String>,
     credentials: HashMap<SessionId, Arc<TemporaryCredentials>>,
     /// When uses were last told.
-    told: HashMap<SessionId, Timestamp>,
+    told: HashMap<SessionId, Instant>,
     /// When renewals were last asked for.
-    refreshed: HashMap<SessionId, Timestamp>,
+    refreshed: HashMap<SessionId, Instant>,
 }
 
 impl Held {
@@ -98,12 +98,12 @@ impl Held {
         self.change(|inner| inner.default_region = region);
     }
 
-    /// Whether this use is to be told.
-    pub(crate) fn note_use(&self, session: &SessionId, now: Timestamp) -> bool {
+    /// Whether this use is to be told. The clock on the wall, which may be set, has no say in it.
+    pub(crate) fn note_use(&self, session: &SessionId, now: Instant) -> bool {
         {
             let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
             let told = inner.told.get(session);
-            if told.is_some_and(|told| now.since(*told) < USE) {
+            if told.is_some_and(|told| now.saturating_duration_since(*told) < USE) {
                 return false;
             }
         }
@@ -114,11 +114,11 @@ impl Held {
     }
 
     /// Whether renewal is to be asked for.
-    pub(crate) fn note_refresh(&self, session: &SessionId, now: Timestamp) -> bool {
+    pub(crate) fn note_refresh(&self, session: &SessionId, now: Instant) -> bool {
         let mut wanted = false;
         self.change(|inner| {
             let last = inner.refreshed.get(session);
-            wanted = last.is_none_or(|last| now.since(*last) >= REFRESH);
+            wanted = last.is_none_or(|last| now.saturating_duration_since(*last) >= REFRESH);
             if wanted {
                 inner.refreshed.insert(session.clone(), now);
             }
@@ -128,5 +128,23 @@ impl Held {
 
     fn change(&self, change: impl FnOnce(&mut Inner)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewals_and_uses_are_told_again_after_their_time() {
+        let held = Held::default();
+        let session = SessionId::new("a");
+        let begin = Instant::now();
+        assert!(held.note_refresh(&session, begin));
+        assert!(!held.note_refresh(&session, begin + REFRESH / 2));
+        assert!(held.note_refresh(&session, begin + REFRESH));
+        assert!(held.note_use(&session, begin));
+        assert!(!held.note_use(&session, begin + USE / 2));
+        assert!(held.note_use(&session, begin + USE));
     }
 }

@@ -97,7 +97,7 @@ fn serve(
     incoming: &Receiver<Vec<Note>>,
     trouble: &dyn Fn(Option<String>),
 ) {
-    let mut failing = false;
+    let mut told = None;
     while let Ok(first) = incoming.recv() {
         let mut text = Vec::new();
         let more = std::iter::from_fn(|| incoming.try_recv().ok());
@@ -111,17 +111,16 @@ fn serve(
                 text.push(b'\n');
             }
         }
-        match writer.append(&text) {
-            Ok(()) if failing => {
-                failing = false;
-                trouble(None);
-            }
-            Ok(()) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    trouble(Some(error.to_string()));
-                }
-            }
+        let problem = match writer.append(&text) {
+            Ok(None) => None,
+            Ok(Some(untidy)) => Some(format!(
+                "nothing is lost, but earlier files of the journal stay longer than they should: {untidy}"
+            )),
+            Err(error) => Some(error.to_string()),
+        };
+        if problem.is_some() != told.is_some() {
+            trouble(problem.clone());
         }
+        told = problem;
     }
 }

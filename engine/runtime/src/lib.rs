@@ -28,6 +28,7 @@ pub mod replay;
 pub mod report;
 pub mod rolling;
 mod sign_ins;
+mod troubles;
 mod watching;
 mod workspace_worker;
 

@@ -1,7 +1,7 @@
 //! Work for a thread, as a level: what waits is merged, so that nothing queues up.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What waits for a thread.
 #[derive(Debug)]
@@ -90,6 +90,30 @@ impl<T: Default> Mailbox<T> {
                 inner.working = true;
                 Taken::Nothing
             }
+        }
+    }
+
+    /// The same until a moment at which there is something to do in any case, where there is one:
+    /// until then it is not idle.
+    pub(crate) fn take_until(&self, moment: Option<Instant>) -> Taken<T> {
+        let Some(moment) = moment else {
+            return self.take_within(None);
+        };
+        let mut inner = self.lock();
+        inner.working = true;
+        loop {
+            if let Some(work) = inner.waiting.take() {
+                return Taken::Work(work);
+            }
+            let left = moment.saturating_duration_since(Instant::now());
+            if inner.closed {
+                return Taken::Closed;
+            }
+            if left.is_zero() {
+                return Taken::Nothing;
+            }
+            let waited = self.news.wait_timeout(inner, left);
+            (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 

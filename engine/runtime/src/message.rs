@@ -2,6 +2,7 @@
 //! programs send their part of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use dayfly_chain::{Look, Spot};
 use dayfly_core::delivery::Delivery;
@@ -9,7 +10,6 @@ use dayfly_core::effect::{Note, OperationId, Reply};
 use dayfly_core::input::{Attended, Order, Seen};
 use dayfly_core::policy::{EntryName, EvaluationId};
 use dayfly_core::session::{Failure, SessionId};
-use dayfly_core::time::Timestamp;
 use dayfly_policy::{Evaluated, Failed};
 use dayfly_providers::Assertion;
 use dayfly_providers::azure::AzureTokens;
@@ -179,9 +179,10 @@ impl Handle {
     pub async fn credentials(&self, asked: &str) -> Result<Issued, Unobtained> {
         let now = clock::now();
         if let Some(issued) = self.held.get(asked, now) {
-            self.note_use(&issued, now);
+            self.note_use(&issued);
             // The last good ones serve until they end; renewal goes on behind the answer.
-            if issued.credentials.lease.due(now) && self.held.note_refresh(&issued.session, now) {
+            let due = issued.credentials.lease.due(now);
+            if due && self.held.note_refresh(&issued.session, Instant::now()) {
                 let (handle, session) = (self.clone(), issued.session.clone());
                 tokio::spawn(async move {
                     let _ = handle.order(session.as_str(), Order::Demand).await;
@@ -193,7 +194,7 @@ impl Handle {
         let now = clock::now();
         match self.held.get(asked, now) {
             Some(issued) => {
-                self.note_use(&issued, now);
+                self.note_use(&issued);
                 Ok(issued)
             }
             None => Err(Unobtained(ordered)),
@@ -210,8 +211,8 @@ impl Handle {
         });
     }
 
-    fn note_use(&self, issued: &Issued, now: Timestamp) {
-        if self.held.note_use(&issued.session, now) {
+    fn note_use(&self, issued: &Issued) {
+        if self.held.note_use(&issued.session, Instant::now()) {
             let session = issued.session.clone();
             // Knowing the last use is not worth waiting for.
             let _ = self.messages.try_send(Message::Used(session));

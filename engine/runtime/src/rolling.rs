@@ -1,8 +1,10 @@
 //! Records that grow at their end, one JSON object a line, in files that are closed when they are
 //! full and removed when they are old.
 //!
-//! A folder holds the file that is written, `STEM.jsonl`, and earlier ones, which are named by
-//! the moment at which they were closed. A line that a crash cut short is passed over when read.
+//! A folder holds the file that is written, `STEM.jsonl`, and earlier ones, `STEM-NUMBER-MOMENT.jsonl`,
+//! which are numbered in their order and say when they were closed. The order is the number's and
+//! never the clock's, which may have been wrong. A line that a crash cut short is passed over when
+//! read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -83,8 +85,9 @@ impl<L: Line> Writer<L> {
         }
     }
 
-    /// Appends whole lines.
-    pub(crate) fn append(&mut self, text: &[u8]) -> io::Result<()> {
+    /// Appends whole lines. Where they are written, and earlier files could not be closed or removed
+    /// as they should be, this says why.
+    pub(crate) fn append(&mut self, text: &[u8]) -> io::Result<Option<String>> {
         let written = self.try_append(text);
         if written.is_err() {
             self.file = None;
@@ -92,13 +95,14 @@ impl<L: Line> Writer<L> {
         written
     }
 
-    fn try_append(&mut self, text: &[u8]) -> io::Result<()> {
+    fn try_append(&mut self, text: &[u8]) -> io::Result<Option<String>> {
         let now = crate::clock::now();
+        let mut untidy = Ok(());
         let open = match &mut self.file {
             Some(open) => open,
             None => {
                 let opened = open::<L>(&self.folder)?;
-                forget::<L>(&self.folder, self.keep, now)?;
+                untidy = forget::<L>(&self.folder, self.keep, now);
                 self.file.insert(opened)
             }
         };
@@ -108,9 +112,9 @@ impl<L: Line> Writer<L> {
         open.file.write_all(text)?;
         open.length += text.len() as u64;
         if self.keep.is_full(open.length, open.began, now) {
-            self.close(now)?;
+            untidy = self.close(now);
         }
-        Ok(())
+        Ok(untidy.err().map(|error| error.to_string()))
     }
 
     /// Whether the next line begins a file.
@@ -158,53 +162,102 @@ fn open<L: Line>(folder: &Path) -> io::Result<Open> {
 
 /// Closes the file that is written.
 fn close<L: Line>(folder: &Path, now: Timestamp) -> io::Result<()> {
+    let last = earlier::<L>(folder)?.into_iter().map(|closed| closed.order);
+    let number = last.max().map_or(1, |order| order.number() + 1);
     let moment = now.as_millis();
-    let mut number = 0u32;
-    let closed = loop {
-        let name = folder.join(format!("{}-{moment:016}-{number:04}.jsonl", L::STEM));
-        if !name.exists() {
-            break name;
-        }
-        number += 1;
-    };
-    fs::rename(current::<L>(folder), closed)
+    let closed = folder.join(format!("{}-{number:010}-{moment:016}.jsonl", L::STEM));
+    let named = |e: io::Error| io::Error::other(format!("cannot name {}: {e}", closed.display()));
+    fs::rename(current::<L>(folder), &closed).map_err(named)
 }
 
-/// Removes closed files that are too many or too old.
+/// Removes closed files that are too many or too old. For its age no more than one goes at a time:
+/// a clock that is wrong must not cost the whole record.
 fn forget<L: Line>(folder: &Path, keep: Keep, now: Timestamp) -> io::Result<()> {
     let earlier = earlier::<L>(folder)?;
     let surplus = earlier.len().saturating_sub(keep.files);
-    for (index, path) in earlier.iter().enumerate() {
-        let old = closed_at::<L>(path).is_some_and(|at| at.plus(keep.age) <= now);
-        if index < surplus || old {
-            fs::remove_file(path)?;
+    let old = earlier.first().filter(|f| f.at.plus(keep.age) <= now);
+    let mut result = Ok(());
+    for file in &earlier[..surplus.max(usize::from(old.is_some()))] {
+        match fs::remove_file(&file.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                let path = file.path.display();
+                result = Err(io::Error::other(format!("cannot remove {path}: {e}")));
+            }
+            _ => {}
         }
     }
-    Ok(())
+    result
 }
 
-/// When a file was closed, as its name says.
-fn closed_at<L: Line>(path: &Path) -> Option<Timestamp> {
-    let name = path.file_name()?.to_str()?;
-    let moment = name.strip_prefix(L::STEM)?.strip_prefix('-')?;
-    let moment = moment.split('-').next()?;
-    Some(Timestamp::from_millis(moment.parse().ok()?))
+/// A file that is no longer written.
+#[derive(Debug)]
+struct Closed {
+    order: Order,
+    /// When it was closed, as the clock was then.
+    at: Timestamp,
+    path: PathBuf,
+}
+
+/// Where a file stands among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    /// Before there were numbers: by the moment, and a number among those of one moment.
+    ByMoment(u64, u64),
+    /// By its number.
+    Numbered(u64),
+}
+
+impl Order {
+    const fn number(self) -> u64 {
+        match self {
+            Self::ByMoment(..) => 0,
+            Self::Numbered(number) => number,
+        }
+    }
+}
+
+impl Closed {
+    /// What the name of a file says; none for what is no closed file.
+    fn of<L: Line>(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let name = name.strip_prefix(L::STEM)?.strip_prefix('-')?;
+        let (first, second) = name.strip_suffix(".jsonl")?.split_once('-')?;
+        let (one, two): (u64, u64) = (first.parse().ok()?, second.parse().ok()?);
+        // A moment was always written with sixteen digits.
+        let (order, at) = if first.len() == 16 {
+            (Order::ByMoment(one, two), one)
+        } else {
+            (Order::Numbered(one), two)
+        };
+        let at = Timestamp::from_millis(at);
+        Some(Self { order, at, path })
+    }
 }
 
 /// Files that are no longer written, the oldest first.
-fn earlier<L: Line>(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn earlier<L: Line>(folder: &Path) -> io::Result<Vec<Closed>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let rest = name.strip_prefix(L::STEM);
-        if rest.is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".jsonl")) {
-            found.push(entry.path());
-        }
+        found.extend(Closed::of::<L>(entry?.path()));
     }
-    found.sort();
+    found.sort_by_key(|closed| closed.order);
     Ok(found)
+}
+
+/// The earliest moment at which a file begins: the clock may have been set back between files.
+pub(crate) fn begin<L: Line>(folder: &Path) -> io::Result<Option<Timestamp>> {
+    let mut begin: Option<Timestamp> = None;
+    let files = earlier::<L>(folder)?.into_iter().map(|closed| closed.path);
+    for path in files.chain([current::<L>(folder)]) {
+        let first = match Reader::<L>::of(&path) {
+            Ok(mut reader) => reader.read_one()?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        let at = first.map(|line| line.at());
+        begin = begin.into_iter().chain(at).min();
+    }
+    Ok(begin)
 }
 
 /// The file that is written now, for those who want to follow it.
@@ -298,8 +351,8 @@ impl<L: Line> Reader<L> {
     /// The file after the one that is read; files are known by what they are, as their names
     /// change when they are closed.
     fn following(&self) -> io::Result<Option<File>> {
-        let mut files = match earlier::<L>(&self.folder) {
-            Ok(files) => files,
+        let mut files: Vec<PathBuf> = match earlier::<L>(&self.folder) {
+            Ok(files) => files.into_iter().map(|closed| closed.path).collect(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e),
         };

@@ -133,3 +133,91 @@ fn what_is_old_goes_also_where_there_is_room() {
     forget::<Line>(folder.path(), week, later(8)).unwrap();
     assert_eq!(numbers(&mut Reader::open(folder.path())), [3]);
 }
+
+fn closed_names(folder: &Path) -> Vec<String> {
+    let closed = earlier::<Line>(folder).unwrap();
+    let name = |c: Closed| c.path.file_name().unwrap().to_string_lossy().into_owned();
+    closed.into_iter().map(name).collect()
+}
+
+#[test]
+fn a_clock_that_was_ahead_when_files_were_closed_takes_nothing_newer_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep {
+        file: 1,
+        files: 3,
+        age: AGES,
+    };
+    let year = 365 * 24 * 60 * 60 * 1_000;
+    let now = crate::clock::now();
+    // Three files from a time when the clock was a year ahead, then it was set right.
+    for n in 0..8 {
+        journal(folder.path(), LARGE).write(vec![note(n)]);
+        let moment = if n < 3 {
+            now.as_millis() + year
+        } else {
+            now.as_millis()
+        };
+        close::<Line>(folder.path(), Timestamp::from_millis(moment + n)).unwrap();
+        forget::<Line>(folder.path(), keep, now).unwrap();
+    }
+    assert_eq!(numbers(&mut Reader::open(folder.path())), [5, 6, 7]);
+}
+
+#[test]
+fn files_with_the_names_of_before_are_read_first() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..3 {
+        journal(folder.path(), LARGE).write(vec![note(n)]);
+        // Of the same millisecond, of a clock that was ahead.
+        let name = format!("journal-9000000000000000-{n:04}.jsonl");
+        fs::rename(current(folder.path()), folder.path().join(name)).unwrap();
+    }
+    journal(folder.path(), LARGE).write(vec![note(3)]);
+    close::<Line>(folder.path(), crate::clock::now()).unwrap();
+    journal(folder.path(), LARGE).write(vec![note(4)]);
+    assert_eq!(numbers(&mut Reader::open(folder.path())), [0, 1, 2, 3, 4]);
+    assert!(closed_names(folder.path())[3].starts_with("journal-0000000001-"));
+}
+
+#[test]
+fn a_clock_that_is_ahead_costs_one_file_and_not_all() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..5 {
+        journal(folder.path(), LARGE).write(vec![note(n)]);
+        close::<Line>(folder.path(), crate::clock::now()).unwrap();
+    }
+    let decade = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    let ahead = crate::clock::now().plus(decade);
+    forget::<Line>(folder.path(), Keep::new(64, 7), ahead).unwrap();
+    assert_eq!(numbers(&mut Reader::open(folder.path())), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_costs_no_line() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder with something in it is nothing that `remove_file` takes away.
+    let stuck = folder
+        .path()
+        .join("journal-0000000001-0000000000000001.jsonl");
+    fs::create_dir_all(stuck.join("x")).unwrap();
+    let keep = Keep {
+        file: 1,
+        files: 1,
+        age: AGES,
+    };
+    let mut writer = Writer::<Line>::new(folder.path().to_owned(), keep);
+    for n in 2..6 {
+        let line = Line {
+            run: "run".into(),
+            note: note(n),
+        };
+        let mut text = serde_json::to_vec(&line).unwrap();
+        text.push(b'\n');
+        let untidy = writer.append(&text).expect("the line is written");
+        assert!(untidy.is_some_and(|why| why.contains("cannot remove")));
+    }
+    drop(fs::remove_dir_all(stuck));
+    let kept = numbers(&mut Reader::open(folder.path()));
+    assert_eq!(kept.last(), Some(&5));
+}

@@ -5,41 +5,41 @@
 //! waited for that are tried again.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use dayfly_core::input::Attended;
 use dayfly_providers::sso::{Sso, SsoIntegration};
 use dayfly_workspace::{Watch, watch};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch as level};
 
 use crate::message::{Ask, Message};
+use crate::troubles::Troubles;
 
 /// What problems with the watch are filed under.
 const ABOUT: &str = "sign-in-watch";
-/// Lists of integrations that wait to be followed: the Workspace changes no faster.
-const WAITING: usize = 16;
-
 /// Which sign-ins to watch.
-type Wanted = (Arc<Sso>, Vec<SsoIntegration>);
+type Wanted = Option<(Arc<Sso>, Vec<SsoIntegration>)>;
 
 /// Watches the files of sign-ins, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct SignIns(Option<SyncSender<Wanted>>);
+pub(crate) struct SignIns(Option<level::Sender<Wanted>>);
 
 impl SignIns {
     /// Tells what it notices through these messages; without any, nothing is watched.
-    pub(crate) fn start(messages: Option<mpsc::Sender<Message>>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        messages: Option<mpsc::Sender<Message>>,
+        troubles: Troubles,
+    ) -> std::io::Result<Self> {
         let Some(messages) = messages else {
             return Ok(Self(None));
         };
-        let (wanted, incoming) = sync_channel(WAITING);
+        let (wanted, incoming) = level::channel(None);
         let runtime = Handle::current();
         // Ends with the sender.
         thread::Builder::new()
             .name("dayfly-sign-ins".to_owned())
-            .spawn(move || follow(&incoming, &runtime, &messages))?;
+            .spawn(move || follow(incoming, &runtime, &messages, &troubles))?;
         Ok(Self(Some(wanted)))
     }
 
@@ -47,15 +47,25 @@ impl SignIns {
     /// are says the AWS config file as it is now.
     pub(crate) fn follow(&self, sso: &Arc<Sso>, integrations: Vec<SsoIntegration>) {
         if let Some(wanted) = &self.0 {
-            // Where so many wait, one of them is this one, or nearly so.
-            let _ = wanted.try_send((Arc::clone(sso), integrations));
+            wanted.send_replace(Some((Arc::clone(sso), integrations)));
         }
     }
 }
 
-fn follow(incoming: &Receiver<Wanted>, runtime: &Handle, messages: &mpsc::Sender<Message>) {
+/// The newest that is wanted, once it is another; none where nothing will be wanted any more.
+fn next(incoming: &mut level::Receiver<Wanted>, runtime: &Handle) -> Wanted {
+    runtime.block_on(incoming.changed()).ok()?;
+    incoming.borrow_and_update().clone()
+}
+
+fn follow(
+    mut incoming: level::Receiver<Wanted>,
+    runtime: &Handle,
+    messages: &mpsc::Sender<Message>,
+    troubles: &Troubles,
+) {
     let mut watches: Vec<Watch> = Vec::new();
-    while let Ok((sso, integrations)) = incoming.recv() {
+    while let Some((sso, integrations)) = next(&mut incoming, runtime) {
         watches.clear();
         let mut problem = None;
         for integration in integrations {
@@ -85,11 +95,37 @@ fn follow(incoming: &Receiver<Wanted>, runtime: &Handle, messages: &mpsc::Sender
                 }
             }
         }
-        let about = ABOUT.to_owned();
-        let message = Message::Trouble {
-            about,
-            message: problem,
-        };
-        let _ = messages.try_send(message);
+        troubles.tell(ABOUT, problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dayfly_providers::sso::SsoSettings;
+
+    use super::*;
+
+    #[test]
+    fn however_many_lists_come_the_newest_is_followed() {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.build().expect("a runtime");
+        let (wanted, mut incoming) = level::channel(None);
+        let sign_ins = SignIns(Some(wanted));
+        let sso = Arc::new(Sso::new(SsoSettings::new(crate::clock::now)));
+        for n in 0..100 {
+            let one = SsoIntegration {
+                id: n.to_string(),
+                name: n.to_string(),
+                portal_url: "https://example.awsapps.com/start".to_owned(),
+                region: "eu-west-1".to_owned(),
+                sso_session: None,
+            };
+            sign_ins.follow(&sso, vec![one]);
+        }
+        let (_, followed) = next(&mut incoming, runtime.handle()).expect("a list");
+        let ids: Vec<_> = followed.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["99"]);
+        drop(sign_ins);
+        assert!(next(&mut incoming, runtime.handle()).is_none());
     }
 }

@@ -6,12 +6,15 @@
 //! nothing changes, but where the system gives no notices; that is told as a trouble.
 //!
 //! `tree` is what was found, `look` finds it, `notices` are the system's, `content` is what is read
-//! of a file, `git` what a repository's files mean.
+//! of a file, `open` how it is opened, `secrets` which files nobody is told of, `git` what a
+//! repository's files mean.
 
 mod content;
 mod git;
 mod look;
 mod notices;
+mod open;
+mod secrets;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +29,7 @@ use dayfly_core::policy::EntryName;
 use tokio::sync::mpsc;
 
 use self::notices::Notices;
+pub(crate) use self::secrets::Secrets;
 use self::tree::Tree;
 use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
@@ -45,12 +49,22 @@ const AT_ONCE: usize = 1_000;
 /// What policies want to hear of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Patterns of files; whether anybody may be told their content.
-    pub(crate) files: BTreeMap<String, bool>,
-    /// Patterns of folders of repositories.
-    pub(crate) branches: BTreeSet<String>,
+    /// Patterns of files.
+    pub(crate) files: BTreeMap<String, Terms>,
+    /// Patterns of folders of repositories, and the folder below which no link is followed.
+    pub(crate) branches: BTreeMap<String, PathBuf>,
     /// Entries that begin to watch, with their patterns.
     pub(crate) fresh: BTreeMap<EntryName, Fresh>,
+}
+
+/// On which terms files are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Whether anybody may be told their content.
+    pub(crate) content: bool,
+    /// The folder below which no link is followed: links on the way to it are the person's, who
+    /// named it in a grant; those below may be anybody's.
+    pub(crate) below: PathBuf,
 }
 
 /// What an entry that begins to watch is told once.
@@ -107,6 +121,26 @@ pub(crate) struct Work {
     wanted: Option<Wanted>,
 }
 
+impl Work {
+    /// From now on this is wanted, and nothing else. Whoever was to be told what is there, and was
+    /// not, is told now, if it still is.
+    fn want(&mut self, mut wanted: Wanted) {
+        if let Some(earlier) = self.wanted.take() {
+            for (entry, fresh) in earlier.fresh {
+                wanted.fresh.entry(entry).or_insert(fresh);
+            }
+        }
+        self.wanted = Some(wanted);
+    }
+
+    fn append(&mut self, later: Self) {
+        self.dirty.append(later.dirty);
+        if let Some(wanted) = later.wanted {
+            self.want(wanted);
+        }
+    }
+}
+
 /// The thread that watches.
 #[derive(Debug)]
 pub(crate) struct Watching {
@@ -115,14 +149,14 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
-    pub(crate) fn start(answers: mpsc::Sender<Message>) -> std::io::Result<Self> {
+    pub(crate) fn start(answers: mpsc::Sender<Message>, secrets: Secrets) -> std::io::Result<Self> {
         let work = Arc::new(Mailbox::new());
         let incoming = Arc::clone(&work);
         let thread = thread::Builder::new()
             .name("dayfly-files".into())
             .spawn(move || {
                 Watcher {
-                    tree: Tree::default(),
+                    tree: Tree::new(secrets),
                     notices: Notices::new(Arc::clone(&incoming)),
                     work: incoming,
                     answers,
@@ -138,16 +172,7 @@ impl Watching {
 
     /// From now on this is wanted, and nothing else.
     pub(crate) fn want(&self, wanted: Wanted) {
-        self.work.put(|work| {
-            let mut wanted = wanted;
-            // Whoever was to be told and was not is told now, if it is still there.
-            if let Some(earlier) = work.wanted.take() {
-                for (entry, fresh) in earlier.fresh {
-                    wanted.fresh.entry(entry).or_insert(fresh);
-                }
-            }
-            work.wanted = Some(wanted);
-        });
+        self.work.put(|work| work.want(wanted));
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -193,8 +218,7 @@ impl Watcher {
                 thread::sleep(if busy { GATHER.max(took) } else { FIRST });
             }
             if let Some(later) = self.work.take_more() {
-                work.dirty.append(later.dirty);
-                work.wanted = later.wanted.or(work.wanted);
+                work.append(later);
             }
             let begun = Instant::now();
             let done = self.look(work);

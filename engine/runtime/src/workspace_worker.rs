@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dayfly_core::input::{Projection, WorkspaceChange};
 use dayfly_core::session::SessionId;
 use dayfly_workspace::{Loaded, Problem, Rejected, Workspace, WorkspaceFile, WriteError};
 use tokio::sync::mpsc;
 
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
 
 /// How long states are gathered before they are written: a write costs a rewrite of the file.
@@ -105,39 +105,55 @@ impl Drop for WorkspaceWorker {
     }
 }
 
+/// Looks at once, and writes when states were gathered: whoever waits for a look waits for no write
+/// that is due later, nor for a disk that does not take it.
 fn serve(file: &WorkspaceFile, incoming: &Mailbox<Work>, answers: &mpsc::Sender<Message>) {
     let mut states = BTreeMap::new();
     let mut failing = false;
-    while let Some(mut work) = incoming.take() {
+    // When states are to be written.
+    let mut due: Option<Instant> = None;
+    loop {
+        let (mut work, ends) = match incoming.take_until(due) {
+            Taken::Work(work) => (work, false),
+            Taken::Nothing => (Work::default(), false),
+            Taken::Closed => (Work::default(), true),
+        };
         if work.load {
             look(file, std::mem::take(&mut work.tickets), answers);
         }
         states.append(&mut work.states);
-        if !states.is_empty() && !answers.is_closed() {
-            // What comes meanwhile is written in one more write, not in many.
-            thread::sleep(GATHER);
+        if !states.is_empty() && due.is_none() {
+            due = Some(Instant::now() + GATHER);
         }
-        match write(file, &states, answers) {
-            Ok(()) => {
-                states.clear();
-                if std::mem::take(&mut failing) {
-                    let _ = answers.blocking_send(Message::StatesTrouble(None));
+        if due.is_some_and(|at| ends || answers.is_closed() || at <= Instant::now()) {
+            due = None;
+            match write(file, &states, answers) {
+                Ok(()) => {
+                    states.clear();
+                    if std::mem::take(&mut failing) {
+                        let _ = answers.blocking_send(Message::StatesTrouble(None));
+                    }
+                }
+                // That was told when it was looked at; once it is mended there is work again.
+                Err(WriteError::Rejected(_)) => {}
+                Err(WriteError::Disk(error)) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        let told = Message::StatesTrouble(Some(error.to_string()));
+                        let _ = answers.blocking_send(told);
+                    }
+                    if !answers.is_closed() {
+                        due = Some(Instant::now() + AGAIN);
+                    }
                 }
             }
-            // That was told when it was looked at; once it is mended there is work again.
-            Err(WriteError::Rejected(_)) => {}
-            Err(WriteError::Disk(error)) => {
-                if !std::mem::replace(&mut failing, true) {
-                    let _ = answers.blocking_send(Message::StatesTrouble(Some(error.to_string())));
-                }
-                if !answers.is_closed() {
-                    thread::sleep(AGAIN);
-                    incoming.put(|_| {});
-                }
-            }
         }
-        incoming.done();
-        let _ = answers.blocking_send(Message::WorkspaceIdle);
+        if ends {
+            return;
+        }
+        if due.is_none() {
+            incoming.done();
+            let _ = answers.blocking_send(Message::WorkspaceIdle);
+        }
     }
 }
 
@@ -186,5 +202,58 @@ pub(crate) fn problems(workspace: Option<&Workspace>, rejected: Option<&Rejected
     match rejected {
         Some(rejected) => rejected.problems.clone(),
         None => workspace.map_or_else(Vec::new, |w| w.problems().to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use dayfly_core::session::Status;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_look_does_not_wait_for_a_disk_that_takes_no_states() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("workspace.json");
+        let session =
+            r#"{"sessionId":"a","sessionName":"a","status":"inactive","type":"localstack"}"#;
+        fs::write(&path, format!(r#"{{"sessions":[{session}]}}"#)).unwrap();
+        // Nothing can be locked, so that nothing is written.
+        let lock = folder.path().join("workspace.json.lock");
+        fs::create_dir(&lock).unwrap();
+        let (answers, mut messages) = mpsc::channel(64);
+        let file = Arc::new(WorkspaceFile::at(&path));
+        let worker = WorkspaceWorker::start(file, answers).unwrap();
+        worker.look(1);
+        assert!(matches!(messages.blocking_recv(), Some(Message::Looked(_))));
+        let active = Projection {
+            status: Status::Active,
+            start: None,
+            expiration: None,
+        };
+        worker.write(SessionId::new("a"), active);
+        while !matches!(
+            messages.blocking_recv().unwrap(),
+            Message::StatesTrouble(Some(_))
+        ) {}
+        let asked = Instant::now();
+        worker.look(2);
+        loop {
+            match messages.blocking_recv().unwrap() {
+                Message::Looked(looked) if looked.tickets == [2] => break,
+                _ => {}
+            }
+        }
+        assert!(asked.elapsed() < AGAIN / 2, "{:?}", asked.elapsed());
+        assert!(!worker.is_idle(), "states wait to be written");
+        fs::remove_dir(&lock).unwrap();
+        while !matches!(
+            messages.blocking_recv().unwrap(),
+            Message::StatesTrouble(None)
+        ) {}
+        assert!(fs::read_to_string(&path).unwrap().contains("active"));
+        drop(messages);
     }
 }

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dayfly_core::time::Timestamp;
 
+use crate::limiter::PortalPaces;
 use crate::pace::{Pace, Rate};
 use crate::registry::Timeouts;
 
@@ -67,8 +68,8 @@ pub struct SsoSettings {
     pub cache: Option<PathBuf>,
     /// The AWS config file, before `AWS_CONFIG_FILE` and `~/.aws/config`.
     pub config_file: Option<PathBuf>,
-    /// How fast the portal of one integration is called.
-    pub rate: Rate,
+    /// How fast the portal of each integration is called.
+    pub paces: PortalPaces,
     /// How long one call may take.
     pub timeouts: Timeouts,
     /// What tells the time.
@@ -84,7 +85,7 @@ impl SsoSettings {
             oidc_endpoint_url: None,
             cache: None,
             config_file: None,
-            rate: Rate::SSO,
+            paces: PortalPaces::new(Rate::SSO),
             timeouts: Timeouts::default(),
             clock,
         }
@@ -97,7 +98,6 @@ pub struct Sso {
     cache: Cache,
     clients: Clients,
     keepers: Mutex<BTreeMap<String, Arc<Keeper>>>,
-    paces: Mutex<BTreeMap<String, Arc<Pace>>>,
 }
 
 impl fmt::Debug for Sso {
@@ -116,7 +116,6 @@ impl Sso {
             cache: Cache::at(settings.cache.clone()),
             clients: Clients::new(&settings),
             keepers: Mutex::default(),
-            paces: Mutex::default(),
             settings,
         }
     }
@@ -133,8 +132,6 @@ impl Sso {
 
     /// How fast the portal of an integration is called.
     fn pace(&self, integration: &SsoIntegration) -> Arc<Pace> {
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        let usual = || Arc::new(Pace::new(self.settings.rate));
-        Arc::clone(paces.entry(integration.id.clone()).or_insert_with(usual))
+        self.settings.paces.of(&integration.id)
     }
 }

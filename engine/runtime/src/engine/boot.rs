@@ -17,7 +17,7 @@ use dayfly_workspace::{Backend, WorkspaceFile};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::delivery::{Standing, Standings};
-use super::sources::providers;
+use super::sources::{limiter, providers};
 use super::{EngineError, Loop, Options};
 use crate::azure::AzureInForce;
 use crate::chain_worker::{ChainWorker, KEPT};
@@ -35,7 +35,8 @@ use crate::message::Message;
 use crate::recording::Recording;
 use crate::rolling::Keep;
 use crate::sign_ins::SignIns;
-use crate::watching::Watching;
+use crate::troubles::Troubles;
+use crate::watching::{Secrets, Watching};
 use crate::workspace_worker::{Looked, WorkspaceWorker};
 
 /// What troubles of the recording are about.
@@ -60,13 +61,14 @@ impl Loop {
         let file = Arc::new(WorkspaceFile::at(&home.workspace()));
         let mut run = uuid::Uuid::new_v4().simple().to_string();
         run.truncate(12);
+        let troubles_told = Troubles::default();
         let journal = Journal::open(
             home.journal(),
             &run,
             Keep::new(config.engine.journal_megabytes, config.engine.journal_days),
-            trouble(&messages, "journal"),
+            troubles_told.about("journal"),
         )?;
-        let tell = trouble(&messages, "state");
+        let tell = troubles_told.about("state");
         let (memory, forgot) = Memory::open(&home, tell)?;
         let host = Host::new(HostConfig {
             cache: CodeCache::open(&home.code()).ok(),
@@ -86,9 +88,10 @@ impl Loop {
             messages.clone(),
         )?;
         let watching = match options.watching {
-            true => Some(Watching::start(messages.clone())?),
+            true => Some(Watching::start(messages.clone(), secrets(&home, &config))?),
             false => None,
         };
+        let limiter = limiter(&config);
         let found = options.chain.observe();
         let files = options.chain.targets();
         let files = files.map(|t| (t.place(), t.path().to_owned())).collect();
@@ -105,10 +108,14 @@ impl Loop {
             evaluators: Evaluators::start(parallel, &messages)?,
             recording: None,
             chain: ChainWorker::start(options.chain, messages.clone())?,
-            providers: providers(&config, None, &options.keys, &desks, &azure).0,
+            providers: providers(&config, None, &options.keys, &desks, &azure, &limiter).0,
+            limiter,
             azure,
             azure_in_force,
-            sign_ins: SignIns::start(options.watching.then(|| messages.clone()))?,
+            sign_ins: SignIns::start(
+                options.watching.then(|| messages.clone()),
+                troubles_told.clone(),
+            )?,
             keys: options.keys,
             desks,
             imds: watch::channel(config.imds.clone()).0,
@@ -124,6 +131,7 @@ impl Loop {
             rejected: None,
             entries: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            troubles_told,
             held,
             aside: BTreeMap::new(),
             delivering: BTreeMap::new(),
@@ -210,7 +218,7 @@ impl Loop {
             return;
         }
         let keep = Keep::new(settings.megabytes, settings.days);
-        let tell = trouble(&self.messages, RECORDING);
+        let tell = self.troubles_told.about(RECORDING);
         match Recording::start(self.home.recording(), &self.run, keep, tell) {
             Ok(recording) => self.recording = Some(recording),
             Err(error) => {
@@ -258,6 +266,22 @@ impl Loop {
     }
 }
 
+/// The files of which no policy is told anything.
+fn secrets(home: &Home, config: &Config) -> Secrets {
+    let folder = home.folder();
+    let own = [
+        home.state().to_owned(),
+        home.vault(),
+        home.vault_key(),
+        home.wrapped_vault_key(),
+        home.config(),
+        home.workspace(),
+        folder.join("dayfly.lock"),
+        folder.join("policies"),
+    ];
+    Secrets::of_user(own.into_iter().chain(config.aws.credentials_file.clone()))
+}
+
 fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, EngineError> {
     use dayfly_vault::private_file::PrivateFileError;
     private_file::create_folder(home.state())
@@ -271,16 +295,4 @@ fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, Engi
                 problem: with_cause(&other),
             },
         })
-}
-
-fn trouble(
-    messages: &mpsc::Sender<Message>,
-    about: &'static str,
-) -> impl Fn(Option<String>) + Send + 'static + use<> {
-    let messages = messages.clone();
-    move |message| {
-        // Not worth waiting for: the engine may wait for the one who tells this.
-        let about = about.to_owned();
-        let _ = messages.try_send(Message::Trouble { about, message });
-    }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use dayfly_providers::azure::AzureTokens;
 use dayfly_providers::sso::{Sso, SsoIntegration, SsoSettings};
-use dayfly_providers::{AwsSettings, LongLivedKeys, Providers, ProvidersConfig};
+use dayfly_providers::{
+    AwsSettings, Limiter, LongLivedKeys, PortalPaces, Providers, ProvidersConfig,
+};
 use dayfly_workspace::{AwsSsoIntegration, Workspace};
 
 use super::Loop;
@@ -13,21 +15,26 @@ use crate::config::Config;
 use crate::desks::Desks;
 
 impl Loop {
-    /// Makes the providers anew. Calls that are under way keep theirs.
+    /// Makes the providers anew. Calls that are under way keep theirs, and count on.
     pub(super) fn provide(&mut self) {
         let workspace = self.workspace.as_deref();
-        self.azure_in_force.set(self.config.azure.clone());
         let (providers, sso) = providers(
             &self.config,
             workspace,
             &self.keys,
             &self.desks,
             &self.azure,
+            &self.limiter,
         );
         self.providers = providers;
         let integrations = workspace.map(integrations).unwrap_or_default();
         self.sign_ins.follow(&sso, integrations);
     }
+}
+
+/// The bounds on the calls of providers that the configuration has.
+pub(super) fn limiter(config: &Config) -> Limiter {
+    Limiter::new(config.providers.limits(), config.engine.calls_in_flight)
 }
 
 /// How portals are called, as the configuration has it.
@@ -37,7 +44,7 @@ pub fn sso_settings(config: &Config) -> SsoSettings {
         portal_endpoint_url: config.aws.sso_endpoint_url.clone(),
         oidc_endpoint_url: config.aws.sso_oidc_endpoint_url.clone(),
         config_file: config.aws.config_file.clone(),
-        rate: config.providers.limits().sso.rate,
+        paces: PortalPaces::new(config.providers.limits().sso.rate),
         ..SsoSettings::new(clock::now)
     }
 }
@@ -81,6 +88,7 @@ pub(super) fn providers(
     keys: &Arc<dyn LongLivedKeys>,
     desks: &Desks,
     azure: &Arc<AzureTokens>,
+    limiter: &Limiter,
 ) -> (Arc<Providers>, Arc<Sso>) {
     let usual = AwsSettings::default();
     let region = default_region(config, workspace).map(str::to_owned);
@@ -89,13 +97,15 @@ pub(super) fn providers(
         sts_endpoint_url: config.aws.sts_endpoint_url.clone(),
         timeouts: usual.timeouts,
     };
-    let sso = Arc::new(Sso::new(sso_settings(config)));
+    let sso = Arc::new(Sso::new(SsoSettings {
+        paces: limiter.portals(),
+        ..sso_settings(config)
+    }));
     let settings = ProvidersConfig {
         aws,
         sso: Some(Arc::clone(&sso)),
         sso_integrations: workspace.map(integrations).unwrap_or_default(),
-        calls_in_flight_max: config.engine.calls_in_flight,
-        limits: config.providers.limits(),
+        limiter: limiter.clone(),
         mfa_codes: Arc::new(desks.mfa.clone()),
         assertions: Arc::new(desks.assertions.clone()),
         azure: Some(Arc::clone(azure)),

@@ -11,12 +11,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use dayfly_core::policy::{EntryName, Views};
+use dayfly_core::time::Timestamp;
 use dayfly_policy::StateSnapshot;
 use imbl::ordmap::DiffItem;
 
-use super::{Answer, MadeOf, Reader, Record, modules};
+use super::{Answer, MadeOf, Record, modules};
 use crate::evaluators::Question;
-use crate::rolling::{Keep, Line as _, Writer};
+use crate::rolling::{self, Keep, Line as _, Writer};
 
 /// Evaluations that wait for the disk.
 const WAITING: usize = 256;
@@ -73,6 +74,7 @@ impl Recording {
             said: BTreeMap::new(),
             missed: Arc::clone(&missed),
             ending: Arc::clone(&ending),
+            last: None,
         };
         let thread = thread::Builder::new()
             .name("dayfly-recorder".into())
@@ -109,6 +111,22 @@ struct Clerk {
     said: BTreeMap<EntryName, Said>,
     missed: Arc<AtomicU64>,
     ending: Arc<AtomicBool>,
+    /// When the last evaluation was.
+    last: Option<Timestamp>,
+}
+
+/// What was wrong when an evaluation was to be recorded.
+enum Problem {
+    /// It is not recorded.
+    Unwritten(io::Error),
+    /// It is, but something earlier could not be removed.
+    Untidy(String),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Unwritten(error)
+    }
 }
 
 struct Said {
@@ -134,7 +152,10 @@ impl Clerk {
                     Some("some evaluations are not recorded: the disk is too slow".to_owned())
                 }
                 Ok(()) => None,
-                Err(error) => {
+                Err(Problem::Untidy(untidy)) => Some(format!(
+                    "evaluations are recorded, but earlier ones stay longer than they should: {untidy}"
+                )),
+                Err(Problem::Unwritten(error)) => {
                     // The next file, or what is left of this one, begins anew.
                     self.said.clear();
                     Some(format!("evaluations are not recorded: {error}"))
@@ -147,8 +168,15 @@ impl Clerk {
         }
     }
 
-    fn write(&mut self, heard: Heard) -> io::Result<()> {
+    fn write(&mut self, heard: Heard) -> Result<(), Problem> {
         let mut tidied = Ok(());
+        let now = heard.question.context.now;
+        if self.last.is_some_and(|last| now < last) && !self.writer.begins() {
+            // The clock was set back: within a file time goes forward only, so that how long
+            // components are kept can be told by the beginnings of files.
+            self.writer.close(crate::clock::now())?;
+        }
+        self.last = Some(now);
         if self.writer.begins() {
             self.said.clear();
             tidied = self.tidy();
@@ -159,10 +187,12 @@ impl Clerk {
         text.push(b'\n');
         if text.len() as u64 > Record::LONGEST {
             self.said.remove(&entry);
-            return Err(io::Error::other("an evaluation is too large"));
+            return Err(io::Error::other("an evaluation is too large").into());
         }
-        self.writer.append(&text)?;
-        tidied
+        match self.writer.append(&text)? {
+            Some(untidy) => Err(Problem::Untidy(untidy)),
+            None => tidied.map_err(|e| Problem::Untidy(e.to_string())),
+        }
     }
 
     /// The line for an evaluation, after those that were written.
@@ -217,10 +247,12 @@ impl Clerk {
     /// Removes components that no file names any more: those that were wanted last before the oldest
     /// line.
     fn tidy(&self) -> io::Result<()> {
-        let Some(oldest) = Reader::open(&self.folder).next_line()? else {
-            return Ok(());
+        let oldest = match rolling::begin::<Record>(&self.folder) {
+            Ok(Some(oldest)) => UNIX_EPOCH + Duration::from_millis(oldest.as_millis()),
+            Ok(None) => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
         };
-        let oldest = UNIX_EPOCH + Duration::from_millis(oldest.at().as_millis());
         modules(&self.folder)
             .forget_before(oldest)
             .map_err(io::Error::other)

@@ -1,12 +1,15 @@
 //! What is read of a watched file.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
+
+use super::open::open_below;
+use super::secrets::Secrets;
 
 /// The longest content that a policy is told.
 pub(super) const CONTENT: usize = 64 << 10;
@@ -56,37 +59,54 @@ pub(super) struct Found {
     pub(super) digest: Option<[u8; 32]>,
 }
 
-/// Reads a file and its content, where that is short. The content is none where the file cannot be
-/// read or is too long.
-pub(super) fn read(path: &Path, metadata: &Metadata) -> (Found, Option<Arc<[u8]>>) {
+/// What came of reading.
+pub(super) enum Reading {
+    /// This; the content is none where the file cannot be read or is too long.
+    Read(Found, Option<Arc<[u8]>>),
+    /// There is no file, or one that is not below the folder: a link is on the way, or stands there.
+    Absent,
+    /// It holds secrets, so nobody is told of it.
+    Secret,
+}
+
+/// Reads a file below a folder, and its content, where that is short. All that is told of it is
+/// of the file that was opened.
+pub(super) fn read(below: &Path, path: &Path, secrets: &Secrets) -> Reading {
+    let Ok(opened) = open_below(below, path) else {
+        return Reading::Absent;
+    };
+    let Ok(metadata) = opened.file.metadata() else {
+        return Reading::Absent;
+    };
+    if !metadata.is_file() {
+        return Reading::Absent;
+    }
+    if secrets.hold(&opened.path, &metadata) {
+        return Reading::Secret;
+    }
     let mut found = Found {
-        stamp: Stamp::of(metadata),
+        stamp: Stamp::of(&metadata),
         settled: metadata
             .modified()
             .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > YOUNG)),
         digest: None,
     };
-    if metadata.len() > READ {
-        return (found, None);
+    if metadata.len() > READ || !opened.readable {
+        return Reading::Read(found, None);
     }
-    match hash(path) {
+    match hash(opened.file) {
         Some((digest, content)) => {
             found.digest = Some(digest);
-            (found, content)
+            Reading::Read(found, content)
         }
-        None => (found, None),
+        None => Reading::Read(found, None),
     }
 }
 
 /// A digest, and the content where it is short.
 type Hashed = ([u8; 32], Option<Arc<[u8]>>);
 
-fn hash(path: &Path) -> Option<Hashed> {
-    let mut file = open(path).ok()?;
-    // It may be another one by now.
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+fn hash(mut file: File) -> Option<Hashed> {
     let mut hasher = Sha256::new();
     let mut content = Vec::new();
     let mut buffer = vec![0; 64 << 10];
@@ -107,18 +127,4 @@ fn hash(path: &Path) -> Option<Hashed> {
     }
     let content = (total <= CONTENT).then(|| content.into());
     Some((hasher.finalize().into(), content))
-}
-
-/// Opens a file without waiting for whoever is at the other end of what is none.
-#[cfg(unix)]
-fn open(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).open(path)
 }

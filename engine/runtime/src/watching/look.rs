@@ -12,10 +12,10 @@ use dayfly_core::policy::FileChangeKind;
 use dayfly_policy::PathPattern;
 use dayfly_policy::pattern::Progress;
 
-use super::content::{self, Stamp};
+use super::content::{self, Reading, Stamp};
 use super::notices::Notices;
 use super::tree::{Id, Node, Repository, Tracked, Tree, What, branch_seen, file};
-use super::{Dirty, git};
+use super::{Dirty, Terms, git};
 
 /// Folders within each other that are gone into.
 const DEPTH: usize = 128;
@@ -126,7 +126,7 @@ impl Tree {
         match metadata {
             Some(metadata) if metadata.is_dir() => {
                 let goes_on = |pattern: &PathPattern, at| pattern.goes_on(at);
-                let below = self.steps(progress, name, link, goes_on).collect();
+                let below = self.steps(progress, &path, link, goes_on).collect();
                 self.lose_file(folder, name, true, looking);
                 let identity = content::identity(&metadata);
                 self.child(folder, name, below, identity, looking);
@@ -134,7 +134,7 @@ impl Tree {
             Some(metadata) if metadata.is_file() => {
                 self.lose_folder(&path, true, looking);
                 let is_there = |pattern: &PathPattern, at| pattern.is_there(at);
-                let specs = self.steps(progress, name, false, is_there);
+                let specs = self.steps(progress, &path, link, is_there);
                 let specs: Vec<Id> = specs.map(|(id, _)| id).collect();
                 if specs.is_empty() {
                     // Nobody asks for it any more.
@@ -150,16 +150,21 @@ impl Tree {
         }
     }
 
-    /// Where the patterns come with one more name, of those of which it is asked for.
+    /// Where the patterns come with one more name, of those of which it is asked for. A link ends
+    /// all patterns but those whose grant names what is behind it.
     fn steps<'a>(
         &'a self,
         progress: &'a BTreeMap<Id, Progress>,
-        name: &'a OsStr,
+        path: &'a Path,
         link: bool,
         asked: impl Fn(&PathPattern, Progress) -> bool + 'a,
     ) -> impl Iterator<Item = (Id, Progress)> + 'a {
         progress.iter().filter_map(move |(id, at)| {
-            let pattern = &self.specs.get(id)?.pattern;
+            let spec = self.specs.get(id)?;
+            if link && !spec.below.starts_with(path) {
+                return None;
+            }
+            let (pattern, name) = (&spec.pattern, path.file_name()?);
             let to = pattern.step(*at, name, link);
             asked(pattern, to).then_some((*id, to))
         })
@@ -231,7 +236,15 @@ impl Tree {
         if known.is_none() && !self.has_room(&path) {
             return;
         }
-        let (found, content) = content::read(&path, metadata);
+        let below = self.below(&specs);
+        let (found, content) = match content::read(&below, &path, &self.secrets) {
+            Reading::Read(found, content) => (found, content),
+            Reading::Absent => return self.lose_file(folder, name, true, looking),
+            Reading::Secret => {
+                self.secret.get_or_insert(path);
+                return self.lose_file(folder, name, true, looking);
+            }
+        };
         let known = self.nodes.get(folder).and_then(|node| node.files.get(name));
         let kind = match known {
             None => Some(FileChangeKind::Created),
@@ -257,9 +270,7 @@ impl Tree {
         if let Some(kind) = kind {
             let texts = self.texts(&specs, |spec| spec.what == What::File && !spec.fresh);
             if !texts.is_empty() {
-                let content = content
-                    .clone()
-                    .filter(|_| self.tells_content(&specs, &path));
+                let content = content.clone().filter(|_| self.tells_content(&specs));
                 looking
                     .news
                     .extend(file(texts, &path, kind, digest, content));
@@ -327,12 +338,19 @@ impl Tree {
                 self.specs.remove(&id);
             }
             if let Some(head) = &head {
-                self.add(PathPattern::literal(head), what, false);
+                let terms = Terms {
+                    content: false,
+                    below: git_folder(head),
+                };
+                self.add(PathPattern::literal(head), what, terms);
             }
         }
-        match head.and_then(|head| fs::read(head).ok()) {
-            Some(content) => self.head(tree, all, told, git::branch(&content), looking),
-            None => self.no_repository(tree, true, looking),
+        let read = head.map(|head| content::read(&git_folder(&head), &head, &self.secrets));
+        match read {
+            Some(Reading::Read(_, Some(content))) => {
+                self.head(tree, all, told, git::branch(&content), looking)
+            }
+            _ => self.no_repository(tree, true, looking),
         }
         if moved {
             self.begin(looking.notices, looking.news);
@@ -491,6 +509,11 @@ impl Tree {
         }
         false
     }
+}
+
+/// The folder in which a working tree has its `HEAD`, which git made.
+fn git_folder(head: &Path) -> PathBuf {
+    head.parent().unwrap_or(head).to_owned()
 }
 
 fn listed(path: &Path) -> Vec<OsString> {

@@ -10,9 +10,10 @@ use dayfly_core::policy::{BranchChange, FileChange, FileChangeKind};
 use dayfly_policy::PathPattern;
 use dayfly_policy::pattern::Progress;
 
-use super::content::{self, Found};
+use super::content::{self, Found, Reading};
 use super::notices::Notices;
-use super::{Fresh, Wanted};
+use super::secrets::Secrets;
+use super::{Fresh, Terms, Wanted};
 
 /// Folders that are looked into, all patterns together.
 const FOLDERS: usize = 16_384;
@@ -29,6 +30,8 @@ pub(super) struct Spec {
     pub(super) what: What,
     /// Whether anybody may be told the content.
     pub(super) content: bool,
+    /// The folder below which no link is followed.
+    pub(super) below: PathBuf,
     /// Whether it is looked for since just now, so that what is found is no news.
     pub(super) fresh: bool,
 }
@@ -81,17 +84,25 @@ pub(super) struct Tree {
     pub(super) repositories: BTreeMap<PathBuf, Repository>,
     /// Where a bound kept something from being looked at.
     pub(super) beyond: Option<PathBuf>,
+    /// Files that nobody is told of.
+    pub(super) secrets: Secrets,
+    /// One of them that a pattern matches.
+    pub(super) secret: Option<PathBuf>,
 }
 
 impl Tree {
     /// From now on this is looked for; what has changed about what was looked for already.
     pub(super) fn want(&mut self, wanted: &Wanted, notices: &mut Notices) -> Vec<Seen> {
-        let mut all: BTreeMap<(String, bool), bool> = BTreeMap::new();
-        for (pattern, content) in &wanted.files {
-            all.insert((pattern.clone(), false), *content);
+        let mut all: BTreeMap<(String, bool), Terms> = BTreeMap::new();
+        for (pattern, terms) in &wanted.files {
+            all.insert((pattern.clone(), false), terms.clone());
         }
-        for pattern in &wanted.branches {
-            all.insert((pattern.clone(), true), false);
+        for (pattern, below) in &wanted.branches {
+            let terms = Terms {
+                content: false,
+                below: below.clone(),
+            };
+            all.insert((pattern.clone(), true), terms);
         }
         self.specs.retain(|_, spec| {
             let branch = match spec.what {
@@ -101,9 +112,10 @@ impl Tree {
                 What::Linked(_) => return true,
             };
             let key = (spec.pattern.text().to_string(), branch);
-            let content = all.get(&key).copied();
-            spec.content = content.unwrap_or(false);
-            content.is_some()
+            // With another folder it is looked for anew, as other links count.
+            let terms = all.get(&key).filter(|terms| terms.below == spec.below);
+            spec.content = terms.is_some_and(|terms| terms.content);
+            terms.is_some()
         });
         let known: BTreeSet<(String, bool)> = self
             .specs
@@ -111,7 +123,7 @@ impl Tree {
             .filter(|spec| !matches!(spec.what, What::Linked(_)))
             .map(|spec| (spec.pattern.text().to_string(), spec.what != What::File))
             .collect();
-        for ((text, branch), content) in all {
+        for ((text, branch), terms) in all {
             if known.contains(&(text.clone(), branch)) {
                 continue;
             }
@@ -120,12 +132,13 @@ impl Tree {
                 continue;
             };
             if branch {
-                self.add(pattern.join(".git/HEAD"), What::Head, false);
-                self.add(pattern.join(".git"), What::GitFile, false);
+                self.add(pattern.join(".git/HEAD"), What::Head, terms.clone());
+                self.add(pattern.join(".git"), What::GitFile, terms);
             } else {
-                self.add(pattern, What::File, content);
+                self.add(pattern, What::File, terms);
             }
         }
+        self.secret = None;
         self.beyond = None;
         let mut news = Vec::new();
         self.begin(notices, &mut news);
@@ -135,12 +148,13 @@ impl Tree {
         news
     }
 
-    pub(super) fn add(&mut self, pattern: PathPattern, what: What, content: bool) -> Id {
+    pub(super) fn add(&mut self, pattern: PathPattern, what: What, terms: Terms) -> Id {
         self.next += 1;
         let spec = Spec {
             pattern,
             what,
-            content,
+            content: terms.content,
+            below: terms.below,
             fresh: true,
         };
         self.specs.insert(self.next, spec);
@@ -156,8 +170,22 @@ impl Tree {
         room
     }
 
+    /// Nothing is found yet.
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            ..Self::default()
+        }
+    }
+
     /// What the person should know.
     pub(super) fn trouble(&self) -> Option<String> {
+        if let Some(secret) = &self.secret {
+            return Some(format!(
+                "{} holds secrets, so no policy is told of it; take it out of the paths that grants name",
+                secret.display()
+            ));
+        }
         let beyond = self.beyond.as_ref()?;
         Some(format!(
             "{} is not watched: the patterns of the policies cover more than {FOLDERS} folders or \
@@ -180,12 +208,13 @@ impl Tree {
                 let path = folder.join(name);
                 let mut digest = tracked.found.digest;
                 let mut content = None;
-                if self.tells_content(&tracked.specs, &path)
-                    && let Ok(metadata) = std::fs::metadata(&path)
-                {
+                if self.tells_content(&tracked.specs) {
                     // The two go together; a change meanwhile is noticed by itself.
-                    let (found, read) = content::read(&path, &metadata);
-                    (digest, content) = (found.digest, read);
+                    let below = self.below(&tracked.specs);
+                    match content::read(&below, &path, &self.secrets) {
+                        Reading::Read(found, read) => (digest, content) = (found.digest, read),
+                        Reading::Absent | Reading::Secret => continue,
+                    }
                 }
                 seen.extend(file(texts, &path, FileChangeKind::Present, digest, content));
             }
@@ -218,18 +247,18 @@ impl Tree {
         texts
     }
 
-    /// Whether the content of a file may be told to anybody: where a link leads to the file from
-    /// what a pattern leaves open, it is another file than the one that was granted.
-    pub(super) fn tells_content(&self, specs: &[Id], path: &Path) -> bool {
+    /// Whether the content of a file may be told to anybody.
+    pub(super) fn tells_content(&self, specs: &[Id]) -> bool {
+        let mut specs = specs.iter().filter_map(|id| self.specs.get(id));
+        specs.any(|spec| spec.content && spec.what == What::File)
+    }
+
+    /// The folder below which no link is followed for any of these: the uppermost.
+    pub(super) fn below(&self, specs: &[Id]) -> PathBuf {
         let specs = specs.iter().filter_map(|id| self.specs.get(id));
-        let mut specs = specs.filter(|spec| spec.content && spec.what == What::File);
-        specs.any(|spec| {
-            let root = spec.pattern.root();
-            let direct = path.strip_prefix(&root).ok();
-            let direct = direct.zip(std::fs::canonicalize(&root).ok());
-            let direct = direct.map(|(rest, root)| root.join(rest));
-            direct.is_some() && direct == std::fs::canonicalize(path).ok()
-        })
+        let below = specs.map(|spec| &spec.below);
+        let uppermost = below.min_by_key(|below| below.components().count());
+        uppermost.cloned().unwrap_or_else(|| PathBuf::from("/"))
     }
 }
 
