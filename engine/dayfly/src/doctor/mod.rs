@@ -4,8 +4,8 @@ pub(crate) mod disk;
 mod environment;
 mod files;
 mod home;
-mod published;
 mod network;
+mod published;
 mod reach;
 
 use serde::Serialize;
@@ -14,8 +14,8 @@ pub(crate) use self::disk::room;
 pub(crate) use self::environment::environment;
 pub(crate) use self::files::shared_files;
 pub(crate) use self::home::{configuration, engine_runs, modes, vault, workspace};
-pub(crate) use self::published::published;
 pub(crate) use self::network::network;
+pub(crate) use self::published::published;
 pub(crate) use self::reach::{clouds, endpoint};
 
 /// How bad it is.
