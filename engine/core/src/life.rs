@@ -402,6 +402,12 @@ impl Turn<'_> {
                 displaced.push(other);
             }
         }
+        // What no session stands for gives way too; it could not be retracted yet.
+        let orphans = self.state.orphans.iter();
+        let there = orphans.filter(|(id, orphan)| {
+            **id != session && profile.is_some() && orphan.profile == profile
+        });
+        displaced.extend(there.map(|(id, _)| id.clone()));
         let Some(tracked) = self.state.sessions.get_mut(&session) else {
             return;
         };

@@ -12,7 +12,9 @@ use crate::timers::TimerKey;
 impl Turn<'_> {
     /// Begins to retract them, unless a session of that id stands for them by now.
     pub(crate) fn retract_orphan(&mut self, id: &SessionId) {
-        let failures = self.state.orphans.get(id).map_or(0, |o| o.failures);
+        let earlier = self.state.orphans.get(id);
+        let failures = earlier.map_or(0, |o| o.failures);
+        let profile = earlier.and_then(|o| o.profile.clone());
         if let Some(tracked) = self.state.sessions.get(id) {
             if tracked.phase.lease().is_some() {
                 self.state.orphans.remove(id);
@@ -28,6 +30,7 @@ impl Turn<'_> {
         let orphan = Orphan {
             operation: Some(operation),
             failures,
+            profile,
         };
         self.state.orphans.insert(id.clone(), orphan);
         self.effects.push(Effect::Retract {

@@ -10,7 +10,7 @@ use crate::input::{Order, Projection, SessionUpsert, WorkspaceChange};
 use crate::policy::{Action, EntryName, Fields, Outcome, Revision, SessionFacts, SessionView};
 use crate::random::Random;
 use crate::session::{Session, SessionId, Status};
-use crate::state::{Dirty, Phase, Tracked, Tracking};
+use crate::state::{Dirty, Orphan, Phase, Tracked, Tracking};
 use crate::step::Turn;
 use crate::timers::TimerKey;
 
@@ -81,7 +81,13 @@ impl Turn<'_> {
             self.touch(&id, Fields::REMOVED, None, cause);
         }
         // Whatever the chain held at the start and no session stands for.
-        for id in std::mem::take(&mut self.state.found).into_keys() {
+        for (id, found) in std::mem::take(&mut self.state.found) {
+            let orphan = Orphan {
+                operation: None,
+                failures: 0,
+                profile: found.profile,
+            };
+            self.state.orphans.insert(id.clone(), orphan);
             self.record(
                 cause,
                 Happening::Orphan {

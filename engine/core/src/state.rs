@@ -286,6 +286,8 @@ pub(crate) struct Orphan {
     pub(crate) operation: Option<OperationId>,
     /// Retractions that failed.
     pub(crate) failures: u32,
+    /// The named profile that they stand under.
+    pub(crate) profile: Option<String>,
 }
 
 /// All that the core knows.

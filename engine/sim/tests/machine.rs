@@ -87,4 +87,8 @@ fn what_went_wrong_once() {
     walk_with(1_283, false, false);
     // The clock was set back after a retraction had failed.
     walk_with(126, false, false);
+    // Another session came under the named profile of one that nobody stood for.
+    walk_with(2_335, false, true);
+    // An editor brought back a session that was gone when its state was to be written.
+    walk_with(8_502, false, true);
 }

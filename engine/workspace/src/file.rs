@@ -197,7 +197,8 @@ impl WorkspaceFile {
                 }
             }
             if let Some(t) = &mut *told {
-                wanted.retain(|id, _| !projected.missing.contains(id));
+                // One that is missing may come back, as by an editor that saves what it read long ago: then
+                // what the file says of it is news, since it is not what was to be written.
                 t.exact = exact;
                 t.workspace = Arc::new(t.workspace.with_states(&wanted));
             }

@@ -546,3 +546,26 @@ fn a_save_by_an_editor_is_never_lost_to_our_writes() {
     });
     assert_eq!(lost, 0);
 }
+
+#[test]
+fn a_session_that_was_gone_when_its_state_was_written_is_news_when_it_comes_back() {
+    let home = Home::new(TWO);
+    home.change();
+    let mut one: Value = serde_json::from_str(TWO).unwrap();
+    one["sessions"].as_array_mut().unwrap().pop();
+    fs::write(home.path(), one.to_string()).unwrap();
+    let active = Projection {
+        status: Status::Active,
+        start: Some(Timestamp::from_millis(1_800_000_000_000)),
+        expiration: None,
+    };
+    let id = SessionId::new("b");
+    let written = home.file.project(&[(id.clone(), active)].into()).unwrap();
+    assert_eq!(written.missing, [id.clone()]);
+    // An editor saves what it read before: the state that was to be written is not there.
+    fs::write(home.path(), TWO).unwrap();
+    let change = home.change();
+    let upsert = change.upserts.iter().find(|u| u.session.id == id).unwrap();
+    assert_eq!(upsert.written, Projection::default());
+    assert!(change.removed.is_empty());
+}
