@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("core", 0),
+    ("fs", 0),
     ("awsfiles", 0),
     ("vault", 1),
     ("net", 1),

@@ -10,11 +10,10 @@ mod key_source;
 mod keyring;
 mod keys;
 mod passphrase;
-pub mod private_file;
 mod secret;
-pub mod shared_file;
-mod staged;
 mod vault;
+
+pub use dayfly_fs::{private_file, shared_file};
 
 pub use credentials::{AccessKey, Material, TemporaryCredentials};
 pub use error::VaultError;

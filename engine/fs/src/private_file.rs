@@ -1,11 +1,13 @@
 //! Files that only their owner may read, written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::bounded::{self, Links};
 
 /// Why a private file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +24,31 @@ pub enum PrivateFileError {
         source: io::Error,
     },
     /// Something that is no file stands where the file should be.
-    #[error("{path} is not a regular file; move it away", path = .0.display())]
-    NotAFile(PathBuf),
+    #[error("{path} is {kind}, not a regular file; move it away", path = path.display())]
+    NotAFile {
+        /// What is in the way.
+        path: PathBuf,
+        /// What it is, as "a folder".
+        kind: &'static str,
+    },
+    /// Its bytes are no text.
+    #[error("{path}:{line}:{column}: is not UTF-8 text; save it as UTF-8", path = path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line of the first wrong byte, from 1.
+        line: usize,
+        /// Its character in the line, from 1.
+        column: usize,
+    },
+    /// The file system took too long.
+    #[error("{path} could not be read within {seconds} s; look at the file system that it is on", path = path.display())]
+    Slow {
+        /// The file.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A link whose target may not be written through it.
     #[error("{path} is a symbolic link that {problem}; {advice}", path = path.display())]
     UnsafeLink {
@@ -67,6 +92,24 @@ pub enum PrivateFileError {
     /// Somebody else owns the file.
     #[error("{path} belongs to another user; remove it or give it to yourself with chown", path = .0.display())]
     Foreign(PathBuf),
+    /// Somebody else owns what decides what Dayfly does.
+    #[error("{path} belongs to user {owner}, who is neither you nor root; give it to yourself: chown \"$USER\" {path}", path = path.display())]
+    NotYours {
+        /// The file, folder or link.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
+    /// Somebody else may write to what decides what Dayfly does.
+    #[error("others may write to {path} (mode {mode:o}), and so decide what Dayfly does; run: chmod {who}-w {path}", path = path.display())]
+    Writable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// Whose right is to be taken away, as chmod names them.
+        who: &'static str,
+    },
     /// Others may read the file.
     #[error("{path} can be read by others (mode {mode:o}); run: chmod 600 {path}", path = path.display())]
     Open {
@@ -85,6 +128,15 @@ pub enum PrivateFileError {
     },
 }
 
+/// The error for a link whose target is missing.
+pub(crate) fn leads_nowhere(link: &Path) -> PrivateFileError {
+    PrivateFileError::UnsafeLink {
+        path: link.to_owned(),
+        problem: "leads to no file",
+        advice: "create the file that it leads to, or remove the link",
+    }
+}
+
 pub(crate) fn io_error(
     operation: &'static str,
     path: &Path,
@@ -97,25 +149,18 @@ pub(crate) fn io_error(
     }
 }
 
+/// The biggest private file that is read.
+pub const LIMIT: u64 = 64 << 20;
+
 /// Reads a private file without following a link; none where there is no file.
 ///
 /// # Errors
-/// The file is a link, belongs to somebody else, can be read by others, or cannot be read.
+/// The file is a link or no regular file, belongs to somebody else, can be read by others, is
+/// bigger than [`LIMIT`], or cannot be read.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateFileError> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut file = match OpenOptions::new()
-        .read(true)
-        .custom_flags(no_follow)
-        .open(path)
-    {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(PrivateFileError::Link(path.to_owned()));
-        }
-        Err(e) => return Err(io_error("open", path)(e)),
+    let Some((mut file, meta)) = bounded::open(path, Links::Refuse)? else {
+        return Ok(None);
     };
-    let meta = file.metadata().map_err(io_error("look at", path))?;
     if meta.uid() != rustix::process::geteuid().as_raw() {
         return Err(PrivateFileError::Foreign(path.to_owned()));
     }
@@ -126,10 +171,8 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateFileError> {
             mode,
         });
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)
-        .map_err(io_error("read", path))?;
-    Ok(Some(bytes))
+    let mut bytes = bounded::read_all(&mut file, &meta, path, LIMIT)?;
+    Ok(Some(std::mem::take(&mut *bytes)))
 }
 
 /// Replaces a file, or creates it, with mode 0600: a reader sees the old content or the
@@ -178,7 +221,8 @@ fn sync_folder(path: &Path) -> Result<(), PrivateFileError> {
 }
 
 /// The folder of a file, also where the path is a bare name.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -213,15 +257,23 @@ pub fn lock(path: &Path, deadline: Duration) -> Result<Lock, PrivateFileError> {
     if let Some(folder) = path.parent() {
         create_folder(folder)?;
     }
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    // Without NONBLOCK a pipe that stands there would keep us waiting.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    if let Ok(meta) = fs::symlink_metadata(path)
+        && !meta.is_symlink()
+    {
+        bounded::require_file(path, &meta)?;
+    }
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .custom_flags(no_follow)
+        .custom_flags(flags.bits().cast_signed())
         .open(path)
         .map_err(io_error("open", path))?;
+    let meta = file.metadata().map_err(io_error("look at", path))?;
+    bounded::require_file(path, &meta)?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {

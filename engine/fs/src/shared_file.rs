@@ -15,7 +15,7 @@
 //! folder. The link stays, and the file that it leads to is replaced. Any other link is refused.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -25,8 +25,10 @@ use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::private_file::{self, PrivateFileError, folder_of, io_error};
+use crate::bounded::{self, Links};
+use crate::private_file::{self, PrivateFileError, folder_of, io_error, leads_nowhere};
 use crate::staged::{self, Staged};
+use crate::trusted;
 
 /// How long a file that ends in the middle of a line has to have been left alone.
 const SETTLED: Duration = Duration::from_millis(100);
@@ -286,7 +288,7 @@ pub fn writable(path: &Path) -> Result<(), PrivateFileError> {
         let may = rustix::fs::accessat(CWD, path, how, AtFlags::EACCESS);
         may.map_err(|e| io_error("write", path)(e.into()))
     };
-    let seen = look(path, u64::MAX)?;
+    let seen = look(path, private_file::LIMIT)?;
     if seen.file.is_some() {
         if seen.mode & 0o200 == 0 {
             return Err(PrivateFileError::ReadOnly {
@@ -318,46 +320,17 @@ fn is_mount_point(_: &Path) -> bool {
 }
 
 fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
-    // Without NONBLOCK a pipe that stands there would keep us waiting.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Ok(Seen {
-                file: None,
-                bytes: Zeroizing::default(),
-                mode: 0o600,
-            });
-        }
-        Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err(PrivateFileError::Link(path.to_owned()));
-        }
-        Err(e) => return Err(io_error("open", path)(e)),
+    let Some((mut file, meta)) = bounded::open(path, Links::Refuse)? else {
+        return Ok(Seen {
+            file: None,
+            bytes: Zeroizing::default(),
+            mode: 0o600,
+        });
     };
-    let meta = file.metadata().map_err(io_error("look at", path))?;
-    if !meta.is_file() {
-        return Err(PrivateFileError::NotAFile(path.to_owned()));
-    }
     if !mine(&meta) {
         return Err(PrivateFileError::Foreign(path.to_owned()));
     }
-    // Room for all of it at once: a vector that grows leaves copies of secrets behind.
-    let room = usize::try_from(meta.len().min(limit)).unwrap_or_default();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room.saturating_add(1)));
-    let read = (&file)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes);
-    read.map_err(io_error("read", path))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
-        return Err(PrivateFileError::TooBig {
-            path: path.to_owned(),
-            limit,
-        });
-    }
+    let bytes = bounded::read_all(&mut file, &meta, path, limit)?;
     let identity = Identity {
         device: meta.dev(),
         inode: meta.ino(),
@@ -384,8 +357,7 @@ fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
             match fs::canonicalize(path) {
                 Ok(target) => target,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    let advice = "create the file that it leads to, or remove the link";
-                    return Err(refused("leads to no file", advice));
+                    return Err(leads_nowhere(path));
                 }
                 Err(e) => return Err(io_error("follow", path)(e)),
             }
@@ -396,10 +368,12 @@ fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
     };
     let folder = folder_of(&target);
     match fs::metadata(folder) {
-        Ok(meta) if writable_by_others(&meta) => Err(PrivateFileError::OpenFolder {
-            path: folder.to_owned(),
-            mode: meta.permissions().mode() & 0o7777,
-        }),
+        Ok(meta) if trusted::writable_by_others(folder, &meta) => {
+            Err(PrivateFileError::OpenFolder {
+                path: folder.to_owned(),
+                mode: meta.permissions().mode() & 0o7777,
+            })
+        }
         Ok(_) => Ok(target),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(target),
         Err(e) => Err(io_error("look at", folder)(e)),
@@ -408,13 +382,4 @@ fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
 
 fn mine(meta: &Metadata) -> bool {
     meta.uid() == rustix::process::geteuid().as_raw()
-}
-
-/// Whether somebody else could replace a file in this folder. The user's own group is no other:
-/// many systems give each user one, and write rights to it. In a sticky folder only the owner
-/// of a file replaces it.
-fn writable_by_others(meta: &Metadata) -> bool {
-    let mode = meta.permissions().mode();
-    let by_group = mode & 0o020 != 0 && meta.gid() != rustix::process::getegid().as_raw();
-    (mode & 0o002 != 0 || by_group) && mode & 0o1000 == 0
 }
