@@ -205,6 +205,7 @@ fn file_faults(room: &str, name: &str, text: &str) -> Vec<String> {
         faults.push("does not begin by saying what it is for (//!)".to_owned());
     }
     let code = code(text);
+    faults.extend(default_faults(&code));
     let never: &[&str] = match room {
         "core" => &CORE_NEVER,
         "dayfly" if name == PRINTS => &[],
@@ -214,6 +215,39 @@ fn file_faults(room: &str, name: &str, text: &str) -> Vec<String> {
     for word in never {
         if code.contains(word) {
             faults.push(format!("says {word}"));
+        }
+    }
+    faults
+}
+
+/// Calls that read the configuration, of which no failure may become the defaults.
+const CONFIGURATION: [&str; 5] = [
+    "Config::load(",
+    "Config::load_present(",
+    "Config::at_start(",
+    "engine::in_force(",
+    "engine::configuration(",
+];
+
+/// Where a failure to read the configuration is made into something else.
+fn default_faults(code: &str) -> Vec<String> {
+    let code: String = code.split_whitespace().collect();
+    let mut faults = Vec::new();
+    for call in CONFIGURATION {
+        for (at, _) in code.match_indices(call) {
+            let mut open = 1;
+            let rest = &code[at + call.len()..];
+            let end = rest.find(|c| {
+                open += i32::from(c == '(') - i32::from(c == ')');
+                open == 0
+            });
+            let after = end.map_or("", |end| &rest[end + 1..]);
+            if [".unwrap_or", ".ok()"]
+                .iter()
+                .any(|way| after.starts_with(way))
+            {
+                faults.push(format!("goes on where {call}…) failed"));
+            }
         }
     }
     faults
@@ -441,6 +475,20 @@ fn a_source_that_breaks_a_rule_is_found() {
     assert_eq!(faults("chain", &long), 1);
     assert_eq!(file_faults("chain", "tests.rs", &long).len(), 1);
     assert_eq!(file_faults("chain", "x_tests.rs", "fn f() {}").len(), 0);
+}
+
+#[test]
+fn a_configuration_that_falls_back_to_defaults_is_found() {
+    for bad in [
+        "let c = Config::load(&home.config()).unwrap_or_default();",
+        "let c = Config::load(\n    &f(x),\n)\n.unwrap_or(c);",
+        "let c = engine::in_force(home).ok();",
+    ] {
+        let text = format!("//! x\nfn f() {{\n    {bad}\n}}");
+        assert_eq!(file_faults("dayfly", "x.rs", &text).len(), 1, "{bad}");
+    }
+    let good = "//! x\nfn f() {\n    Config::load(path).map_err(|e| x(e))?;\n}";
+    assert_eq!(file_faults("dayfly", "x.rs", good), Vec::<String>::new());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The whole provider chain: every session to the targets that it is to be delivered to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dayfly_core::delivery::{Delivery, Place};
@@ -16,6 +17,10 @@ use crate::target::{Change, Publication, Target};
 pub struct Chain {
     targets: Vec<Box<dyn Target>>,
     pub(crate) kept: Kept,
+    /// Targets of an earlier configuration, out of which everything of ours is to go.
+    former: Vec<Box<dyn Target>>,
+    /// Why nothing is published, where that is so.
+    refuses: Option<String>,
     /// Places that this machine does not have, and why.
     absent: BTreeMap<Place, String>,
     /// What was put where, as far as is known.
@@ -115,6 +120,8 @@ impl Chain {
             targets,
             kept,
             absent: BTreeMap::new(),
+            former: Vec::new(),
+            refuses: None,
             known: Mutex::default(),
         }
     }
@@ -124,6 +131,70 @@ impl Chain {
     pub fn without(mut self, place: Place, reason: &str) -> Self {
         self.absent.insert(place, reason.to_owned());
         self
+    }
+
+    /// The same with targets of an earlier configuration: nothing is published there any more, and
+    /// what stands there of ours is taken away.
+    #[must_use]
+    pub fn leaving(self, former: Vec<Box<dyn Target>>) -> Self {
+        Self { former, ..self }
+    }
+
+    /// The same for somebody who does not know where credentials are to go: it takes away, and
+    /// publishes nothing.
+    #[must_use]
+    pub fn refusing(self, why: String) -> Self {
+        Self {
+            refuses: Some(why),
+            ..self
+        }
+    }
+
+    /// Why nothing is published, where that is so.
+    #[must_use]
+    pub fn refuses(&self) -> Option<&str> {
+        self.refuses.as_deref()
+    }
+
+    /// Takes everything of ours out of the targets of an earlier configuration; the files of which
+    /// that cannot be said, and why.
+    #[must_use]
+    pub fn leave(&self) -> Vec<(Place, PathBuf, ChainError)> {
+        let mut failed = Vec::new();
+        for target in &self.former {
+            let path = target.path().to_owned();
+            let changes = target.observe().map(|all| {
+                let sessions: BTreeSet<SessionId> = all.into_iter().map(|o| o.session).collect();
+                let retract = |session| Change::Retract { session };
+                sessions.into_iter().map(retract).collect::<Vec<_>>()
+            });
+            let results = match changes {
+                Ok(changes) if changes.is_empty() => Vec::new(),
+                Ok(changes) => target.apply(&changes),
+                Err(error) => vec![Err(error)],
+            };
+            let error = results.into_iter().find_map(Result::err);
+            failed.extend(error.map(|error| (target.place(), path, error)));
+        }
+        failed
+    }
+
+    /// What a session is to leave in targets of an earlier configuration and does not.
+    fn leave_one(&self, session: &SessionId) -> Vec<(Place, ChainError)> {
+        let change = [Change::Retract {
+            session: session.clone(),
+        }];
+        let mut failed = Vec::new();
+        for target in &self.former {
+            let results = match target.holds_any_of(&change) {
+                Ok(false) => continue,
+                Ok(true) => target.apply(&change),
+                Err(error) => vec![Err(error)],
+            };
+            let errors = results.into_iter().filter_map(Result::err);
+            failed.extend(errors.map(|error| (target.place(), error)));
+        }
+        failed
     }
 
     /// The targets.
@@ -157,10 +228,22 @@ impl Chain {
 
     fn apply_together(&self, orders: &[Order], applied: &mut Applied) {
         let mut placed: Vec<Placed> = orders.iter().map(|_| Placed::default()).collect();
+        for (order, placed) in orders.iter().zip(&mut placed) {
+            match (order, &self.refuses) {
+                (Order::Retract { session }, _) => placed.failed = self.leave_one(session),
+                (Order::Publish(deliver), Some(why)) => {
+                    let place = deliver.places().next().unwrap_or(Place::CredentialsFile);
+                    let error = ChainError::Refused(why.clone());
+                    placed.failed.push((place, error));
+                }
+                (Order::Publish(_), None) => {}
+            }
+        }
         for target in &self.targets {
             let (at, changes): (Vec<usize>, Vec<Change>) = orders
                 .iter()
                 .enumerate()
+                .filter(|(_, order)| self.refuses.is_none() || !order.publishes())
                 .filter_map(|(at, order)| Some((at, order.change(target.place())?)))
                 .unzip();
             self.apply_to(&**target, &at, &changes, &mut placed);
@@ -171,7 +254,9 @@ impl Chain {
         let well: Vec<bool> = orders
             .iter()
             .zip(&placed)
-            .map(|(order, placed)| order.is_well(placed))
+            .map(|(order, placed)| {
+                (self.refuses.is_none() || !order.publishes()) && order.is_well(placed)
+            })
             .collect();
         self.clear(orders, &well, &mut placed);
         let done = orders.iter().zip(&placed).zip(&well);
@@ -331,6 +416,23 @@ impl Chain {
             }
             Err(error) => all.unread = Some(error),
         }
+        for target in &self.former {
+            // What cannot be read there is told when it is to be left.
+            for one in target.observe().unwrap_or_default() {
+                let Some(credentials) = one.credentials else {
+                    continue;
+                };
+                let found = all.sessions.entry(one.session).or_insert_with(|| Found {
+                    profile: Some(one.profile.clone()),
+                    credentials: credentials.clone(),
+                    in_force: Delivery::new(),
+                });
+                if credentials.lease.issued_at > found.credentials.lease.issued_at {
+                    found.credentials = credentials;
+                    found.profile = Some(one.profile);
+                }
+            }
+        }
         for target in &self.targets {
             let place = target.place();
             let observed = match target.observe() {
@@ -374,6 +476,10 @@ impl Chain {
 }
 
 impl Order {
+    const fn publishes(&self) -> bool {
+        matches!(self, Self::Publish(_))
+    }
+
     /// The session that it is about.
     pub(crate) fn session(&self) -> &SessionId {
         match self {

@@ -84,6 +84,9 @@ pub enum ChainError {
     /// The file changed each time between reading and replacing it.
     #[error("{path} is being changed by another program all the time", path = .0.display())]
     Busy(PathBuf),
+    /// Nobody knows where credentials are to go.
+    #[error("nothing is published: {0}")]
+    Refused(String),
 }
 
 fn because(reason: &str) -> String {
@@ -130,7 +133,7 @@ impl ChainError {
                  `profile-file` of [azure])"
                     .into(),
             ),
-            Self::File(_) | Self::Unclear { .. } | Self::Defect => None,
+            Self::File(_) | Self::Unclear { .. } | Self::Defect | Self::Refused(_) => None,
         }
     }
 

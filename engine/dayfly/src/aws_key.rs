@@ -101,8 +101,9 @@ pub(crate) struct Found {
 impl Files {
     /// Reads both.
     pub(crate) fn read(home: &Home) -> Result<Self, Trouble> {
-        let credentials = engine::credentials_file(home)?;
-        let config = engine::config_file(home)?;
+        let configured = engine::configuration(home)?;
+        let credentials = engine::credentials_file(&configured)?;
+        let config = engine::config_file(&configured)?;
         let read = |path: &Path, kind| {
             load(path, kind).map_err(|unreadable| {
                 let told = format!("{unreadable}; nothing was changed");

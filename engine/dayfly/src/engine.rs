@@ -14,7 +14,9 @@ use dayfly_runtime::entries::EntryProblem;
 use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
 };
-use dayfly_runtime::{Config, Engine, EngineError, Handle, Home, Options, Policies, clock};
+use dayfly_runtime::{
+    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, clock, destinations,
+};
 use dayfly_vault::{Vault, private_file};
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 
@@ -38,7 +40,7 @@ pub(crate) fn options(
 ) -> Result<Options, Trouble> {
     Ok(Options {
         home: home.clone(),
-        chain: chain(home, &vault)?,
+        chain: chain_at_start(home, &vault)?,
         azure_secrets: Arc::new(vault.clone()),
         keys: Arc::new(vault),
         policies,
@@ -47,29 +49,42 @@ pub(crate) fn options(
     })
 }
 
+/// The configuration that this home goes by: what the file says, or the last one that an engine
+/// had in force where the file cannot be read. Never the defaults in the place of a broken file.
+pub(crate) fn in_force(home: &Home) -> Result<Config, Trouble> {
+    let known = Config::at_start(home).map_err(|e| unreadable(&e))?;
+    Ok(known.config)
+}
+
+/// The configuration as the file has it, for what nobody should do on an older one.
+pub(crate) fn configuration(home: &Home) -> Result<Config, Trouble> {
+    Config::load(&home.config()).map_err(|e| unreadable(&e))
+}
+
+fn unreadable(error: &ConfigError) -> Trouble {
+    Trouble::failed(error.to_string()).hint("nothing was changed; mend the file, then try again")
+}
+
 /// The credentials file that the configuration, or else the environment, names.
-pub(crate) fn credentials_file(home: &Home) -> Result<PathBuf, Trouble> {
-    let config = Config::load(&home.config()).unwrap_or_default();
-    match config.aws.credentials_file {
-        Some(file) => Ok(file),
+pub(crate) fn credentials_file(config: &Config) -> Result<PathBuf, Trouble> {
+    match &config.aws.credentials_file {
+        Some(file) => Ok(file.clone()),
         None => locate::credentials_file(),
     }
 }
 
 /// The same for the config file.
-pub(crate) fn config_file(home: &Home) -> Result<PathBuf, Trouble> {
-    let config = Config::load(&home.config()).unwrap_or_default();
-    match config.aws.config_file {
-        Some(file) => Ok(file),
+pub(crate) fn config_file(config: &Config) -> Result<PathBuf, Trouble> {
+    match &config.aws.config_file {
+        Some(file) => Ok(file.clone()),
         None => locate::config_file(),
     }
 }
 
 /// The same for the Azure CLI's list of subscriptions.
-pub(crate) fn azure_profile(home: &Home) -> Result<PathBuf, Trouble> {
-    let config = Config::load(&home.config()).unwrap_or_default();
-    match config.azure.profile_file {
-        Some(file) => Ok(file),
+fn azure_profile(config: &Config) -> Result<PathBuf, Trouble> {
+    match &config.azure.profile_file {
+        Some(file) => Ok(file.clone()),
         None => locate::azure_profile(),
     }
 }
@@ -77,45 +92,84 @@ pub(crate) fn azure_profile(home: &Home) -> Result<PathBuf, Trouble> {
 /// The provider chain of this home; what is kept in it is encrypted with this vault's key. A place
 /// that cannot be on this machine fails for those sessions that are to go there.
 pub(crate) fn chain(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
-    let word = home.word();
-    let process = locate::process(home);
-    let places: [(Place, Result<Box<dyn Target>, Trouble>); 3] = [
-        (
-            Place::CredentialsFile,
-            credentials_file(home)
-                .map(|path| Box::new(CredentialsFile::new(path).of_home(&word)) as _),
-        ),
-        (
-            Place::CredentialProcess,
-            config_file(home)
-                .and_then(|path| Ok(Box::new(ConfigFile::new(path, process?).of_home(&word)) as _)),
-        ),
-        (
-            Place::AzureProfile,
-            azure_profile(home).map(|path| Box::new(AzureProfile::new(path).of_home(&word)) as _),
-        ),
+    chain_of(home, &configuration(home)?, vault)
+}
+
+/// The same for a look at it, with the configuration that is in force.
+pub(crate) fn chain_in_force(home: &Home) -> Result<Chain, Trouble> {
+    let config = in_force(home)?;
+    chain_of(home, &config, &secrets::vault(home, &config))
+}
+
+/// The chain of an engine that starts: without a configuration that was ever in force it takes
+/// away, and publishes nothing.
+fn chain_at_start(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
+    match Config::at_start(home) {
+        Ok(known) => chain_of(home, &known.config, vault),
+        Err(error) => {
+            let chain = chain_of(home, &Config::default(), vault)?;
+            Ok(chain.refusing(error.to_string()))
+        }
+    }
+}
+
+fn chain_of(home: &Home, config: &Config, vault: &Vault) -> Result<Chain, Trouble> {
+    let places = [
+        (Place::CredentialsFile, credentials_file(config)),
+        (Place::CredentialProcess, config_file(config)),
+        (Place::AzureProfile, azure_profile(config)),
     ];
-    let (mut targets, mut absent) = (Vec::new(), Vec::new());
-    for (place, target) in places {
-        match target {
-            Ok(target) => targets.push(target),
+    let (mut files, mut targets, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, path) in places {
+        let found = path.and_then(|path| Ok((target(home, (place, path.clone()))?, path)));
+        match found {
+            Ok((target, path)) => {
+                targets.push(target);
+                files.push((place, path));
+            }
             Err(trouble) => absent.push((place, trouble.message)),
         }
     }
+    let before = destinations::recorded(&home.destinations()).map_err(|e| {
+        Trouble::failed(e).hint(
+            "it says where credentials were published; remove it once you have looked that none \
+             are left in files that dayfly.toml named before",
+        )
+    })?;
+    let former = before.into_iter().filter(|one| !files.contains(one));
+    let former: Result<Vec<_>, _> = former.map(|one| target(home, one)).collect();
     let kept = Kept::new(vault.beside(home.kept()));
-    let chain = Chain::new(targets, kept);
+    let chain = Chain::new(targets, kept).leaving(former?);
     let absent = absent.iter();
     Ok(absent.fold(chain, |chain, (place, why)| chain.without(*place, why)))
 }
 
+fn target(home: &Home, (place, path): (Place, PathBuf)) -> Result<Box<dyn Target>, Trouble> {
+    let word = home.word();
+    Ok(match place {
+        Place::CredentialsFile => Box::new(CredentialsFile::new(path).of_home(&word)),
+        Place::CredentialProcess => {
+            Box::new(ConfigFile::new(path, locate::process(home)?).of_home(&word))
+        }
+        Place::AzureProfile => Box::new(AzureProfile::new(path).of_home(&word)),
+    })
+}
+
 /// Where long-lived secrets are.
-pub(crate) fn vault(home: &Home) -> Vault {
-    secrets::vault(home)
+pub(crate) fn vault(home: &Home) -> Result<Vault, Trouble> {
+    Ok(secrets::vault(home, &in_force(home)?))
+}
+
+/// The same for an engine that starts, which works without a configuration too.
+fn vault_at_start(home: &Home) -> Vault {
+    let known = Config::at_start(home).map(|known| known.config);
+    // Without one, the key is where it is already; nothing is obtained that could be kept with a new one.
+    secrets::vault(home, &known.unwrap_or_default())
 }
 
 /// Opens the vault while a person can still be asked for its passphrase, and asks nobody later.
 pub(crate) fn unlocked(home: &Home) -> Result<Vault, Trouble> {
-    let vault = vault(home);
+    let vault = vault_at_start(home);
     if home.vault().exists() {
         vault.list().map_err(|e| Trouble::failed(e.to_string()))?;
     }
@@ -146,6 +200,31 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
     if let Some(answer) = client::ask(home, &request) {
         return attended(home, order, answer);
     }
+    if order.action == Some(Action::Stop) {
+        return stop_here(home, order);
+    }
+    configuration(home)?;
+    order_here(home, order)
+}
+
+/// Stops a session without an engine. Where the configuration cannot be read and none is recorded,
+/// nobody knows all places that hold its credentials, so that is no success.
+fn stop_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
+    let unknown = Config::at_start(home).err();
+    let done = order_here(home, order)?;
+    let Some(error) = unknown else {
+        return Ok(done);
+    };
+    let message = format!(
+        "{error}; the credentials of \"{}\" were taken out of the usual files, but they may still be \
+         in a file that dayfly.toml names",
+        order.session
+    );
+    Err(Trouble::failed(message).hint("mend the file, then stop the session again"))
+}
+
+fn order_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
+    let request = Request::Order(order.clone());
     let done = here(home, async |handle| {
         let result = handle.order(&order.session, order.to_order()).await;
         match protocol::outcome(order, result) {
@@ -228,6 +307,7 @@ pub(crate) fn attend(home: &Home, id: &str, trouble: Trouble) -> Result<(), Trou
             .block_on(attend::attend(home, engine, id, None, trouble))
             .map(drop);
     }
+    configuration(home)?;
     let done = here(home, async |handle| {
         let result = handle.order(id, Order::Demand).await;
         match protocol::outcome(&SessionOrder::plain(id, Action::Start), result) {
@@ -285,7 +365,13 @@ fn here<T>(
         .build()
         .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        let options = options(home, Policies::GuardRails, false, PATIENCE, vault(home))?;
+        let options = options(
+            home,
+            Policies::GuardRails,
+            false,
+            PATIENCE,
+            vault_at_start(home),
+        )?;
         let engine = match Engine::start(options).await {
             Ok(engine) => engine,
             Err(EngineError::Taken { .. }) => return Ok(None),
@@ -333,7 +419,8 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
     let now = clock::now();
     // A look at things asks nobody for a passphrase.
     secrets::ask_nobody();
-    let chain = chain(home, &vault(home))?;
+    let config = in_force(home)?;
+    let chain = chain_of(home, &config, &secrets::vault(home, &config))?;
     let found = chain.observe();
     problems.extend(found.problems.iter().map(|(place, error)| ProblemReport {
         about: place.to_string(),
@@ -348,7 +435,6 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         warning: false,
     }));
     problems.extend(configured(home));
-    let config = Config::load(&home.config()).unwrap_or_default();
     let files: BTreeMap<Place, PathBuf> = chain
         .targets()
         .map(|target| (target.place(), target.path().to_owned()))

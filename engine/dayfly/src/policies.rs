@@ -93,7 +93,7 @@ pub(crate) fn loaded(result: Result<Module, (String, Option<String>)>) -> Result
 
 /// The configuration, or what is wrong with it.
 pub(crate) fn config(home: &Home) -> Result<Config, Trouble> {
-    Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))
+    crate::engine::configuration(home)
 }
 
 /// A loader that holds entries to what the lock file of this home says.

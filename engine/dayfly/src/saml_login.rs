@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dayfly_core::session::{Access, SessionId};
-use dayfly_runtime::{Config, Home};
+use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 
 use crate::attend::tell;
@@ -45,7 +45,7 @@ pub(crate) async fn sign_in(
         ))
     })?;
     let name = tame(&entry.session.name);
-    let config = Config::load(&home.config()).unwrap_or_default();
+    let config = engine::in_force(home)?;
     let sign_in = SignIn::at(&idp.url, &config.saml.origins);
     let shown = tame(sign_in.address());
     let windowed = !means.by_hand && means.port.is_none() && !config.saml.browser.is_empty();

@@ -30,8 +30,7 @@ fn may_ask() -> bool {
 }
 
 /// The vault of this home.
-pub(crate) fn vault(home: &Home) -> Vault {
-    let config = Config::load(&home.config()).unwrap_or_default();
+pub(crate) fn vault(home: &Home, config: &Config) -> Vault {
     Vault::open(home.vault(), source(home, config.vault.key))
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::session::{Access, Session, SessionType};
+use dayfly_vault::private_file::PrivateFileError;
 use dayfly_vault::{SecretString, TemporaryCredentials};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -92,7 +93,12 @@ fn read(path: &Path) -> Result<SecretString, TokenProblem> {
             _ => format!("cannot be read: {e}"),
         },
     };
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let file = match dayfly_fs::bounded::open(path, dayfly_fs::bounded::Links::Follow) {
+        Ok(Some((file, _))) => file,
+        Ok(None) => return Err(failed(std::io::ErrorKind::NotFound.into())),
+        Err(PrivateFileError::Io { source, .. }) => return Err(failed(source)),
+        Err(other) => return Err(failed(std::io::Error::other(other.to_string()))),
+    };
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
     let bound = u64::try_from(LENGTH).unwrap_or(u64::MAX) + 1;

@@ -85,6 +85,13 @@ pub(crate) async fn run(
 ) -> Result<SecretString, HelperError> {
     let (program, arguments) = command.split_first().ok_or(HelperError::Nothing)?;
     let shown = || shown(program);
+    if let Some(path) = located(program) {
+        // Whoever can write it, or a folder that it is in, would run as this person.
+        dayfly_fs::trusted::inspect(&path).map_err(|e| HelperError::NotRun {
+            program: shown(),
+            problem: e.to_string(),
+        })?;
+    }
     let mut child = Command::new(resolved(program))
         .args(arguments)
         .envs(environment.iter().copied())
@@ -175,6 +182,18 @@ fn resolved(program: &str) -> OsString {
     own(program).map_or_else(|| OsString::from(program), PathBuf::into_os_string)
 }
 
+/// Where the program stands that will be run; none where there is none.
+fn located(program: &str) -> Option<PathBuf> {
+    let named = PathBuf::from(resolved(program));
+    if program.contains('/') {
+        return Some(named);
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
 /// The path behind `~/`; none for others.
 pub(crate) fn own(path: &str) -> Option<PathBuf> {
     let rest = path.strip_prefix("~/")?;
@@ -246,6 +265,23 @@ mod tests {
             error.unwrap_err().to_string(),
             "canary-helper cannot be run (there is no such program)"
         );
+    }
+
+    #[tokio::test]
+    async fn a_program_that_others_could_have_written_is_not_run() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("helper");
+        std::fs::write(&file, "#!/bin/sh\necho ran\n").unwrap();
+        let command = [file.display().to_string()];
+        for (mode, runs) in [(0o755, true), (0o757, false)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let answer = run(&command, &[], 8, Duration::from_secs(30)).await;
+            match answer {
+                Ok(_) => assert!(runs, "{mode:o}"),
+                Err(e) => assert!(!runs && e.to_string().contains("chmod go-w"), "{e}"),
+            }
+        }
     }
 
     #[tokio::test]

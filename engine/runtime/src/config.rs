@@ -4,6 +4,7 @@ mod azure;
 mod grant;
 mod helper;
 mod imds;
+mod last_good;
 mod providers;
 mod rates;
 mod saml;
@@ -18,22 +19,30 @@ use std::time::Duration;
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::delivery::Delivery;
 use dayfly_core::settings::Settings;
+use dayfly_fs::private_file::PrivateFileError;
+use dayfly_fs::trusted;
 use dayfly_policy::Wasi;
 use dayfly_store::{Remote, TrustRoot};
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::memory::with_cause;
 
 pub use self::azure::Azure;
 pub use self::grant::GrantSettings;
 use self::grant::GrantTable;
 pub use self::helper::HelperSettings;
 pub use self::imds::Imds;
+pub use self::last_good::AtStart;
+pub(crate) use self::last_good::record;
 pub use self::providers::{CloudSettings, ProvidersSettings};
 pub use self::rates::{DampingSettings, RateSettings};
 pub use self::saml::SamlSettings;
 
 /// The longest file that is read.
-const LIMIT: u64 = 4 << 20;
+pub const LIMIT: u64 = 4 << 20;
+/// What is said of a file that was there.
+const GONE: &str = "the file is gone";
 /// Policy entries in one configuration.
 const ENTRIES: usize = 1_000;
 
@@ -334,6 +343,46 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl ConfigError {
+    /// A file that cannot be read.
+    fn file(path: &Path, error: &PrivateFileError) -> Self {
+        let (line, column, message) = match error {
+            PrivateFileError::NotText { line, column, .. } => (
+                *line,
+                *column,
+                "is not UTF-8 text; save it as UTF-8".to_owned(),
+            ),
+            error => (0, 0, format!("cannot be read: {}", with_cause(error))),
+        };
+        Self {
+            path: path.to_owned(),
+            line,
+            column,
+            message,
+            hint: None,
+        }
+    }
+
+    /// A file that was there and is not any more.
+    pub(crate) fn gone(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            line: 0,
+            column: 0,
+            message: GONE.into(),
+            hint: Some(
+                "its last good version stays in force; an empty file is the configuration of somebody who \
+                 wants none"
+                    .into(),
+            ),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.message == GONE
+    }
+}
+
 impl ModuleSource {
     /// Reads what `module` of an entry says; a relative path begins at `folder`.
     ///
@@ -357,39 +406,33 @@ impl Config {
         }
     }
 
-    /// Reads the configuration; that of an empty file where there is none.
+    /// Reads the configuration; that of an empty file where there is none. Nobody else may be able
+    /// to write it, as it can make Dayfly run, reach and publish things.
     ///
     /// # Errors
-    /// The file cannot be read, is no TOML, or says something that has no meaning.
+    /// The file cannot be read, could have been written by others, is no TOML, or says something
+    /// that has no meaning. Nobody may go on with the defaults then.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let whole = |message: String, hint: Option<String>| ConfigError {
-            path: path.to_owned(),
-            line: 0,
-            column: 0,
-            message,
-            hint,
-        };
-        match std::fs::metadata(path) {
-            // A link that leads nowhere is no wish for the defaults.
-            Err(e)
-                if e.kind() == std::io::ErrorKind::NotFound
-                    && std::fs::symlink_metadata(path).is_err() =>
-            {
-                return Ok(Self::default());
-            }
-            Ok(meta) if meta.len() > LIMIT => {
-                return Err(whole(format!("is longer than {LIMIT} bytes"), None));
-            }
-            _ => {}
+        Ok(Self::load_present(path)?.unwrap_or_default())
+    }
+
+    /// The same; none where there is no file.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn load_present(path: &Path) -> Result<Option<Self>, ConfigError> {
+        match Self::text(path)? {
+            Some(text) => Self::parse(path, &text).map(Some),
+            None => Ok(None),
         }
-        let bytes = std::fs::read(path).map_err(|e| {
-            let hint = (e.kind() == std::io::ErrorKind::PermissionDenied)
-                .then(|| "make it readable to you".to_owned());
-            whole(format!("cannot be read: {e}"), hint)
-        })?;
-        let text = String::from_utf8(bytes)
-            .map_err(|e| whole(format!("is no text: {}", e.utf8_error()), None))?;
-        Self::parse(path, &text)
+    }
+
+    /// The text of the configuration; none where there is no file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or could have been written by others.
+    pub fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+        trusted::read_text(path, LIMIT).map_err(|e| ConfigError::file(path, &e))
     }
 
     /// Takes the text of a configuration apart; paths in it are relative to its folder.

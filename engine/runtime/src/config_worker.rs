@@ -16,7 +16,7 @@ use dayfly_vault::private_file;
 use dayfly_workspace::Watch;
 use tokio::sync::mpsc;
 
-use crate::config::{Config, ConfigError, ModuleSource, PolicySettings};
+use crate::config::{self, Config, ConfigError, ModuleSource, PolicySettings};
 use crate::engine::Policies;
 use crate::entries::{self, EntryProblem, Loader, Prepared};
 use crate::mailbox::Mailbox;
@@ -47,7 +47,7 @@ pub(crate) struct ConfigWorker {
 
 impl ConfigWorker {
     pub(crate) fn start(
-        path: PathBuf,
+        (path, record): (PathBuf, PathBuf),
         recording: PathBuf,
         host: Host,
         policies: Policies,
@@ -60,11 +60,15 @@ impl ConfigWorker {
             .name("dayfly-config".into())
             .spawn(move || {
                 let mut reader = Reader {
+                    // One that is gone at the start is missed too.
+                    seen: record.exists(),
                     path,
+                    record,
+                    unrecorded: None,
+                    text: String::new(),
                     loader: Loader::new(host),
                     recording,
                     policies,
-                    seen: false,
                     known: false,
                     good: BTreeMap::new(),
                     closed: Vec::new(),
@@ -80,6 +84,14 @@ impl ConfigWorker {
                         configured = reader.read();
                     }
                     incoming.done();
+                    let about = "configuration record".to_owned();
+                    let message = reader.unrecorded.clone();
+                    if answers
+                        .blocking_send(Message::Trouble { about, message })
+                        .is_err()
+                    {
+                        break;
+                    }
                     if answers
                         .blocking_send(Message::Configured(configured))
                         .is_err()
@@ -123,6 +135,12 @@ struct Reader {
     loader: Loader,
     recording: PathBuf,
     policies: Policies,
+    /// Where a copy of the configuration that is in force is kept.
+    record: PathBuf,
+    /// Why there is no such copy.
+    unrecorded: Option<String>,
+    /// The text that was read last.
+    text: String,
     /// Whether the file was ever there.
     seen: bool,
     /// Whether a configuration could be read.
@@ -145,30 +163,37 @@ impl Reader {
     /// The configuration; one that is removed while it is in force is missed, as there may have been guard
     /// rails in it.
     fn load(&mut self) -> Result<Config, ConfigError> {
-        let there = self.path.try_exists().unwrap_or(true);
-        if !there && self.seen {
-            return Err(ConfigError {
-                path: self.path.clone(),
-                line: 0,
-                column: 0,
-                message: "the file is gone".into(),
-                hint: Some(
-                    "its last good version stays in force; an empty file is the configuration of somebody who \
-                     wants none"
-                        .into(),
-                ),
-            });
+        match Config::text(&self.path)? {
+            Some(text) => {
+                self.seen = true;
+                let config = Config::parse(&self.path, &text)?;
+                self.text = text;
+                Ok(config)
+            }
+            None if self.seen => Err(ConfigError::gone(&self.path)),
+            None => {
+                self.text.clear();
+                Config::parse(&self.path, "")
+            }
         }
-        self.seen |= there;
-        Config::load(&self.path)
     }
 
     fn read(&mut self) -> Configured {
         let config = self.load_settled();
+        if config.is_err() && !self.known {
+            // An engine before this one may have had one in force.
+            if let Ok(Some(last)) = Config::recorded(&self.path, &self.record) {
+                self.known = true;
+                self.take(&last);
+            }
+        }
         match &config {
             Ok(config) => {
                 self.known = true;
                 self.take(config);
+                if self.seen {
+                    self.unrecorded = config::record(&self.record, &self.text).err();
+                }
             }
             // The last one that could be read stays in force, with all that stands in for its guard rails.
             Err(_) if self.known => {}

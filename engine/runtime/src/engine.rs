@@ -269,6 +269,8 @@ struct Loop {
     /// When a stop among that waits no longer.
     stops_go_at: Option<tokio::time::Instant>,
     configured: bool,
+    /// Why nothing is started, renewed or published: no configuration was ever in force.
+    suspended: Option<String>,
     halting: bool,
     // Workers, in the order in which they are to end; the lock is the last.
     issuing: Issuing,

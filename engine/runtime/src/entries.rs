@@ -9,6 +9,7 @@ use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::grant::{Condition, Grant, Selector, Test};
 use dayfly_core::input::Entry;
 use dayfly_core::policy::{Action, Actions, EntryName, SessionFacts, Subscription};
+use dayfly_fs::private_file::PrivateFileError;
 use dayfly_policy::module::{Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
 use dayfly_policy::{Host, Module, Paths, Policy, Wasi};
@@ -348,14 +349,21 @@ fn prepared(
 fn read(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
     let name = path.display();
     let bound = dayfly_policy::HostConfig::default().module_bytes as u64;
-    let length = std::fs::metadata(path).map(|meta| meta.len());
-    if length.as_ref().is_ok_and(|length| *length > bound) {
-        let message = format!("{name} is longer than the {bound} bytes of a module");
-        return Err((message, None));
+    match dayfly_fs::bounded::read(path, bound) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => {
+            let missing = std::io::Error::from(rustix::io::Errno::NOENT);
+            Err((format!("{name} cannot be read: {missing}"), None))
+        }
+        Err(PrivateFileError::TooBig { .. }) => {
+            let message = format!("{name} is longer than the {bound} bytes of a module");
+            Err((message, None))
+        }
+        Err(e) => Err((
+            format!("{name} cannot be read: {}", crate::memory::with_cause(&e)),
+            None,
+        )),
     }
-    length
-        .and_then(|_| std::fs::read(path))
-        .map_err(|e| (format!("{name} cannot be read: {e}"), None))
 }
 
 fn load_problem(error: &LoadError) -> (String, Option<String>) {

@@ -50,6 +50,18 @@ impl Home {
         self.folder.join("dayfly.toml")
     }
 
+    /// A copy of the configuration that was in force last.
+    #[must_use]
+    pub fn last_config(&self) -> PathBuf {
+        self.state.join("last-dayfly.toml")
+    }
+
+    /// The files that credentials were put into, so that they are taken away there too.
+    #[must_use]
+    pub fn destinations(&self) -> PathBuf {
+        self.state.join("destinations.json")
+    }
+
     /// Long-lived secrets, encrypted.
     #[must_use]
     pub fn vault(&self) -> PathBuf {

@@ -13,6 +13,7 @@ pub mod config;
 mod config_worker;
 mod crew;
 mod desks;
+pub mod destinations;
 pub mod engine;
 pub mod entries;
 mod evaluators;

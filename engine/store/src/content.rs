@@ -236,27 +236,19 @@ impl ContentStore {
 
 /// Reads a file that is not longer than the limit; none where there is none.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, ContentError> {
-    use std::io::Read as _;
-    let failed = |problem| ContentError::Io {
-        path: path.to_owned(),
-        problem,
-    };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e)),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > limit {
-        return Err(ContentError::TooLong {
-            path: path.to_owned(),
-            limit,
-        });
-    }
-    Ok(Some(bytes))
+    use dayfly_fs::private_file::PrivateFileError;
+    let path = path.to_owned();
+    dayfly_fs::bounded::read(&path, limit).map_err(|error| match error {
+        PrivateFileError::TooBig { limit, .. } => ContentError::TooLong { path, limit },
+        PrivateFileError::Io { source, .. } => ContentError::Io {
+            path,
+            problem: source,
+        },
+        other => ContentError::Io {
+            path,
+            problem: io::Error::other(other.to_string()),
+        },
+    })
 }
 
 /// Writes a file whole or not at all.

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_fs::edited::Edited;
+use dayfly_fs::private_file::PrivateFileError;
+use dayfly_fs::trusted;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::content::{self, ContentDigest, ContentError};
+use crate::content::{ContentDigest, ContentError};
 
 /// The longest lock file, in bytes.
 const LIMIT: u64 = 4 << 20;
@@ -25,7 +28,22 @@ pub struct Lock {
     modules: Vec<LockedModule>,
     #[serde(default, rename = "bundle", skip_serializing_if = "Vec::is_empty")]
     bundles: Vec<LockedBundle>,
+    /// The file as it was read.
+    #[serde(skip)]
+    read: AsRead,
 }
+
+/// What a lock file was read from, which is no part of what it says.
+#[derive(Clone, Debug, Default)]
+struct AsRead(Option<Vec<u8>>);
+
+impl PartialEq for AsRead {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for AsRead {}
 
 /// What an entry is held to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +113,12 @@ pub enum LockError {
     /// It cannot be read or written.
     #[error(transparent)]
     File(#[from] ContentError),
+    /// It cannot be read or written, or others could have written it.
+    #[error(transparent)]
+    Unsafe(#[from] PrivateFileError),
+    /// Somebody else wrote it.
+    #[error("{} was changed meanwhile, so nothing was written; run the same command again", .0.display())]
+    Changed(PathBuf),
     /// It is none.
     #[error("{path} is no lock file: {problem}", path = path.display())]
     Malformed {
@@ -115,11 +139,12 @@ impl Lock {
             path: path.to_owned(),
             problem,
         };
-        let Some(bytes) = content::read(path, LIMIT)? else {
+        let Some(bytes) = trusted::read(path, LIMIT)? else {
             return Ok(Self::default());
         };
-        let text = String::from_utf8(bytes).map_err(|e| malformed(e.utf8_error().to_string()))?;
-        let lock: Self = toml::from_str(&text)
+        let text =
+            String::from_utf8(bytes.clone()).map_err(|e| malformed(e.utf8_error().to_string()))?;
+        let mut lock: Self = toml::from_str(&text)
             .map_err(|e| malformed(e.to_string().trim_end().replace('\n', ", ")))?;
         if lock.version != VERSION {
             return Err(malformed(format!(
@@ -135,14 +160,20 @@ impl Lock {
                 )));
             }
         }
+        lock.read = AsRead(Some(bytes));
         Ok(lock)
     }
 
-    /// Writes the lock file, sorted by name so that changes read well; removes it where nothing is locked.
+    /// Writes the lock file in the place of what was read, sorted by name so that changes read well; removes it where nothing is locked.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or somebody else wrote it since it was read.
     pub fn save(&self, path: &Path) -> Result<(), LockError> {
+        let file = Edited::open(path, LIMIT)?;
+        let changed = || LockError::Changed(path.to_owned());
+        if file.bytes() != self.read.0.as_deref() {
+            return Err(changed());
+        }
         if self.modules.is_empty() && self.bundles.is_empty() {
             return match std::fs::remove_file(path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -162,8 +193,10 @@ impl Lock {
             path: path.to_owned(),
             problem: e.to_string(),
         })?;
-        content::write(path, format!("{HEAD}{text}").as_bytes())?;
-        Ok(())
+        match file.replace(format!("{HEAD}{text}").as_bytes())? {
+            true => Ok(()),
+            false => Err(changed()),
+        }
     }
 
     /// What an entry is held to.
@@ -259,6 +292,20 @@ mod tests {
         assert!(again.remove("a") && again.remove("b") && !again.remove("b"));
         again.save(&path).unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_another_command_locked_meanwhile_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dayfly.lock");
+        let mut first = Lock::load(&path).unwrap();
+        let mut second = Lock::load(&path).unwrap();
+        first.set(module("a"));
+        first.save(&path).unwrap();
+        second.set(module("b"));
+        assert!(matches!(second.save(&path), Err(LockError::Changed(_))));
+        let there = Lock::load(&path).unwrap();
+        assert!(there.module("a").is_some() && there.module("b").is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use dayfly_core::session::{Access, Session, SessionId};
 use dayfly_core::time::Timestamp;
 use dayfly_providers::azure::AzureCloud;
 use dayfly_runtime::azure::{self as runtime_azure, IssuedToken, NoToken};
-use dayfly_runtime::{Config, Engine, EngineError, Handle, Home, Policies, clock};
+use dayfly_runtime::{Engine, EngineError, Handle, Home, Policies, clock};
 use dayfly_vault::{SecretString, Vault};
 use dayfly_workspace::Workspace;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub(crate) fn authority(
     workspace: &Workspace,
     session: &Session,
 ) -> Result<Authority, Trouble> {
-    let settings = Config::load(&home.config()).unwrap_or_default().azure;
+    let settings = engine::in_force(home)?.azure;
     let integration = match &session.access {
         Access::Azure { integration_id, .. } => integration_id.as_deref(),
         _ => None,

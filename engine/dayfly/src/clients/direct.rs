@@ -20,7 +20,7 @@ const TURN: Duration = Duration::from_millis(100);
 
 /// As [`with_vault`], with a vault of its own.
 pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    with_vault(home, &engine::vault(home), asked)
+    with_vault(home, &engine::vault(home)?, asked)
 }
 
 /// How often a person is asked for what the session, and those that it is chained to, need.

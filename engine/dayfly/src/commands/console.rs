@@ -2,7 +2,7 @@
 
 use dayfly_core::session::{Session, SessionType};
 use dayfly_providers::{Console, ConsoleError, RoleKeys};
-use dayfly_runtime::{Config, Home};
+use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use serde_json::json;
 
@@ -47,10 +47,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .session;
     refuse(session)?;
     let region = session.region.as_deref().or(workspace.default_region());
-    let console = console(&home, session, region, &args.service);
+    let console = console(&home, session, region, &args.service)?;
     let given = Given::parse(&direct::attended(
         &home,
-        &engine::vault(&home),
+        &engine::vault(&home)?,
         session.id.as_str(),
     )?)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -95,7 +95,12 @@ fn refuse(session: &Session) -> Result<(), Trouble> {
     Err(Trouble::usage(format!("cannot open the console of \"{name}\": {why}")).hint(hint))
 }
 
-fn console(home: &Home, session: &Session, region: Option<&str>, service: &str) -> Console {
+fn console(
+    home: &Home,
+    session: &Session,
+    region: Option<&str>,
+    service: &str,
+) -> Result<Console, Trouble> {
     let of_role = session.role_arn().and_then(|arn| arn.split(':').nth(1));
     let of_region = match region {
         Some(region) if region.starts_with("cn-") => "aws-cn",
@@ -103,11 +108,11 @@ fn console(home: &Home, session: &Session, region: Option<&str>, service: &str) 
         _ => "aws",
     };
     let mut console = Console::of(of_role.unwrap_or(of_region), region, service);
-    let config = Config::load(&home.config()).unwrap_or_default();
+    let config = engine::in_force(home)?;
     if let Some(federation) = config.aws.signin_endpoint_url {
         console.federation = federation;
     }
-    console
+    Ok(console)
 }
 
 async fn sign_in(

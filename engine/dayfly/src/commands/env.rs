@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     // Whether there are credentials is told here and now, not by the first program.
     let given = Given::parse(&direct::attended(
         &home,
-        &engine::vault(&home),
+        &engine::vault(&home)?,
         session.id.as_str(),
     )?)?;
     let by = match (args.token_file, args.imds) {
@@ -136,7 +136,7 @@ fn run_azure(
         return Err(azure::no_other_way());
     }
     let authority = azure::authority(home, workspace, session)?;
-    let vault = engine::vault(home);
+    let vault = engine::vault(home)?;
     azure::direct(home, &vault, &session.id, &authority.resource_manager)?;
     let request = Request::Endpoint {
         session: session.id.to_string(),

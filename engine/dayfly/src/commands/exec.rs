@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     if session.session_type() == SessionType::Azure {
         return run_azure(args, &home, &workspace, session);
     }
-    let vault = engine::vault(&home);
+    let vault = engine::vault(&home)?;
     let given = Given::parse(&direct::attended(&home, &vault, session.id.as_str())?)?;
     // From here on the terminal is the command's, and no person is waited for inside a request.
     crate::secrets::ask_nobody();
@@ -132,7 +132,7 @@ fn run_azure(
         return Err(azure::no_other_way());
     }
     let authority = azure::authority(home, workspace, session)?;
-    let vault = engine::vault(home);
+    let vault = engine::vault(home)?;
     // Whether there is a token is told here and now, not by the command.
     azure::direct(home, &vault, &session.id, &authority.resource_manager)?;
     // From here on the terminal is the command's, and no person is waited for inside a request.

@@ -160,6 +160,7 @@ fn add(
     print(&text);
     consent::ask("Add it and grant it what it asks for?", args.yes, "--yes")?;
     if let Some((acquired, bytes)) = found.filter(|_| !follow) {
+        edit.unchanged()?;
         acquire::keep(home, acquired)?;
         lock.set(wants::locked(
             &prepared,

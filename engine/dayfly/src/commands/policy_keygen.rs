@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
-    let (public, new) = keys::generate(&engine::vault(&home), &args.name)?;
+    let (public, new) = keys::generate(&engine::vault(&home)?, &args.name)?;
     let said = if new {
         "is kept in the vault"
     } else {

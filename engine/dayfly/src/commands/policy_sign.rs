@@ -33,7 +33,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
     let (file, content, comment) = content(&home, &args.what)?;
-    let vault = engine::vault(&home);
+    let vault = engine::vault(&home)?;
     let signature = keys::sign(&vault, &args.key, &content, &comment)?;
     let target = beside(&file);
     write(&target, signature.as_bytes())?;

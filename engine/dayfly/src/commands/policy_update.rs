@@ -195,6 +195,7 @@ fn one(home: &Home, settings: &PolicySettings, may: May) -> Result<Value, Troubl
                 "--grant",
             )?;
         }
+        edit.unchanged()?;
         acquire::keep(home, &acquired)?;
         lock.set(new.clone());
         save_lock(home, &lock)?;

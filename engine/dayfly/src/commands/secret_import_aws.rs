@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let (id, name, made) = session(&home, args, &found)?;
     secret_set::keep(&home, &id, &found.key)?;
     // The file is the only other place of the key, so nothing is removed on trust.
-    let kept = engine::vault(&home).access_key(&id);
+    let kept = engine::vault(&home)?.access_key(&id);
     let kept = kept.map_err(|e| Trouble::failed(e.to_string()))?;
     if kept.as_ref() != Some(&found.key) {
         return Err(
@@ -135,7 +135,7 @@ fn refuse_another(home: &Home, session: Option<&Session>, found: &Found) -> Resu
     if !home.vault().exists() {
         return Ok(());
     }
-    let kept = engine::vault(home).access_key(&session.id);
+    let kept = engine::vault(home)?.access_key(&session.id);
     let kept = kept.map_err(|e| Trouble::failed(e.to_string()))?;
     match kept {
         Some(kept) if kept != found.key => {

@@ -62,7 +62,7 @@ fn kind(name: &str) -> &'static str {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
-    let vault = engine::vault(&home);
+    let vault = engine::vault(&home)?;
     let failed = |e: dayfly_vault::VaultError| Trouble::failed(e.to_string());
     let workspace = engine::load(&home).ok();
     let names: BTreeMap<&str, &str> = workspace

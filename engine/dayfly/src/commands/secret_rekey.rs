@@ -1,13 +1,15 @@
 //! `dayfly secret rekey`
 
 use clap::ValueEnum;
-use dayfly_runtime::config::VaultKey;
+use dayfly_fs::bounded;
+use dayfly_fs::edited::Edited;
+use dayfly_runtime::config::{LIMIT, VaultKey};
 use dayfly_vault::VaultError;
 
 use crate::commands::print;
 use crate::exit::Exit;
 use crate::trouble::Trouble;
-use crate::{locate, secrets};
+use crate::{engine, locate, secrets};
 
 /// Give the vault a new key, in the same place or another.
 ///
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Place::Keyring => (VaultKey::Keyring, "keyring"),
         Place::Passphrase => (VaultKey::Passphrase, "passphrase"),
     };
-    let vault = secrets::vault(&home);
+    let vault = secrets::vault(&home, &engine::configuration(&home)?);
     let target = secrets::source(&home, key);
     let place = target.place();
     let config = home.config();
@@ -52,6 +54,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     ));
     Ok(Exit::Done)
 }
+
+/// How often the configuration is read anew because somebody changed it meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// A failure on either side.
 struct Failed(Trouble);
@@ -68,13 +73,20 @@ fn write_down(config: &std::path::Path, word: &str) -> Result<(), Failed> {
         let message = format!("{} cannot be edited: {what}", config.display());
         Failed(Trouble::failed(message).hint("nothing was changed; mend the file and try again"))
     };
-    let text = match std::fs::read_to_string(config) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(failed(e.to_string())),
-    };
-    let text = edited(&text, word).map_err(failed)?;
-    dayfly_vault::private_file::write(config, text.as_bytes()).map_err(|e| failed(e.to_string()))
+    for _ in 0..ATTEMPTS {
+        let file = Edited::open(config, LIMIT).map_err(|e| failed(e.to_string()))?;
+        let text = file.bytes().unwrap_or_default().to_vec();
+        let text = bounded::text(config, text).map_err(|e| failed(e.to_string()))?;
+        let text = edited(&text, word).map_err(failed)?;
+        // What somebody else wrote meanwhile is read, and kept.
+        if file
+            .replace(text.as_bytes())
+            .map_err(|e| failed(e.to_string()))?
+        {
+            return Ok(());
+        }
+    }
+    Err(failed("others change it all the time".to_owned()))
 }
 
 fn edited(text: &str, word: &str) -> Result<String, String> {

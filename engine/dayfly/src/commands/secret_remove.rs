@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         let what = format!("the access key of {asked}");
         (format!("{ACCESS_KEY}{id}"), what)
     };
-    let removed = engine::vault(&home)
+    let removed = engine::vault(&home)?
         .remove(&name)
         .map_err(|e| Trouble::failed(e.to_string()))?;
     if !removed {

@@ -88,7 +88,7 @@ pub(crate) fn keep(
     session: &dayfly_core::session::SessionId,
     key: &AccessKey,
 ) -> Result<Option<AccessKey>, Trouble> {
-    let vault = engine::vault(home);
+    let vault = engine::vault(home)?;
     let failed = |e: dayfly_vault::VaultError| Trouble::failed(e.to_string());
     let before = vault.access_key(session).map_err(failed)?;
     vault.set_access_key(session, key).map_err(failed)?;

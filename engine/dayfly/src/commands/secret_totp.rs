@@ -34,7 +34,7 @@ pub(crate) fn set(home: &Home, workspace: &Workspace, session: &Session) -> Resu
         Trouble::usage(format!("this is no seed of an MFA device: {error}"))
             .hint("AWS shows it once, beside the QR code, when the device is made")
     })?;
-    engine::vault(home)
+    engine::vault(home)?
         .set(&format!("{TOTP_SEED}{device}"), &totp.to_text())
         .map_err(|e| Trouble::failed(e.to_string()))?;
     let users = users(workspace, device);

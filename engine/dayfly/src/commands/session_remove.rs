@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     })?;
     for (id, name) in &going {
         print(&format!("{} is removed\n", tame(name)));
-        let vault = engine::vault(&home);
+        let vault = engine::vault(&home)?;
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
             print(&format!(
                 "its access key is still kept: dayfly secret remove {id}\n"

@@ -33,7 +33,7 @@ pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Re
         stage.home.folder().display(),
         LIFETIME.mul_f64(pace).as_secs_f64().max(1.0),
     ));
-    let vault = engine::vault(&stage.home);
+    let vault = engine::vault(&stage.home)?;
     let options = engine::options(&stage.home, Policies::All, true, Duration::ZERO, vault)?;
     let mut running = Engine::start(options)
         .await

@@ -52,7 +52,7 @@ impl Stage {
         .await
         .map_err(failed)?;
         let stage = Self { home, sts, folder };
-        engine::vault(&stage.home)
+        engine::vault(&stage.home)?
             .set_access_key(&SessionId::new(USER), &key)
             .map_err(|e| Trouble::failed(format!("cannot prepare the demo: {e}")))?;
         std::fs::write(stage.home.workspace(), workspace()).map_err(failed)?;

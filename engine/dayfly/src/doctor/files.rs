@@ -8,13 +8,16 @@ use dayfly_chain::{Change, Profiles, Publication};
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::session::{Lease, Session};
 use dayfly_core::time::Timestamp;
-use dayfly_runtime::{Config, Home};
+use dayfly_runtime::Home;
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
 use crate::trouble::Trouble;
 use crate::{engine, locate};
+
+/// The longest shared file that is read.
+const LIMIT: u64 = 64 << 20;
 
 /// Whether each session could be published under its profile, wherever it is to be, and would be
 /// found there.
@@ -23,8 +26,19 @@ pub(crate) fn shared_files(
     workspace: Option<&Workspace>,
     findings: &mut Findings,
 ) -> Result<(), Trouble> {
-    let config = Config::load(&home.config()).unwrap_or_default();
-    let credentials = engine::credentials_file(home)?;
+    let config = match engine::in_force(home) {
+        Ok(config) => config,
+        Err(_) => {
+            let hint = "mend dayfly.toml first";
+            findings.notice(
+                "credentials file",
+                "not looked at: where it is cannot be known",
+                hint,
+            );
+            return Ok(());
+        }
+    };
+    let credentials = engine::credentials_file(&config)?;
     let sessions = workspace.map(Workspace::sessions).unwrap_or_default();
     let sessions: Vec<(&Session, &str, Delivery)> = sessions
         .iter()
@@ -46,7 +60,7 @@ pub(crate) fn shared_files(
         (
             Place::CredentialProcess,
             "config file",
-            engine::config_file(home)?,
+            engine::config_file(&config)?,
             locate::config_file()?,
         ),
     ] {
@@ -146,9 +160,8 @@ fn read(
     about: &'static str,
     findings: &mut Findings,
 ) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(text) => Some(zeroize::Zeroizing::new(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some(zeroize::Zeroizing::default()),
+    match dayfly_fs::bounded::read_secret(path, LIMIT) {
+        Ok(text) => Some(text.unwrap_or_default()),
         Err(e) => {
             let hint = format!("make {} a file that you can read and write", path.display());
             findings.wrong(

@@ -104,7 +104,9 @@ pub(crate) fn configuration(home: &Home, findings: &mut Findings) {
 
 /// Files that others must not read, or must not write.
 pub(crate) fn modes(home: &Home, findings: &mut Findings) {
-    let credentials = engine::credentials_file(home).ok();
+    let credentials = engine::in_force(home)
+        .and_then(|c| engine::credentials_file(&c))
+        .ok();
     let private = [
         home.vault(),
         home.vault_key(),
@@ -154,7 +156,10 @@ pub(crate) fn vault(home: &Home, workspace: Option<&Workspace>, findings: &mut F
     if users.is_empty() {
         return;
     }
-    let vault = engine::vault(home);
+    let Ok(vault) = engine::vault(home) else {
+        // Where its key is cannot be known; that the configuration is wrong is told already.
+        return;
+    };
     let kept = if home.vault().exists() {
         vault.list()
     } else {

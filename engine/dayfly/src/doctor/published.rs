@@ -6,7 +6,7 @@ use dayfly_chain::Chain;
 use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_core::time::Timestamp;
-use dayfly_runtime::{Config, Home};
+use dayfly_runtime::Home;
 
 use super::Findings;
 use crate::engine;
@@ -26,7 +26,15 @@ pub(crate) fn published(home: &Home, findings: &mut Findings) -> Result<(), Trou
             return Ok(());
         }
     };
-    let chain = engine::chain(home, &engine::vault(home))?;
+    let Ok(chain) = engine::chain_in_force(home) else {
+        let hint = "mend dayfly.toml first";
+        findings.notice(
+            ABOUT,
+            "not looked for: where they are cannot be known",
+            hint,
+        );
+        return Ok(());
+    };
     let there: BTreeMap<Place, Result<There, String>> = chain
         .targets()
         .map(|target| {
@@ -86,7 +94,9 @@ fn writable(home: &Home, chain: &Chain, findings: &mut Findings) {
     let Ok(workspace) = engine::load(home) else {
         return;
     };
-    let config = Config::load(&home.config()).unwrap_or_default();
+    let Ok(config) = engine::in_force(home) else {
+        return;
+    };
     for target in chain.targets() {
         let Err(error) = target.writable() else {
             continue;

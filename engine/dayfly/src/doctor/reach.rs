@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use dayfly_core::session::SessionType;
 use dayfly_providers::{AwsSettings, Probed, probe, sts_place};
-use dayfly_runtime::{Config, Home, clock};
+use dayfly_runtime::{Home, clock};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
 use crate::control::client;
 use crate::control::protocol::Request;
 use crate::endpoint::tokens::Tokens;
+use crate::engine;
 use crate::trouble::Trouble;
 
 /// Clouds refuse what was signed by a clock that is five minutes off; before that, ends of
@@ -45,7 +46,10 @@ pub(crate) fn endpoint(home: &Home, findings: &mut Findings) {
 
 /// Whether each STS that sessions need answers, and what time it is there.
 pub(crate) fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Findings) {
-    let config = Config::load(&home.config()).unwrap_or_default();
+    let Ok(config) = engine::in_force(home) else {
+        let hint = "mend dayfly.toml first";
+        return findings.notice("cloud", "not asked: where it is cannot be known", hint);
+    };
     let default = workspace.and_then(Workspace::default_region);
     let default = default.map(str::to_owned).or(config.aws.default_region);
     let settings = AwsSettings {

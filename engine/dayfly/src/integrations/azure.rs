@@ -30,7 +30,7 @@ pub(crate) fn called(home: &Home, workspace: &Workspace, id: &str) -> Result<Cal
     let found = found
         .map_err(|problem| Trouble::failed(problem).hint("correct it in the Workspace"))?
         .ok_or_else(|| Trouble::new(Code::NotFound, format!("no integration is \"{id}\"")))?;
-    let vault = engine::vault(home);
+    let vault = engine::vault(home)?;
     let tokens = AzureTokens::new(
         Timeouts::default(),
         Arc::new(NoIntegrations),

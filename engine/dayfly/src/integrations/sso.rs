@@ -15,7 +15,7 @@ pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, Trouble> {
     let config = Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))?;
     let mut settings = sso_settings(&config);
     if settings.config_file.is_none() {
-        settings.config_file = Some(engine::config_file(home)?);
+        settings.config_file = Some(engine::config_file(&config)?);
     }
     Ok(Arc::new(Sso::new(settings)))
 }

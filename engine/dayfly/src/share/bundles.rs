@@ -63,6 +63,7 @@ pub(crate) fn add(
     }
     print(&said);
     consent::ask("Add these policies with these grants?", yes, "--yes")?;
+    edit.unchanged()?;
     acquire::keep(home, acquired)?;
     lock.set_bundle(noted(acquired, bundle, text));
     save_lock(home, &lock)?;
@@ -192,6 +193,7 @@ pub(crate) fn update(home: &Home, name: &str, may: May) -> Result<Value, Trouble
                 "--grant",
             )?;
         }
+        edit.unchanged()?;
         acquire::keep(home, &acquired)?;
         lock.set_bundle(noted(&acquired, bundle, text));
         save_lock(home, &lock)?;

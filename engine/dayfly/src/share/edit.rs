@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use dayfly_runtime::config::{Config, PolicySettings};
+use dayfly_fs::bounded;
+use dayfly_fs::edited::Edited;
+use dayfly_runtime::config::{self, Config, PolicySettings};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::trouble::{Code, Trouble};
@@ -10,30 +12,26 @@ use crate::trouble::{Code, Trouble};
 /// The configuration while it is edited.
 pub(crate) struct Edit {
     path: PathBuf,
+    /// The file as it was read: the change counts only where it still is that.
+    file: Edited,
     document: DocumentMut,
 }
 
 impl Edit {
     /// Reads the configuration, which has to be right before it is changed.
     pub(crate) fn open(path: &Path) -> Result<(Self, Config), Trouble> {
-        let config = Config::load(path).map_err(|e| {
-            Trouble::failed(e.to_string()).hint("nothing was changed; mend the file first")
-        })?;
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => {
-                return Err(Trouble::failed(format!(
-                    "{} cannot be read: {e}",
-                    path.display()
-                )));
-            }
-        };
+        let refused =
+            |e: String| Trouble::failed(e).hint("nothing was changed; mend the file first");
+        let file = Edited::open(path, config::LIMIT).map_err(|e| refused(e.to_string()))?;
+        let text = file.bytes().unwrap_or_default().to_vec();
+        let text = bounded::text(path, text).map_err(|e| refused(e.to_string()))?;
+        let config = Config::parse(path, &text).map_err(|e| refused(e.to_string()))?;
         let document = text
             .parse()
             .map_err(|e: toml_edit::TomlError| Trouble::failed(e.to_string()))?;
         let edit = Self {
             path: path.to_owned(),
+            file,
             document,
         };
         Ok((edit, config))
@@ -139,17 +137,33 @@ impl Edit {
         })
     }
 
-    /// Writes the configuration.
+    /// Whether the file is what this edit, and what a person was asked, are about; before anything
+    /// is written that goes with it.
+    pub(crate) fn unchanged(&self) -> Result<(), Trouble> {
+        match self.file.still() {
+            true => Ok(()),
+            false => Err(self.changed()),
+        }
+    }
+
+    /// Writes the configuration. An edit that was made since it was read is not lost: nothing is
+    /// written then.
     pub(crate) fn save(&self) -> Result<(), Trouble> {
         self.config()?;
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| {
-                Trouble::failed(format!("{} cannot be made: {e}", folder.display()))
-            })?;
-        }
         let text = self.document.to_string();
-        dayfly_vault::private_file::write(&self.path, text.as_bytes())
-            .map_err(|e| Trouble::failed(e.to_string()))
+        let written = self.file.replace(text.as_bytes());
+        match written.map_err(|e| Trouble::failed(e.to_string()))? {
+            true => Ok(()),
+            false => Err(self.changed()),
+        }
+    }
+
+    fn changed(&self) -> Trouble {
+        let message = format!(
+            "{} was changed meanwhile, so nothing was written",
+            self.path.display()
+        );
+        Trouble::failed(message).hint("run the same command again; it goes by what is there now")
     }
 }
 
@@ -196,6 +210,30 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         assert!(edit.remove("b").is_err());
         assert!(edit.has("a") && !edit.has("b"));
+    }
+
+    #[test]
+    fn an_edit_that_was_made_meanwhile_is_kept_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dayfly.toml");
+        std::fs::write(
+            &path,
+            "[[policy]]\nname = \"a\"\nmodule = \"builtin:keep-active\"\n",
+        )
+        .unwrap();
+        let (mut edit, _) = Edit::open(&path).unwrap();
+        edit.unchanged().unwrap();
+        edit.remove("a").unwrap();
+        let by_hand = "[[policy]]\nname = \"guard\"\nmodule = \"builtin:keep-active\"\n";
+        std::fs::write(&path, by_hand).unwrap();
+        assert!(edit.unchanged().is_err());
+        let trouble = edit.save().unwrap_err();
+        assert!(
+            trouble.message.contains("changed meanwhile"),
+            "{}",
+            trouble.message
+        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), by_hand);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! How an engine starts.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use dayfly_chain::FoundAll;
+use dayfly_chain::{Chain, ChainError, FoundAll};
+use dayfly_core::delivery::Place;
 use dayfly_core::effect::Note;
 use dayfly_core::input::{Found, Input};
 use dayfly_core::settings::Settings;
@@ -25,6 +27,7 @@ use crate::clock::{self, Alarm, Clocks};
 use crate::config::{Config, RecordingSettings};
 use crate::config_worker::ConfigWorker;
 use crate::desks::Desks;
+use crate::destinations;
 use crate::evaluators::Evaluators;
 use crate::held::Held;
 use crate::home::Home;
@@ -54,7 +57,12 @@ impl Loop {
     ) -> Result<Self, EngineError> {
         let home = options.home;
         let lock = take_lock(&home, options.patience)?;
-        let config = Config::load(&home.config()).unwrap_or_default();
+        let (config, mut suspended) = match Config::at_start(&home) {
+            Ok(known) => (known.config, None),
+            // There never was one: what it says of clouds and files is not known.
+            Err(error) => (Config::default(), Some(error.to_string())),
+        };
+        suspended = suspended.or(options.chain.refuses().map(str::to_owned));
         desks.configure(&config);
         held.set_default_region(config.aws.default_region.clone());
         azure_in_force.set(config.azure.clone());
@@ -80,7 +88,7 @@ impl Loop {
         };
         let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
         let config_worker = ConfigWorker::start(
-            home.config(),
+            (home.config(), home.last_config()),
             home.recording(),
             host,
             options.policies,
@@ -93,6 +101,11 @@ impl Loop {
         };
         let limiter = limiter(&config);
         let found = options.chain.observe();
+        let left = match suspended {
+            Some(_) => Vec::new(),
+            None => options.chain.leave(),
+        };
+        let destinations = Self::destinations(&home, &options.chain, &left);
         let files = options.chain.targets();
         let files = files.map(|t| (t.place(), t.path().to_owned())).collect();
         let settings = Settings {
@@ -144,6 +157,7 @@ impl Loop {
             early: Vec::new(),
             stops_go_at: None,
             configured: false,
+            suspended,
             halting: false,
             issuing: Issuing::default(),
             workspace_watch: None,
@@ -159,6 +173,7 @@ impl Loop {
             let hint = "what you had started or stopped yourself is forgotten; say it again";
             this.trouble("state", Some((problem, Some(hint.into()))));
         }
+        this.tell_start(left, destinations);
         if options.watching {
             this.watch_workspace();
         }
@@ -174,6 +189,48 @@ impl Loop {
         this.config_worker.read();
         this.flush();
         Ok(this)
+    }
+
+    /// Records the files that credentials go into, and those that some are left in.
+    fn destinations(
+        home: &Home,
+        chain: &Chain,
+        left: &[(Place, PathBuf, ChainError)],
+    ) -> Result<(), String> {
+        let path = home.destinations();
+        let now = chain.targets().map(|t| (t.place(), t.path().to_owned()));
+        let before = match chain.refuses() {
+            Some(_) => destinations::recorded(&path)?,
+            None => left
+                .iter()
+                .map(|(place, file, _)| (*place, file.clone()))
+                .collect(),
+        };
+        destinations::record(&path, now.chain(before))
+    }
+
+    /// Tells what the start could not do.
+    fn tell_start(
+        &mut self,
+        left: Vec<(Place, PathBuf, ChainError)>,
+        recorded: Result<(), String>,
+    ) {
+        if let Some(why) = self.suspended.clone() {
+            let message = format!(
+                "{why}; as no earlier configuration is known, nothing is started, renewed or published"
+            );
+            let hint = "mend dayfly.toml, then restart Dayfly";
+            self.trouble("suspended", Some((message, Some(hint.into()))));
+        }
+        for (place, file, error) in left {
+            let message = format!("credentials are left in {}: {error}", file.display());
+            let hint = error.hint();
+            self.trouble(&format!("former {place}"), Some((message, hint)));
+        }
+        if let Err(problem) = recorded {
+            let message = format!("where credentials are published is not recorded: {problem}");
+            self.trouble("destinations", Some((message, None)));
+        }
     }
 
     /// Takes what the chain holds for what is in force.

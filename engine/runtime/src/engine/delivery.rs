@@ -254,8 +254,8 @@ impl Loop {
 
     /// Puts credentials that are in force where they should be and are not.
     pub(super) fn align(&mut self) {
-        // Without a Workspace nobody knows where they should be.
-        if self.workspace.is_none() || self.halting {
+        // Without a Workspace or a configuration nobody knows where they should be.
+        if self.workspace.is_none() || self.halting || self.suspended.is_some() {
             return;
         }
         let mut jobs = Vec::new();

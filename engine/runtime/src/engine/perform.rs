@@ -130,6 +130,9 @@ impl Loop {
             let result = Err(Failure::new(kind, message));
             Some(Input::Issued { operation, result })
         };
+        if let Some(why) = &self.suspended {
+            return failed(ErrorKind::Misconfigured, why);
+        }
         let Some(tracked) = self.state.session(session) else {
             return failed(ErrorKind::Other, "the session is gone");
         };
