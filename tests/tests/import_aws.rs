@@ -175,7 +175,11 @@ fn what_the_aws_cli_reads_is_what_is_taken() {
     assert!(taken.out.contains("is removed from"), "{}", taken.out);
     let session = home.session("gov").expect("a session");
     assert_eq!(session["region"], "us-gov-west-1", "{session:#}");
-    assert_eq!(session["mfaDevice"], "GAHT12345678", "{session:#}");
+    let written = std::fs::read_to_string(home.workspace()).expect("a file");
+    assert!(
+        written.contains(r#""mfaDevice": "GAHT12345678""#),
+        "{written}"
+    );
     let wanted = "[my acct]\n  region = us-gov-west-1\n  mfa_serial = GAHT12345678\n";
     assert_eq!(home.credentials_text(), wanted);
     // A key in the config file.

@@ -8,16 +8,13 @@
 //! Sources: AWS SDKs and Tools Reference Guide, "General configuration settings"; botocore,
 //! `configprovider` (`ca_bundle`) and `EndpointCreator._get_verify_value`.
 
-use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use aws_config::profile;
-use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
-use aws_types::os_shim_internal::{Env, Fs};
+use dayfly_awsfiles::{Kind, load};
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -73,17 +70,20 @@ impl Bundle {
             .into_iter()
             .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()))
             .unwrap_or_else(|| "default".to_owned());
-        let files = EnvConfigFiles::builder().include_default_config_file(true);
-        let chosen = Some(Cow::Owned(name.clone()));
-        let loaded = profile::load(&Fs::real(), &Env::real(), &files.build(), chosen).await;
-        let loaded = loaded.ok()?;
-        let value = loaded.get_profile(&name)?.get("ca_bundle")?.trim();
+        let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let own = own.map(|home| home.join(".aws").join("config"));
+        let set = std::env::var_os("AWS_CONFIG_FILE").filter(|value| !value.is_empty());
+        let file = set.map(PathBuf::from).or(own)?;
+        let profile = name.clone();
+        // A file on a disk that is slow.
+        let value = tokio::task::spawn_blocking(move || named_in(&file, &profile)).await;
+        let value = value.ok()??;
         if value.is_empty() {
             return None;
         }
         let path = match (value.strip_prefix("~/"), std::env::home_dir()) {
             (Some(rest), Some(home)) => home.join(rest),
-            _ => PathBuf::from(value),
+            _ => PathBuf::from(&value),
         };
         Some(Self {
             path,
@@ -133,6 +133,12 @@ impl Bundle {
         }
         Ok((text, certificates.len()))
     }
+}
+
+/// `ca_bundle` of a profile, as the AWS CLI reads it.
+fn named_in(file: &Path, profile: &str) -> Option<String> {
+    let loaded = load(file, Kind::Config).ok()?;
+    Some(loaded.profile(profile)?.text("ca_bundle")?.to_owned())
 }
 
 /// A whole file, if it is one and not too long. A pipe is not waited for.

@@ -50,3 +50,19 @@ fn what_is_no_bundle_is_told_and_never_passed_over() {
         assert!(!told.contains("canary"), "{told}");
     }
 }
+
+#[test]
+fn a_bundle_is_named_by_the_profile_that_the_aws_cli_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    std::fs::write(
+        &file,
+        "[profile \"my acct\"]\n  ca_bundle = /a b/roots.pem\n",
+    )
+    .unwrap();
+    let named = named_in(&file, "my acct");
+    assert_eq!(named.as_deref(), Some("/a b/roots.pem"));
+    assert_eq!(named_in(&file, "my"), None);
+    std::fs::write(&file, "[profile a]\nca_bundle = x\nnonsense\n").unwrap();
+    assert_eq!(named_in(&file, "a"), None);
+}
