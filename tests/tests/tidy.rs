@@ -8,6 +8,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("core", 0),
     ("fs", 0),
     ("awsfiles", 0),
+    ("cel", 0),
     ("vault", 1),
     ("net", 1),
     ("workspace", 2),
