@@ -63,8 +63,9 @@ fn a_wrong_expression_names_its_place_and_starts_nothing() {
     assert_ne!(told.code, 0);
     let all = format!("{}{}", told.out, told.err);
     for part in [
-        "dayfly.toml:5:",
+        "dayfly.toml:1:",
         "policy entry \"keep\"",
+        "line 5",
         "there is no \"label\"",
         "labels",
     ] {
@@ -156,4 +157,19 @@ fn files_are_granted_by_patterns_that_are_looked_at_when_they_are_read() {
     assert_ne!(told.code, 0);
     let all = format!("{}{}", told.out, told.err);
     assert!(all.contains("does not begin with / or ~/"), "{all}");
+}
+
+#[test]
+fn one_bad_grant_hides_no_other_entry() {
+    let home = home();
+    home.save_config(&format!(
+        "{}\n[[policy]]\nname = \"other\"\nmodule = \"builtin:keep-active\"\n",
+        config("\"labels.env = 'dev'\"", "")
+    ));
+    let told = home.run(["policy", "list"]);
+    assert_eq!(told.code, 1, "{}", told.err);
+    let all = format!("{}{}", told.out, told.err);
+    for part in ["other", "policy entry \"keep\"", "write `==`"] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
 }

@@ -116,6 +116,11 @@ fn from_the_first_command_to_a_real_client() {
     assert!(login.out.contains("signed in to corp"), "{}", login.out);
     let list = home.run(["integration", "list", "--json"]).ok().json();
     assert_eq!(list[0]["signedIn"], json!(true));
+    // Renewed by itself, and until when that can be.
+    assert!(
+        list[0]["ends"].as_u64().is_some_and(|ends| ends > 0),
+        "{list}"
+    );
     let sync = home
         .run(["integration", "sync", "corp", "--json"])
         .ok()

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("core", 0),
     ("fs", 0),
     ("awsfiles", 0),
+    ("cel", 0),
     ("vault", 1),
     ("net", 1),
     ("workspace", 2),

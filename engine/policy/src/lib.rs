@@ -12,6 +12,7 @@
 //! Start reading at [`host`], then [`module`], then [`policy`].
 
 mod answer;
+mod asks;
 mod bindings;
 pub mod cache;
 pub mod call;
@@ -40,6 +41,7 @@ mod ticker;
 mod trouble;
 pub mod wasi;
 
+pub use asks::{Asks, asks};
 pub use cache::CodeCache;
 pub use call::{Call, Evaluated, Failed, LogLine, Used};
 pub use compiler::Compiler;

@@ -197,6 +197,8 @@ pub struct PolicySettings {
     pub shadow: bool,
     /// What it may see and do; none: nothing was written.
     pub grant: Option<GrantSettings>,
+    /// What is wrong with what was written as its grant: then the entry is not used, and all others are.
+    pub grant_problem: Option<String>,
     /// Bounds on its calls that are not the usual ones.
     pub limits: LimitSettings,
     /// The line that it begins on, from 1.
@@ -486,15 +488,19 @@ impl Config {
                 )
             })?;
             let guards = entry.tier.tier() == Tier::GuardRail;
-            let grant = match entry.grant {
-                Some(grant) => {
-                    let span = grant.span();
-                    Some(grant.into_inner().settings(guards).map_err(|message| {
-                        let message = format!("policy entry \"{name}\": {message}");
-                        at(Some(span), message, None)
-                    })?)
-                }
-                None => None,
+            let grant = entry.grant.map(|grant| {
+                let position = at(Some(grant.span()), String::new(), None);
+                let read = grant.into_inner().settings(guards);
+                read.map_err(|message| (position.line, position.column, message))
+            });
+            let (grant, grant_problem) = match grant.transpose() {
+                Ok(grant) => (grant, None),
+                Err((line, column, message)) => (
+                    Some(GrantSettings::of(dayfly_core::policy::Actions::NONE, false)),
+                    Some(format!(
+                        "its grant (line {line}, column {column}): {message}"
+                    )),
+                ),
             };
             policies.push(PolicySettings {
                 name,
@@ -506,6 +512,7 @@ impl Config {
                 },
                 shadow: entry.mode == Mode::Shadow,
                 grant,
+                grant_problem,
                 limits: entry.limits,
                 line,
             });

@@ -151,19 +151,9 @@ fn mistakes_name_their_place() {
         ("[[trust]]\nsource='*'\nkeys=['RW']", 1, "no public key"),
         ("[[trust]]\nsource='*'\nkeys=[]", 1, "names no key"),
         (
-            "[[policy]]\nname='a'\nmodule='m'\ngrant = { sessions = { types = ['aws'] } }",
-            4,
-            "\"aws\" is no access method",
-        ),
-        (
             "[[policy]]\nname='a'\nmodule='m'\ntier='person'",
             4,
             "person",
-        ),
-        (
-            "[[policy]]\nname='a'\nmodule='m'\ngrant = { paths = ['src/*'] }",
-            4,
-            "the file pattern \"src/*\" does not begin with / or ~/",
         ),
         (
             "[rates]\nsts = '20'",
@@ -176,5 +166,37 @@ fn mistakes_name_their_place() {
         assert_eq!(error.line, line, "{text}: {error}");
         assert!(error.column > 0, "{text}: {error}");
         assert!(error.message.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_wrong_grant_is_the_problem_of_its_entry_alone() {
+    for (grant, part) in [
+        (
+            "{ sessions = { types = ['aws'] }, actions = ['start'] }",
+            "\"aws\" is no access method",
+        ),
+        (
+            "{ paths = ['src/*'], actions = ['start'] }",
+            "the file pattern \"src/*\" does not begin with / or ~/",
+        ),
+        (
+            "{ sessions = \"nam == 'x'\", actions = ['start'] }",
+            "at character 1: there is no \"nam\"",
+        ),
+    ] {
+        let config = parse(&format!(
+            "[[policy]]\nname='a'\nmodule='m'\ngrant = {grant}\n[[policy]]\nname='b'\nmodule='m'"
+        ))
+        .unwrap();
+        let [wrong, right] = &config.policies[..] else {
+            panic!("two entries");
+        };
+        let problem = wrong.grant_problem.as_deref().unwrap();
+        assert!(problem.contains(part), "{problem}");
+        assert!(problem.contains("line 4, column 9"), "{problem}");
+        // It is granted nothing until that is mended.
+        assert!(wrong.grant.as_ref().unwrap().actions.is_empty());
+        assert_eq!(right.grant_problem, None);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::grant::{Condition, Grant, Selector, Test};
 use dayfly_core::input::Entry;
-use dayfly_core::policy::{Action, Actions, EntryName, SessionFacts, Subscription};
+use dayfly_core::policy::{Actions, EntryName, SessionFacts, Subscription};
 use dayfly_fs::private_file::PrivateFileError;
 use dayfly_policy::module::{Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
@@ -16,7 +16,7 @@ use dayfly_policy::{Host, Module, Paths, Policy, Wasi};
 use dayfly_store::{ContentStore, Refusal, Shelf};
 
 use crate::builtin;
-use crate::config::{ModuleSource, PolicySettings};
+use crate::config::{GrantSettings, ModuleSource, PolicySettings};
 
 /// A policy entry that can be asked.
 #[derive(Clone, Debug)]
@@ -320,11 +320,13 @@ fn prepared(
     settings: &PolicySettings,
     module: &Module,
 ) -> Result<Prepared, (String, Option<String>)> {
-    let grant = granted(settings, module)?;
+    if let Some(problem) = &settings.grant_problem {
+        return Err((problem.clone(), None));
+    }
     let text = settings.config.to_string();
     let policy = Policy::configure(module, &text, settings.limits.limits())
         .map_err(|e| configure_problem(&e, settings))?;
-    files_granted(settings, policy.subscriptions())?;
+    let grant = granted(settings, module, policy.subscriptions())?;
     let descriptor = module.descriptor();
     let entry = Entry {
         name: EntryName::new(&settings.name),
@@ -393,10 +395,9 @@ fn configure_problem(
 }
 
 /// What the entry is granted: what is written, or for a policy that this program carries, the
-/// actions that it asks for.
+/// actions that it asks for under its configuration.
 #[must_use]
 pub fn grant(settings: &PolicySettings, module: &Module) -> Grant {
-    let descriptor = module.descriptor();
     let builtin = matches!(settings.module, ModuleSource::Builtin(_));
     match &settings.grant {
         Some(grant) => Grant {
@@ -406,38 +407,53 @@ pub fn grant(settings: &PolicySettings, module: &Module) -> Grant {
             paths: grant.paths.clone(),
             rate: grant.rate,
         },
-        None if builtin => Grant {
-            actions: descriptor.actions.iter().copied().collect(),
-            may_hold: descriptor.may_hold,
-            ..Grant::default()
-        },
+        None if builtin => {
+            let asks = dayfly_policy::asks(module.descriptor(), &settings.config);
+            Grant {
+                actions: asks.actions,
+                may_hold: asks.hold,
+                ..Grant::default()
+            }
+        }
         None => Grant::default(),
     }
 }
 
-/// What the entry is granted, where that is all that the policy asks for.
-fn granted(settings: &PolicySettings, module: &Module) -> Result<Grant, (String, Option<String>)> {
-    let descriptor = module.descriptor();
-    let asked: Actions = descriptor.actions.iter().copied().collect();
+/// What the entry is granted, where that is all that the policy asks for under its configuration. No
+/// policy hears of files or repositories without being told to, since which ones a module of this
+/// program asks for follows from its configuration.
+fn granted(
+    settings: &PolicySettings,
+    module: &Module,
+    subscriptions: &[Subscription],
+) -> Result<Grant, (String, Option<String>)> {
+    let asks = dayfly_policy::asks(module.descriptor(), &settings.config);
     let granted = grant(settings, module);
-    let missing: Vec<Action> = asked.without(granted.actions).iter().collect();
-    let hold_missing = descriptor.may_hold && !granted.may_hold;
-    if missing.is_empty() && !hold_missing {
+    let missing = asks.actions.without(granted.actions);
+    let hold_missing = asks.hold && !granted.may_hold;
+    let files = files_missing(settings, &granted.paths, subscriptions)?;
+    if missing.is_empty() && !hold_missing && files.is_empty() {
         return Ok(granted);
     }
     let mut wants: Vec<String> = missing.iter().map(|a| format!("to {a} sessions")).collect();
     wants.extend(hold_missing.then(|| "to hold".to_owned()));
-    let listed: Vec<String> = asked.iter().map(|a| format!("\"{a}\"")).collect();
-    let hold = if descriptor.may_hold {
-        ", hold = true"
-    } else {
-        ""
+    if !files.is_empty() {
+        let files = files.join(", ");
+        wants.push(format!("to hear of files or repositories ({files})"));
+    }
+    // What replaces the entry's grant, so that nothing of it has to be thought of.
+    let mut whole = settings
+        .grant
+        .clone()
+        .unwrap_or_else(|| GrantSettings::of(granted.actions, granted.may_hold));
+    whole.actions = whole.actions.union(asks.actions);
+    whole.may_hold |= asks.hold;
+    whole.paths.extend(files);
+    let place = match &settings.grant {
+        Some(_) => "in place of the grant that it has",
+        None => "into the entry, and with `sessions` to which sessions that goes",
     };
-    let hint = format!(
-        "if it is to have that, write grant = {{ actions = [{}]{hold} }}, and with `sessions` to \
-         which sessions that goes",
-        listed.join(", ")
-    );
+    let hint = format!("if it is to have that, write {} {place}", whole.line());
     let message = format!(
         "policy {} wants {}, which it is not granted",
         module.name(),
@@ -446,16 +462,15 @@ fn granted(settings: &PolicySettings, module: &Module) -> Result<Grant, (String,
     Err((message, Some(hint)))
 }
 
-/// Whether all files and repositories that it asks to hear of are granted. No policy has that without
-/// being told to, since which files a module of this program asks for may follow from its configuration.
-fn files_granted(
+/// The files and repositories that it asks to hear of and that these patterns do not cover.
+fn files_missing(
     settings: &PolicySettings,
+    granted: &[String],
     subscriptions: &[Subscription],
-) -> Result<(), (String, Option<String>)> {
-    let granted = settings.grant.as_ref().map_or(&[][..], |g| &g.paths);
+) -> Result<Vec<String>, (String, Option<String>)> {
     let paths = Paths::new(granted, std::env::home_dir().as_deref())
         .map_err(|error| (error.to_string(), None))?;
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = Vec::new();
     for subscription in subscriptions {
         let (Subscription::Files(pattern) | Subscription::Branch(pattern)) = subscription else {
             continue;
@@ -464,29 +479,11 @@ fn files_granted(
             let message = format!("policy {} asks for what is none: {error}", settings.module);
             (message, None)
         })?;
-        if !covered {
-            missing.push(pattern.as_str());
+        if !covered && !missing.contains(pattern) {
+            missing.push(pattern.clone());
         }
     }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut all: Vec<&str> = granted.iter().map(String::as_str).collect();
-    all.extend(&missing);
-    let listed: Vec<String> = all
-        .iter()
-        .map(|p| toml::Value::from(*p).to_string())
-        .collect();
-    let message = format!(
-        "policy {} asks to hear of files or repositories ({}), which it is not granted",
-        settings.module,
-        missing.join(", ")
-    );
-    let hint = format!(
-        "if it is to have that, write paths = [{}] into its grant",
-        listed.join(", ")
-    );
-    Err((message, Some(hint)))
+    Ok(missing)
 }
 
 /// The same for the same module, configuration and settings, in every process.

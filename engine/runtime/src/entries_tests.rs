@@ -1,3 +1,4 @@
+use dayfly_core::policy::Action;
 use dayfly_policy::HostConfig;
 
 use super::*;
@@ -82,36 +83,94 @@ fn a_foreign_module_has_only_what_is_written() {
 }
 
 #[test]
-fn files_beyond_the_grant_are_an_error_that_says_what_to_add() {
-    let told = |paths: &str, asked: &[&str]| {
-        let text = format!(
-            "[[policy]]\nname='k'\nmodule='builtin:keep-active'\ngrant = {{ paths = {paths} }}"
-        );
-        let config = Config::parse(Path::new("/c/dayfly.toml"), &text).unwrap();
-        let asked: Vec<_> = asked
-            .iter()
-            .map(|pattern| Subscription::Files((*pattern).to_owned()))
-            .collect();
-        files_granted(&config.policies[0], &asked)
+fn files_beyond_the_grant_are_an_error_with_the_whole_grant_to_write() {
+    let of = |grant: &str, files: &str| {
+        prepare(&format!(
+            "[[policy]]\nname='k'\nmodule='builtin:on-event'\n{grant}\nconfig = {{ {files} }}"
+        ))
     };
-    assert_eq!(told("['~/src/**']", &["~/src/*/main.tf"]), Ok(()));
-    assert_eq!(told("[]", &[]), Ok(()));
-    let text =
-        "[[policy]]\nname='k'\nmodule='builtin:keep-active'\ngrant = { paths = ['~/src/*'] }";
-    let config = Config::parse(Path::new("/c/dayfly.toml"), text).unwrap();
-    let branch = |of: &str| files_granted(&config.policies[0], &[Subscription::Branch(of.into())]);
-    assert_eq!(branch("~/src/dayfly"), Ok(()));
-    assert!(branch("~/elsewhere").is_err());
-    let (message, hint) = told("['~/src/**']", &["~/src/a", "~/.aws/config"]).unwrap_err();
-    assert!(
-        message.contains("(~/.aws/config), which it is not granted"),
-        "{message}"
+    let all = "grant = { paths = ['~/src/**'], actions = ['stop'] }";
+    assert!(of(all, "files = ['~/src/*/main.tf'], then = 'stop'").is_ok());
+    assert!(of(all, "branches = ['~/src/dayfly']").is_ok());
+    assert!(of(all, "branches = ['~/elsewhere']").is_err());
+    let wrong = "files = ['~/src/a', '~/.aws/config'], then = 'stop'";
+    let problem = of(all, wrong).unwrap_err();
+    let message = "wants to hear of files or repositories (~/.aws/config), which it is not granted";
+    assert!(problem.message.contains(message), "{problem}");
+    assert_eq!(
+        problem.hint.as_deref(),
+        Some(
+            "if it is to have that, write grant = { actions = [\"stop\"], paths = [\"~/src/**\", \
+             \"~/.aws/config\"] } in place of the grant that it has"
+        )
     );
-    let hint = hint.unwrap();
+    let problem = of(all, "files = ['../x']").unwrap_err();
     assert!(
-        hint.contains(r#"paths = ["~/src/**", "~/.aws/config"]"#),
-        "{hint}"
+        problem.message.contains("does not begin with / or ~/"),
+        "{problem}"
     );
-    let (message, _) = told("['~/src/**']", &["../x"]).unwrap_err();
-    assert!(message.contains("does not begin with / or ~/"), "{message}");
+}
+
+/// A list of rules with these beginnings of `then`.
+fn list(grant: &str, then: &[&str]) -> Result<Prepared, EntryProblem> {
+    let mut text = format!("[[policy]]\nname='k'\nmodule='builtin:rules'\n{grant}\n");
+    for then in then {
+        text += &format!("[[policy.config.rule]]\nif = \"session.name == 'a'\"\nthen = '{then}'\n");
+    }
+    prepare(&text)
+}
+
+#[test]
+fn a_list_of_rules_asks_for_what_it_does_and_nothing_else() {
+    let prepared = list("", &["start"]).unwrap();
+    let of = |prepared: &Prepared| {
+        let grant = &prepared.entry.grant;
+        let actions: Vec<_> = grant.actions.iter().map(Action::as_str).collect();
+        (actions, grant.may_hold)
+    };
+    assert_eq!(of(&prepared), (vec!["start"], false));
+    let prepared = list("", &["hold start", "stop", "notify info"]).unwrap();
+    assert_eq!(of(&prepared), (vec!["stop"], true));
+    // The grant that the least needs is enough.
+    assert!(list("grant = { actions = ['start'] }", &["start"]).is_ok());
+    assert!(list("grant = { hold = true }", &["hold start"]).is_ok());
+    let problem = list("grant = { actions = ['start'] }", &["start", "stop"]).unwrap_err();
+    assert!(
+        problem.message.contains("wants to stop sessions, which"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn whoever_follows_the_hint_is_done() {
+    for (grant, rule) in [
+        ("", "when = 'file ~/code/*/.dayfly'\nthen = 'start'"),
+        (
+            "grant = { sessions = \"labels.env == 'dev'\", rate = '5/min', paths = ['~/x'] }",
+            "when = 'file ~/code/*/.dayfly'\nthen = 'hold stop'\nfor = '1h'",
+        ),
+        (
+            "grant = { sessions = { names = ['a\"b*'], types = ['azure'], where = 'true' }, actions = ['rotate'] }",
+            "when = 'branch ~/code/*'\nthen = 'stop'",
+        ),
+    ] {
+        let text = |grant: &str| {
+            format!(
+                "[[policy]]\nname='k'\nmodule='builtin:rules'\n{grant}\n[[policy.config.rule]]\n{rule}\n"
+            )
+        };
+        let problem = prepare(&text(grant)).unwrap_err();
+        let hint = problem.hint.unwrap();
+        let end = hint.rfind('}').unwrap();
+        let line = &hint[hint.find("grant = ").unwrap()..=end];
+        let prepared = prepare(&text(line)).unwrap_or_else(|problem| panic!("{line}: {problem}"));
+        // What was there before is still there.
+        if !grant.is_empty() {
+            let before = format!("[[policy]]\nname='k'\nmodule='builtin:rules'\n{grant}");
+            let before = Config::parse(Path::new("/c/dayfly.toml"), &before).unwrap();
+            let before = before.policies[0].grant.clone().unwrap();
+            assert_eq!(prepared.entry.grant.sessions, before.sessions, "{line}");
+            assert_eq!(prepared.entry.grant.rate, before.rate, "{line}");
+        }
+    }
 }

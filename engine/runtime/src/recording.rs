@@ -73,6 +73,16 @@ pub struct MadeOf {
     pub wasi: Wasi,
 }
 
+impl MadeOf {
+    /// Whether a policy is made of the same.
+    pub(crate) fn makes(&self, policy: &Policy) -> bool {
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        self.digest == policy.module().digest().0.into()
+            && self.limits == *policy.limits()
+            && json(&self.config) == json(policy.config())
+    }
+}
+
 /// What a policy answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -32,8 +32,8 @@ pub struct Which {
 
 /// Who is asked in the place of what is recorded.
 pub trait Cast {
-    /// Whether it is another policy than the one that was recorded, which then remembers what it
-    /// itself would have remembered.
+    /// Whether it may be another policy than the one that was recorded. Where it is, it remembers what
+    /// it itself would have remembered.
     fn is_other(&self) -> bool;
 
     /// The policy for an entry that was made of this.
@@ -166,7 +166,8 @@ pub fn replay(
                 continue;
             }
         };
-        let now = known.ask(policy, cast.is_other(), &record);
+        let other = cast.is_other() && !made_of.makes(policy);
+        let now = known.ask(policy, other, &record);
         tally.count(known, &record, now, told);
         told(News::Asked(tally.evaluations));
     }
@@ -196,6 +197,8 @@ impl Known {
         let state = if other {
             self.own.get_or_insert_with(|| self.state.clone()).clone()
         } else {
+            // What it remembered is known, also of what the engine did not take over of an answer.
+            self.own = None;
             self.state.clone()
         };
         let asked = policy.evaluate(Call {

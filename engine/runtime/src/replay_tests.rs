@@ -233,3 +233,80 @@ fn other_words_are_not_another_decision() {
     assert!(!alike(&act("a", 1), &act("a", 2)));
     assert!(!alike(&act("a", 1), &[]));
 }
+
+/// Two calls of a list that would start a session at the second, had the engine kept what it wished to
+/// remember at the first, as it does not with an answer that came too late.
+fn record_forgetful(folder: &Path, policy: &Policy) {
+    let recording = Recording::start(folder.to_owned(), "run", LARGE, |told| {
+        assert_eq!(told, None);
+    });
+    let recording = recording.unwrap();
+    let recorder = recording.recorder().unwrap();
+    let mut sees = Views::new();
+    sees.insert(SessionKey(1), view(1, Status::Inactive, 0));
+    for n in 0..2 {
+        let events = vec![Event::Custom {
+            name: "x".into(),
+            data: "null".into(),
+        }];
+        let context = dayfly_core::policy::Context {
+            now: Timestamp::from_millis(1_577_836_800_000 + n),
+            sequence: n,
+            seed: n,
+            dry_run: false,
+            workspace_revision: 1,
+        };
+        let evaluated = policy.evaluate(Call {
+            context,
+            events: &events,
+            workspace: Arc::new(sees.clone()),
+            state: StateSnapshot::default(),
+        });
+        let question = Question {
+            entry: EntryName::new("list"),
+            evaluation: EvaluationId(n),
+            policy: policy.clone(),
+            context,
+            events,
+            sees: sees.clone(),
+            state: StateSnapshot::default(),
+        };
+        recorder.take(question, Answer::of(&evaluated));
+    }
+    drop(recorder);
+    drop(recording);
+}
+
+struct Anew(Policy);
+
+impl Cast for Anew {
+    fn is_other(&self) -> bool {
+        true
+    }
+
+    fn policy(&mut self, _: &EntryName, _: &MadeOf) -> Result<Policy, String> {
+        Ok(self.0.clone())
+    }
+}
+
+#[test]
+fn a_configuration_that_is_what_it_was_differs_in_nothing() {
+    let list = |then: &str| {
+        let config = format!(
+            r#"{{"rule":[{{"when":"event x","remember":{{"again":"has(state.seen)","seen":"true"}}}},
+                {{"when":"event x","if":"state.again","then":"{then}"}}]}}"#
+        );
+        policy("rules", &config)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    record_forgetful(folder.path(), &list("start"));
+    let ask = |policy: Policy| {
+        let told = &mut |_| {};
+        replay(folder.path(), &Which::default(), &mut Anew(policy), told).unwrap()
+    };
+    let tally = ask(list("start"));
+    assert_eq!((tally.evaluations, tally.same), (2, 2), "{tally:?}");
+    // Others remember what they would have remembered.
+    let tally = ask(list("rotate"));
+    assert_eq!(tally.different, 1, "{tally:?}");
+}

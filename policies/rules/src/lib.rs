@@ -9,7 +9,6 @@
 //! For a session, what an event asked for comes first, then the rules in their order: the first
 //! that acts decides. Holds and notices count all.
 
-mod cel;
 mod cron;
 mod scene;
 mod settings;
@@ -17,6 +16,10 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dayfly_cel::MILLI;
+use dayfly_cel::eval::Worker;
+use dayfly_cel::template::say;
+use dayfly_cel::value::Value;
 use dayfly_policy_sdk::config::ConfigError;
 use dayfly_policy_sdk::{
     Act, Action, ChangedFields, Context, Descriptor, Effect, EngineMoments, Event, Filter, Hold,
@@ -25,9 +28,6 @@ use dayfly_policy_sdk::{
 };
 use serde_json::{Map, Value as Json};
 
-use cel::eval::Worker;
-use cel::template::say;
-use cel::value::Value;
 use scene::{Around, Heard};
 use settings::{Happening, Rule, Then, When};
 use wish::{Wish, Wishes};
@@ -595,7 +595,7 @@ fn moment<'a>(
     worker: &Worker<'_, 'a>,
 ) -> Option<TimestampMs> {
     match worker.value(expression?.expr()?) {
-        Ok(Value::Moment(at)) => u64::try_from(at.millis).ok(),
+        Ok(Value::Moment(at)) => u64::try_from(at.nanos / MILLI).ok(),
         _ => None,
     }
 }

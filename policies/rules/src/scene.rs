@@ -1,13 +1,16 @@
 //! What expressions can ask for.
 
+use std::sync::LazyLock;
+
+use dayfly_cel::MILLI;
+use dayfly_cel::check::{Field, Scope, Type};
+use dayfly_cel::eval::Scene;
+use dayfly_cel::value::{Moving, Value};
 use dayfly_policy_sdk::{
-    BranchChange, CustomEvent, FileChange, ScheduleTick, Session, Status, WakeUp,
+    BranchChange, CustomEvent, FileChange, ScheduleTick, Session, Status, WakeUp, closest,
 };
 use serde_json::{Map, Value as Json};
 
-use crate::cel::check::{Field, Type};
-use crate::cel::eval::Scene;
-use crate::cel::value::{Moving, Value};
 use crate::settings::When;
 
 const TYPES: &[&str] = &[
@@ -36,27 +39,96 @@ const FAILURES: &[&str] = &[
 const CHANGES: &[&str] = &["present", "created", "changed", "removed"];
 
 /// The fields of a session.
-pub(crate) const SESSION: [Field; 19] = [
-    ("id", Type::Text),
-    ("name", Type::Text),
-    ("type", Type::Word("session type", TYPES)),
-    ("status", Type::Word("status", STATUSES)),
-    ("region", Type::Text),
-    ("profile", Type::Text),
-    ("account", Type::Text),
-    ("role", Type::Text),
-    ("labels", Type::Labels),
-    ("chained", Type::Bool),
-    ("started_at", Type::Moment),
-    ("expires_at", Type::Moment),
-    ("last_use", Type::Moment),
-    ("age", Type::Span),
-    ("left", Type::Span),
-    ("idle", Type::Span),
-    ("reason", Type::Text),
-    ("error", Type::Word("failure", FAILURES)),
-    ("failures", Type::Int),
-];
+pub(crate) static SESSION: LazyLock<[Field; 19]> = LazyLock::new(|| {
+    [
+        ("id", Type::Text),
+        ("name", Type::Text),
+        ("type", Type::Word("session type", TYPES)),
+        ("status", Type::Word("status", STATUSES)),
+        ("region", Type::Text),
+        ("profile", Type::Text),
+        ("account", Type::Text),
+        ("role", Type::Text),
+        (
+            "labels",
+            Type::Map(Box::new(Type::Text), Box::new(Type::Text)),
+        ),
+        ("chained", Type::Bool),
+        ("started_at", Type::Moment),
+        ("expires_at", Type::Moment),
+        ("last_use", Type::Moment),
+        ("age", Type::Span),
+        ("left", Type::Span),
+        ("idle", Type::Span),
+        ("reason", Type::Text),
+        ("error", Type::Word("failure", FAILURES)),
+        ("failures", Type::Int),
+    ]
+});
+
+/// What the expressions of a rule may name.
+pub(crate) struct Visible<'a> {
+    variables: Vec<Field>,
+    objects: [(&'static str, &'a [Field]); 2],
+}
+
+impl<'a> Visible<'a> {
+    /// `event` is none where there is no event.
+    pub(crate) fn new(session: &'a [Field], event: Option<&'a [Field]>) -> Self {
+        let mut variables = vec![
+            ("session", Type::Object("session")),
+            (
+                "state",
+                Type::Map(Box::new(Type::Text), Box::new(Type::Any)),
+            ),
+            ("now", Type::Moment),
+        ];
+        if event.is_some() {
+            variables.push(("event", Type::Object("event")));
+        }
+        Self {
+            variables,
+            objects: [("session", session), ("event", event.unwrap_or(&[]))],
+        }
+    }
+
+    pub(crate) fn scope<'s>(&'s self, missing: &'s dyn Fn(&str) -> String) -> Scope<'s> {
+        Scope {
+            variables: &self.variables,
+            objects: &self.objects,
+            missing,
+            no_fields: "an event is about no session here",
+            moves: &|name, field| match field {
+                None => name == "now",
+                Some(field) => name == "session" && matches!(field, "age" | "left" | "idle"),
+            },
+        }
+    }
+
+    /// What to say of a name that is none.
+    pub(crate) fn missing(&self, name: &str) -> String {
+        if name == "event" {
+            return "there is no event in a rule that always counts; give the rule a `when`".into();
+        }
+        let of_session = self.objects[0].1.iter().map(|(name, _)| *name);
+        let roots = ["session", "event", "state", "now"];
+        let quoted = format!("there is no `{name}`; a text needs quotes: \"{name}\"");
+        match (name, closest(name, roots), closest(name, of_session)) {
+            ("time" | "today", ..) => format!("there is no `{name}`; did you mean `now`?"),
+            ("active" | "inactive" | "pending" | "production", ..) => quoted,
+            (_, _, Some(field)) if field == name => {
+                format!("there is no `{name}`; did you mean `session.{field}`?")
+            }
+            (_, Some(root), _) => format!("there is no `{name}`; did you mean `{root}`?"),
+            (_, None, Some(field)) => {
+                format!("there is no `{name}`; did you mean `session.{field}`?")
+            }
+            (_, None, None) => format!(
+                "there is no `{name}`; there are `session`, `event`, `state` and `now`, and a text needs quotes: \"{name}\""
+            ),
+        }
+    }
+}
 
 /// The fields of the event that a rule answers to; none: there is no event.
 pub(crate) fn event_fields(when: &When) -> Option<Vec<Field>> {
@@ -98,7 +170,7 @@ pub(crate) enum Heard<'a> {
 
 impl Heard<'_> {
     fn field(&self, field: &str) -> Option<Value<'_>> {
-        let moment = |at: u64| Value::Moment(Moving::still(millis(at)));
+        let moment = |at: u64| Value::Moment(Moving::still(nanos(at)));
         Some(match (self, field) {
             (Self::Named(name), "name") => Value::text(name),
             (Self::Custom(event, _), "name") => Value::text(&event.name),
@@ -131,16 +203,68 @@ pub(crate) struct Around<'a> {
 
 impl<'a> Scene<'a> for Around<'a> {
     fn now(&self) -> i64 {
-        millis(self.now)
+        i64::try_from(self.now).unwrap_or(i64::MAX)
     }
 
-    fn session(&self, field: &str) -> Option<Value<'a>> {
+    fn variable(&self, name: &str) -> Option<Value<'a>> {
+        Some(match name {
+            "session" => Value::Object("session"),
+            "event" => Value::Object("event"),
+            "state" => Value::Object("state"),
+            "now" => Value::Moment(Moving {
+                nanos: nanos(self.now),
+                slope: 1,
+            }),
+            _ => return None,
+        })
+    }
+
+    fn field(&self, object: &'static str, field: &str) -> Option<Value<'a>> {
+        match object {
+            "event" => self.event?.field(field),
+            "state" => self.state.get(field).map(Value::json),
+            "labels" => {
+                let mut labels = self.session?.labels.iter();
+                let found = labels.find(|label| label.key == field);
+                found.map(|label| Value::text(&label.value))
+            }
+            _ => self.of_session(field),
+        }
+    }
+
+    /// A text that is absent reads as an empty one.
+    fn counts(&self, object: &'static str, value: &Value<'a>) -> bool {
+        !matches!((object, value), ("session", Value::Text(text)) if text.is_empty())
+    }
+
+    fn whole(&self, object: &'static str) -> Option<Value<'a>> {
+        let pairs: Vec<(Value<'a>, Value<'a>)> = match object {
+            "labels" => {
+                let labels = self.session?.labels.iter();
+                labels
+                    .map(|label| (Value::text(&label.key), Value::text(&label.value)))
+                    .collect()
+            }
+            "state" => {
+                let state = self.state.iter();
+                state
+                    .map(|(key, value)| (Value::text(key), Value::json(value)))
+                    .collect()
+            }
+            _ => return None,
+        };
+        Some(Value::Map(pairs.into()))
+    }
+}
+
+impl<'a> Around<'a> {
+    fn of_session(&self, field: &str) -> Option<Value<'a>> {
         let session = self.session?;
         let text = |text: &'a Option<String>| Value::text(text.as_deref().unwrap_or(""));
-        let moment = |at: u64| Value::Moment(Moving::still(millis(at)));
+        let moment = |at: u64| Value::Moment(Moving::still(nanos(at)));
         let span = |from: u64, to: u64, slope| {
             Value::Span(Moving {
-                millis: millis(to) - millis(from),
+                nanos: nanos(to) - nanos(from),
                 slope,
             })
         };
@@ -158,7 +282,7 @@ impl<'a> Scene<'a> for Around<'a> {
             "account" => text(&session.account),
             "role" => text(&session.role),
             "reason" => text(&session.reason),
-            "labels" => Value::Labels(&session.labels),
+            "labels" => Value::Object("labels"),
             "chained" => Value::Bool(session.parent.is_some()),
             "started_at" => moment(session.started_at?),
             "expires_at" => moment(session.expires_at?),
@@ -174,16 +298,8 @@ impl<'a> Scene<'a> for Around<'a> {
             _ => return None,
         })
     }
-
-    fn event(&self, field: &str) -> Option<Value<'a>> {
-        self.event?.field(field)
-    }
-
-    fn state(&self, key: &str) -> Option<Value<'a>> {
-        self.state.get(key).map(Value::json)
-    }
 }
 
-fn millis(at: u64) -> i64 {
-    i64::try_from(at).unwrap_or(i64::MAX)
+fn nanos(millis: u64) -> i128 {
+    i128::from(millis) * MILLI
 }

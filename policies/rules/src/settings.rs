@@ -2,20 +2,20 @@
 
 use core::cell::OnceCell;
 
+use dayfly_cel::Mistake;
+use dayfly_cel::ast::Expr;
+use dayfly_cel::check::{Field, Scope, Type, check, condition};
+use dayfly_cel::parser::parse;
+use dayfly_cel::template::{Part, sentence};
 use dayfly_policy_sdk::config::{ConfigError, Object};
 use dayfly_policy_sdk::{Action, Matcher, Severity, closest};
 
-use crate::cel::Mistake;
-use crate::cel::ast::Expr;
-use crate::cel::check::{Field, Scope, Type, check, condition};
-use crate::cel::parser::parse;
-use crate::cel::template::{Part, sentence};
 use crate::cron;
-use crate::scene::{SESSION, event_fields};
+use crate::scene::{SESSION, Visible, event_fields};
 
 /// JSON Schema of the configuration.
 pub(crate) const SCHEMA: &str = concat!(
-    r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"rules","type":"object","additionalProperties":false,"required":["rule"],"properties":{"rule":{"description":"The rules, in the order in which they count: of those that hold for a session, the first that acts decides; holds count all.","type":"array","minItems":1,"items":{"$ref":"#/$defs/rule"}},"match":"##,
+    r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"rules","x-dayfly-asks":["/rule/*/then"],"type":"object","additionalProperties":false,"required":["rule"],"properties":{"rule":{"description":"The rules, in the order in which they count: of those that hold for a session, the first that acts decides; holds count all.","type":"array","minItems":1,"items":{"$ref":"#/$defs/rule"}},"match":"##,
     dayfly_policy_sdk::match_schema!(),
     r##"},"$defs":{"expression":{"type":"string","pattern":"\\S"},"rule":{"type":"object","additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[a-z0-9]+(-[a-z0-9]+)*$","description":"Shown as the code of its reasons; rule-1, rule-2 where absent."},"when":{"type":"string","pattern":"\\S","description":"What it answers to: started, stopped, rotated, failed, needs-person, expiring, expired, added, edited, resumed, `engine started` (or stopping, clock-set), `event NAME`, `wake NAME`, `file GLOB`, `branch GLOB`, `schedule CRON`. Absent: it always counts, and is looked at again whenever its condition may come to something else."},"if":{"$ref":"#/$defs/expression","description":"Its condition, in CEL over session, event, state and now. Absent: always."},"then":{"type":"string","pattern":"\\S","description":"start, stop, rotate; `hold start` or `hold start, rotate`; `wake NAME`; `notify info`, `notify warning`, `notify error`; `leave`: nothing, and no later rule acts either."},"until":{"$ref":"#/$defs/expression","description":"When what it proposes ends: an expression that comes to a moment."},"for":{"description":"How long what it proposes stands: a duration, or seconds.","oneOf":[{"type":"string"},{"type":"integer","minimum":0}]},"at":{"$ref":"#/$defs/expression","description":"When to wake: an expression that comes to a moment."},"remember":{"type":"object","description":"What to remember as state.KEY: expressions by key.","additionalProperties":{"$ref":"#/$defs/expression"}},"because":{"type":"string","pattern":"\\S","description":"Why, for a person; expressions in braces."}}}}}"##
 );
@@ -560,11 +560,13 @@ fn then(object: &Object) -> Result<Then, ConfigError> {
 /// What is wrong with the expressions of a rule.
 fn mistakes(rule: &Rule) -> Vec<ConfigError> {
     let event = event_fields(&rule.when);
-    let with_session: &[Field] = if rule.by_session() { &SESSION } else { &[] };
-    let scope = Scope {
-        session: with_session,
-        event: event.as_deref(),
+    let with_session: &[Field] = match rule.by_session() {
+        true => SESSION.as_slice(),
+        false => &[],
     };
+    let visible = Visible::new(with_session, event.as_deref());
+    let missing = |name: &str| visible.missing(name);
+    let scope = visible.scope(&missing);
     let mut wrong = Vec::new();
     let mut note = |key: &str, text: &str, checked: Result<(), Mistake>| {
         if let Err(mistake) = checked {

@@ -89,6 +89,7 @@ pub mod testing;
 mod verdict;
 mod words;
 mod workspace;
+mod zone;
 
 #[cfg(all(target_arch = "wasm32", feature = "arena"))]
 #[global_allocator]
@@ -120,3 +121,4 @@ pub use policy::{Policy, Rule, WorkspaceRule};
 pub use suggestion::closest;
 pub use verdict::Verdict;
 pub use workspace::{State, Workspace};
+pub use zone::zoned;

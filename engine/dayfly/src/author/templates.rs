@@ -13,7 +13,7 @@ pub(crate) const WIT: [(&str, &str); 3] = [
 ];
 
 /// The guest crate for Rust.
-const SDK: [(&str, &str); 16] = [
+const SDK: [(&str, &str); 17] = [
     (
         "arena.rs",
         include_str!("../../../../policies/sdk/src/arena.rs"),
@@ -77,6 +77,10 @@ const SDK: [(&str, &str); 16] = [
     (
         "workspace.rs",
         include_str!("../../../../policies/sdk/src/workspace.rs"),
+    ),
+    (
+        "zone.rs",
+        include_str!("../../../../policies/sdk/src/zone.rs"),
     ),
 ];
 

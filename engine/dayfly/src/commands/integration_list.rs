@@ -44,6 +44,10 @@ pub(crate) struct Standing {
     /// itself, or not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<dayfly_core::time::Timestamp>,
+    /// When a person is needed again at the latest, in milliseconds since 1970, also where it is
+    /// renewed by itself until then; none where that is not known. The other side may end it before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ends: Option<dayfly_core::time::Timestamp>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
@@ -89,7 +93,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
 fn words(standing: &Standing) -> String {
     match (standing.signed_in, standing.until) {
         (Some(true), Some(until)) => format!("until {}", time::relative(until, clock::now())),
-        (Some(true), None) => "yes, renewed by itself".to_owned(),
+        (Some(true), None) => match standing.ends {
+            Some(ends) => {
+                let ends = time::relative(ends, clock::now());
+                format!("yes, renewed by itself; anew {ends} at the latest")
+            }
+            None => "yes, renewed by itself".to_owned(),
+        },
         (Some(false), _) => "no".to_owned(),
         (None, _) => "not known".to_owned(),
     }

@@ -205,14 +205,14 @@ fn table(
     if builtin && usual {
         return Ok(table);
     }
-    let descriptor = module.descriptor();
+    let asks = dayfly_policy::asks(module.descriptor(), &config(&table));
     let mut grant = InlineTable::new();
     if let Some(sessions) = &args.sessions {
         grant.insert("sessions", sessions.as_str().into());
     }
-    let actions: toml_edit::Array = descriptor.actions.iter().map(|a| a.as_str()).collect();
+    let actions: toml_edit::Array = asks.actions.iter().map(|a| a.as_str()).collect();
     grant.insert("actions", actions.into());
-    if descriptor.may_hold {
+    if asks.hold {
         grant.insert("hold", true.into());
     }
     if !paths.is_empty() {
@@ -229,12 +229,17 @@ fn table(
     Ok(table)
 }
 
-/// The files and repositories that it asks to hear of, where it takes its configuration.
-fn paths(table: &Table, module: &Module) -> Vec<String> {
-    let config = toml::from_str::<toml::Table>(&table.to_string())
+/// The configuration of an entry, as its component is handed it.
+fn config(table: &Table) -> serde_json::Value {
+    toml::from_str::<toml::Table>(&table.to_string())
         .ok()
         .and_then(|table| table.get("config").cloned())
-        .map_or_else(|| "{}".to_owned(), |config| json_of(config).to_string());
+        .map_or_else(|| serde_json::json!({}), json_of)
+}
+
+/// The files and repositories that it asks to hear of, where it takes its configuration.
+fn paths(table: &Table, module: &Module) -> Vec<String> {
+    let config = config(table).to_string();
     let Ok(policy) = Policy::configure(module, &config, Limits::default()) else {
         return Vec::new();
     };

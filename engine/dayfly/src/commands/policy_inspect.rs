@@ -44,6 +44,18 @@ fn asked(inspected: &Inspected) -> &[Subscription] {
     inspected.policy.as_ref().map_or(&[], Policy::subscriptions)
 }
 
+/// What it asks to be granted: of an entry, under its configuration.
+fn asks(inspected: &Inspected) -> dayfly_policy::Asks {
+    let descriptor = inspected.module.descriptor();
+    match &inspected.settings {
+        Some(settings) => dayfly_policy::asks(descriptor, &settings.config),
+        None => dayfly_policy::Asks {
+            actions: descriptor.actions.iter().copied().collect(),
+            hold: descriptor.may_hold,
+        },
+    }
+}
+
 /// What the policy asks for, and what the entry is granted of it.
 fn side_by_side(inspected: &Inspected) -> String {
     let descriptor = inspected.module.descriptor();
@@ -51,8 +63,9 @@ fn side_by_side(inspected: &Inspected) -> String {
         Subscription::Files(pattern) => Some(pattern.as_str()),
         _ => None,
     });
+    let asked_for = asks(inspected);
     let asks = [
-        may(descriptor.actions.iter().copied(), descriptor.may_hold),
+        may(asked_for.actions.iter(), asked_for.hold),
         "-".to_owned(),
         list(files),
         bytes(descriptor.state_bytes as usize),
@@ -211,6 +224,8 @@ fn schema(module: &Module) -> Value {
 fn as_json(inspected: &Inspected) -> Value {
     let module = &inspected.module;
     let descriptor = module.descriptor();
+    let asked_for = asks(inspected);
+    let asked_actions: Vec<_> = asked_for.actions.iter().collect();
     let mut value = json!({
         "name": descriptor.name,
         "version": descriptor.version,
@@ -221,7 +236,7 @@ fn as_json(inspected: &Inspected) -> Value {
         "contract": module.contract(),
         "world": module.world().as_str(),
         "stateBytes": descriptor.state_bytes,
-        "asksFor": { "actions": descriptor.actions, "hold": descriptor.may_hold },
+        "asksFor": { "actions": asked_actions, "hold": asked_for.hold },
         "configSchema": schema(module),
     });
     if let Some(Err(problem)) = &inspected.prepared {

@@ -247,14 +247,10 @@ pub(crate) fn widen(
     let Some(grant) = &settings.grant else {
         return Ok(());
     };
-    let descriptor = module.descriptor();
-    let missing: Vec<String> = descriptor
-        .actions
-        .iter()
-        .filter(|action| !grant.actions.contains(**action))
-        .map(ToString::to_string)
-        .collect();
-    let hold = descriptor.may_hold && !grant.may_hold;
+    let asks = dayfly_policy::asks(module.descriptor(), &settings.config);
+    let missing = asks.actions.without(grant.actions);
+    let missing: Vec<String> = missing.iter().map(|action| action.to_string()).collect();
+    let hold = asks.hold && !grant.may_hold;
     if missing.is_empty() && !hold {
         return Ok(());
     }

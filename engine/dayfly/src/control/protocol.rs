@@ -274,8 +274,7 @@ pub(crate) fn outcome(
         }
         Reply::Refused { by, why } => {
             let message = format!("{by} does not let you {verb} \"{name}\": {why}");
-            let hint = "to pass a guard rail, say why with --override REASON; it is recorded";
-            Err(Trouble::new(Code::Refused, message).hint(hint))
+            Err(Trouble::new(Code::Refused, message).hint(way_on(order, &name, verb)))
         }
         Reply::Superseded => {
             let message =
@@ -287,6 +286,19 @@ pub(crate) fn outcome(
             Err(Trouble::new(Code::NotFound, message))
         }
     }
+}
+
+/// What to do where a policy refuses: what it asks for, and only then the way past it.
+fn way_on(order: &SessionOrder, name: &str, verb: &str) -> String {
+    let first = match &order.reason {
+        None => format!(
+            "do what it says; a rule that asks why takes `dayfly session {verb} {name} --reason TEXT`"
+        ),
+        Some(_) => {
+            "your reason was told to it and does not suffice; do what it says, or wait".into()
+        }
+    };
+    format!("{first}; in an emergency `--override REASON` goes past guard rails, and is recorded")
 }
 
 /// Why a program gets no credentials.
@@ -322,6 +334,39 @@ pub(crate) fn stopped(error: Stopped) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_names_what_it_asks_for_before_the_way_past_it() {
+        let mut order = SessionOrder::plain("prod", Action::Start);
+        let refused = |order: &SessionOrder| {
+            let reply = Reply::Refused {
+                by: "policy guard".into(),
+                why: "prod needs a reason".into(),
+            };
+            let ordered = Ordered {
+                reply,
+                session: None,
+            };
+            let trouble = outcome(order, Ok(ordered)).unwrap_err();
+            trouble.hint.unwrap_or_default()
+        };
+        let hint = refused(&order);
+        let (reason, past) = (
+            hint.find("--reason").unwrap(),
+            hint.find("--override").unwrap(),
+        );
+        assert!(reason < past, "{hint}");
+        assert!(
+            hint.contains("`dayfly session start prod --reason TEXT`"),
+            "{hint}"
+        );
+        order.reason = Some("incident 7".into());
+        let hint = refused(&order);
+        assert!(
+            hint.starts_with("your reason was told to it and does not suffice"),
+            "{hint}"
+        );
+    }
 
     #[test]
     fn requests_are_what_the_page_says() {

@@ -70,7 +70,7 @@ pub(crate) fn standing(home: &Home, workspace: &Workspace, id: &str) -> Result<S
     };
     Ok(Standing {
         signed_in,
-        until: None,
+        ..Standing::default()
     })
 }
 

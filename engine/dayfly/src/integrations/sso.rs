@@ -39,6 +39,7 @@ pub(crate) fn standing(home: &Home, integration: &AwsSsoIntegration) -> Result<S
         Ok(Standing {
             signed_in: Some(standing.signed_in),
             until: standing.until.filter(|_| !standing.renewable),
+            ends: standing.ends,
         })
     })
 }

@@ -55,6 +55,9 @@ pub struct Standing {
     pub until: Option<Timestamp>,
     /// Whether it is renewed by itself.
     pub renewable: bool,
+    /// When it is renewed no more, as the registration ends that renews it. The portal may end the
+    /// sign-in before, which it tells nobody.
+    pub ends: Option<Timestamp>,
 }
 
 impl State {
@@ -330,13 +333,16 @@ impl Sso {
         let names = Names::of(integration, &self.settings).await?;
         let found = self.found(integration, &names).await?;
         let now = self.now();
-        let renewable = found.iter().any(|(_, s)| s.renewal(now).is_some());
+        let renewals = found.iter().filter_map(|(_, s)| s.renewal(now));
+        let renewed_until = renewals.map(|(client, _)| client.expires_at).max();
+        let renewable = renewed_until.is_some();
         let ends = found.iter().map(|(_, s)| s.expires_at);
         let until = ends.max().filter(|end| *end > now);
         Ok(Standing {
             signed_in: until.is_some() || renewable,
             until,
             renewable,
+            ends: renewed_until.max(until),
         })
     }
 

@@ -26,6 +26,75 @@ pub struct GrantSettings {
     pub wasi: Wasi,
 }
 
+impl GrantSettings {
+    /// A grant of these actions on all sessions.
+    pub(crate) fn of(actions: Actions, may_hold: bool) -> Self {
+        Self {
+            sessions: Selector::default(),
+            actions,
+            may_hold,
+            paths: Vec::new(),
+            rate: None,
+            wasi: Wasi::Refused,
+        }
+    }
+
+    /// The line that says it in an entry of `dayfly.toml`.
+    pub(crate) fn line(&self) -> String {
+        let texts = |texts: Vec<&str>| {
+            let texts = texts.into_iter().map(|text| text.to_owned().into());
+            toml::Value::Array(texts.collect()).to_string()
+        };
+        let strings = |all: &[String]| texts(all.iter().map(String::as_str).collect());
+        let selector = &self.sessions;
+        let lists = [
+            (
+                "types",
+                texts(selector.types.iter().map(|t| t.as_str()).collect()),
+            ),
+            ("ids", strings(&selector.ids)),
+            ("names", strings(&selector.names)),
+            ("profiles", strings(&selector.profiles)),
+            ("accounts", strings(&selector.accounts)),
+            ("labels", strings(&selector.labels)),
+        ];
+        let mut chosen: Vec<String> = lists
+            .into_iter()
+            .filter(|(_, list)| list != "[]")
+            .map(|(key, list)| format!("{key} = {list}"))
+            .collect();
+        let condition = selector.condition.as_ref();
+        let condition = condition.map(|c| toml::Value::from(c.0.text()).to_string());
+        let mut parts = Vec::new();
+        match condition {
+            Some(text) if chosen.is_empty() => parts.push(format!("sessions = {text}")),
+            condition => {
+                chosen.extend(condition.map(|text| format!("where = {text}")));
+                if !chosen.is_empty() {
+                    parts.push(format!("sessions = {{ {} }}", chosen.join(", ")));
+                }
+            }
+        }
+        if !self.actions.is_empty() {
+            let actions = self.actions.iter().map(Action::as_str).collect();
+            parts.push(format!("actions = {}", texts(actions)));
+        }
+        if self.may_hold {
+            parts.push("hold = true".into());
+        }
+        if !self.paths.is_empty() {
+            parts.push(format!("paths = {}", strings(&self.paths)));
+        }
+        if let Some(rate) = self.rate {
+            parts.push(format!("rate = \"{rate}\""));
+        }
+        if self.wasi == Wasi::from(true) {
+            parts.push("wasi = true".into());
+        }
+        format!("grant = {{ {} }}", parts.join(", "))
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct GrantTable {

@@ -1,28 +1,49 @@
 //! Words to an expression: recursive descent, an operator's operands at one level of precedence
 //! higher.
 
-use dayfly_policy_sdk::closest;
-
-use super::Mistake;
-use super::ast::{Expr, FORMS, Form, Kind, Macro, Operator};
-use super::lexer::{Token, Word, words};
+use crate::Mistake;
+use crate::ast::{DURATION, Expr, FORMS, Form, Kind, Macro, Operator, TIMESTAMP};
+use crate::lexer::{Token, Word, words};
+use crate::suggestion::closest;
 
 /// Bytes of an expression.
-pub(crate) const LENGTH: usize = 4_096;
-/// How deep brackets and operators may nest: each level takes stack.
+pub const LENGTH: usize = 4_096;
+/// How deep brackets and signs may nest: each level takes stack of the reader.
 const DEPTH: usize = 48;
+/// How many parts may lie within each other: each takes stack when the expression is worked out.
+const HEIGHT: usize = 160;
+/// Words that mean something in other languages, which CEL therefore leaves alone.
+const RESERVED: [&str; 17] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+];
 
 /// Reads an expression.
-pub(crate) fn parse(text: &str) -> Result<Expr, Mistake> {
+///
+/// # Errors
+/// It is no expression, or too long or too deep a one.
+pub fn parse(text: &str) -> Result<Expr, Mistake> {
     if text.len() > LENGTH {
-        let message = format!("it is longer than {LENGTH} bytes; split the rule");
+        let message = format!("it is longer than {LENGTH} bytes; split it");
         return Err(Mistake::new(0, message));
     }
     if text.trim().is_empty() {
-        return Err(Mistake::new(
-            0,
-            "it is empty; leave the key out for a rule that always holds",
-        ));
+        return Err(Mistake::new(0, "it is empty"));
     }
     let mut parser = Parser {
         tokens: words(text)?,
@@ -60,7 +81,9 @@ fn beyond(found: &Word) -> String {
 fn shown(word: &Word) -> String {
     match word {
         Word::Int(number) => format!("`{number}`"),
+        Word::Uint(number) => format!("`{number}u`"),
         Word::Double(_) => "a number".into(),
+        Word::Bytes(_) => "a text of bytes".into(),
         Word::Text(text) => format!("\"{text}\""),
         Word::Name(name) => format!("`{name}`"),
         Word::Sign(sign) => format!("`{sign}`"),
@@ -128,7 +151,7 @@ impl Parser {
     fn expression(&mut self) -> Result<Expr, Mistake> {
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(self.wrong("it nests too deep; split the rule"));
+            return Err(self.wrong("it nests too deep; split it"));
         }
         let condition = self.or()?;
         let at = self.at();
@@ -141,10 +164,7 @@ impl Parser {
                 ));
             }
             let no = self.expression()?;
-            Expr {
-                at,
-                kind: Kind::If(condition.into(), yes.into(), no.into()),
-            }
+            self.made(at, Kind::If(condition.into(), yes.into(), no.into()))?
         } else {
             condition
         };
@@ -152,29 +172,38 @@ impl Parser {
         Ok(expr)
     }
 
+    /// A part of the expression, unless too many lie within each other.
+    fn made(&self, at: usize, kind: Kind) -> Result<Expr, Mistake> {
+        let expr = Expr::new(at, kind);
+        match expr.height > HEIGHT {
+            true => Err(Mistake::new(at, "it nests too deep; split it")),
+            false => Ok(expr),
+        }
+    }
+
     fn or(&mut self) -> Result<Expr, Mistake> {
-        let mut left = self.and()?;
-        loop {
-            let at = self.at();
-            if !self.sign("||") {
-                return Ok(left);
-            }
-            let right = self.and()?;
-            let kind = Kind::Or(left.into(), right.into());
-            left = Expr { at, kind };
+        let first = self.and()?;
+        let at = self.at();
+        let mut all = vec![first];
+        while self.sign("||") {
+            all.push(self.and()?);
+        }
+        match all.len() {
+            1 => Ok(all.swap_remove(0)),
+            _ => self.made(at, Kind::Or(all)),
         }
     }
 
     fn and(&mut self) -> Result<Expr, Mistake> {
-        let mut left = self.relation()?;
-        loop {
-            let at = self.at();
-            if !self.sign("&&") {
-                return Ok(left);
-            }
-            let right = self.relation()?;
-            let kind = Kind::And(left.into(), right.into());
-            left = Expr { at, kind };
+        let first = self.relation()?;
+        let at = self.at();
+        let mut all = vec![first];
+        while self.sign("&&") {
+            all.push(self.relation()?);
+        }
+        match all.len() {
+            1 => Ok(all.swap_remove(0)),
+            _ => self.made(at, Kind::And(all)),
         }
     }
 
@@ -201,8 +230,7 @@ impl Parser {
             compared = true;
             self.next += 1;
             let right = self.sum()?;
-            let kind = Kind::Binary(operator, left.into(), right.into());
-            left = Expr { at, kind };
+            left = self.made(at, Kind::Binary(operator, left.into(), right.into()))?;
         }
     }
 
@@ -217,8 +245,7 @@ impl Parser {
             };
             self.next += 1;
             let right = self.product()?;
-            let kind = Kind::Binary(operator, left.into(), right.into());
-            left = Expr { at, kind };
+            left = self.made(at, Kind::Binary(operator, left.into(), right.into()))?;
         }
     }
 
@@ -234,8 +261,7 @@ impl Parser {
             };
             self.next += 1;
             let right = self.unary()?;
-            let kind = Kind::Binary(operator, left.into(), right.into());
-            left = Expr { at, kind };
+            left = self.made(at, Kind::Binary(operator, left.into(), right.into()))?;
         }
     }
 
@@ -250,9 +276,24 @@ impl Parser {
             _ => return self.member(),
         };
         self.next += 1;
+        // The sign of a number belongs to the number, so that the least of all can be written.
+        if !negation && matches!(self.word(), Word::Int(_) | Word::Double(_)) {
+            if let Word::Int(number) = self.word() {
+                let least = 0_i64.checked_sub_unsigned(*number);
+                let Some(number) = least else {
+                    return Err(self.wrong(format!("`-{number}` is too small for a number")));
+                };
+                self.next += 1;
+                return self.members(Expr::new(at, Kind::Int(number)));
+            }
+            if let Word::Double(number) = *self.word() {
+                self.next += 1;
+                return self.members(Expr::new(at, Kind::Double(-number)));
+            }
+        }
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(self.wrong("it nests too deep; split the rule"));
+            return Err(self.wrong("it nests too deep; split it"));
         }
         let of = Box::new(self.unary()?);
         self.depth -= 1;
@@ -260,11 +301,17 @@ impl Parser {
             true => Kind::Not(of),
             false => Kind::Negative(of),
         };
-        Ok(Expr { at, kind })
+        self.made(at, kind)
     }
 
     fn member(&mut self) -> Result<Expr, Mistake> {
-        let mut expr = self.primary()?;
+        let first = self.primary()?;
+        self.members(first)
+    }
+
+    /// What is asked of an expression: fields, elements, methods.
+    fn members(&mut self, first: Expr) -> Result<Expr, Mistake> {
+        let mut expr = first;
         loop {
             let opened = self.at();
             if self.sign(".") {
@@ -276,14 +323,16 @@ impl Parser {
                 expr = if self.sign("(") {
                     self.method(expr, &name, at)?
                 } else {
-                    let kind = Kind::Field(expr.into(), name);
-                    Expr { at, kind }
+                    let kind = match qualified(&expr, &name) {
+                        Some(known) => Kind::Type(known),
+                        None => Kind::Field(expr.into(), name),
+                    };
+                    self.made(at, kind)?
                 };
             } else if self.sign("[") {
                 let index = self.expression()?;
                 self.close("]", opened)?;
-                let kind = Kind::Index(expr.into(), index.into());
-                expr = Expr { at: opened, kind };
+                expr = self.made(opened, Kind::Index(expr.into(), index.into()))?;
             } else {
                 return Ok(expr);
             }
@@ -295,9 +344,14 @@ impl Parser {
         if let Some((_, what)) = Macro::NAMES.into_iter().find(|(known, _)| *known == name) {
             return self.each(of, what, name, at);
         }
-        let (opened, mut arguments) = (self.at(), vec![of]);
+        let opened = self.at();
+        if matches!(&of.kind, Kind::Name(space) if space == "strings") && name == "quote" {
+            let arguments = self.arguments(opened)?;
+            return self.made(at, call("strings.quote", false, arguments));
+        }
+        let mut arguments = vec![of];
         arguments.extend(self.arguments(opened)?);
-        call(name, at, true, arguments)
+        self.made(at, call(name, true, arguments))
     }
 
     fn each(&mut self, range: Expr, what: Macro, name: &str, at: usize) -> Result<Expr, Mistake> {
@@ -310,7 +364,19 @@ impl Parser {
         if !self.sign(",") {
             return Err(self.wrong(usage));
         }
-        let body = self.expression()?;
+        let mut body = self.expression()?;
+        let mut range = range;
+        // `map(x, condition, …)` goes through those that pass.
+        if what == Macro::Map && self.sign(",") {
+            let kind = Kind::Each {
+                what: Macro::Filter,
+                range: range.into(),
+                variable: variable.clone(),
+                body: body.into(),
+            };
+            range = self.made(at, kind)?;
+            body = self.expression()?;
+        }
         self.close(")", at)?;
         let kind = Kind::Each {
             what,
@@ -318,7 +384,7 @@ impl Parser {
             variable,
             body: body.into(),
         };
-        Ok(Expr { at, kind })
+        self.made(at, kind)
     }
 
     /// Arguments up to the closing bracket.
@@ -339,13 +405,25 @@ impl Parser {
     fn primary(&mut self) -> Result<Expr, Mistake> {
         let at = self.at();
         let kind = match self.take() {
-            Word::Int(number) => Kind::Int(number),
+            Word::Int(number) => match i64::try_from(number) {
+                Ok(number) => Kind::Int(number),
+                Err(_) => {
+                    let message = format!("`{number}` is too large for a number");
+                    return Err(Mistake::new(at, message));
+                }
+            },
+            Word::Uint(number) => Kind::Uint(number),
+            Word::Bytes(bytes) => Kind::Bytes(bytes),
             Word::Double(number) => Kind::Double(number),
             Word::Text(text) => Kind::Text(text),
             Word::Name(name) => match name.as_str() {
                 "true" => Kind::Bool(true),
                 "false" => Kind::Bool(false),
                 "null" => Kind::Null,
+                word if RESERVED.contains(&word) => {
+                    let message = format!("`{word}` is a reserved word and names nothing");
+                    return Err(Mistake::new(at, message));
+                }
                 _ if self.sign("(") => return self.call(&name, at),
                 _ => Kind::Name(name),
             },
@@ -356,6 +434,8 @@ impl Parser {
             }
             Word::Sign("[") => Kind::List(self.list(at)?),
             Word::Sign("{") => Kind::Map(self.map(at)?),
+            // A name from the outermost namespace, which is the only one.
+            Word::Sign(".") if matches!(self.word(), Word::Name(_)) => return self.primary(),
             found => {
                 self.next -= 1;
                 let hint = match found {
@@ -375,7 +455,7 @@ impl Parser {
                 return Err(self.wrong(hint));
             }
         };
-        Ok(Expr { at, kind })
+        self.made(at, kind)
     }
 
     /// A function, its bracket open.
@@ -383,7 +463,7 @@ impl Parser {
         let opened = self.at();
         let mut arguments = self.arguments(opened.saturating_sub(1))?;
         if name != "has" {
-            return call(name, at, false, arguments);
+            return self.made(at, call(name, false, arguments));
         }
         let usage = "write `has(session.region)`: whether the field is there";
         match (arguments.pop(), arguments.is_empty()) {
@@ -391,12 +471,10 @@ impl Parser {
                 Some(Expr {
                     kind: Kind::Field(of, field),
                     at,
+                    ..
                 }),
                 true,
-            ) => Ok(Expr {
-                at,
-                kind: Kind::Has(of, field),
-            }),
+            ) => self.made(at, Kind::Has(of, field)),
             _ => Err(Mistake::new(at, usage)),
         }
     }
@@ -430,26 +508,40 @@ impl Parser {
     }
 }
 
-/// A call of a function that has to be there and to take so many arguments.
-fn call(name: &str, at: usize, method: bool, arguments: Vec<Expr>) -> Result<Expr, Mistake> {
+/// The type that a name with points in it names.
+fn qualified(of: &Expr, name: &str) -> Option<&'static str> {
+    let Kind::Field(space, package) = &of.kind else {
+        return None;
+    };
+    let google = matches!(&space.kind, Kind::Name(space) if space == "google");
+    match (google && package == "protobuf", name) {
+        (true, "Timestamp") => Some(TIMESTAMP),
+        (true, "Duration") => Some(DURATION),
+        _ => None,
+    }
+}
+
+/// A call of a function. What is no such function is refused when the expression is checked.
+fn call(name: &str, method: bool, arguments: Vec<Expr>) -> Kind {
     let fits = |form: &&Form| form.name == name && form.method == method;
     let Some(form) = FORMS.iter().find(fits) else {
-        return Err(Mistake::new(at, unknown(name, method)));
+        return Kind::NoCall(unknown(name, method), arguments);
     };
-    let given = arguments.len() - usize::from(method);
-    let (least, most) = form.takes;
-    if !(least..=most).contains(&given) {
-        let wanted = match (least, most) {
-            (0, 0) => "no argument".to_owned(),
-            (1, 1) => "one argument".to_owned(),
-            (0, 1) => "one argument or none".to_owned(),
-            _ => format!("{least} to {most} arguments"),
-        };
-        let message = format!("`{name}` takes {wanted}, and {given} are given");
-        return Err(Mistake::new(at, message));
+    let (least, most) = (form.least, form.takes.len());
+    if (least..=most).contains(&arguments.len()) {
+        return Kind::Call(form.function, arguments);
     }
-    let kind = Kind::Call(form.function, arguments);
-    Ok(Expr { at, kind })
+    let itself = usize::from(method);
+    let given = arguments.len() - itself;
+    let wanted = match (least - itself, most - itself) {
+        (0, 0) => "no argument".to_owned(),
+        (1, 1) => "one argument".to_owned(),
+        (0, 1) => "one argument or none".to_owned(),
+        (a, b) if a == b => format!("{a} arguments"),
+        (a, b) => format!("{a} to {b} arguments"),
+    };
+    let message = format!("`{name}` takes {wanted}, and {given} are given");
+    Kind::NoCall(message, arguments)
 }
 
 fn unknown(name: &str, method: bool) -> String {
@@ -460,16 +552,6 @@ fn unknown(name: &str, method: bool) -> String {
         };
     }
     match name {
-        "matches" => {
-            return "there are no regular expressions; write `like(\"prod-*\")`, `startsWith`, \
-                    `endsWith` or `contains`"
-                .into();
-        }
-        "getSeconds" => {
-            return "there is no `getSeconds`: a rule would be looked at each second; compare with \
-                    `duration(\"90s\")`"
-                .into();
-        }
         "now" => return "`now` is no function; write it without brackets".into(),
         _ => {}
     }
@@ -486,7 +568,7 @@ fn unknown(name: &str, method: bool) -> String {
         Some(meant) => format!("there is no function `{name}`; did you mean `{meant}`?"),
         None if method => format!(
             "there is no function `{name}`; texts have `contains`, `startsWith`, `endsWith`, \
-             `like`, and moments `timeOfDay`, `getHours`, `getDayOfWeek` and the like"
+             `like`, `matches`, and moments `timeOfDay`, `getHours`, `getDayOfWeek` and the like"
         ),
         None => format!(
             "there is no function `{name}`; there are `has`, `duration`, `timestamp`, `size`, \

@@ -1,20 +1,24 @@
 //! Sentences with expressions in braces: `idle for {session.idle}`.
 
-use super::Mistake;
-use super::ast::Expr;
-use super::eval::Worker;
-use super::parser::parse;
+use crate::Mistake;
+use crate::ast::Expr;
+use crate::eval::Worker;
+use crate::parser::parse;
 
 /// A part of a sentence.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Part {
+pub enum Part {
+    /// Words as they stand there.
     Text(String),
     /// An expression, and where it begins in the sentence, in bytes.
     Value(usize, Expr),
 }
 
 /// Reads a sentence. `{{` and `}}` stand for braces.
-pub(crate) fn sentence(text: &str) -> Result<Vec<Part>, Mistake> {
+///
+/// # Errors
+/// A brace is not closed, or what stands in braces is no expression.
+pub fn sentence(text: &str) -> Result<Vec<Part>, Mistake> {
     let mut parts = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
@@ -58,7 +62,8 @@ pub(crate) fn sentence(text: &str) -> Result<Vec<Part>, Mistake> {
 }
 
 /// The sentence, with a question mark for what cannot be told.
-pub(crate) fn say<'a>(parts: &'a [Part], worker: &Worker<'_, 'a>) -> String {
+#[must_use]
+pub fn say<'a>(parts: &'a [Part], worker: &Worker<'_, 'a>) -> String {
     let mut text = String::new();
     for part in parts {
         match part {

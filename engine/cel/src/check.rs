@@ -1,47 +1,73 @@
 //! Whether an expression makes sense, before anybody works it out: names, types, words.
 
-use dayfly_policy_sdk::{closest, parse_duration};
-
-use super::Mistake;
-use super::ast::{Expr, FORMS, Function, Kind, Macro, Operator};
-use super::wall;
+use crate::Mistake;
+use crate::ast::{Expr, FORMS, Form, Function, Kind, Macro, Operator, Sort, TYPES};
+use crate::suggestion::closest;
+use crate::{calendar, functions, span};
 
 /// What an expression comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Type {
+pub enum Type {
     /// Anything: it is known only when it is there.
     Any,
+    /// `null`
     Null,
+    /// `true` or `false`
     Bool,
+    /// A whole number.
     Int,
+    /// A whole number without a sign.
+    Uint,
+    /// A number with a point.
     Double,
+    /// A text.
     Text,
     /// A text that is one of these words; the first says what they are.
     Word(&'static str, &'static [&'static str]),
+    /// Bytes.
+    Bytes,
+    /// A moment.
     Moment,
+    /// A span of time.
     Span,
+    /// The type of something.
+    Type,
+    /// A list of these.
     List(Box<Type>),
-    Map(Box<Type>),
-    /// A map of texts.
-    Labels,
-    Session,
-    Event,
-    State,
+    /// A map: keys and values.
+    Map(Box<Type>, Box<Type>),
+    /// Something with fields of its own, by its name.
+    Object(&'static str),
 }
 
-/// A field of the session or of an event.
-pub(crate) type Field = (&'static str, Type);
+/// The name of a field or variable, and what it is.
+pub type Field = (&'static str, Type);
 
 /// What an expression may name.
-pub(crate) struct Scope<'a> {
-    pub(crate) session: &'a [Field],
-    /// None: there is no event.
-    pub(crate) event: Option<&'a [Field]>,
+pub struct Scope<'a> {
+    /// Variables.
+    pub variables: &'a [Field],
+    /// The fields of each object.
+    pub objects: &'a [(&'static str, &'a [Field])],
+    /// What to say of a name that is none.
+    pub missing: &'a dyn Fn(&str) -> String,
+    /// What to say of the fields of an object that has none.
+    pub no_fields: &'static str,
+    /// Whether this, or a field of it, goes with the clock: then nobody may ask for its seconds.
+    pub moves: &'a dyn Fn(&str, Option<&str>) -> bool,
 }
 
 impl Type {
     /// With its article.
-    pub(crate) fn name(&self) -> &'static str {
+    #[must_use]
+    pub fn name(&self) -> String {
+        if let Self::Object(name) = self {
+            return format!("the {name}");
+        }
+        self.plain_name().into()
+    }
+
+    const fn plain_name(&self) -> &'static str {
         match self {
             Self::Any => "anything",
             Self::Null => "null",
@@ -52,10 +78,10 @@ impl Type {
             Self::Moment => "a moment",
             Self::Span => "a span of time",
             Self::List(_) => "a list",
-            Self::Map(_) | Self::Labels => "a map",
-            Self::Session => "the session",
-            Self::Event => "the event",
-            Self::State => "what is remembered",
+            Self::Map(..) | Self::Object(_) => "a map",
+            Self::Uint => "a whole number without a sign",
+            Self::Bytes => "bytes",
+            Self::Type => "a type",
         }
     }
 
@@ -64,7 +90,7 @@ impl Type {
     }
 
     const fn is_number(&self) -> bool {
-        matches!(self, Self::Int | Self::Double)
+        matches!(self, Self::Int | Self::Uint | Self::Double)
     }
 
     /// Whether values of the two can be one and the same, or be compared.
@@ -73,7 +99,8 @@ impl Type {
             (Self::Any, _) | (_, Self::Any) => true,
             (a, b) if a.is_text() && b.is_text() => true,
             (a, b) if a.is_number() && b.is_number() => true,
-            (Self::List(a), Self::List(b)) | (Self::Map(a), Self::Map(b)) => a.meets(b),
+            (Self::List(a), Self::List(b)) => a.meets(b),
+            (Self::Map(a, x), Self::Map(b, y)) => a.meets(b) && x.meets(y),
             (a, b) => a == b,
         }
     }
@@ -89,7 +116,10 @@ impl Type {
 }
 
 /// What the expression comes to.
-pub(crate) fn check(expr: &Expr, scope: &Scope<'_>) -> Result<Type, Mistake> {
+///
+/// # Errors
+/// It names what there is not, or asks something of what cannot answer.
+pub fn check(expr: &Expr, scope: &Scope<'_>) -> Result<Type, Mistake> {
     let mut checker = Checker {
         scope,
         bound: Vec::new(),
@@ -98,7 +128,10 @@ pub(crate) fn check(expr: &Expr, scope: &Scope<'_>) -> Result<Type, Mistake> {
 }
 
 /// Refuses an expression that does not come to true or false.
-pub(crate) fn condition(expr: &Expr, scope: &Scope<'_>) -> Result<(), Mistake> {
+///
+/// # Errors
+/// As [`check`], or it comes to something else.
+pub fn condition(expr: &Expr, scope: &Scope<'_>) -> Result<(), Mistake> {
     match check(expr, scope)? {
         Type::Bool | Type::Any => Ok(()),
         other => {
@@ -129,8 +162,11 @@ impl Checker<'_> {
             Kind::Null => Type::Null,
             Kind::Bool(_) => Type::Bool,
             Kind::Int(_) => Type::Int,
+            Kind::Uint(_) => Type::Uint,
             Kind::Double(_) => Type::Double,
             Kind::Text(_) => Type::Text,
+            Kind::Bytes(_) => Type::Bytes,
+            Kind::Type(_) => Type::Type,
             Kind::Name(name) => self.name(name, expr.at)?,
             Kind::Field(of, field) | Kind::Has(of, field) => {
                 let of = self.of(of)?;
@@ -144,10 +180,9 @@ impl Checker<'_> {
                 let (of, key) = (self.of(of)?, self.of(index)?);
                 match of {
                     Type::List(item) if key.meets(&Type::Int) => *item,
-                    Type::Map(value) if key.meets(&Type::Text) => *value,
-                    Type::Labels if key.meets(&Type::Text) => Type::Text,
-                    Type::State | Type::Any => Type::Any,
-                    Type::List(_) | Type::Map(_) | Type::Labels => {
+                    Type::Map(known, value) if key.meets(&known) => *value,
+                    Type::Any => Type::Any,
+                    Type::List(_) | Type::Map(..) => {
                         let message = format!("{} is no place in {}", key.name(), of.name());
                         return Err(Mistake::new(index.at, message));
                     }
@@ -175,14 +210,17 @@ impl Checker<'_> {
                     return Err(Mistake::new(expr.at, message));
                 }
             },
-            Kind::And(left, right) => {
-                self.truth(left, "`&&`")?;
-                self.truth(right, "`&&`")?;
+            Kind::NoCall(message, _) => return Err(Mistake::new(expr.at, message.clone())),
+            Kind::And(all) => {
+                for part in all {
+                    self.truth(part, "`&&`")?;
+                }
                 Type::Bool
             }
-            Kind::Or(left, right) => {
-                self.truth(left, "`||`")?;
-                self.truth(right, "`||`")?;
+            Kind::Or(all) => {
+                for part in all {
+                    self.truth(part, "`||`")?;
+                }
                 Type::Bool
             }
             Kind::If(condition, yes, no) => {
@@ -190,29 +228,11 @@ impl Checker<'_> {
                 let (yes, no) = (self.of(yes)?, self.of(no)?);
                 yes.joined(no)
             }
-            Kind::List(items) => {
-                let mut all: Option<Type> = None;
-                for item in items {
-                    let next = self.of(item)?;
-                    all = Some(match all {
-                        Some(all) => all.joined(next),
-                        None => next,
-                    });
-                }
-                Type::List(Box::new(all.unwrap_or(Type::Any)))
-            }
-            Kind::Map(pairs) => {
-                let mut all: Option<Type> = None;
-                for (key, value) in pairs {
-                    self.of(key)?;
-                    let next = self.of(value)?;
-                    all = Some(match all {
-                        Some(all) => all.joined(next),
-                        None => next,
-                    });
-                }
-                Type::Map(Box::new(all.unwrap_or(Type::Any)))
-            }
+            Kind::List(items) => Type::List(Box::new(self.joined(items.iter())?)),
+            Kind::Map(pairs) => Type::Map(
+                Box::new(self.joined(pairs.iter().map(|(key, _)| key))?),
+                Box::new(self.joined(pairs.iter().map(|(_, value)| value))?),
+            ),
             Kind::Binary(operator, left, right) => self.binary(*operator, left, right, expr.at)?,
             Kind::Each {
                 what,
@@ -222,7 +242,7 @@ impl Checker<'_> {
             } => {
                 let item = match self.of(range)? {
                     Type::List(item) => *item,
-                    Type::Map(_) | Type::Labels => Type::Text,
+                    Type::Map(key, _) => *key,
                     Type::Any => Type::Any,
                     other => {
                         let message =
@@ -245,6 +265,19 @@ impl Checker<'_> {
         })
     }
 
+    /// The type of all of these; anything where there are none.
+    fn joined<'e>(&mut self, all: impl Iterator<Item = &'e Expr>) -> Result<Type, Mistake> {
+        let mut joined: Option<Type> = None;
+        for expr in all {
+            let next = self.of(expr)?;
+            joined = Some(match joined {
+                Some(joined) => joined.joined(next),
+                None => next,
+            });
+        }
+        Ok(joined.unwrap_or(Type::Any))
+    }
+
     /// Refuses what is no condition.
     fn truth(&mut self, expr: &Expr, who: &str) -> Result<(), Mistake> {
         match self.of(expr)? {
@@ -263,45 +296,27 @@ impl Checker<'_> {
         if let Some((_, bound)) = self.bound.iter().rev().find(|(known, _)| known == name) {
             return Ok(bound.clone());
         }
-        match (name, self.scope.event) {
-            ("session", _) => return Ok(Type::Session),
-            ("state", _) => return Ok(Type::State),
-            ("now", _) => return Ok(Type::Moment),
-            ("event", Some(_)) => return Ok(Type::Event),
-            ("event", None) => {
-                let message =
-                    "there is no event in a rule that always counts; give the rule a `when`";
-                return Err(Mistake::new(at, message));
-            }
-            _ => {}
+        let known = self
+            .scope
+            .variables
+            .iter()
+            .find(|(known, _)| *known == name);
+        match known {
+            Some((_, known)) => Ok(known.clone()),
+            None if TYPES.contains(&name) => Ok(Type::Type),
+            None => Err(Mistake::new(at, (self.scope.missing)(name))),
         }
-        let of_session = self.scope.session.iter().map(|(name, _)| *name);
-        let roots = ["session", "event", "state", "now"];
-        let quoted = format!("there is no `{name}`; a text needs quotes: \"{name}\"");
-        let message = match (name, closest(name, roots), closest(name, of_session)) {
-            ("time" | "today", ..) => format!("there is no `{name}`; did you mean `now`?"),
-            ("active" | "inactive" | "pending" | "production", ..) => quoted,
-            (_, _, Some(field)) if field == name => {
-                format!("there is no `{name}`; did you mean `session.{name}`?")
-            }
-            (_, Some(root), _) => format!("there is no `{name}`; did you mean `{root}`?"),
-            (_, None, Some(field)) => {
-                format!("there is no `{name}`; did you mean `session.{field}`?")
-            }
-            (_, None, None) => format!(
-                "there is no `{name}`; there are `session`, `event`, `state` and `now`, and a text needs quotes: \"{name}\""
-            ),
-        };
-        Err(Mistake::new(at, message))
     }
 
     fn field(&self, of: &Type, field: &str, at: usize) -> Result<Type, Mistake> {
         let (owner, fields) = match of {
-            Type::Session => ("session", self.scope.session),
-            Type::Event => ("event", self.scope.event.unwrap_or(&[])),
-            Type::Map(value) => return Ok((**value).clone()),
-            Type::Labels => return Ok(Type::Text),
-            Type::State | Type::Any => return Ok(Type::Any),
+            Type::Object(name) => {
+                let mut known = self.scope.objects.iter();
+                let fields = known.find(|(known, _)| known == name);
+                (*name, fields.map_or(&[][..], |(_, fields)| *fields))
+            }
+            Type::Map(_, value) => return Ok((**value).clone()),
+            Type::Any => return Ok(Type::Any),
             other => {
                 let message = format!(
                     "`.{field}` is asked of {}, which has no fields",
@@ -314,8 +329,7 @@ impl Checker<'_> {
             return Ok(found.clone());
         }
         if fields.is_empty() {
-            let message =
-                format!("there is no `{owner}.{field}`; an event is about no session here");
+            let message = format!("there is no `{owner}.{field}`; {}", self.scope.no_fields);
             return Err(Mistake::new(at, message));
         }
         let advice = match closest(field, fields.iter().map(|(name, _)| *name)) {
@@ -353,13 +367,7 @@ impl Checker<'_> {
                 let ordered = |t: &Type| {
                     !matches!(
                         t,
-                        Type::List(_)
-                            | Type::Map(_)
-                            | Type::Labels
-                            | Type::Null
-                            | Type::Session
-                            | Type::Event
-                            | Type::State
+                        Type::List(_) | Type::Map(..) | Type::Null | Type::Type | Type::Object(_)
                     )
                 };
                 if !a.meets(&b) || !ordered(&a) || !ordered(&b) {
@@ -374,7 +382,7 @@ impl Checker<'_> {
                             format!("`in` looks for {} in a list of {}", a.name(), plural(item));
                         return Err(Mistake::new(at, message));
                     }
-                    Type::List(_) | Type::Map(_) | Type::Labels | Type::State | Type::Any => {}
+                    Type::List(_) | Type::Map(..) | Type::Any => {}
                     other => {
                         let message = format!(
                             "`in` looks into {}; write a list: `in [\"a\", \"b\"]`",
@@ -421,115 +429,220 @@ impl Checker<'_> {
         for argument in arguments {
             types.push(self.of(argument)?);
         }
-        let name = FORMS
-            .iter()
-            .find(|form| form.function == function)
-            .map_or("", |form| form.name);
-        let refuse = |place: usize, wanted: &str| {
-            let (at, found) = match (arguments.get(place), types.get(place)) {
-                (Some(argument), Some(found)) => (argument.at, found.name()),
-                _ => (at, "nothing"),
-            };
-            let asked = if place == 0 && FORMS.iter().any(|f| f.function == function && f.method) {
-                "is asked of"
-            } else {
-                "takes"
-            };
-            Err(Mistake::new(
-                at,
-                format!("`{name}` {asked} {wanted}, and this is {found}"),
-            ))
+        let Some(form) = FORMS.iter().find(|form| form.function == function) else {
+            return Ok(Type::Any);
         };
-        let literal = |place: usize| match arguments.get(place).map(|a| (&a.kind, a.at)) {
+        let call = Called {
+            form,
+            arguments,
+            types: &types,
+            at,
+        };
+        call.literals()?;
+        for (place, (sort, found)) in form.takes.iter().zip(&types).enumerate() {
+            if !sort.takes(found) {
+                return Err(call.refused(place, sort.name()));
+            }
+        }
+        if matches!(function, Function::Seconds | Function::Milliseconds)
+            && arguments
+                .iter()
+                .any(|argument| argument.mentions(self.scope.moves))
+        {
+            let message = format!(
+                "`{}` of what goes with the clock would be asked again each second; compare with \
+                 `duration(\"90s\")`",
+                form.name
+            );
+            return Err(Mistake::new(at, message));
+        }
+        call.answer()
+    }
+}
+
+impl Sort {
+    fn takes(self, found: &Type) -> bool {
+        match (self, found) {
+            (Self::Any, _) | (_, Type::Any) => true,
+            (Self::Text, found) => found.is_text(),
+            (Self::Int, found) => *found == Type::Int,
+            (Self::Bool, found) => *found == Type::Bool,
+            (Self::List, Type::List(_)) => true,
+            (Self::Texts, Type::List(item)) => item.is_text(),
+            _ => false,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "anything",
+            Self::Bool => "true or false",
+            Self::Text => "a text",
+            Self::Int => "a whole number",
+            Self::List => "a list",
+            Self::Texts => "a list of texts",
+        }
+    }
+}
+
+/// A call with the types of its arguments.
+struct Called<'c> {
+    form: &'c Form,
+    arguments: &'c [Expr],
+    types: &'c [Type],
+    at: usize,
+}
+
+impl Called<'_> {
+    fn refused(&self, place: usize, wanted: &str) -> Mistake {
+        let (at, found) = match (self.arguments.get(place), self.types.get(place)) {
+            (Some(argument), Some(found)) => (argument.at, found.name()),
+            _ => (self.at, "nothing".into()),
+        };
+        let asked = match place == 0 && self.form.method {
+            true => "is asked of",
+            false => "takes",
+        };
+        let name = self.form.name;
+        Mistake::new(
+            at,
+            format!("`{name}` {asked} {wanted}, and this is {found}"),
+        )
+    }
+
+    /// Refuses texts that can be read already, and mean nothing.
+    fn literals(&self) -> Result<(), Mistake> {
+        let literal = |place: usize| match self.arguments.get(place).map(|a| (&a.kind, a.at)) {
             Some((Kind::Text(text), at)) => Some((text.as_str(), at)),
             _ => None,
         };
-        let any = |place: usize| types.get(place) == Some(&Type::Any);
-        match function {
-            Function::Size => match types.first() {
-                Some(
-                    Type::Text
-                    | Type::Word(..)
-                    | Type::List(_)
-                    | Type::Map(_)
-                    | Type::Labels
-                    | Type::Any,
-                ) => Ok(Type::Int),
-                _ => refuse(0, "a text, a list or a map"),
-            },
-            Function::Contains | Function::StartsWith | Function::EndsWith | Function::Like => {
-                let wrong = types.iter().position(|t| !t.is_text());
-                match wrong {
-                    Some(place) => refuse(place, "a text"),
-                    None => Ok(Type::Bool),
-                }
+        let first = literal(0);
+        let second = literal(1);
+        let wrong = |at: usize| move |message: String| Mistake::new(at, message);
+        match (self.form.function, first, second) {
+            (Function::Duration, Some((text, at)), _) => {
+                span::parse(text).map(|_| ()).map_err(wrong(at))
             }
-            Function::LowerAscii | Function::UpperAscii => match &types[..] {
-                [of] if of.is_text() => Ok(Type::Text),
-                _ => refuse(0, "a text"),
-            },
+            (Function::Timestamp, Some((text, at)), _) => {
+                calendar::moment(text).map(|_| ()).map_err(wrong(at))
+            }
+            (Function::Matches, _, Some((pattern, at))) => {
+                functions::pattern(pattern).map(|_| ()).map_err(wrong(at))
+            }
+            (Function::Like, _, Some((pattern, at))) => {
+                functions::wildcards(pattern).map_err(wrong(at))
+            }
+            (function, _, Some((zone, at))) if is_of_calendar(function) => {
+                calendar::zone_of(zone).map(|_| ()).map_err(wrong(at))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What it comes to, where that depends on what it is given.
+    fn answer(&self) -> Result<Type, Mistake> {
+        let first = self.types.first().unwrap_or(&Type::Any);
+        let one_of = |fits: bool, wanted: &str, answer: Type| match fits || *first == Type::Any {
+            true => Ok(answer),
+            false => Err(self.refused(0, wanted)),
+        };
+        let textual = first.is_text();
+        match self.form.function {
+            Function::Size => {
+                let sized = matches!(first, Type::List(_) | Type::Map(..) | Type::Bytes);
+                one_of(textual || sized, "a text, a list or a map", Type::Int)
+            }
             Function::Duration => {
-                if let Some((text, at)) = literal(0) {
-                    parse_duration(text).map_err(|message| Mistake::new(at, message))?;
-                }
-                match types.first() {
-                    Some(Type::Text | Type::Word(..) | Type::Any | Type::Span) => Ok(Type::Span),
-                    _ => refuse(0, "a text such as \"30m\""),
-                }
+                let fits = textual || *first == Type::Span;
+                one_of(fits, "a text such as \"30m\"", Type::Span)
             }
             Function::Timestamp => {
-                if let Some((text, at)) = literal(0) {
-                    wall::moment(text).map_err(|message| Mistake::new(at, message))?;
-                }
-                match types.first() {
-                    Some(Type::Text | Type::Word(..) | Type::Any | Type::Int | Type::Moment) => {
-                        Ok(Type::Moment)
-                    }
-                    _ => refuse(0, "a text such as \"2026-12-24T18:00:00Z\""),
-                }
+                let fits = textual || matches!(first, Type::Int | Type::Moment);
+                let wanted = "a text such as \"2026-12-24T18:00:00Z\"";
+                one_of(fits, wanted, Type::Moment)
             }
-            Function::ToInt | Function::ToDouble => match types.first() {
-                Some(Type::Int | Type::Double | Type::Text | Type::Any | Type::Moment) => {
-                    Ok(match function {
-                        Function::ToInt => Type::Int,
-                        _ => Type::Double,
-                    })
-                }
-                _ => refuse(0, "a number or a text"),
-            },
-            Function::ToText => Ok(Type::Text),
+            Function::ToInt => {
+                let fits = textual || first.is_number() || *first == Type::Moment;
+                one_of(fits, "a number or a text", Type::Int)
+            }
+            Function::ToUint => {
+                let fits = textual || first.is_number();
+                one_of(fits, "a number or a text", Type::Uint)
+            }
+            Function::ToDouble => {
+                let fits = textual || first.is_number();
+                one_of(fits, "a number or a text", Type::Double)
+            }
+            Function::ToBool => {
+                let fits = textual || *first == Type::Bool;
+                one_of(fits, "a text such as \"true\"", Type::Bool)
+            }
+            Function::ToBytes => {
+                let fits = textual || *first == Type::Bytes;
+                one_of(fits, "a text", Type::Bytes)
+            }
+            Function::ToText => {
+                let nested = matches!(
+                    first,
+                    Type::List(_) | Type::Map(..) | Type::Object(_) | Type::Null | Type::Type
+                );
+                one_of(!nested, "a number, a moment, a span or a text", Type::Text)
+            }
+            Function::TypeOf => Ok(Type::Type),
             Function::Least | Function::Greatest => {
-                let mut all = types.first().cloned().unwrap_or(Type::Any);
-                for (place, next) in types.iter().enumerate().skip(1) {
+                let mut all = first.clone();
+                for (place, next) in self.types.iter().enumerate().skip(1) {
                     if !all.meets(next) {
-                        return refuse(place, all.name());
+                        return Err(self.refused(place, &all.name()));
                     }
                     all = all.joined(next.clone());
                 }
                 Ok(all)
             }
-            _ => {
-                if let Some((zone, at)) = literal(1) {
-                    wall::wall(0, Some(zone)).map_err(|message| Mistake::new(at, message))?;
-                }
-                if types.get(1).is_some_and(|zone| !zone.is_text()) {
-                    return refuse(1, "the name of a time zone");
-                }
-                let of_span =
-                    matches!(function, Function::Hours | Function::Minutes) && types.len() == 1;
-                match types.first() {
-                    Some(Type::Moment) => {}
-                    Some(Type::Span) if of_span => {}
-                    _ if any(0) => {}
-                    _ => return refuse(0, "a moment such as `now`"),
-                }
-                Ok(match function {
+            function if is_of_calendar(function) => {
+                let of_span = *first == Type::Span
+                    && self.types.len() == 1
+                    && matches!(
+                        function,
+                        Function::Hours
+                            | Function::Minutes
+                            | Function::Seconds
+                            | Function::Milliseconds
+                    );
+                let answer = match function {
                     Function::TimeOfDay => Type::Span,
                     _ => Type::Int,
-                })
+                };
+                let fits = *first == Type::Moment || of_span;
+                one_of(fits, "a moment such as `now`", answer)
             }
+            _ => Ok(match self.form.gives {
+                Sort::Any | Sort::List => Type::Any,
+                Sort::Bool => Type::Bool,
+                Sort::Text => Type::Text,
+                Sort::Int => Type::Int,
+                Sort::Texts => Type::List(Box::new(Type::Text)),
+            }),
         }
     }
+}
+
+/// Whether a function asks a moment what a clock or a calendar shows of it.
+pub(crate) const fn is_of_calendar(function: Function) -> bool {
+    matches!(
+        function,
+        Function::FullYear
+            | Function::Month
+            | Function::DayOfMonth
+            | Function::Date
+            | Function::DayOfWeek
+            | Function::DayOfYear
+            | Function::Hours
+            | Function::Minutes
+            | Function::Seconds
+            | Function::Milliseconds
+            | Function::TimeOfDay
+    )
 }
 
 /// The type of an arithmetic operation; none where there is no such operation.
@@ -538,6 +651,8 @@ fn sum(operator: Operator, a: &Type, b: &Type) -> Option<Type> {
     Some(match (operator, a, b) {
         (_, Type::Any, _) | (_, _, Type::Any) => Type::Any,
         (_, Type::Int, Type::Int) => Type::Int,
+        (_, Type::Uint, Type::Uint) => Type::Uint,
+        (Add, Type::Bytes, Type::Bytes) => Type::Bytes,
         (operator, Type::Double, Type::Double) if operator != Remainder => Type::Double,
         (Add, a, b) if a.is_text() && b.is_text() => Type::Text,
         (Add, Type::List(a), Type::List(b)) => {
@@ -597,7 +712,7 @@ fn apart(sign: &str, a: &Type, b: &Type) -> String {
 
 fn plural(of: &Type) -> &'static str {
     match of {
-        Type::Int | Type::Double => "numbers",
+        Type::Int | Type::Uint | Type::Double => "numbers",
         Type::Text | Type::Word(..) => "texts",
         Type::Moment => "moments",
         Type::Span => "spans of time",
