@@ -551,9 +551,8 @@ fn unknown(name: &str, method: bool) -> String {
             false => format!("`{name}` stands alone; write `{name}(…)`"),
         };
     }
-    match name {
-        "now" => return "`now` is no function; write it without brackets".into(),
-        _ => {}
+    if name == "now" {
+        return "`now` is no function; write it without brackets".into();
     }
     let known = FORMS
         .iter()

@@ -149,10 +149,10 @@ fn split(of: &str, by: &str, limit: Option<i64>) -> Value<'static> {
             let mut parts: Vec<_> = single
                 .map(|at| owned(&of[places[at]..places[at + 1]]))
                 .collect();
-            if let Some(rest) = places.get(count - 1).map(|at| &of[*at..]) {
-                if !rest.is_empty() {
-                    parts.push(owned(rest));
-                }
+            if let Some(rest) = places.get(count - 1).map(|at| &of[*at..])
+                && !rest.is_empty()
+            {
+                parts.push(owned(rest));
             }
             parts
         }

@@ -214,12 +214,11 @@ fn own_group(group: u32, user: u32) -> bool {
         let text = bounded::read_text(Path::new(file), 1 << 20)
             .ok()
             .flatten()?;
-        let found = text.lines().find_map(|line| {
+        text.lines().find_map(|line| {
             let fields: Vec<&str> = line.split(':').collect();
             let hit = fields.get(number).is_some_and(|f| *f == id.to_string());
             hit.then(|| fields.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>())
-        });
-        found
+        })
     };
     let (Some(group), Some(user)) = (line("/etc/group", 2, group), line("/etc/passwd", 2, user))
     else {

@@ -33,11 +33,11 @@ const READERS: [Reader; 6] = [
 /// Puts each thing that is no file to be read at a path of its own, and says what it is called.
 fn obstacles(folder: &Path) -> Vec<(std::path::PathBuf, &'static str)> {
     let at = |name: &str| folder.join(name);
-    fs::create_dir(at("folder")).unwrap();
+    fs::create_dir(at("folder")).expect("a step of the set-up");
     let fifo = rustix::fs::FileType::Fifo;
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), fifo, mode, 0).unwrap();
-    drop(UnixListener::bind(at("socket")).unwrap());
+    rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), fifo, mode, 0).expect("a step of the set-up");
+    drop(UnixListener::bind(at("socket")).expect("a step of the set-up"));
     vec![
         (at("folder"), "a folder"),
         (at("pipe"), "a named pipe"),

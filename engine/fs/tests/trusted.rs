@@ -9,24 +9,24 @@ use dayfly_fs::trusted;
 use tempfile::TempDir;
 
 fn mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a step of the set-up");
 }
 
 /// A folder with a file in it that is right.
 fn file() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a step of the set-up");
     let path = folder.path().join("home/dayfly.toml");
-    fs::create_dir(folder.path().join("home")).unwrap();
+    fs::create_dir(folder.path().join("home")).expect("a step of the set-up");
     mode(&folder.path().join("home"), 0o755);
-    fs::write(&path, "text").unwrap();
+    fs::write(&path, "text").expect("a step of the set-up");
     mode(&path, 0o644);
     (folder, path)
 }
 
 fn refused(path: &Path) -> String {
     let opened = trusted::read(path, 100);
-    let inspected = trusted::inspect(path).unwrap_err().to_string();
-    let error = opened.unwrap_err().to_string();
+    let inspected = trusted::inspect(path).expect_err("refused").to_string();
+    let error = opened.expect_err("refused").to_string();
     assert_eq!(error, inspected);
     error
 }

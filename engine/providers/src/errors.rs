@@ -41,7 +41,7 @@ pub enum ProviderError {
         /// The session's name.
         session: String,
         /// Why not.
-        source: VaultError,
+        source: Box<VaultError>,
     },
     /// A task of this process ended before it answered.
     #[error("{task} for session \"{session}\" ended without an answer")]

@@ -47,7 +47,7 @@ pub(crate) async fn of(
         })?
         .map_err(|source| ProviderError::Keys {
             session: session.name.clone(),
-            source,
+            source: Box::new(source),
         })?
         .ok_or_else(|| match *owner == session.id {
             true => ProviderError::NoAccessKey {

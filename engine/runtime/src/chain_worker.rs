@@ -262,7 +262,7 @@ fn apply(chain: &Chain, orders: &[Order]) -> Applied {
             }
             Err(_) => {
                 let found = catch_unwind(AssertUnwindSafe(|| chain.outcome(order)));
-                let found = found.unwrap_or_else(|_| Err(ChainError::Defect));
+                let found = found.unwrap_or(Err(ChainError::Defect));
                 all.results.push(found);
             }
         }

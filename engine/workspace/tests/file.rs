@@ -606,7 +606,7 @@ fn a_session_that_was_gone_when_its_state_was_written_is_news_when_it_comes_back
     };
     let id = SessionId::new("b");
     let written = home.file.project(&[(id.clone(), active)].into()).unwrap();
-    assert_eq!(written.missing, [id.clone()]);
+    assert_eq!(written.missing, std::slice::from_ref(&id));
     // An editor saves what it read before: the state that was to be written is not there.
     fs::write(home.path(), TWO).unwrap();
     let change = home.change();

@@ -247,13 +247,12 @@ mod tests {
         let mut rest = quoted.chars().peekable();
         rest.next().filter(|c| is_powershell_quote(*c))?;
         while let Some(c) = rest.next() {
-            if !is_powershell_quote(c) {
-                text.push(c);
-            } else if rest.next_if(|next| is_powershell_quote(*next)).is_some() {
-                text.push(c);
-            } else {
+            let ends =
+                is_powershell_quote(c) && rest.next_if(|next| is_powershell_quote(*next)).is_none();
+            if ends {
                 return rest.next().is_none().then_some(text);
             }
+            text.push(c);
         }
         None
     }

@@ -132,7 +132,7 @@ mod tests {
         fs::write(at("outside/file"), "outside").unwrap();
         symlink(at("outside"), at("tree/b")).unwrap();
         symlink(at("outside/file"), at("tree/a/link")).unwrap();
-        let base = openat(CWD, &at("tree"), FOLDER, Mode::empty()).unwrap();
+        let base = openat(CWD, at("tree"), FOLDER, Mode::empty()).unwrap();
         for open in [beneath as Open, name_by_name as Open] {
             let read = |path: &str| {
                 let file = open(&base, Path::new(path), OFlags::RDONLY).ok()?;
