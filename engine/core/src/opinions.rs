@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
-use crate::arbitration::{StandingAct, StandingHold, Tier, Voice, satisfied};
+use crate::arbitration::{StandingAct, StandingHold, Voice, satisfied};
 use crate::effect::{Cause, Effect, Happening, action_list};
 use crate::index::Index;
 use crate::input::Entry;
@@ -516,8 +516,9 @@ impl Turn<'_> {
             self.state.timers.set(TimerKey::Ask(name.clone()), at);
             Some(at)
         };
-        if tracking.entry.rank.tier == Tier::GuardRail {
-            // Whoever waits for its answer is told that there is none.
+        if !tracking.entry.shadow {
+            // Whoever waits for its answer, a person for a guard rail's and a program for everybody's, is
+            // told that there is none.
             let sessions = self.state.sessions.iter();
             let waiting = sessions.filter(|(_, tracked)| !tracked.waiting.is_empty());
             self.reconsider.extend(waiting.map(|(id, _)| id.clone()));

@@ -10,7 +10,8 @@ use dayfly_core::effect::Reply;
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{Entry, Input, Order};
 use dayfly_core::policy::{
-    Action, Actions, EntryName, Hold, PolicyEffect, Reason, SessionFilter, Subscription, Verdict,
+    Action, Actions, EntryName, Fault, FaultKind, Hold, PolicyEffect, Reason, SessionFilter,
+    Subscription, Verdict,
 };
 use dayfly_core::session::Status;
 use stage::{HOUR, Stage, id};
@@ -83,8 +84,8 @@ fn a_guard_rail_that_breaks_keeps_a_parent_from_being_started() {
     let mut stage = Stage::new(Vec::new());
     policy(&mut stage, Tier::GuardRail, "parent");
     stage.say("child", Action::Start);
-    stage.answer(Err(dayfly_core::policy::Fault {
-        kind: dayfly_core::policy::FaultKind::Trap,
+    stage.answer(Err(Fault {
+        kind: FaultKind::Trap,
         message: "it broke".into(),
     }));
     assert!(stage.issues.is_empty());
@@ -147,4 +148,22 @@ fn a_program_waits_for_every_policy_and_a_person_for_guard_rails() {
     policy(&mut stage, Tier::Team, "parent");
     stage.say("parent", Action::Start);
     assert!(stage.issues.contains_key(&id("parent")));
+}
+
+#[test]
+fn a_program_does_not_wait_for_a_policy_that_broke_over_another_session() {
+    for kind in [FaultKind::Trap, FaultKind::Permanent] {
+        let mut stage = Stage::new(Vec::new());
+        policy(&mut stage, Tier::Team, "*");
+        answer(&mut stage, None);
+        // It is asked about the child, and the parent changes meanwhile.
+        stage.edit(&["child"], "admin", &[]);
+        stage.edit(&[], "r", &["parent"]);
+        stage.edit(&["parent"], "r", &[]);
+        stage.order("parent", Order::Demand);
+        assert!(stage.issues.is_empty() && stage.asked.is_some());
+        let message = "it broke".to_owned();
+        stage.answer(Err(Fault { kind, message }));
+        assert!(stage.issues.contains_key(&id("parent")), "{kind:?}");
+    }
 }

@@ -91,4 +91,7 @@ fn what_went_wrong_once() {
     walk_with(2_335, false, true);
     // An editor brought back a session that was gone when its state was to be written.
     walk_with(8_502, false, true);
+    // Programs waited for a policy that broke over another session.
+    walk_with(3_336, false, true);
+    walk_with(9_217, false, true);
 }
