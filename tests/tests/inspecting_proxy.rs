@@ -78,10 +78,11 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_every_call() {
     ] {
         assert!(found.contains(&part), "{found}");
     }
-    // The others: the sign-in of a portal and of Entra. They are only seen to arrive, since nobody answers for them here.
+    // The others: the sign-in of a portal and of Entra, a registry. They are only seen to arrive, since nobody answers for them here.
     for args in [
         &["integration", "login", "corp"][..],
         &["integration", "login", "entra"],
+        &["policy", "add", "oci://registry.example/team/x:1", "--yes"],
     ] {
         let ended = home.run(args);
         assert_ne!(ended.code, 0, "{args:?}: {}", ended.out);
@@ -92,6 +93,7 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_every_call() {
         STS,
         "oidc.eu-west-1.amazonaws.com /client/register",
         "login.microsoftonline.com /",
+        "registry.example /v2/",
     ] {
         assert!(
             read.iter().any(|line| line.starts_with(host)),

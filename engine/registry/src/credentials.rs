@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
+use data_encoding::BASE64;
 use docker_credential::{CredentialRetrievalError, DockerCredential};
-use oci_client::secrets::RegistryAuth;
+use http::HeaderValue;
+use zeroize::Zeroizing;
 
 use crate::error::RegistryError;
 
 /// Docker's name for the registry that it uses where none is named.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
-/// What to show a registry. Somebody without Docker, and a registry that Docker does not know, is a guest.
-pub(crate) fn of(host: &str) -> Result<RegistryAuth, RegistryError> {
+/// What to show a registry, as the value of `Authorization`. Somebody without Docker, and a registry that Docker does not know, is a guest.
+pub(crate) fn of(host: &str) -> Result<Option<HeaderValue>, RegistryError> {
     let server = match host {
         "docker.io" | "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB,
         other => other,
@@ -22,7 +24,12 @@ pub(crate) fn of(host: &str) -> Result<RegistryAuth, RegistryError> {
     };
     match docker_credential::get_credential(server) {
         Ok(DockerCredential::UsernamePassword(user, password)) => {
-            Ok(RegistryAuth::Basic(user, password))
+            let pair = Zeroizing::new(format!("{user}:{}", *Zeroizing::new(password)));
+            let shown = Zeroizing::new(format!("Basic {}", BASE64.encode(pair.as_bytes())));
+            let mut value =
+                HeaderValue::from_str(&shown).map_err(|_| failed("they are malformed"))?;
+            value.set_sensitive(true);
+            Ok(Some(value))
         }
         Ok(DockerCredential::IdentityToken(_)) => Err(failed(
             "they are an identity token, which this version cannot use; log in with a password or an access token",
@@ -30,7 +37,7 @@ pub(crate) fn of(host: &str) -> Result<RegistryAuth, RegistryError> {
         Err(
             CredentialRetrievalError::NoCredentialConfigured
             | CredentialRetrievalError::ConfigNotFound,
-        ) => Ok(RegistryAuth::Anonymous),
+        ) => Ok(None),
         // What a helper printed could be a secret, so it is not passed on.
         Err(CredentialRetrievalError::HelperFailure {
             helper,
@@ -40,14 +47,12 @@ pub(crate) fn of(host: &str) -> Result<RegistryAuth, RegistryError> {
             // A helper says so that it knows nothing of a registry.
             let unknown = format!("{stdout}{stderr}").contains("credentials not found");
             if unknown {
-                return Ok(RegistryAuth::Anonymous);
+                return Ok(None);
             }
             Err(failed(&format!("{helper} failed")))
         }
         // The library does not tell a file that is not there from one that cannot be read.
-        Err(CredentialRetrievalError::ConfigReadError) if !is_configured() => {
-            Ok(RegistryAuth::Anonymous)
-        }
+        Err(CredentialRetrievalError::ConfigReadError) if !is_configured() => Ok(None),
         Err(CredentialRetrievalError::ConfigReadError) => Err(failed("config.json cannot be read")),
         Err(_) => Err(failed("they are malformed")),
     }

@@ -1,6 +1,6 @@
 //! Why a registry was of no use.
 
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use dayfly_net::{OutOfReach, Unusable};
 use thiserror::Error;
 
 /// Why something could not be pulled or pushed.
@@ -59,12 +59,12 @@ pub enum RegistryError {
         wanted: u64,
     },
     /// It is larger than allowed.
-    #[error("{what} has {bytes} bytes, {limit} are allowed")]
+    #[error("{what} has {}, {limit} are allowed", bytes_of(*.bytes))]
     TooLarge {
         /// What.
         what: String,
-        /// Its size as the registry says.
-        bytes: u64,
+        /// Its size as the registry says; none where it was not read to its end.
+        bytes: Option<u64>,
         /// The bound.
         limit: u64,
     },
@@ -92,6 +92,9 @@ pub enum RegistryError {
         /// What the operating system said.
         problem: String,
     },
+    /// A setting of this machine lets no registry be called.
+    #[error(transparent)]
+    Settings(Unusable),
     /// Anything else.
     #[error("{host}: {problem}")]
     Other {
@@ -103,63 +106,30 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// What an error of the client means.
-    pub(crate) fn of(host: &str, what: &str, error: &OciDistributionError) -> Self {
+    /// What a connection that failed means.
+    pub(crate) fn of(host: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         let host = host.to_owned();
-        let what = what.to_owned();
-        match error {
-            OciDistributionError::RequestError(error) => {
-                match error.status().map(|status| status.as_u16()) {
-                    Some(401 | 403) => Self::Denied { host },
-                    Some(404) => Self::NotFound { host, what },
-                    _ => match tls(error) {
-                        Some(problem) => Self::Untrusted { host, problem },
-                        None => Self::Unreachable {
-                            host,
-                            problem: chain(error),
-                        },
-                    },
-                }
-            }
-            OciDistributionError::IoError(error) => Self::Unreachable {
+        if let Some(unusable) = Unusable::of(error) {
+            return Self::Settings(unusable.clone());
+        }
+        if let Some(out) = OutOfReach::of(error) {
+            let problem = format!("it leads elsewhere, but {out}");
+            return Self::Other { host, problem };
+        }
+        match tls(error) {
+            Some(problem) => Self::Untrusted { host, problem },
+            None => Self::Unreachable {
                 host,
                 problem: chain(error),
             },
-            OciDistributionError::UnauthorizedError { .. }
-            | OciDistributionError::AuthenticationFailure(_)
-            | OciDistributionError::ServerError {
-                code: 401 | 403, ..
-            } => Self::Denied { host },
-            OciDistributionError::ImageManifestNotFoundError(_)
-            | OciDistributionError::ServerError { code: 404, .. } => Self::NotFound { host, what },
-            OciDistributionError::RegistryError { envelope, .. } => {
-                let code = envelope.errors.first().map(|error| &error.code);
-                match code {
-                    Some(
-                        OciErrorCode::ManifestUnknown
-                        | OciErrorCode::NameUnknown
-                        | OciErrorCode::BlobUnknown
-                        | OciErrorCode::NotFound,
-                    ) => Self::NotFound { host, what },
-                    Some(OciErrorCode::Unauthorized | OciErrorCode::Denied) => {
-                        Self::Denied { host }
-                    }
-                    _ => Self::Other {
-                        host,
-                        problem: error.to_string(),
-                    },
-                }
-            }
-            OciDistributionError::DigestError(error) => Self::OtherContent {
-                host,
-                what,
-                found: error.to_string(),
-            },
-            other => Self::Other {
-                host,
-                problem: other.to_string(),
-            },
         }
+    }
+}
+
+fn bytes_of(bytes: Option<u64>) -> String {
+    match bytes {
+        Some(bytes) => format!("{bytes} bytes"),
+        None => "more bytes than that".to_owned(),
     }
 }
 

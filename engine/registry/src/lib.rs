@@ -10,8 +10,12 @@
 //! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>.
 
 pub mod artifact;
+mod challenge;
 mod credentials;
 mod error;
+mod http;
+mod manifest;
+mod part;
 mod pull;
 mod push;
 mod registry;

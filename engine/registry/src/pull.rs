@@ -1,14 +1,9 @@
 //! Pulling an artifact.
 
-use std::io::{Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use oci_client::Reference;
-use oci_client::client::BlobResponse;
-use oci_client::manifest::{
-    IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest,
-};
+use http::{HeaderValue, Method, header};
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{
@@ -16,10 +11,15 @@ use crate::artifact::{
     WASM_LAYER_OLDER,
 };
 use crate::error::RegistryError;
-use crate::registry::{Place, Registry};
+use crate::http::{Ask, SILENCE};
+use crate::manifest::{DOCKER_TYPE, Descriptor, INDEX_TYPE, Index, MANIFEST_TYPE, Manifest, bytes};
+use crate::part::Part;
+use crate::registry::{Place, Registry, SMALL};
 
 /// Bytes of a manifest.
-const MANIFEST: u64 = 1 << 20;
+pub(crate) const MANIFEST: usize = 1 << 20;
+/// How slowly a layer may come, in bytes a second.
+const SLOWEST: u64 = 4 << 10;
 /// Bytes of a signature.
 const SIGNATURE_BYTES: u64 = 4 << 10;
 /// Signatures of one artifact that are looked at.
@@ -52,9 +52,10 @@ impl Registry {
         limit: u64,
         parts: &Path,
     ) -> Result<Pulled, RegistryError> {
-        let reference = place.reference();
-        self.enter(&reference, false).await?;
-        let (manifest, digest) = self.manifest(&reference, &place.name()).await?;
+        self.enter(place, false).await?;
+        let (manifest, digest) = self
+            .manifest(place, place.reference(), &place.name())
+            .await?;
         if place
             .digest
             .as_ref()
@@ -74,11 +75,11 @@ impl Registry {
         let total = manifest
             .layers
             .iter()
-            .fold(0_u64, |sum, layer| sum.saturating_add(size(layer)));
+            .fold(0_u64, |sum, layer| sum.saturating_add(bytes(layer)));
         if total > limit {
             return Err(RegistryError::TooLarge {
                 what: place.name(),
-                bytes: total,
+                bytes: Some(total),
                 limit,
             });
         }
@@ -89,7 +90,7 @@ impl Registry {
                 .and_then(|a| a.get(TITLE))
                 .cloned()
                 .unwrap_or_default();
-            let bytes = self.layer(&reference, descriptor, parts).await?;
+            let bytes = self.layer(place, descriptor, parts).await?;
             layers.push(Layer { name, bytes });
         }
         let signatures = self.signatures(place, &digest, parts).await?;
@@ -106,33 +107,19 @@ impl Registry {
     /// # Errors
     /// The registry does not tell.
     pub async fn resolve(&self, place: &Place) -> Result<String, RegistryError> {
-        let reference = place.reference();
-        self.enter(&reference, false).await?;
-        self.manifest(&reference, &place.name())
-            .await
-            .map(|(_, digest)| digest)
+        self.enter(place, false).await?;
+        let found = self.manifest(place, place.reference(), &place.name()).await;
+        found.map(|(_, digest)| digest)
     }
 
     async fn manifest(
         &self,
-        reference: &Reference,
+        place: &Place,
+        reference: &str,
         what: &str,
-    ) -> Result<(OciImageManifest, String), RegistryError> {
-        let accepted = [OCI_IMAGE_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE];
-        let asked = self
-            .client
-            .pull_manifest_raw(reference, &self.auth, &accepted);
-        let (bytes, _) = self
-            .in_time(asked, what)
-            .await?
-            .map_err(|e| RegistryError::of(&self.host, what, &e))?;
-        if bytes.len() as u64 > MANIFEST {
-            return Err(RegistryError::TooLarge {
-                what: format!("the manifest of {what}"),
-                bytes: bytes.len() as u64,
-                limit: MANIFEST,
-            });
-        }
+    ) -> Result<(Manifest, String), RegistryError> {
+        let accepted = format!("{MANIFEST_TYPE}, {DOCKER_TYPE}");
+        let bytes = self.raw(place, reference, &accepted, what).await?;
         // What the registry says of the digest is of no account.
         let digest = digest(&Sha256::digest(&bytes));
         let manifest = serde_json::from_slice(&bytes).map_err(|e| RegistryError::NoPolicy {
@@ -142,14 +129,34 @@ impl Registry {
         Ok((manifest, digest))
     }
 
+    /// The bytes of a manifest or an index.
+    pub(crate) async fn raw(
+        &self,
+        place: &Place,
+        reference: &str,
+        accepted: &str,
+        what: &str,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let path = format!("/v2/{}/manifests/{reference}", place.repository);
+        let accepted = HeaderValue::from_str(accepted)
+            .map_err(|_| self.http.other("it cannot be asked that"))?;
+        let ask = Ask::new(Method::GET, self.http.at(&path)?).with(header::ACCEPT, accepted);
+        let answer = self.http.ask(ask, what).await?;
+        if answer.status().as_u16() != 200 {
+            return Err(self.http.refused(answer, what).await);
+        }
+        let what = format!("the manifest of {what}");
+        self.http.whole(answer, MANIFEST, &what).await
+    }
+
     /// One layer, from where an earlier try broke off.
     async fn layer(
         &self,
-        reference: &Reference,
-        descriptor: &OciDescriptor,
+        place: &Place,
+        descriptor: &Descriptor,
         parts: &Path,
     ) -> Result<Vec<u8>, RegistryError> {
-        let wanted = size(descriptor);
+        let wanted = bytes(descriptor);
         let hex = descriptor
             .digest
             .strip_prefix("sha256:")
@@ -158,46 +165,18 @@ impl Registry {
             host: self.host.clone(),
             problem: format!("\"{}\" is no SHA-256 digest", descriptor.digest),
         })?;
-        let path = parts.join(hex);
-        let mut part = Part::open(&path)?;
+        let mut part = Part::open(&parts.join(hex))?;
         let mut got = part.len()?;
         if got > wanted {
             part.clear()?;
             got = 0;
         }
+        let mut more = false;
         if got < wanted {
-            // Layers elsewhere are not asked for: only this registry was named.
-            let plain = OciDescriptor {
-                urls: None,
-                ..descriptor.clone()
-            };
-            let asked =
-                self.client
-                    .pull_blob_stream_partial(reference, &plain, got, Some(wanted - got));
-            let response = self
-                .in_time(asked, &descriptor.digest)
-                .await?
-                .map_err(|e| RegistryError::of(&self.host, &descriptor.digest, &e))?;
-            let mut stream = match response {
-                BlobResponse::Partial(stream) => stream.stream,
-                BlobResponse::Full(stream) => {
-                    // One that cannot go on begins anew.
-                    part.clear()?;
-                    got = 0;
-                    stream.stream
-                }
-            };
-            while let Some(piece) = stream.next().await {
-                // What is wrong with the whole is found below; what came is kept.
-                let Ok(piece) = piece else { break };
-                got = got.saturating_add(piece.len() as u64);
-                if got > wanted {
-                    break;
-                }
-                part.add(&piece)?;
-            }
+            more = self.fetch(place, descriptor, &mut part, got).await?;
+            got = part.len()?;
         }
-        if got < wanted {
+        if got < wanted && !more {
             return Err(RegistryError::Truncated {
                 host: self.host.clone(),
                 what: descriptor.digest.clone(),
@@ -205,21 +184,60 @@ impl Registry {
                 wanted,
             });
         }
-        let bytes = part.read()?;
-        let found = digest(&Sha256::digest(&bytes));
+        let content = part.read()?;
+        let found = digest(&Sha256::digest(&content));
         part.remove();
-        if got > wanted || found != descriptor.digest {
+        if more || found != descriptor.digest {
             return Err(RegistryError::OtherContent {
                 host: self.host.clone(),
                 what: descriptor.digest.clone(),
-                found: if got > wanted {
+                found: if more {
                     "more bytes than it said".into()
                 } else {
                     found
                 },
             });
         }
-        Ok(bytes)
+        Ok(content)
+    }
+
+    /// Fetches what is missing of a layer, as far as it comes; whether there is more than there should
+    /// be.
+    async fn fetch(
+        &self,
+        place: &Place,
+        descriptor: &Descriptor,
+        part: &mut Part,
+        got: u64,
+    ) -> Result<bool, RegistryError> {
+        let (wanted, what) = (bytes(descriptor), &descriptor.digest);
+        // Layers elsewhere (`urls`) are not asked for: only this registry was named.
+        let path = format!("/v2/{}/blobs/{what}", place.repository);
+        let range = HeaderValue::from_str(&format!("bytes={got}-{}", wanted - 1))
+            .map_err(|_| self.http.other("it cannot be asked that"))?;
+        let ask = Ask::new(Method::GET, self.http.at(&path)?).with(header::RANGE, range);
+        let answer = self.http.ask(ask, what).await?;
+        let missing = match answer.status().as_u16() {
+            206 => wanted - got,
+            200 => {
+                // One that cannot go on begins anew.
+                part.clear()?;
+                wanted
+            }
+            _ => return Err(self.http.refused(answer, what).await),
+        };
+        let mut written = Ok(());
+        let limit = usize::try_from(missing).unwrap_or(usize::MAX);
+        let read = dayfly_net::read(answer, limit, SILENCE, |piece| {
+            if written.is_ok() {
+                written = part.add(piece);
+            }
+        });
+        let deadline = SMALL + Duration::from_secs(missing / SLOWEST);
+        // What is missing at the end is found by who asked; what came is kept.
+        let read = tokio::time::timeout(deadline, read).await;
+        written?;
+        Ok(matches!(read, Ok(Err(dayfly_net::BrokenOff::TooLong))))
     }
 
     /// The signatures that lie beside a manifest. Where there are none, or they are malformed, that is
@@ -230,39 +248,63 @@ impl Registry {
         digest: &str,
         parts: &Path,
     ) -> Result<Vec<String>, RegistryError> {
-        let subject = place.at_digest(digest);
-        let asked = self.client.pull_referrers(&subject, Some(SIGNATURE));
-        let index = self
-            .in_time(asked, "signatures")
-            .await?
-            .map_err(|e| RegistryError::of(&self.host, "signatures", &e))?;
+        let index = self.referrers(place, digest).await?;
         let mut found = Vec::new();
-        let entries = index.manifests.iter().filter(|entry| {
-            entry
-                .artifact_type
-                .as_deref()
-                .is_none_or(|kind| kind == SIGNATURE)
-        });
-        for entry in entries.take(SIGNATURES) {
-            let reference = place.at_digest(&entry.digest);
-            let Ok((manifest, _)) = self.manifest(&reference, "a signature").await else {
+        for entry in index.of_type(SIGNATURE).take(SIGNATURES) {
+            let Ok((manifest, _)) = self.manifest(place, entry, "a signature").await else {
                 continue;
             };
             for layer in &manifest.layers {
-                if layer.media_type != SIGNATURE_LAYER || size(layer) > SIGNATURE_BYTES {
+                if layer.media_type != SIGNATURE_LAYER || bytes(layer) > SIGNATURE_BYTES {
                     continue;
                 }
-                if let Ok(bytes) = self.layer(&reference, layer, parts).await {
+                if let Ok(bytes) = self.layer(place, layer, parts).await {
                     found.extend(String::from_utf8(bytes));
                 }
             }
         }
         Ok(found)
     }
+
+    /// What refers to a manifest: by the referrers API, or by the tag that the specification gives.
+    async fn referrers(&self, place: &Place, digest: &str) -> Result<Index, RegistryError> {
+        let what = "signatures";
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("artifactType", SIGNATURE);
+        let repository = &place.repository;
+        let path = format!("/v2/{repository}/referrers/{digest}?{}", query.finish());
+        let accepted = HeaderValue::from_static(INDEX_TYPE);
+        let ask = Ask::new(Method::GET, self.http.at(&path)?).with(header::ACCEPT, accepted);
+        let answer = self.http.ask(ask, what).await?;
+        match answer.status().as_u16() {
+            200 => {
+                let bytes = self.http.whole(answer, MANIFEST, what).await?;
+                self.index_of(&bytes)
+            }
+            404 => self.index(place, &digest.replace(':', "-")).await,
+            _ => Err(self.http.refused(answer, what).await),
+        }
+    }
+
+    /// The index under a tag; an empty one where there is none.
+    pub(crate) async fn index(&self, place: &Place, tag: &str) -> Result<Index, RegistryError> {
+        match self.raw(place, tag, INDEX_TYPE, "signatures").await {
+            Ok(bytes) => self.index_of(&bytes),
+            Err(RegistryError::NotFound { .. }) => Ok(Index::default()),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn index_of(&self, bytes: &[u8]) -> Result<Index, RegistryError> {
+        serde_json::from_slice(bytes).map_err(|e| {
+            self.http
+                .other(&format!("the list of signatures is malformed: {e}"))
+        })
+    }
 }
 
 /// What a manifest is of, or why it is of nothing that is known.
-fn kind(manifest: &OciImageManifest) -> Result<Kind, String> {
+fn kind(manifest: &Manifest) -> Result<Kind, String> {
     if manifest.layers.is_empty() || manifest.layers.len() > LAYERS {
         return Err(format!("it has {} layers", manifest.layers.len()));
     }
@@ -281,69 +323,7 @@ fn kind(manifest: &OciImageManifest) -> Result<Kind, String> {
     }
 }
 
-/// Negative sizes are nonsense, and too large.
-fn size(descriptor: &OciDescriptor) -> u64 {
-    u64::try_from(descriptor.size).unwrap_or(u64::MAX)
-}
-
 pub(crate) fn digest(hash: &[u8]) -> String {
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
-}
-
-/// What has come of a layer.
-struct Part {
-    path: PathBuf,
-    file: std::fs::File,
-}
-
-impl Part {
-    fn open(path: &Path) -> Result<Self, RegistryError> {
-        let open = || {
-            std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-            let mut options = std::fs::OpenOptions::new();
-            options.read(true).append(true).create(true).open(path)
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            file: open().map_err(|e| local(path, &e))?,
-        })
-    }
-
-    fn len(&self) -> Result<u64, RegistryError> {
-        let meta = self.file.metadata().map_err(|e| local(&self.path, &e))?;
-        Ok(meta.len())
-    }
-
-    fn clear(&mut self) -> Result<(), RegistryError> {
-        self.file.set_len(0).map_err(|e| local(&self.path, &e))
-    }
-
-    fn add(&mut self, piece: &[u8]) -> Result<(), RegistryError> {
-        self.file
-            .write_all(piece)
-            .map_err(|e| local(&self.path, &e))
-    }
-
-    fn read(&mut self) -> Result<Vec<u8>, RegistryError> {
-        let mut bytes = Vec::new();
-        let read = self
-            .file
-            .rewind()
-            .and_then(|()| self.file.read_to_end(&mut bytes));
-        read.map_err(|e| local(&self.path, &e))?;
-        Ok(bytes)
-    }
-
-    /// A part of something else would spoil the next try.
-    fn remove(&self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-fn local(path: &Path, error: &std::io::Error) -> RegistryError {
-    RegistryError::Local {
-        path: path.display().to_string(),
-        problem: error.to_string(),
-    }
 }

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use oci_client::Reference;
-use oci_client::manifest::{
-    ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
-    OciImageIndex, OciImageManifest, OciManifest,
-};
+use http::{HeaderValue, Method, header};
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +12,8 @@ use crate::artifact::{
     VERSION, WASM_CONFIG, WASM_LAYER,
 };
 use crate::error::RegistryError;
+use crate::http::Ask;
+use crate::manifest::{Descriptor, INDEX_TYPE, MANIFEST_TYPE, Manifest};
 use crate::pull::digest;
 use crate::registry::{Place, Registry};
 
@@ -25,15 +24,15 @@ impl Registry {
     /// # Errors
     /// The registry does not take it.
     pub async fn push(&self, place: &Place, artifact: &Artifact) -> Result<String, RegistryError> {
-        let reference = place.at_tag(place.tag.as_deref().unwrap_or("latest"));
-        self.enter(&reference, true).await?;
+        let tag = place.tag.as_deref().unwrap_or("latest");
+        self.enter(place, true).await?;
         let mut layers = Vec::new();
         for (n, layer) in artifact.layers.iter().enumerate() {
             let media_type = match (artifact.kind, n) {
                 (Kind::Bundle, 0) => BUNDLE_LAYER,
                 _ => WASM_LAYER,
             };
-            let mut descriptor = self.blob(&reference, media_type, &layer.bytes).await?;
+            let mut descriptor = self.blob(place, media_type, &layer.bytes).await?;
             descriptor.annotations = Some([(TITLE.to_owned(), layer.name.clone())].into());
             layers.push(descriptor);
         }
@@ -45,7 +44,7 @@ impl Registry {
             Kind::Module => WASM_CONFIG,
             Kind::Bundle => EMPTY,
         };
-        let config = self.blob(&reference, media_type, config.as_bytes()).await?;
+        let config = self.blob(place, media_type, config.as_bytes()).await?;
         let said = [
             (TITLE, &artifact.name),
             (VERSION, &artifact.version),
@@ -56,16 +55,16 @@ impl Registry {
             .filter(|(_, text)| !text.is_empty())
             .map(|(key, text)| (key.to_owned(), text.clone()))
             .collect();
-        let manifest = OciImageManifest {
-            media_type: Some(OCI_IMAGE_MEDIA_TYPE.into()),
+        let manifest = Manifest {
+            media_type: Some(MANIFEST_TYPE.to_owned()),
             config,
             layers,
             artifact_type: (artifact.kind == Kind::Bundle).then(|| BUNDLE.to_owned()),
             annotations: Some(annotations),
-            ..OciImageManifest::default()
+            ..Manifest::default()
         };
         let (_, digest) = self
-            .manifest_to(&reference, &OciManifest::Image(manifest))
+            .manifest_to(place, tag, MANIFEST_TYPE, &manifest)
             .await?;
         Ok(digest)
     }
@@ -83,119 +82,113 @@ impl Registry {
         subject: &str,
         signature: &str,
     ) -> Result<(), RegistryError> {
-        let by_digest = place.at_digest(subject);
-        self.enter(&by_digest, true).await?;
+        self.enter(place, true).await?;
         let what = format!("{}@{subject}", place.repository);
-        let (bytes, _) = self
-            .client
-            .pull_manifest_raw(&by_digest, &self.auth, &[OCI_IMAGE_MEDIA_TYPE])
-            .await
-            .map_err(|e| RegistryError::of(&self.host, &what, &e))?;
+        let bytes = self.raw(place, subject, MANIFEST_TYPE, &what).await?;
         let layer = self
-            .blob(&by_digest, SIGNATURE_LAYER, signature.as_bytes())
+            .blob(place, SIGNATURE_LAYER, signature.as_bytes())
             .await?;
-        let config = self.blob(&by_digest, EMPTY, b"{}").await?;
-        let manifest = OciImageManifest {
-            media_type: Some(OCI_IMAGE_MEDIA_TYPE.into()),
+        let config = self.blob(place, EMPTY, b"{}").await?;
+        let manifest = Manifest {
+            media_type: Some(MANIFEST_TYPE.to_owned()),
             config,
             layers: vec![layer],
             artifact_type: Some(SIGNATURE.to_owned()),
-            subject: Some(OciDescriptor {
-                media_type: OCI_IMAGE_MEDIA_TYPE.into(),
+            subject: Some(Descriptor {
+                media_type: MANIFEST_TYPE.to_owned(),
                 digest: subject.to_owned(),
                 size: length(bytes.len()),
-                ..OciDescriptor::default()
+                ..Descriptor::default()
             }),
-            ..OciImageManifest::default()
+            ..Manifest::default()
         };
-        let manifest = OciManifest::Image(manifest);
         let own = digest(&Sha256::digest(canonical(&self.host, &manifest)?));
-        let (bytes, own) = self.manifest_to(&place.at_digest(&own), &manifest).await?;
-        let tag = place.at_tag(&subject.replace(':', "-"));
-        let mut index = self.index(&tag).await?;
-        index.manifests.retain(|entry| entry.digest != own);
-        index.manifests.push(ImageIndexEntry {
-            media_type: OCI_IMAGE_MEDIA_TYPE.into(),
-            digest: own,
-            size: length(bytes),
-            platform: None,
-            annotations: None,
-            artifact_type: Some(SIGNATURE.to_owned()),
-        });
-        self.manifest_to(&tag, &OciManifest::ImageIndex(index))
+        let (bytes, own) = self
+            .manifest_to(place, &own, MANIFEST_TYPE, &manifest)
             .await?;
+        let tag = subject.replace(':', "-");
+        let mut index = self.index(place, &tag).await?;
+        index
+            .manifests
+            .retain(|entry| entry.get("digest").and_then(|d| d.as_str()) != Some(own.as_str()));
+        index.manifests.push(json!({
+            "mediaType": MANIFEST_TYPE,
+            "digest": own,
+            "size": length(bytes),
+            "artifactType": SIGNATURE,
+        }));
+        self.manifest_to(place, &tag, INDEX_TYPE, &index).await?;
         Ok(())
-    }
-
-    /// The index under a tag; an empty one where there is none.
-    async fn index(&self, tag: &Reference) -> Result<OciImageIndex, RegistryError> {
-        let asked = self
-            .client
-            .pull_manifest_raw(tag, &self.auth, &[OCI_IMAGE_INDEX_MEDIA_TYPE]);
-        match self.in_time(asked, "signatures").await? {
-            Ok((bytes, _)) => serde_json::from_slice(&bytes).map_err(|e| RegistryError::Other {
-                host: self.host.clone(),
-                problem: format!("the list of signatures is malformed: {e}"),
-            }),
-            Err(error) => match RegistryError::of(&self.host, "signatures", &error) {
-                RegistryError::NotFound { .. } => Ok(OciImageIndex {
-                    schema_version: 2,
-                    media_type: Some(OCI_IMAGE_INDEX_MEDIA_TYPE.into()),
-                    manifests: Vec::new(),
-                    artifact_type: None,
-                    annotations: None,
-                }),
-                other => Err(other),
-            },
-        }
     }
 
     async fn blob(
         &self,
-        reference: &Reference,
+        place: &Place,
         media_type: &str,
         bytes: &[u8],
-    ) -> Result<OciDescriptor, RegistryError> {
+    ) -> Result<Descriptor, RegistryError> {
         let digest = digest(&Sha256::digest(bytes));
-        let failed = |e| RegistryError::of(&self.host, &digest, &e);
-        if !self
-            .client
-            .blob_exists(reference, &digest)
-            .await
-            .map_err(failed)?
-        {
-            let pushed = self
-                .client
-                .push_blob(reference, bytes.to_vec(), &digest)
-                .await;
-            pushed.map_err(failed)?;
+        let path = format!("/v2/{}/blobs/{digest}", place.repository);
+        let ask = Ask::new(Method::HEAD, self.http.at(&path)?);
+        let answer = self.http.ask(ask, &digest).await?;
+        match answer.status().as_u16() {
+            200 => {}
+            404 => self.upload(place, &digest, bytes).await?,
+            _ => return Err(self.http.refused(answer, &digest).await),
         }
-        Ok(OciDescriptor {
+        Ok(Descriptor {
             media_type: media_type.to_owned(),
             digest,
             size: length(bytes.len()),
-            ..OciDescriptor::default()
+            ..Descriptor::default()
         })
     }
 
-    /// Pushes a manifest; its length and digest.
+    /// Source: OCI distribution specification 1.1, "POST then PUT".
+    async fn upload(&self, place: &Place, digest: &str, bytes: &[u8]) -> Result<(), RegistryError> {
+        let path = format!("/v2/{}/blobs/uploads/", place.repository);
+        let begin = self.http.at(&path)?;
+        let ask = Ask::new(Method::POST, begin.clone());
+        let answer = self.http.ask(ask, digest).await?;
+        if answer.status().as_u16() != 202 {
+            return Err(self.http.refused(answer, digest).await);
+        }
+        let to = answer.headers().get("location");
+        let to = to.ok_or_else(|| self.http.other("it does not say where to upload to"))?;
+        let joint = if to.contains('?') { '&' } else { '?' };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("digest", digest);
+        let to = self
+            .http
+            .relative(&begin, &format!("{to}{joint}{}", query.finish()))?;
+        let kind = HeaderValue::from_static("application/octet-stream");
+        let ask = Ask::new(Method::PUT, to)
+            .with(header::CONTENT_TYPE, kind)
+            .carrying(bytes.to_vec());
+        let answer = self.http.ask(ask, digest).await?;
+        if answer.status().as_u16() != 201 {
+            return Err(self.http.refused(answer, digest).await);
+        }
+        Ok(())
+    }
+
+    /// Pushes a manifest or an index; its length and digest.
     async fn manifest_to(
         &self,
-        reference: &Reference,
-        manifest: &OciManifest,
+        place: &Place,
+        reference: &str,
+        kind: &'static str,
+        manifest: &impl Serialize,
     ) -> Result<(usize, String), RegistryError> {
         let bytes = canonical(&self.host, manifest)?;
-        let kind = match manifest {
-            OciManifest::Image(_) => OCI_IMAGE_MEDIA_TYPE,
-            OciManifest::ImageIndex(_) => OCI_IMAGE_INDEX_MEDIA_TYPE,
-        };
-        let kind = http::HeaderValue::from_static(kind);
-        let pushed = self
-            .client
-            .push_manifest_raw(reference, bytes.clone(), kind);
-        self.in_time(pushed, reference.repository())
-            .await?
-            .map_err(|e| RegistryError::of(&self.host, reference.repository(), &e))?;
+        let path = format!("/v2/{}/manifests/{reference}", place.repository);
+        let ask = Ask::new(Method::PUT, self.http.at(&path)?)
+            .with(header::CONTENT_TYPE, HeaderValue::from_static(kind))
+            .carrying(bytes.clone());
+        let answer = self.http.ask(ask, &place.repository).await?;
+        if answer.status().as_u16() != 201 {
+            return Err(self.http.refused(answer, &place.repository).await);
+        }
         Ok((bytes.len(), digest(&Sha256::digest(&bytes))))
     }
 }
@@ -205,7 +198,7 @@ fn length(bytes: usize) -> i64 {
 }
 
 /// Source: CNCF Wasm OCI artifact layout, "Config".
-fn wasm_config(artifact: &Artifact, layers: &[OciDescriptor]) -> serde_json::Value {
+fn wasm_config(artifact: &Artifact, layers: &[Descriptor]) -> serde_json::Value {
     let (imports, exports) = &artifact.interfaces;
     let digests: Vec<&str> = layers.iter().map(|layer| layer.digest.as_str()).collect();
     json!({
@@ -219,7 +212,7 @@ fn wasm_config(artifact: &Artifact, layers: &[OciDescriptor]) -> serde_json::Val
 }
 
 /// The bytes of a manifest as they are pushed.
-fn canonical(host: &str, manifest: &OciManifest) -> Result<Vec<u8>, RegistryError> {
+fn canonical(host: &str, manifest: &impl Serialize) -> Result<Vec<u8>, RegistryError> {
     serde_json::to_vec(manifest).map_err(|e| RegistryError::Other {
         host: host.to_owned(),
         problem: e.to_string(),

@@ -1,19 +1,18 @@
 //! A registry that is talked to.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Once;
 use std::time::Duration;
 
-use oci_client::client::{Client, ClientConfig, ClientProtocol};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Reference, RegistryOperation};
+use http::{HeaderValue, Method, header};
+use serde::Deserialize;
+use zeroize::Zeroizing;
 
+use crate::challenge::Challenge;
 use crate::credentials;
 use crate::error::RegistryError;
+use crate::http::{Ask, Http};
 
-/// How long a connection may take to come about, and how long may pass between two pieces of an answer.
-const CONNECT: Duration = Duration::from_secs(10);
-const SILENCE: Duration = Duration::from_secs(30);
+/// The longest answer with a token, in bytes.
+const TOKEN: usize = 256 << 10;
 /// How long a question may take whose answer is small.
 pub(crate) const SMALL: Duration = Duration::from_secs(60);
 
@@ -31,23 +30,13 @@ pub struct Place {
 }
 
 impl Place {
-    pub(crate) fn reference(&self) -> Reference {
+    /// What is meant: a digest, or a tag.
+    pub(crate) fn reference(&self) -> &str {
         match (&self.digest, &self.tag) {
-            (Some(digest), _) => self.at_digest(digest),
-            (None, tag) => self.at_tag(tag.as_deref().unwrap_or("latest")),
+            (Some(digest), _) => digest,
+            (None, Some(tag)) => tag,
+            (None, None) => "latest",
         }
-    }
-
-    pub(crate) fn at_digest(&self, digest: &str) -> Reference {
-        Reference::with_digest(
-            self.host.clone(),
-            self.repository.clone(),
-            digest.to_owned(),
-        )
-    }
-
-    pub(crate) fn at_tag(&self, tag: &str) -> Reference {
-        Reference::with_tag(self.host.clone(), self.repository.clone(), tag.to_owned())
     }
 
     /// `REPOSITORY:TAG` or `REPOSITORY@DIGEST`, for messages.
@@ -62,8 +51,16 @@ impl Place {
 /// A registry, with the credentials that Docker keeps for it.
 pub struct Registry {
     pub(crate) host: String,
-    pub(crate) client: Client,
-    pub(crate) auth: RegistryAuth,
+    pub(crate) http: Http,
+    /// What Docker knows.
+    credentials: Option<HeaderValue>,
+}
+
+/// What a place of tokens answers.
+#[derive(Deserialize)]
+struct Token {
+    #[serde(default, alias = "access_token")]
+    token: String,
 }
 
 impl std::fmt::Debug for Registry {
@@ -78,79 +75,77 @@ impl Registry {
     /// Prepares to talk to a registry: over TLS, but for one on loopback. Nothing is sent yet.
     ///
     /// # Errors
-    /// Docker's credentials for it cannot be used, or this machine cannot do TLS.
+    /// Docker's credentials for it cannot be used.
     pub fn at(host: &str) -> Result<Self, RegistryError> {
-        static TLS: Once = Once::new();
-        TLS.call_once(|| {
-            // Where somebody installed one before, that is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
-        let protocol = if is_loopback(host) {
-            ClientProtocol::HttpsExcept(vec![host.to_owned()])
-        } else {
-            ClientProtocol::Https
-        };
-        let config = ClientConfig {
-            protocol,
-            use_monolithic_push: true,
-            connect_timeout: Some(CONNECT),
-            read_timeout: Some(SILENCE),
-            user_agent: concat!("dayfly/", env!("CARGO_PKG_VERSION")),
-            platform_resolver: None,
-            ..ClientConfig::default()
-        };
-        let failed = |problem: String| RegistryError::Other {
-            host: host.to_owned(),
-            problem,
-        };
-        // The client is built twice inside, once by a function that cannot fail but by a panic.
-        let client = std::panic::catch_unwind(AssertUnwindSafe(|| Client::try_from(config)))
-            .map_err(|_| {
-                failed(
-                    "this machine has no certificates to check it with; install ca-certificates"
-                        .into(),
-                )
-            })?
-            .map_err(|e| failed(e.to_string()))?;
         Ok(Self {
             host: host.to_owned(),
-            client,
-            auth: credentials::of(host)?,
+            http: Http::new(host, is_loopback(host)),
+            credentials: credentials::of(host)?,
         })
     }
 
     /// Has the registry know who asks, for this repository.
-    pub(crate) async fn enter(
-        &self,
-        reference: &Reference,
-        push: bool,
-    ) -> Result<(), RegistryError> {
-        self.client
-            .store_auth_if_needed(&self.host, &self.auth)
-            .await;
-        let operation = if push {
-            RegistryOperation::Push
-        } else {
-            RegistryOperation::Pull
+    pub(crate) async fn enter(&self, place: &Place, push: bool) -> Result<(), RegistryError> {
+        let what = &place.repository;
+        let door = Ask::new(Method::GET, self.http.at("/v2/")?);
+        let answer = self.http.ask(door, what).await?;
+        let headers = answer.headers();
+        let challenges = headers
+            .get_all("www-authenticate")
+            .filter_map(Challenge::parse);
+        let challenges: Vec<Challenge> = challenges.collect();
+        let bearer = challenges.iter().find_map(|challenge| match challenge {
+            Challenge::Bearer { realm, service } => Some((realm, service)),
+            Challenge::Basic => None,
+        });
+        let shown = match bearer {
+            Some((realm, service)) => {
+                let action = if push { "pull,push" } else { "pull" };
+                let scope = format!("repository:{what}:{action}");
+                Some(self.token(realm, service.as_deref(), &scope).await?)
+            }
+            None if challenges.is_empty() => None,
+            None => self.credentials.clone(),
         };
-        let entering = self.client.auth(reference, &self.auth, operation);
-        let entered = self.in_time(entering, reference.repository()).await?;
-        entered
-            .map(|_| ())
-            .map_err(|e| RegistryError::of(&self.host, reference.repository(), &e))
+        *self.http.authorization.lock().await = shown;
+        Ok(())
     }
 
-    /// Waits for a small answer, but not for ever.
-    pub(crate) async fn in_time<T>(
+    /// A token, from where the registry says.
+    async fn token(
         &self,
-        answer: impl Future<Output = T>,
-        what: &str,
-    ) -> Result<T, RegistryError> {
-        let answered = tokio::time::timeout(SMALL, answer).await;
-        answered.map_err(|_| RegistryError::Unreachable {
-            host: self.host.clone(),
-            problem: format!("no whole answer about {what} in {} s", SMALL.as_secs()),
-        })
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+    ) -> Result<HeaderValue, RegistryError> {
+        let what = "a token";
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("scope", scope);
+        if let Some(service) = service {
+            query.append_pair("service", service);
+        }
+        let joint = if realm.contains('?') { '&' } else { '?' };
+        let address = format!("{realm}{joint}{}", query.finish());
+        let address = self.http.relative(&self.http.at("/")?, &address)?;
+        let mut ask = Ask::new(Method::GET, address);
+        if let Some(credentials) = &self.credentials {
+            ask = ask.with(header::AUTHORIZATION, credentials.clone());
+        }
+        let answer = self.http.ask_there(ask, what).await?;
+        if !answer.status().is_success() {
+            return Err(self.http.refused(answer, what).await);
+        }
+        let text = Zeroizing::new(self.http.whole(answer, TOKEN, what).await?);
+        let odd = || self.http.other("what should be a token is none");
+        let token: Token = serde_json::from_slice(&text).map_err(|_| odd())?;
+        let token = Zeroizing::new(token.token);
+        if token.is_empty() {
+            return Err(odd());
+        }
+        let shown = Zeroizing::new(format!("Bearer {}", *token));
+        let mut shown = HeaderValue::from_str(&shown).map_err(|_| odd())?;
+        shown.set_sensitive(true);
+        Ok(shown)
     }
 }
 

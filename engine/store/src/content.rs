@@ -169,28 +169,27 @@ impl ContentStore {
         }
     }
 
-    /// Removes content that was written, or last said to be wanted, before a moment.
+    /// Removes content that was written, or last said to be wanted, before a moment, and with it what
+    /// has come of content that nobody went on with, and signatures of content that is not kept.
     ///
     /// # Errors
-    /// The folder cannot be read, or something in it not be removed.
+    /// A folder cannot be read, or something in it not be removed; the rest is.
     pub fn forget_before(&self, moment: SystemTime) -> Result<(), ContentError> {
-        let folder = self.folder.join("sha256");
-        let failed = |problem| ContentError::Io {
-            path: folder.clone(),
-            problem,
+        let old = |path: &Path| {
+            let touched = std::fs::symlink_metadata(path).and_then(|meta| meta.modified());
+            touched.map(|touched| touched < moment)
         };
-        let entries = match std::fs::read_dir(&folder) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(failed)?,
+        let contents = self.folder.join("sha256");
+        let unkept = |path: &Path| {
+            let kept = path.file_name().map(|name| contents.join(name));
+            Ok(kept.is_none_or(|kept| !kept.exists()) && old(path)?)
         };
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let touched = entry.metadata().and_then(|meta| meta.modified());
-            if touched.map_err(failed)? < moment {
-                std::fs::remove_file(entry.path()).map_err(failed)?;
-            }
-        }
-        Ok(())
+        let told = [
+            sweep(&contents, old),
+            sweep(&self.folder.join("parts"), old),
+            sweep(&self.folder.join("signatures"), unkept),
+        ];
+        told.into_iter().collect()
     }
 
     /// The signatures that are kept for some content.
@@ -232,6 +231,35 @@ impl ContentStore {
         let folder = self.folder.join("signatures").join(digest.hex());
         write(&folder.join(name), signature.as_bytes())
     }
+}
+
+/// Removes what is old of a folder. What somebody else removed meanwhile is gone as well; what cannot be
+/// removed keeps nothing else there, and the first such is told at the end.
+fn sweep(folder: &Path, old: impl Fn(&Path) -> io::Result<bool>) -> Result<(), ContentError> {
+    let failed = |path: &Path, problem| ContentError::Io {
+        path: path.to_owned(),
+        problem,
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|e| failed(folder, e))?,
+    };
+    let mut told = Ok(());
+    for entry in entries {
+        let path = entry.map_err(|e| failed(folder, e))?.path();
+        let removed = old(&path).and_then(|old| match (old, path.is_dir()) {
+            (false, _) => Ok(()),
+            (true, true) => std::fs::remove_dir_all(&path),
+            (true, false) => std::fs::remove_file(&path),
+        });
+        match removed {
+            Err(problem) if problem.kind() != io::ErrorKind::NotFound && told.is_ok() => {
+                told = Err(failed(&path, problem));
+            }
+            _ => {}
+        }
+    }
+    told
 }
 
 /// Reads a file that is not longer than the limit; none where there is none.
@@ -288,6 +316,47 @@ mod tests {
         store.put_signature(&digest, "one").unwrap();
         store.put_signature(&digest, "two").unwrap();
         assert_eq!(store.signatures(&digest).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_old_goes_with_its_parts_and_signatures_and_nothing_stops_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ContentStore::new(folder.path().join("policies"));
+        let old = store.put(b"old").unwrap();
+        let kept = store.put(b"kept").unwrap();
+        for digest in [&old, &kept] {
+            store.put_signature(digest, "signed").unwrap();
+            write(&store.part(digest), b"half").unwrap();
+        }
+        let second = std::time::Duration::from_secs(1);
+        let past = SystemTime::UNIX_EPOCH + second;
+        let signatures = folder.path().join("policies/signatures");
+        for path in [
+            store.path(&old),
+            store.part(&old),
+            signatures.join(old.hex()),
+            signatures.join(kept.hex()),
+        ] {
+            let file = std::fs::File::open(path).unwrap();
+            file.set_modified(past).unwrap();
+        }
+        // One that another sweep took between.
+        let alone = folder.path().join("alone");
+        std::fs::create_dir(&alone).unwrap();
+        std::fs::write(alone.join("x"), b"x").unwrap();
+        let vanishing = |path: &Path| {
+            std::fs::remove_file(path)?;
+            Ok(true)
+        };
+        sweep(&alone, vanishing).unwrap();
+
+        store.forget_before(past + second).unwrap();
+        assert!(store.get(&old).unwrap().is_none());
+        assert!(store.signatures(&old).unwrap().is_empty());
+        assert!(!store.part(&old).exists());
+        assert!(store.get(&kept).unwrap().is_some());
+        assert_eq!(store.signatures(&kept).unwrap().len(), 1);
+        assert!(store.part(&kept).exists());
     }
 
     #[test]

@@ -121,6 +121,26 @@ fn fragment(f: &mut fmt::Formatter<'_>, file: Option<&str>) -> fmt::Result {
     }
 }
 
+/// One name for one registry: names of hosts know no capitals, may end with a dot, and stand for port
+/// 443; Docker's own registry goes by three names. Whoever is trusted under one name is so under all.
+pub(crate) fn registry(host: &str) -> String {
+    let lower = host.to_ascii_lowercase();
+    let (name, port) = match lower.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (name, Some(port)),
+        _ => (lower.as_str(), None),
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = match name {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        other => other,
+    };
+    let here = name == "localhost" || name.starts_with("127.") || name == "[::1]";
+    match port.filter(|port| *port != "443" || here) {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    }
+}
+
 impl OciSource {
     /// Source: OCI distribution specification 1.1, "Pulling manifests" (names and tags).
     fn read(text: &str) -> Option<Self> {
@@ -137,6 +157,7 @@ impl OciSource {
             None => (text, None),
         };
         let (host, rest) = text.split_once('/')?;
+        let host = registry(host);
         let (repository, tag) = match rest.rsplit_once(':') {
             Some((repository, tag)) => (repository, Some(tag)),
             None => (rest, None),
@@ -172,7 +193,7 @@ impl OciSource {
             (None, None) => Some("latest".to_owned()),
         };
         good.then(|| Self {
-            host: host.to_owned(),
+            host,
             repository: repository.to_owned(),
             tag,
             digest,

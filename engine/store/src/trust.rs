@@ -3,8 +3,12 @@
 //! Signatures are those of minisign: Ed25519 over the content (or its BLAKE2b digest), and a comment
 //! that is signed as well. Source: <https://jedisct1.github.io/minisign/>, "Signature format".
 
+use std::borrow::Cow;
+
 use minisign_verify::{PublicKey, Signature};
 use thiserror::Error;
+
+use crate::source;
 
 /// `[[trust]]`: what comes from these sources has to be signed by one of these keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,9 +125,11 @@ pub fn check(
     Ok(found)
 }
 
-/// Whether a source is meant by a pattern, in which `*` stands for any text.
+/// Whether a source is meant by a pattern, in which `*` stands for any text. A registry is the same
+/// under each of its names.
 #[must_use]
 pub fn matches(pattern: &str, source: &str) -> bool {
+    let (pattern, source) = (&*one_name(pattern), &*one_name(source));
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = source.strip_prefix(first) else {
@@ -142,11 +148,42 @@ pub fn matches(pattern: &str, source: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// The same source or pattern with the one name of its registry.
+fn one_name(text: &str) -> Cow<'_, str> {
+    let scheme = text.get(..6).filter(|s| s.eq_ignore_ascii_case("oci://"));
+    let Some((host, rest)) = scheme.and_then(|scheme| text[scheme.len()..].split_once('/')) else {
+        return Cow::Borrowed(text);
+    };
+    Cow::Owned(format!("oci://{}/{rest}", source::registry(host)))
+}
+
 #[cfg(test)]
 mod tests {
     use minisign::KeyPair;
 
     use super::*;
+
+    #[test]
+    fn a_registry_is_trusted_under_all_of_its_names() {
+        for (pattern, source, wanted) in [
+            ("oci://ghcr.io/team/*", "oci://ghcr.io/team/x:1", true),
+            ("oci://ghcr.io/team/*", "oci://GHCR.io/team/x:1", true),
+            ("oci://GHCR.IO/team/*", "oci://ghcr.io/team/x:1", true),
+            ("oci://ghcr.io/team/*", "oci://ghcr.io:443/team/x:1", true),
+            ("oci://ghcr.io/team/*", "oci://ghcr.io./team/x:1", true),
+            (
+                "oci://docker.io/team/*",
+                "oci://registry-1.docker.io/team/x:1",
+                true,
+            ),
+            ("oci://*/team/*", "oci://GHCR.io/team/x:1", true),
+            ("oci://ghcr.io/team/*", "oci://ghcr.io:444/team/x:1", false),
+            ("oci://ghcr.io/team/*", "oci://ghcr.io/Team/x:1", false),
+            ("oci://localhost/t/*", "oci://localhost:443/t/x:1", false),
+        ] {
+            assert_eq!(matches(pattern, source), wanted, "{pattern} {source}");
+        }
+    }
 
     fn key() -> KeyPair {
         KeyPair::generate_unencrypted_keypair().unwrap()

@@ -44,8 +44,9 @@ fn trouble(error: RegistryError) -> Trouble {
         }
         RegistryError::Untrusted { .. } => Trouble::failed(message).hint(
             "nothing was sent; where its certificate is by an authority of your own, add that to the certificates \
-             of this system or name its file in SSL_CERT_FILE; without TLS only this machine is talked to",
+             of this system or name its file in AWS_CA_BUNDLE; without TLS only this machine is talked to",
         ),
+        RegistryError::Settings(unusable) => Trouble::failed(message).hint(unusable.hint()),
         RegistryError::Unreachable { .. } => Trouble::failed(message)
             .hint("policies that were added before run without the registry"),
         _ => Trouble::failed(message),

@@ -141,9 +141,14 @@ impl AssertionDesk {
             }
         };
         let in_time = tokio::time::timeout(wait, ended.wait_for(|ended| *ended)).await;
-        if in_time.is_err() && self.is_asking(id) {
-            self.state().unheard.insert(id.to_owned());
-            return Err(NoAssertion::Asking);
+        if in_time.is_err() {
+            // Looked at and noted at once: what came in between is taken below, and nobody is told of
+            // it twice.
+            let mut state = self.state();
+            if state.asking.contains_key(id) {
+                state.unheard.insert(id.to_owned());
+                return Err(NoAssertion::Asking);
+            }
         }
         if let Some(assertion) = self.held(id, request.now) {
             return Ok(assertion);
