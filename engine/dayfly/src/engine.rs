@@ -44,6 +44,7 @@ pub(crate) fn options(
         azure_secrets: Arc::new(vault.clone()),
         keys: Arc::new(vault),
         policies,
+        compiler: crate::policies::compiler(),
         watching,
         patience,
     })

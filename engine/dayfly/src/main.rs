@@ -32,6 +32,7 @@ use crate::commands::Dayfly;
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
+    dayfly_vault::process::keep_memory_private();
     if let Some(exit) = commands::short_cut() {
         return exit.into();
     }

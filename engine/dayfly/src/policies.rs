@@ -1,7 +1,7 @@
 //! Policies as the configuration has them, without an engine.
 
 use dayfly_core::arbitration::Rank;
-use dayfly_policy::{CodeCache, Host, HostConfig, Module, Policy};
+use dayfly_policy::{CodeCache, Compiler, Host, HostConfig, Module, Policy};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource, PolicySettings};
 use dayfly_runtime::entries::{EntryProblem, Loader, Prepared};
@@ -96,10 +96,21 @@ pub(crate) fn config(home: &Home) -> Result<Config, Trouble> {
     crate::engine::configuration(home)
 }
 
+/// Where this program compiles components: in a process of its own, which tests of parts of this
+/// program do not have.
+pub(crate) fn compiler() -> Compiler {
+    if cfg!(test) {
+        Compiler::InProcess
+    } else {
+        Compiler::own_program()
+    }
+}
+
 /// A loader that holds entries to what the lock file of this home says.
 pub(crate) fn loader(home: &Home) -> Result<Loader, Trouble> {
     let host = Host::new(HostConfig {
         cache: CodeCache::open(&home.code()).ok(),
+        compiler: compiler(),
         ..HostConfig::default()
     });
     let host = host.map_err(|e| Trouble::failed(e.to_string()))?;

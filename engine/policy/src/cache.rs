@@ -75,9 +75,6 @@ pub enum CacheError {
         #[source]
         source: io::Error,
     },
-    /// The engine gives no code away.
-    #[error("cannot keep compiled code: {0}")]
-    Serialize(String),
 }
 
 /// A folder of compiled code. Cheap to clone; several processes may use one folder.

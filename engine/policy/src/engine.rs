@@ -40,6 +40,11 @@ pub(crate) fn engine(config: &HostConfig) -> wasmtime::Result<(Engine, Allocatio
     Ok((Engine::new(&basics())?, Allocation::OnDemand))
 }
 
+/// An engine that only compiles, for those above.
+pub(crate) fn for_compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&basics())
+}
+
 fn basics() -> Config {
     let mut config = Config::new();
     config

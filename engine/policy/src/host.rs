@@ -10,6 +10,7 @@ use wasmtime::{Engine, Store};
 use crate::bindings::{Contract, Contracts};
 use crate::cache::CodeCache;
 use crate::call::{Log, Used};
+use crate::compiler::Compiler;
 use crate::limits::Limits;
 use crate::sandbox::{Knowledge, Sandbox};
 use crate::state::Overlay;
@@ -39,6 +40,9 @@ pub struct HostConfig {
     pub describe: Limits,
     /// Where compiled code is kept. Default none: it is compiled anew in each process.
     pub cache: Option<CodeCache>,
+    /// Where components are compiled. Default [`Compiler::InProcess`], which is for components that
+    /// one made oneself: whoever loads those of others says [`Compiler::own_program`].
+    pub compiler: Compiler,
 }
 
 impl Default for HostConfig {
@@ -52,6 +56,7 @@ impl Default for HostConfig {
             pooling: true,
             describe: Limits::default(),
             cache: None,
+            compiler: Compiler::InProcess,
         }
     }
 }

@@ -16,6 +16,7 @@ mod bindings;
 pub mod cache;
 pub mod call;
 mod compat;
+pub mod compiler;
 mod descriptor;
 mod engine;
 pub mod expression;
@@ -41,6 +42,7 @@ pub mod wasi;
 
 pub use cache::CodeCache;
 pub use call::{Call, Evaluated, Failed, LogLine, Used};
+pub use compiler::Compiler;
 pub use expression::{ExpressionError, session_expression};
 pub use host::{Host, HostConfig};
 pub use limits::Limits;

@@ -49,6 +49,25 @@ pub enum LoadError {
         /// Of what it needs too much.
         problem: String,
     },
+    /// Compiling it takes more time or memory than that of any policy.
+    #[error(
+        "policy {module} was not compiled, since that takes more than a component of its size may: \
+         {problem}; it may have been made to do harm. If it is yours, make it smaller or simpler"
+    )]
+    TooCostly {
+        /// What the caller calls it.
+        module: String,
+        /// Of what it takes too much.
+        problem: String,
+    },
+    /// The compiler, which is a process of its own, cannot be used.
+    #[error("policy {module} was not compiled: {problem}")]
+    NoCompiler {
+        /// What the caller calls it.
+        module: String,
+        /// Why.
+        problem: String,
+    },
     /// It imports what the contract does not have.
     #[error(
         "policy {module} imports what no policy gets: {}. {advice}",

@@ -11,6 +11,7 @@ use wasmtime::component::Component;
 
 use crate::bindings::{Contract, Guest};
 use crate::cache::CacheError;
+use crate::compiler::{self, Compiler, NoCode};
 use crate::host::{Host, HostConfig, Inner};
 use crate::imports::{self, Mismatch};
 use crate::wasi::is_in_subset;
@@ -116,8 +117,8 @@ struct Loaded {
 impl Module {
     /// Loads a component. `name` is what errors call it: a path, `builtin:keep-active`.
     ///
-    /// Compiling takes about 2 ms for each KB of a compiled guest, and seconds for an interpreter, on
-    /// the calling thread; with a warm cache a load takes about as long as reading the code.
+    /// Compiling takes about 2 ms for each KB of a compiled guest, and seconds for an interpreter, and
+    /// is waited for; see [`Compiler`] for where it is done. With a warm cache a load takes about as long as reading the code.
     ///
     /// # Errors
     /// Where the component is no policy that this engine can run.
@@ -134,9 +135,9 @@ impl Module {
         let inner = &*host.0;
         check_kind(&inner.config, name, bytes)?;
         let digest = Digest::of(bytes);
-        let (component, cached) = match from_cache(inner, digest) {
-            Some(component) => (component, true),
-            None => (compile(inner, name, bytes)?, false),
+        let (component, code) = match from_cache(inner, digest) {
+            Some(component) => (component, None),
+            None => compile(inner, name, bytes)?,
         };
         check_memory(inner, name, &component)?;
         let target = imports::target(&inner.engine, &component, wasi)
@@ -164,10 +165,9 @@ impl Module {
                 problem,
             }
         })?;
-        let code = if cached {
-            Code::Cached
-        } else {
-            Code::Compiled(to_cache(inner, digest, &component).err())
+        let code = match code {
+            None => Code::Cached,
+            Some(code) => Code::Compiled(to_cache(inner, digest, &code).err()),
         };
         Ok(Self(Arc::new(Loaded {
             name: module(),
@@ -280,17 +280,54 @@ fn check_kind(config: &HostConfig, name: &str, bytes: &[u8]) -> Result<(), LoadE
     }
 }
 
-fn compile(inner: &Inner, name: &str, bytes: &[u8]) -> Result<Component, LoadError> {
-    Component::from_binary(&inner.engine, bytes).map_err(|error| {
-        let module = name.to_owned();
-        let problem = format!("{error:#}");
+/// Compiles a component; the code is what the cache keeps.
+fn compile(
+    inner: &Inner,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(Component, Option<Vec<u8>>), LoadError> {
+    let module = || name.to_owned();
+    let wrong = |error: wasmtime::Error| {
+        let (module, problem) = (module(), format!("{error:#}"));
         // What does not fit into the pool is found here; a test holds the wording.
         if problem.contains("pooling allocator") {
             LoadError::TooHungry { module, problem }
         } else {
             LoadError::Compile { module, problem }
         }
-    })
+    };
+    let code = match &inner.config.compiler {
+        Compiler::InProcess => {
+            let code = inner.engine.precompile_component(bytes);
+            code.map_err(wrong)?
+        }
+        Compiler::Process(program) => {
+            let compiled = compiler::compile(program, bytes, &inner.compatibility);
+            compiled.map_err(|no_code| match no_code {
+                NoCode::Wrong(problem) => LoadError::Compile {
+                    module: module(),
+                    problem,
+                },
+                NoCode::TooCostly(problem) => LoadError::TooCostly {
+                    module: module(),
+                    problem,
+                },
+                NoCode::NoCompiler(problem) => LoadError::NoCompiler {
+                    module: module(),
+                    problem,
+                },
+            })?
+        }
+    };
+    // SAFETY: `deserialize` trusts the bytes as it trusts native code. They are what this program's
+    // compiler has just made, in this process or in one that this process started for it and that
+    // nobody else can write to. See `compiler` for what that takes for granted.
+    #[expect(
+        unsafe_code,
+        reason = "compiled code can only be loaded by trusting it; see the comment above"
+    )]
+    let component = unsafe { Component::deserialize(&inner.engine, &code) };
+    Ok((component.map_err(wrong)?, Some(code)))
 }
 
 /// The same bound where there is no pool.
@@ -336,7 +373,7 @@ fn from_cache(inner: &Inner, digest: Digest) -> Option<Component> {
     // SAFETY: `deserialize` trusts the bytes as it trusts native code. They carry a keyed MAC over
     // the component's digest, the engine's compatibility digest and themselves, which
     // `CodeCache::get` has checked; the key is readable to this user alone, and `to_cache` is the
-    // only one who signs with it, and signs only what `serialize` of such an engine made. Whoever
+    // only one who signs with it, and signs only what the compiler of this program made. Whoever
     // can read the key can already act as this user.
     #[expect(
         unsafe_code,
@@ -346,12 +383,9 @@ fn from_cache(inner: &Inner, digest: Digest) -> Option<Component> {
     component.ok()
 }
 
-fn to_cache(inner: &Inner, digest: Digest, component: &Component) -> Result<(), CacheError> {
-    let Some(cache) = &inner.config.cache else {
-        return Ok(());
-    };
-    let code = component
-        .serialize()
-        .map_err(|error| CacheError::Serialize(format!("{error:#}")))?;
-    cache.put(&digest, &inner.compatibility, &code)
+fn to_cache(inner: &Inner, digest: Digest, code: &[u8]) -> Result<(), CacheError> {
+    match &inner.config.cache {
+        Some(cache) => cache.put(&digest, &inner.compatibility, code),
+        None => Ok(()),
+    }
 }

@@ -28,7 +28,7 @@ use dayfly_core::session::SessionId;
 use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{Evaluated, Failed, StateSnapshot};
+use dayfly_policy::{Compiler, Evaluated, Failed, StateSnapshot};
 use dayfly_providers::azure::{AzureSecrets, AzureTokens};
 use dayfly_providers::{Limiter, LongLivedKeys, Providers};
 use dayfly_vault::{TemporaryCredentials, private_file};
@@ -86,6 +86,8 @@ pub struct Options {
     pub azure_secrets: Arc<dyn AzureSecrets>,
     /// Which policy entries are in force.
     pub policies: Policies,
+    /// Where policies are compiled.
+    pub compiler: Compiler,
     /// Whether files are watched.
     pub watching: bool,
     /// How long to wait for another engine on this home to end.

@@ -10,6 +10,7 @@ mod key_source;
 mod keyring;
 mod keys;
 mod passphrase;
+pub mod process;
 mod secret;
 mod vault;
 

@@ -7,6 +7,7 @@ use dayfly_policy::{CodeCache, Host, HostConfig, Module};
 use super::lang::Lang;
 use super::project::Project;
 use super::{c, js, python, rust};
+use crate::policies::compiler;
 use crate::trouble::Trouble;
 
 /// What was built.
@@ -32,6 +33,7 @@ pub(crate) fn build(project: &Project) -> Result<Built, Trouble> {
     // The code is kept where `policy test` looks for it.
     let host = Host::new(HostConfig {
         cache: CodeCache::open(&project.trial().code()).ok(),
+        compiler: compiler(),
         ..HostConfig::default()
     });
     let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
@@ -47,7 +49,11 @@ pub(crate) fn build(project: &Project) -> Result<Built, Trouble> {
 
 /// What a component is, compiled afresh.
 pub(crate) fn load(name: &str, bytes: &[u8]) -> Result<Module, Trouble> {
-    let host = Host::new(HostConfig::default()).map_err(|e| Trouble::failed(e.to_string()))?;
+    let host = Host::new(HostConfig {
+        compiler: compiler(),
+        ..HostConfig::default()
+    });
+    let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
     Module::load(&host, name, bytes).map_err(|e| Trouble::failed(e.to_string()))
 }
 

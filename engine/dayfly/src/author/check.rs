@@ -11,6 +11,7 @@ use dayfly_core::session::{SessionId, SessionType, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_policy::{Call, Evaluated, Host, HostConfig, Limits, Module, Policy, StateSnapshot};
 
+use crate::policies::compiler;
 use crate::trouble::Trouble;
 
 /// Sessions of the sample.
@@ -57,7 +58,11 @@ pub(crate) struct Cost {
 /// Looks into a component with a configuration, JSON text.
 pub(crate) fn check(name: &str, bytes: &[u8], config: &str) -> Result<Checked, Trouble> {
     // No cache: what compiling takes is one of the questions.
-    let host = Host::new(HostConfig::default()).map_err(|e| Trouble::failed(e.to_string()))?;
+    let host = Host::new(HostConfig {
+        compiler: compiler(),
+        ..HostConfig::default()
+    });
+    let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
     let begun = Instant::now();
     let module = Module::load(&host, name, bytes).map_err(|e| Trouble::failed(e.to_string()))?;
     let compile = begun.elapsed();

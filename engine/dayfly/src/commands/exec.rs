@@ -181,6 +181,11 @@ async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, Tr
         Trouble::new(code, format!("cannot run {name}: {e}"))
     };
     let mut child = command.spawn().map_err(failed)?;
+    // What this process keeps of its memory is no business of the command's.
+    child
+        .id()
+        .into_iter()
+        .for_each(dayfly_vault::process::release);
     signals.forward(&mut child).await.map_err(failed)
 }
 

@@ -262,7 +262,14 @@ fn order(args: &session_order::Args, action: Action) -> Exit {
 /// its time; none where this is another command, or one that the parser should explain.
 pub(crate) fn short_cut() -> Option<Exit> {
     let mut args = std::env::args_os().skip(1);
-    if args.next()? != "credential-process" {
+    let command = args.next()?;
+    if command == dayfly_policy::compiler::COMMAND {
+        let length = args.next()?;
+        // Whoever started it sees that it ended without an answer, and says so.
+        let served = dayfly_policy::compiler::serve(length.to_str()?);
+        return Some(served.map_or(Exit::Failed, |()| Exit::Done));
+    }
+    if command != "credential-process" {
         return None;
     }
     let mut first = args.next()?;

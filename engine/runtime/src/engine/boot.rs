@@ -80,6 +80,7 @@ impl Loop {
         let (memory, forgot) = Memory::open(&home, tell)?;
         let host = Host::new(HostConfig {
             cache: CodeCache::open(&home.code()).ok(),
+            compiler: options.compiler,
             ..HostConfig::default()
         })?;
         let parallel = match config.engine.evaluations_in_flight {
