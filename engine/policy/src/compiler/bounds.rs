@@ -19,8 +19,8 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// For a component of so many bytes. What usual ones take: 2 s for each MiB, forty times their
-    /// bytes in memory, and four times in code.
+    /// For a component of so many bytes. Usual ones take some 2 s for each MiB, and four times their
+    /// bytes in code.
     pub(crate) fn of(bytes: usize) -> Self {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let mib = bytes.div_ceil(MIB);
