@@ -116,6 +116,18 @@ fn boto3_and_dayfly_use_and_renew_one_sign_in() {
         );
     }
     assert_eq!(renewals(), 1, "what Dayfly renewed is used");
+    // Tools such as aws2-wrap read every file that is in the folder.
+    let every = "import json, os, sys\n\
+        for name in os.listdir(sys.argv[1]):\n    \
+        assert json.load(open(os.path.join(sys.argv[1], name))), name\n    \
+        assert name.endswith('.json'), name";
+    let mut reader = client(portal::python().expect("Python"), &home, &portal);
+    let folder = home.path().join(".aws/sso/cache");
+    ok(reader
+        .args(["-c", every])
+        .arg(folder)
+        .output()
+        .expect("it runs"));
     portal.assert_honest();
 }
 

@@ -283,6 +283,13 @@ impl<'a> List<'a> {
                 && self.ours(entry).as_ref() != Some(&publication.session)
         };
         if let Some(other) = entries.iter().find(same) {
+            if let Some(session) = self.ours(other) {
+                return Err(ChainError::OtherSession {
+                    path: self.path.to_owned(),
+                    profile: publication.profile.clone(),
+                    session: session.to_string(),
+                });
+            }
             let line = self.text.get(..other.span.start).unwrap_or_default();
             return Err(ChainError::ForeignProfile {
                 path: self.path.to_owned(),
@@ -399,6 +406,8 @@ mod tests {
         let seen: Vec<_> = target.observe().unwrap();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].profile, "S1");
+        let refused = target.apply(&[publish("c", "s1")]);
+        assert!(matches!(refused[0], Err(ChainError::OtherSession { .. })));
         // The same again changes nothing; another home's are not ours.
         assert!(target.apply(&[publish("a", "S1")])[0].is_ok());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

@@ -42,6 +42,16 @@ pub enum ChainError {
         /// The line of its header, from 1.
         line: usize,
     },
+    /// Another session of this Dayfly stands there under the same name.
+    #[error("{path} has {profile} for session \"{session}\" already", path = path.display())]
+    OtherSession {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        profile: String,
+        /// The id of that session.
+        session: String,
+    },
     /// Clients would not read the profile as it is meant.
     #[error("{path} line {line}: {problem}", path = path.display())]
     Unclear {
@@ -126,6 +136,7 @@ impl ChainError {
                     .into(),
             ),
             Self::Unreadable { fault, .. } => Some(fault.what.hint().into()),
+            Self::OtherSession { .. } => Some("stop that session first".into()),
             Self::Busy(_) => Some("try again when that program has ended".into()),
             Self::Value { .. } => Some("change it in the Workspace".into()),
             Self::NotHere { .. } => Some(

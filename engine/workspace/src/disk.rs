@@ -223,11 +223,11 @@ fn write_beside(
     prepare: impl FnOnce(&File) -> io::Result<()>,
 ) -> Result<TempPath, DiskError> {
     let folder = folder_of(target);
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let (start, end) = crate::lock::temporary(target);
     // The temporary file is 0600 from its first moment.
     let mut temp = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".tmp")
+        .prefix(&start)
+        .suffix(end)
         .tempfile_in(folder)
         .map_err(io_error("write in", folder))?;
     let written = temp
@@ -288,6 +288,7 @@ pub(crate) mod owner {
     use std::io;
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
     use std::path::Path;
+    use std::time::{Duration, SystemTime};
 
     use rustix::fs::OFlags;
 
@@ -301,23 +302,17 @@ pub(crate) mod owner {
     }
 
     /// Opens to read; neither follows a link nor waits for the other end of a pipe.
-    pub(super) fn open(path: &Path) -> io::Result<File> {
+    pub(crate) fn open(path: &Path) -> io::Result<File> {
         OpenOptions::new()
             .read(true)
             .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
             .open(path)
     }
 
-    /// Opens a lock file of our own, making it where it is missing.
-    pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-            .open(path)
+    /// When the file, its name or its mode was last changed.
+    pub(crate) fn changed(metadata: &Metadata) -> Option<SystemTime> {
+        let seconds = u64::try_from(metadata.ctime()).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 
     pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), DiskError> {
@@ -357,23 +352,19 @@ pub(crate) mod owner {
 pub(crate) mod owner {
     //! Owners and modes are not looked at where the folder's own access rules do that.
 
-    use std::fs::{File, Metadata, OpenOptions};
+    use std::fs::{File, Metadata};
     use std::io;
     use std::path::Path;
+    use std::time::SystemTime;
 
     use super::DiskError;
 
-    pub(super) fn open(path: &Path) -> io::Result<File> {
+    pub(crate) fn open(path: &Path) -> io::Result<File> {
         File::open(path)
     }
 
-    pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
+    pub(crate) fn changed(metadata: &Metadata) -> Option<SystemTime> {
+        metadata.modified().ok()
     }
 
     pub(super) fn check(_: &Path, _: &Metadata) -> Result<(), DiskError> {

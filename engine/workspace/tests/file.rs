@@ -60,12 +60,12 @@ impl Home {
         matches!(self.file.load().unwrap(), Loaded::Unchanged)
     }
 
-    /// Everything beside the Workspace and its lock.
+    /// Everything beside the Workspace.
     fn litter(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         entries
             .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !["workspace.json", "workspace.json.lock"].contains(&name.as_str()))
+            .filter(|name| name != "workspace.json")
             .collect()
     }
 }
@@ -244,8 +244,7 @@ fn the_mode_stays_and_new_files_are_private() {
         assert!(home.file.project(&state("a", next)).unwrap().wrote);
         assert_eq!(fs::metadata(home.path()).unwrap().mode() & 0o7777, mode);
     }
-    let lock = home.folder.path().join("workspace.json.lock");
-    assert_eq!(fs::metadata(lock).unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(home.litter(), [""; 0]);
     let other = WorkspaceFile::at(&home.folder.path().join("other.json"));
     other.create(TWO).unwrap();
     assert_eq!(fs::metadata(other.path()).unwrap().mode() & 0o7777, 0o600);
@@ -256,6 +255,52 @@ fn the_mode_stays_and_new_files_are_private() {
     let third = WorkspaceFile::at(&home.folder.path().join("third.json"));
     assert!(matches!(third.create("{}"), Err(EditError::Refused { .. })));
     assert!(!third.path().exists());
+}
+
+#[test]
+fn what_killed_processes_and_earlier_versions_left_is_removed_and_nothing_else() {
+    let home = Home::new(TWO);
+    home.change();
+    let beside = |name: &str| home.folder.path().join(name);
+    fs::write(beside("workspace.json.lock"), "").unwrap();
+    let old = std::process::Command::new("touch")
+        .args(["-d", "2 hours ago"])
+        .arg(beside(".workspace.json.mine.tmp"))
+        .status();
+    assert!(old.unwrap().success());
+    // Of this moment, so somebody may be writing it.
+    fs::write(beside(".workspace.json.aB3dEf.tmp"), "{}").unwrap();
+    assert!(
+        home.file
+            .project(&state("a", Status::Active))
+            .unwrap()
+            .wrote
+    );
+    let mut left = home.litter();
+    left.sort();
+    assert_eq!(
+        left,
+        [".workspace.json.aB3dEf.tmp", ".workspace.json.mine.tmp"]
+    );
+}
+
+#[test]
+fn a_lock_that_is_kept_ends_in_an_error_and_one_that_is_let_go_does_not() {
+    let home = Home::new(TWO);
+    home.change();
+    let kept = fs::File::open(home.path()).unwrap();
+    kept.lock().unwrap();
+    let refused = home.file.project(&state("a", Status::Active)).unwrap_err();
+    assert!(refused.to_string().contains("another process"), "{refused}");
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| home.file.project(&state("a", Status::Active)));
+        // The file is replaced under its lock, as other processes of ours do.
+        let new = home.folder.path().join("new");
+        fs::copy(home.path(), &new).unwrap();
+        fs::rename(&new, home.path()).unwrap();
+        drop(kept);
+        assert!(writer.join().unwrap().unwrap().wrote);
+    });
 }
 
 #[test]
