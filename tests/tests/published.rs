@@ -72,8 +72,9 @@ fn what_others_remove_is_put_back_and_what_they_remove_again_is_left_and_told() 
             .is_some_and(|e| e.contains("left so"))
     });
     assert_eq!(config_text(&home), "[default]\noutput = json\n");
-    let told = home.run(["status"]).ok().out;
-    assert!(told.contains("dayfly session start app"), "{told}");
+    let told = home.run(["status"]);
+    assert_eq!(told.code, 1, "something is wrong");
+    assert!(told.out.contains("dayfly session start app"), "{told:?}");
     let told = home.run(["doctor", "--offline"]);
     assert!(told.out.contains("not at credential-process"), "{told:?}");
     // A rotation is no reason to put it back; a person's word is.
@@ -136,7 +137,7 @@ fn works_without(home: &Home, why: &str) {
         assert_eq!(errors.len(), 1, "{errors:?}");
         if with_engine {
             assert!(errors[0].contains(why), "{errors:?}");
-            let told = home.run(["status"]).ok().out;
+            let told = home.run(["status"]).out;
             assert!(
                 told.contains("delivery of app") && told.contains(why),
                 "{told}"
