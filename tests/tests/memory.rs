@@ -101,13 +101,14 @@ fn no_core_has_a_secret_and_a_command_of_the_person_has_its_own_again() {
         .spawn()
         .expect("a shell");
     thread::sleep(Duration::from_millis(200));
-    let Some(found) = core(control.id(), folder.path()) else {
+    let found = core(control.id(), folder.path());
+    let _ = control.kill();
+    let _ = control.wait();
+    let Some(found) = found else {
         eprintln!("not run: there is no gcore");
         return;
     };
     assert!(has(&found, "canaryOfTheControl0000"));
-    let _ = control.kill();
-    let _ = control.wait();
     let found = core(engine.pid(), folder.path()).expect("a core");
     for canary in [LONG_LIVED, SECRET, TOKEN] {
         assert!(!has(&found, canary), "{canary} is in a core of the engine");

@@ -70,7 +70,7 @@ mod linux {
         // One that has ended needs nothing.
         let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            let _ = prlimit(Some(pid), Resource::Core, before.core.clone());
+            let _ = prlimit(Some(pid), Resource::Core, before.core);
         }
         if let Some(filter) = &before.filter {
             let value = format!("0x{}", filter.trim());
