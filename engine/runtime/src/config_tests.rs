@@ -115,9 +115,17 @@ fn sessions_can_be_granted_by_an_expression() {
     let both = selector("{ types = ['azure'], where = \"region != ''\" }");
     assert_eq!(both.types, [SessionType::Azure]);
     assert_eq!(both.condition.unwrap().0.text(), "region != ''");
+    // The expression is the problem of its entry; what is no selector at all is one of the file.
     for (wrong, part) in [
         ("'statu == 1'", "no \"statu\""),
         ("'name =='", "character 8"),
+    ] {
+        let config = parse(&text(wrong)).unwrap();
+        let problem = config.policies[0].grant_problem.clone().unwrap();
+        assert!(problem.contains("line "), "{wrong}: {problem}");
+        assert!(problem.contains(part), "{wrong}: {problem}");
+    }
+    for (wrong, part) in [
         ("3", "an expression such as"),
         ("{ were = 'true' }", "were"),
     ] {

@@ -106,7 +106,9 @@ fn files_beyond_the_grant_are_an_error_with_the_whole_grant_to_write() {
     );
     let problem = of(all, "files = ['../x']").unwrap_err();
     assert!(
-        problem.message.contains("does not begin with / or ~/"),
+        problem
+            .message
+            .contains("it begins with neither `/` nor `~/`"),
         "{problem}"
     );
 }
