@@ -61,11 +61,21 @@ impl Edited {
     }
 
     /// Puts a new content in the place of what was read, private where there was nothing; false,
-    /// and nothing is changed, where the file is no longer what was read.
+    /// and nothing is changed, where the file is no longer what was read. What was written counts
+    /// as read from then on.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn replace(&self, bytes: &[u8]) -> Result<bool, PrivateFileError> {
+    pub fn replace(&mut self, bytes: &[u8]) -> Result<bool, PrivateFileError> {
+        if !self.write(bytes)? {
+            return Ok(false);
+        }
+        let meta = fs::symlink_metadata(&self.target).map_err(io_error("look at", &self.target))?;
+        self.before = Some((bytes.to_vec(), meta));
+        Ok(true)
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<bool, PrivateFileError> {
         let target = &self.target;
         let Some((before, meta)) = &self.before else {
             create_folder(folder_of(target))?;

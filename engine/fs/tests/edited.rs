@@ -9,16 +9,20 @@ use dayfly_fs::edited::Edited;
 fn an_edit_that_somebody_made_meanwhile_is_not_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dayfly.toml");
-    let none = Edited::open(&path, 100).unwrap();
+    let (mut none, mut other) = (
+        Edited::open(&path, 100).unwrap(),
+        Edited::open(&path, 100).unwrap(),
+    );
     assert_eq!(none.bytes(), None);
-    assert!(none.replace(b"first").unwrap());
-    assert!(!none.replace(b"again").unwrap(), "there is one now");
-    let read = Edited::open(&path, 100).unwrap();
+    assert!(none.replace(b"before").unwrap());
+    assert!(none.replace(b"first").unwrap(), "an edit of what it wrote");
+    assert!(!other.replace(b"again").unwrap(), "there is one now");
+    let mut read = Edited::open(&path, 100).unwrap();
     assert_eq!(read.bytes(), Some(&b"first"[..]));
     fs::write(&path, "by hand").unwrap();
     assert!(!read.replace(b"ours").unwrap());
     assert_eq!(fs::read(&path).unwrap(), b"by hand");
-    let read = Edited::open(&path, 100).unwrap();
+    let mut read = Edited::open(&path, 100).unwrap();
     fs::remove_file(&path).unwrap();
     assert!(!read.replace(b"ours").unwrap());
     assert!(!path.exists());

@@ -169,7 +169,7 @@ impl Lock {
     /// # Errors
     /// It cannot be written, or somebody else wrote it since it was read.
     pub fn save(&self, path: &Path) -> Result<(), LockError> {
-        let file = Edited::open(path, LIMIT)?;
+        let mut file = Edited::open(path, LIMIT)?;
         let changed = || LockError::Changed(path.to_owned());
         if file.bytes() != self.read.0.as_deref() {
             return Err(changed());

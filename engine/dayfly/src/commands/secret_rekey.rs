@@ -74,7 +74,7 @@ fn write_down(config: &std::path::Path, word: &str) -> Result<(), Failed> {
         Failed(Trouble::failed(message).hint("nothing was changed; mend the file and try again"))
     };
     for _ in 0..ATTEMPTS {
-        let file = Edited::open(config, LIMIT).map_err(|e| failed(e.to_string()))?;
+        let mut file = Edited::open(config, LIMIT).map_err(|e| failed(e.to_string()))?;
         let text = file.bytes().unwrap_or_default().to_vec();
         let text = bounded::text(config, text).map_err(|e| failed(e.to_string()))?;
         let text = edited(&text, word).map_err(failed)?;

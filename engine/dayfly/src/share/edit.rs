@@ -148,7 +148,7 @@ impl Edit {
 
     /// Writes the configuration. An edit that was made since it was read is not lost: nothing is
     /// written then.
-    pub(crate) fn save(&self) -> Result<(), Trouble> {
+    pub(crate) fn save(&mut self) -> Result<(), Trouble> {
         self.config()?;
         let text = self.document.to_string();
         let written = self.file.replace(text.as_bytes());
