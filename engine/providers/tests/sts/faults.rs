@@ -73,7 +73,7 @@ async fn nobody_listening_is_a_network_failure() {
     assert_eq!(
         error.to_string(),
         format!(
-            "STS (http://127.0.0.1:{port}) refused the connection, so session \"dev box\" got no \
+            "STS (http://127.0.0.1:{port}) refused the connection, so session \"dev box\" got no new \
              credentials"
         )
     );
