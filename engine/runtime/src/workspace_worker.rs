@@ -220,9 +220,9 @@ mod tests {
         let session =
             r#"{"sessionId":"a","sessionName":"a","status":"inactive","type":"localstack"}"#;
         fs::write(&path, format!(r#"{{"sessions":[{session}]}}"#)).unwrap();
-        // Nothing can be locked, so that nothing is written.
-        let lock = folder.path().join("workspace.json.lock");
-        fs::create_dir(&lock).unwrap();
+        // Another writer holds the file, so that nothing is written.
+        let other = fs::File::open(&path).unwrap();
+        other.lock().unwrap();
         let (answers, mut messages) = mpsc::channel(64);
         let file = Arc::new(WorkspaceFile::at(&path));
         let worker = WorkspaceWorker::start(file, answers).unwrap();
@@ -248,7 +248,7 @@ mod tests {
         }
         assert!(asked.elapsed() < AGAIN / 2, "{:?}", asked.elapsed());
         assert!(!worker.is_idle(), "states wait to be written");
-        fs::remove_dir(&lock).unwrap();
+        drop(other);
         while !matches!(
             messages.blocking_recv().unwrap(),
             Message::StatesTrouble(None)

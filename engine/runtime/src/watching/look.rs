@@ -126,8 +126,13 @@ impl Tree {
         match metadata {
             Some(metadata) if metadata.is_dir() => {
                 let goes_on = |pattern: &PathPattern, at| pattern.goes_on(at);
-                let below = self.steps(progress, &path, link, goes_on).collect();
+                let below: BTreeMap<Id, Progress> =
+                    self.steps(progress, &path, link, goes_on).collect();
                 self.lose_file(folder, name, true, looking);
+                if link && below.is_empty() {
+                    // A link took the place of a folder that was told.
+                    return self.lose_folder(&path, true, looking);
+                }
                 let identity = content::identity(&metadata);
                 self.child(folder, name, below, identity, looking);
             }
@@ -137,8 +142,8 @@ impl Tree {
                 let specs = self.steps(progress, &path, link, is_there);
                 let specs: Vec<Id> = specs.map(|(id, _)| id).collect();
                 if specs.is_empty() {
-                    // Nobody asks for it any more.
-                    self.lose_file(folder, name, false, looking);
+                    // Nobody asks for it any more, or a link took the place of what was told.
+                    self.lose_file(folder, name, link, looking);
                 } else {
                     self.file(folder, name, specs, &metadata, noticed, looking);
                 }
