@@ -9,7 +9,7 @@ use dayfly_chain::{AzureProfile, Chain, ConfigFile, CredentialsFile, Found, Kept
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
-use dayfly_core::session::{ErrorKind, Session, SessionId, Status};
+use dayfly_core::session::{ErrorKind, Session, Status};
 use dayfly_runtime::entries::EntryProblem;
 use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
