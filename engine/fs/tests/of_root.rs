@@ -60,10 +60,15 @@ fn a_link_into_a_store_of_root_is_read_and_not_written() {
 fn as_that_user(home: &Path) {
     for name in ["own-link", "root-link", "file"] {
         let path = home.join(name);
-        assert_eq!(shared_file::peek(&path, 100).unwrap().bytes(), TEXT);
+        assert_eq!(
+            shared_file::peek(&path, 100)
+                .expect("it may be read")
+                .bytes(),
+            TEXT
+        );
         let locked = SharedFile::lock(&path, Duration::from_secs(1));
-        let error = locked.and_then(|file| file.read(100)).unwrap_err();
-        for error in [error, shared_file::writable(&path).unwrap_err()] {
+        let error = locked.and_then(|file| file.read(100)).expect_err("refused");
+        for error in [error, shared_file::writable(&path).expect_err("refused")] {
             let error = error.to_string();
             assert!(error.contains("belongs to root"), "{name}: {error}");
             assert!(error.contains("`delivery`"), "{name}: {error}");
@@ -71,7 +76,7 @@ fn as_that_user(home: &Path) {
         }
     }
     for name in ["third-link", "third-file"] {
-        let error = shared_file::peek(&home.join(name), 100).unwrap_err();
+        let error = shared_file::peek(&home.join(name), 100).expect_err("refused");
         assert!(error.to_string().contains("another user"), "{error}");
     }
 }
