@@ -253,6 +253,33 @@ fn a_link_in_the_place_of_a_private_file_is_refused() {
 }
 
 #[test]
+fn what_the_person_said_is_told_as_lost_and_kept_aside() {
+    let home = Home::new();
+    home.save_workspace(&json!({ "sessions": [local("dev")] }));
+    home.run(["session", "start", "dev"]).ok();
+    let words = home.path().join("state/words.json");
+    std::fs::write(&words, "{ torn").unwrap();
+    let told = home.run(["status"]);
+    let said = told.out.clone() + &told.err;
+    assert!(said.contains("state/words.json cannot be read"), "{said}");
+    assert_eq!(std::fs::read(&words).unwrap(), b"{ torn", "a look");
+    let daemon = Daemon::start(&home);
+    told_by_status(&home, "words.json.unreadable");
+    home.run(["session", "stop", "dev"]).ok();
+    assert_eq!(daemon.terminate(), 0);
+    let aside = home.path().join("state/words.json.unreadable");
+    assert_eq!(std::fs::read(aside).unwrap(), b"{ torn");
+    let written = std::fs::read_to_string(&words).unwrap();
+    assert!(written.contains("stop"), "{written}");
+}
+
+fn told_by_status(home: &Home, part: &str) {
+    let told = home.run(["status"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.out.contains(part), "{told:?}");
+}
+
+#[test]
 fn two_engines_do_not_work_on_one_home() {
     let (home, daemon) = running();
     let ended = home.run(["run"]);

@@ -124,7 +124,11 @@ fn an_engine_that_never_had_a_configuration_starts_nothing() {
     ] {
         let ended = home.run(args);
         assert_ne!(ended.code, 0, "{args:?}: {}", ended.out);
+        assert!(ended.err.contains("dayfly.toml:1:"), "{}", ended.err);
+        assert!(ended.err.contains("mend dayfly.toml"), "{}", ended.err);
+        assert!(!ended.err.contains("--override"), "{}", ended.err);
     }
+    assert!(!said().contains("--override"), "it passes nothing here");
     assert!(!home.credentials().exists());
     assert_eq!(daemon.terminate(), 0);
 }

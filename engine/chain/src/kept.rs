@@ -1,7 +1,8 @@
 //! Credentials that stand in no file of other programs, kept encrypted with the vault's key: those
 //! of sessions without a named profile, or whose programs ask Dayfly.
 //!
-//! What is lost here is obtained anew, so a file that does not open any more is begun anew too.
+//! What is lost here is obtained anew, so a file that does not open any more is begun anew too. But
+//! no key is made while the vault is there that the missing one is for.
 
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -163,6 +164,7 @@ impl Kept {
             .map(|((session, _), text)| (session.as_str(), text.as_ref()))
             .collect();
         match self.0.change(&changes) {
+            Err(error) if !only_forgets && self.is_of_vault(&error) => Err(error),
             Err(error) if is_lost(&error) => {
                 // Nothing in it can be read any more.
                 let _ = std::fs::remove_file(self.0.path());
@@ -170,6 +172,11 @@ impl Kept {
             }
             result => result,
         }
+    }
+
+    /// Whether the key is missing that the vault beside needs too.
+    fn is_of_vault(&self, error: &VaultError) -> bool {
+        matches!(error, VaultError::MissingKey { vault, .. } if vault != self.path())
     }
 
     /// What is kept of one session.

@@ -288,6 +288,33 @@ fn a_lost_key_or_a_damaged_file_only_means_to_begin_anew() {
 }
 
 #[test]
+fn no_key_is_made_while_the_vault_is_there_that_the_missing_one_is_for() {
+    for kept_before in [true, false] {
+        let here = Here::new();
+        let vault = Vault::new(here.path("vault.age"), here.path("vault.key"));
+        vault.set("a", &"secret".to_owned().into()).unwrap();
+        if kept_before {
+            one(here.chain().apply(&[order(publish("s1", None, 1, &[]))])).unwrap();
+        }
+        fs::rename(here.path("vault.key"), here.path("elsewhere")).unwrap();
+        let applied = here.chain().apply(&[order(publish("s1", None, 2, &[]))]);
+        let unkept = applied.unkept.unwrap().to_string();
+        assert!(unkept.contains("vault.age is there, but not its key"));
+        assert!(!here.path("vault.key").exists());
+        assert_eq!(here.path("kept.age").exists(), kept_before);
+        // Nothing was lost by it.
+        fs::rename(here.path("elsewhere"), here.path("vault.key")).unwrap();
+        assert!(vault.get("a").unwrap().is_some());
+        let found = here.chain().observe().sessions.len();
+        assert_eq!(found, usize::from(kept_before));
+        // What is to be forgotten is, with the key or without.
+        fs::rename(here.path("vault.key"), here.path("elsewhere")).unwrap();
+        one(here.chain().apply(&[retract("s1")])).unwrap();
+        assert!(!here.path("kept.age").exists() && !here.path("vault.key").exists());
+    }
+}
+
+#[test]
 fn a_profile_that_runs_another_program_is_found_hollow_or_is_written_anew() {
     let here = Here::new();
     let chain = here.chain();

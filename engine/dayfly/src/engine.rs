@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use dayfly_chain::{AzureProfile, Chain, ConfigFile, CredentialsFile, Found, Kept, Target};
 use dayfly_core::delivery::{self, Delivery, Place};
-use dayfly_core::input::{Order, Word};
+use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
-use dayfly_core::session::{ErrorKind, Session, SessionId, Status};
+use dayfly_core::session::{ErrorKind, Session, Status};
 use dayfly_runtime::entries::EntryProblem;
 use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
@@ -17,7 +17,7 @@ use dayfly_runtime::report::{
 use dayfly_runtime::{
     Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, clock, destinations,
 };
-use dayfly_vault::{Vault, private_file};
+use dayfly_vault::Vault;
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 
 use crate::control::client;
@@ -442,7 +442,17 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         .collect();
     let mut sessions = found.sessions;
     sessions.retain(|_, one| !one.credentials.lease.expired(now));
-    let words = words(home);
+    let words = dayfly_runtime::words(home).unwrap_or_else(|message| {
+        let hint = "what you had started or stopped yourself is not known; mend the file, or move it \
+                    away and say it again";
+        problems.push(ProblemReport {
+            about: "state".into(),
+            message,
+            hint: Some(hint.into()),
+            warning: false,
+        });
+        BTreeMap::new()
+    });
     let entries = workspace.as_deref().map(Workspace::sessions);
     let mut sessions: Vec<SessionReport> = entries
         .unwrap_or_default()
@@ -531,12 +541,6 @@ fn places(
         left: false,
     };
     all.into_iter().map(report).collect()
-}
-
-fn words(home: &Home) -> BTreeMap<SessionId, Word> {
-    let text = private_file::read(&home.words()).ok().flatten();
-    let words = text.and_then(|text| serde_json::from_slice(&text).ok());
-    words.unwrap_or_default()
 }
 
 /// The Workspace as the file has it.

@@ -92,6 +92,9 @@ pub enum PrivateFileError {
     /// Somebody else owns the file.
     #[error("{path} belongs to another user; remove it or give it to yourself with chown", path = .0.display())]
     Foreign(PathBuf),
+    /// Root owns the file or link, as where a manager of dotfiles made it.
+    #[error("{path} belongs to root, so Dayfly only reads it; leave the target that writes it out of `delivery` (of the session, the Workspace or dayfly.toml), or put a file of your own in its place", path = .0.display())]
+    OfRoot(PathBuf),
     /// Somebody else owns what decides what Dayfly does.
     #[error("{path} belongs to user {owner}, who is neither you nor root; give it to yourself: chown \"$USER\" {path}", path = path.display())]
     NotYours {

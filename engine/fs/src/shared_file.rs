@@ -13,6 +13,7 @@
 //! The rule for links, which managers of dotfiles make: a link is followed where the link and
 //! the file that it leads to belong to this user, and nobody else may write in that file's
 //! folder. The link stays, and the file that it leads to is replaced. Any other link is refused.
+//! What is only read may belong to root too, as where a link leads into a store of packages.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -85,7 +86,7 @@ impl SharedFile {
     /// A link or folder is refused, or another process kept the lock longer than `deadline`.
     pub fn lock(path: &Path, deadline: Duration) -> Result<Self, PrivateFileError> {
         private_file::create_folder(folder_of(path))?;
-        let path = resolve(path)?;
+        let path = resolve(path, Owner::User)?;
         staged::sweep(folder_of(&path));
         let lock = hold(&path, deadline)?;
         Ok(Self { path, _lock: lock })
@@ -103,11 +104,11 @@ impl SharedFile {
     /// It belongs to somebody else, is read-only, is no regular file, is bigger, or cannot be
     /// read.
     pub fn read(&self, limit: u64) -> Result<Seen, PrivateFileError> {
-        let mut seen = look(&self.path, limit)?;
+        let mut seen = look(&self.path, limit, Owner::User)?;
         let begun = Instant::now();
         while seen.is_being_written() && begun.elapsed() < SETTLED * 2 {
             thread::sleep(SETTLED / 10);
-            seen = look(&self.path, limit)?;
+            seen = look(&self.path, limit, Owner::User)?;
         }
         if seen.file.is_some() && seen.mode & 0o200 == 0 {
             return Err(PrivateFileError::ReadOnly {
@@ -155,7 +156,7 @@ impl SharedFile {
 /// Whether what was seen stands at `path`.
 fn still(path: &Path, seen: &Seen) -> Result<bool, PrivateFileError> {
     let limit = u64::try_from(seen.bytes.len()).unwrap_or(u64::MAX);
-    match look(path, limit) {
+    match look(path, limit, Owner::User) {
         Ok(now) => {
             let identity = |s: &Seen| s.file.as_ref().map(|(_, identity)| *identity);
             Ok(identity(&now) == identity(seen) && now.bytes == seen.bytes)
@@ -273,9 +274,9 @@ fn replace_error(path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
 /// What stands in a file now, read without a lock: as files are renamed into place, it is whole.
 ///
 /// # Errors
-/// As for [`SharedFile::read`], but for read-only files, which may be looked at.
+/// As for [`SharedFile::read`], but for read-only files and files of root, which may be looked at.
 pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
-    look(&resolve(path)?, limit)
+    look(&resolve(path, Owner::UserOrRoot)?, limit, Owner::UserOrRoot)
 }
 
 /// Whether the file could be written now, as far as that can be told without writing.
@@ -283,12 +284,12 @@ pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
 /// # Errors
 /// What [`SharedFile::lock`], [`SharedFile::read`] and [`SharedFile::replace`] would refuse with.
 pub fn writable(path: &Path) -> Result<(), PrivateFileError> {
-    let path = &resolve(path)?;
+    let path = &resolve(path, Owner::User)?;
     let may = |path: &Path, how: Access| {
         let may = rustix::fs::accessat(CWD, path, how, AtFlags::EACCESS);
         may.map_err(|e| io_error("write", path)(e.into()))
     };
-    let seen = look(path, private_file::LIMIT)?;
+    let seen = look(path, private_file::LIMIT, Owner::User)?;
     if seen.file.is_some() {
         if seen.mode & 0o200 == 0 {
             return Err(PrivateFileError::ReadOnly {
@@ -319,7 +320,7 @@ fn is_mount_point(_: &Path) -> bool {
     false
 }
 
-fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
+fn look(path: &Path, limit: u64, owner: Owner) -> Result<Seen, PrivateFileError> {
     let Some((mut file, meta)) = bounded::open(path, Links::Refuse)? else {
         return Ok(Seen {
             file: None,
@@ -327,8 +328,10 @@ fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
             mode: 0o600,
         });
     };
-    if !mine(&meta) {
-        return Err(PrivateFileError::Foreign(path.to_owned()));
+    match owner.judge(&meta) {
+        Judged::Right => {}
+        Judged::OfRoot => return Err(PrivateFileError::OfRoot(path.to_owned())),
+        Judged::Foreign => return Err(PrivateFileError::Foreign(path.to_owned())),
     }
     let bytes = bounded::read_all(&mut file, &meta, path, limit)?;
     let identity = Identity {
@@ -343,7 +346,7 @@ fn look(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
 }
 
 /// The file that is meant, after the rule for links.
-fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
+fn resolve(path: &Path, owner: Owner) -> Result<PathBuf, PrivateFileError> {
     let refused = |problem, advice| PrivateFileError::UnsafeLink {
         path: path.to_owned(),
         problem,
@@ -351,8 +354,12 @@ fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
     };
     let target = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_symlink() => {
-            if !mine(&meta) {
-                return Err(refused("belongs to another user", "replace it by your own"));
+            match owner.judge(&meta) {
+                Judged::Right => {}
+                Judged::OfRoot => return Err(PrivateFileError::OfRoot(path.to_owned())),
+                Judged::Foreign => {
+                    return Err(refused("belongs to another user", "replace it by your own"));
+                }
             }
             match fs::canonicalize(path) {
                 Ok(target) => target,
@@ -380,6 +387,28 @@ fn resolve(path: &Path) -> Result<PathBuf, PrivateFileError> {
     }
 }
 
-fn mine(meta: &Metadata) -> bool {
-    meta.uid() == rustix::process::geteuid().as_raw()
+/// Whose a file, and a link to it, may be.
+#[derive(Clone, Copy)]
+enum Owner {
+    /// To be written.
+    User,
+    /// To be read.
+    UserOrRoot,
+}
+
+enum Judged {
+    Right,
+    OfRoot,
+    Foreign,
+}
+
+impl Owner {
+    fn judge(self, meta: &Metadata) -> Judged {
+        match (self, meta.uid()) {
+            (_, owner) if owner == rustix::process::geteuid().as_raw() => Judged::Right,
+            (Self::UserOrRoot, 0) => Judged::Right,
+            (Self::User, 0) => Judged::OfRoot,
+            _ => Judged::Foreign,
+        }
+    }
 }

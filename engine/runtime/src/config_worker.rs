@@ -74,13 +74,14 @@ impl ConfigWorker {
                     closed: Vec::new(),
                     problems: Vec::new(),
                     guards: BTreeSet::new(),
+                    modules: Vec::new(),
                     pause: Box::new(|| thread::sleep(SETTLING)),
                     watches: BTreeMap::new(),
                 };
                 while incoming.take().is_some() {
                     let mut configured = reader.read();
                     // What changed before the watch began is read once more.
-                    if watching && reader.watch(&incoming) {
+                    while watching && reader.watch(&incoming) {
                         configured = reader.read();
                     }
                     incoming.done();
@@ -154,6 +155,8 @@ struct Reader {
     problems: Vec<EntryProblem>,
     /// The guard rails of that configuration.
     guards: BTreeSet<EntryName>,
+    /// The files that it names components by.
+    modules: Vec<PathBuf>,
     /// Waits while a file may be half-way saved.
     pause: Box<dyn FnMut() + Send>,
     watches: BTreeMap<PathBuf, Watch>,
@@ -200,7 +203,7 @@ impl Reader {
             // There may be guard rails in it.
             Err(error) => {
                 self.closed = vec![entries::closed(
-                    "dayfly.toml",
+                    entries::CONFIGURATION,
                     Selector::default(),
                     &error.to_string(),
                 )];
@@ -261,6 +264,11 @@ impl Reader {
         self.loader.archive(archive);
         let guards = config.policies.iter().filter(|s| wants_guard_rail(s));
         self.guards = guards.map(|s| EntryName::new(&s.name)).collect();
+        let modules = config.policies.iter().filter_map(|p| match &p.module {
+            ModuleSource::Path(path) => Some(path.clone()),
+            ModuleSource::Builtin(_) | ModuleSource::Remote(_) => None,
+        });
+        self.modules = modules.collect();
         let mut earlier = std::mem::take(&mut self.good);
         self.closed.clear();
         self.problems.clear();
@@ -321,17 +329,13 @@ impl Reader {
         self.problems.push(problem);
     }
 
-    /// Watches the configuration and the components that it names; whether a watch is new.
+    /// Watches the configuration, and the components that the last one names that could be read;
+    /// whether a watch is new.
     fn watch(&mut self, work: &Arc<Mailbox<()>>) -> bool {
         let mut begun = false;
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut wanted = vec![self.path.clone(), Shelf::lock_file(folder)];
-        if let Ok(config) = Config::load(&self.path) {
-            wanted.extend(config.policies.into_iter().filter_map(|p| match p.module {
-                ModuleSource::Path(path) => Some(path),
-                ModuleSource::Builtin(_) | ModuleSource::Remote(_) => None,
-            }));
-        }
+        wanted.extend(self.modules.iter().cloned());
         self.watches.retain(|path, _| wanted.contains(path));
         for path in wanted {
             if !self.watches.contains_key(&path)

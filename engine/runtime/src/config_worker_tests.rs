@@ -37,6 +37,7 @@ impl Home {
             closed: Vec::new(),
             problems: Vec::new(),
             guards: BTreeSet::new(),
+            modules: Vec::new(),
             pause: Box::new(|| ()),
             watches: BTreeMap::new(),
         };
@@ -278,4 +279,25 @@ fn a_file_that_is_empty_for_a_moment_takes_no_guard_rail_away() {
         let configured = home.read();
         assert!(!holds(&configured, "prod") && !guards(&configured, "prod"));
     }
+}
+
+#[test]
+fn components_are_watched_while_the_configuration_is_broken() {
+    let mut home = Home::new(PROD, true);
+    let work = Arc::new(Mailbox::new());
+    let module = home.folder.path().join("prod.wasm");
+    home.read();
+    assert!(home.reader.watch(&work), "they are new");
+    assert!(home.reader.watches.contains_key(&module));
+    for (what, make) in mistakes(&home) {
+        make();
+        home.read();
+        home.reader.watch(&work);
+        assert!(home.reader.watches.contains_key(&module), "{what}");
+    }
+    fs::remove_dir(home.path()).unwrap();
+    home.write("");
+    home.read();
+    home.reader.watch(&work);
+    assert!(!home.reader.watches.contains_key(&module), "named no more");
 }

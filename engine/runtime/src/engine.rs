@@ -62,6 +62,8 @@ use crate::workspace_worker::{self, Looked, WorkspaceWorker};
 
 /// Messages that wait for the engine; senders wait beyond that.
 const MESSAGES: usize = 1_024;
+/// What to do where no configuration was known at the start.
+const MEND: &str = "mend dayfly.toml, then restart Dayfly";
 /// Lines that a slow listener may be behind.
 const NOTES: usize = 8_192;
 
@@ -531,8 +533,8 @@ impl Loop {
                     if configured.known {
                         "mend the file; until then its last good version stays in force".into()
                     } else {
-                        "mend the file; until then nothing is started or rotated, as there may be \
-                         guard rails in it, but with --override REASON"
+                        "mend the file, then restart Dayfly; until then nothing is started or renewed, \
+                         as there may be guard rails in it"
                             .into()
                     }
                 });

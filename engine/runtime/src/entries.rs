@@ -99,6 +99,9 @@ impl fmt::Display for EntryProblem {
     }
 }
 
+/// The name of what stands in for all guard rails where no configuration is known.
+pub const CONFIGURATION: &str = "dayfly.toml";
+
 /// What stands in for a guard rail that cannot be used: it holds every start and rotation of the
 /// sessions it is for, so that nobody passes a rule because it is broken.
 #[must_use]

@@ -36,4 +36,5 @@ mod workspace_worker;
 pub use config::{Config, ConfigError};
 pub use engine::{Engine, EngineError, Options, Policies, sso_integration, sso_settings};
 pub use home::Home;
+pub use memory::words;
 pub use message::{Handle, Ordered, Stopped};

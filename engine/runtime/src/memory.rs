@@ -131,20 +131,44 @@ impl Drop for Memory {
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
+    look(path).map_err(|problem| match set_aside(path) {
+        Ok(aside) => format!("{problem}; it is kept as {}", aside.display()),
+        Err(error) => format!("{problem}; it stays, as it cannot be kept elsewhere: {error}"),
+    })
+}
+
+/// What a file holds; it stays where it is.
+fn look<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
     let Some(bytes) = private_file::read(path).map_err(|e| with_cause(&e))? else {
         return Ok(None);
     };
-    match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => {
-            let aside = path.with_extension("unreadable");
-            let kept = match std::fs::rename(path, &aside) {
-                Ok(()) => format!("; it is kept as {}", aside.display()),
-                Err(_) => String::new(),
-            };
-            Err(format!("{} cannot be read: {error}{kept}", path.display()))
-        }
-    }
+    let read = serde_json::from_slice(&bytes);
+    read.map(Some)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+/// Names a file otherwise, so that nothing is written over it, nor over an earlier one. In a folder
+/// where that cannot be done nothing can be written either.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let named = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let others = (2_u32..).map(|n| named(&format!(".unreadable-{n}")));
+    let free = |name: &PathBuf| std::fs::symlink_metadata(name).is_err();
+    let mut names = std::iter::once(named(".unreadable")).chain(others);
+    let aside = names.find(free).ok_or(std::io::ErrorKind::AlreadyExists)?;
+    std::fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// What the person last said of each session, as it was written down.
+///
+/// # Errors
+/// The file is there and cannot be read. It is left alone.
+pub fn words(home: &Home) -> Result<BTreeMap<SessionId, Word>, String> {
+    Ok(look(&home.words())?.unwrap_or_default())
 }
 
 /// An error and what it came of, in one line.
@@ -205,8 +229,38 @@ mod tests {
         private_file::write(&home.words(), b"{ torn").unwrap();
         let (memory, problem) = open(&home);
         assert!(memory.words().is_empty());
-        assert!(problem.unwrap().contains("words.unreadable"));
-        let aside = home.words().with_extension("unreadable");
+        assert!(problem.unwrap().contains("words.json.unreadable"));
+        let aside = home.words().with_extension("json.unreadable");
         assert_eq!(std::fs::read(aside).unwrap(), b"{ torn");
+    }
+
+    #[test]
+    fn nothing_is_written_over_what_cannot_be_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::in_one(folder.path().to_owned());
+        private_file::write(&home.words(), b"{}").unwrap();
+        let aside = home.words().with_extension("json.unreadable");
+        private_file::write(&aside, b"earlier").unwrap();
+        // Others may have read it: it is not used, but kept.
+        let mode = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(home.words(), mode).unwrap();
+        assert!(words(&home).unwrap_err().contains("chmod 600"));
+        assert!(home.words().exists(), "a look changes nothing");
+        let (mut memory, problem) = open(&home);
+        assert!(problem.unwrap().contains("words.json.unreadable-2"));
+        let word = Word {
+            action: Action::Stop,
+            at: Timestamp::from_millis(7),
+            until: None,
+            override_reason: None,
+            reason: None,
+        };
+        memory.remember(SessionId::new("a"), Some(word));
+        drop(memory);
+        assert_eq!(words(&home).unwrap().len(), 1);
+        assert_eq!(std::fs::read(&aside).unwrap(), b"earlier");
+        let second = home.words().with_extension("json.unreadable-2");
+        assert_eq!(std::fs::read(second).unwrap(), b"{}");
     }
 }

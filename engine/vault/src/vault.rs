@@ -69,6 +69,8 @@ type Items = BTreeMap<String, Item>;
 #[derive(Clone, Debug)]
 pub struct Vault {
     path: PathBuf,
+    /// The vault that this one is beside: its key is not made anew while that one is there.
+    first: Option<PathBuf>,
     keys: Arc<Mutex<Keys>>,
 }
 
@@ -84,14 +86,20 @@ impl Vault {
     #[must_use]
     pub fn open(path: PathBuf, source: KeySource) -> Self {
         let keys = Arc::new(Mutex::new(Keys::new(source)));
-        Self { path, keys }
+        Self {
+            path,
+            first: None,
+            keys,
+        }
     }
 
-    /// Another file with the same key.
+    /// Another file with the same key. Where this vault is there and the key is not, the other one
+    /// makes none: this vault would not open with it.
     #[must_use]
     pub fn beside(&self, path: PathBuf) -> Self {
         Self {
             path,
+            first: Some(self.first.clone().unwrap_or_else(|| self.path.clone())),
             keys: Arc::clone(&self.keys),
         }
     }
@@ -133,6 +141,8 @@ impl Vault {
     /// As for [`Vault::set`].
     pub fn change(&self, changes: &[(&str, Option<&SecretString>)]) -> Result<(), VaultError> {
         let _lock = private_file::lock(&self.lock_path(), LOCK_DEADLINE)?;
+        // Asked first, as another process may make both now, and makes the key before the vault.
+        let first_is_there = self.first_is_there();
         let (mut items, identities) = self.read_to_write()?;
         let mut changed = false;
         for (name, value) in changes {
@@ -153,6 +163,7 @@ impl Vault {
         }
         let identities = match identities {
             Some(identities) => identities,
+            None if first_is_there => return Err(self.missing()),
             None => self.keys().create()?,
         };
         self.write(&items, &[&identities])
@@ -324,21 +335,25 @@ impl Vault {
         serde_json::from_slice(&plain).map_err(|_| damaged())
     }
 
+    fn first_is_there(&self) -> bool {
+        self.first.as_ref().is_some_and(|first| first.exists())
+    }
+
+    /// The key is missing: for the vault that this one is beside, where that is there.
     fn missing(&self) -> VaultError {
+        let first = self.first.as_ref().filter(|_| self.first_is_there());
+        let vault = first.unwrap_or(&self.path).clone();
         let key = self.key_source().place();
         match key {
             KeyPlace::Keyring {
                 instead_of: Some(file),
                 ..
             } => VaultError::MissingKeyFile {
-                vault: self.path.clone(),
+                vault,
                 file,
                 keyring: "no keyring has the key".to_owned(),
             },
-            key => VaultError::MissingKey {
-                vault: self.path.clone(),
-                key,
-            },
+            key => VaultError::MissingKey { vault, key },
         }
     }
 

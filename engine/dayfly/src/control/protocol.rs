@@ -6,7 +6,8 @@ use std::time::Duration;
 use dayfly_core::arbitration::Voice;
 use dayfly_core::effect::Reply;
 use dayfly_core::input::Order;
-use dayfly_core::policy::Action;
+use dayfly_core::policy::{Action, EntryName};
+use dayfly_runtime::entries::CONFIGURATION;
 use dayfly_runtime::message::{OrderError, Unobtained};
 use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Ordered, Stopped, report};
@@ -274,7 +275,7 @@ pub(crate) fn outcome(
         }
         Reply::Refused { by, why } => {
             let message = format!("{by} does not let you {verb} \"{name}\": {why}");
-            Err(Trouble::new(Code::Refused, message).hint(way_on(order, &name, verb)))
+            Err(Trouble::new(Code::Refused, message).hint(way_on(order, &name, verb, &by)))
         }
         Reply::Superseded => {
             let message =
@@ -289,7 +290,13 @@ pub(crate) fn outcome(
 }
 
 /// What to do where a policy refuses: what it asks for, and only then the way past it.
-fn way_on(order: &SessionOrder, name: &str, verb: &str) -> String {
+fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
+    if by == Voice::Policy(EntryName::new(CONFIGURATION)).to_string() {
+        // Nothing passes that: where credentials are to go is not known either.
+        return "mend dayfly.toml there, then restart Dayfly; the last valid configuration would stay \
+                in force, but none is known"
+            .into();
+    }
     let first = match &order.reason {
         None => format!(
             "do what it says; a rule that asks why takes `dayfly session {verb} {name} --reason TEXT`"

@@ -106,7 +106,11 @@ fn writable(home: &Home, chain: &Chain, findings: &mut Findings) {
             let said = workspace.delivery(&entry.session.id);
             let said = said.or(config.delivery.as_ref()).cloned();
             let azure = entry.session.session_type() == SessionType::Azure;
-            let fits = azure == (place == Place::AzureProfile);
+            let fits = match place {
+                Place::AzureProfile => azure,
+                // Without a named profile nothing goes there.
+                _ => !azure && entry.session.named_profile.is_some(),
+            };
             fits && said.unwrap_or_else(delivery::usual).contains(&place)
         });
         let names: Vec<&str> = to.map(|entry| entry.session.name.as_str()).collect();

@@ -20,7 +20,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use super::delivery::{Standing, Standings};
 use super::sources::{limiter, providers};
-use super::{EngineError, Loop, Options};
+use super::{EngineError, Loop, MEND, Options};
 use crate::azure::AzureInForce;
 use crate::chain_worker::{ChainWorker, KEPT};
 use crate::clock::{self, Alarm, Clocks};
@@ -220,8 +220,7 @@ impl Loop {
             let message = format!(
                 "{why}; as no earlier configuration is known, nothing is started, renewed or published"
             );
-            let hint = "mend dayfly.toml, then restart Dayfly";
-            self.trouble("suspended", Some((message, Some(hint.into()))));
+            self.trouble("suspended", Some((message, Some(MEND.into()))));
         }
         for (place, file, error) in left {
             let message = format!("credentials are left in {}: {error}", file.display());

@@ -9,7 +9,7 @@ use dayfly_core::input::Input;
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
 
-use super::{Delivery, Loop};
+use super::{Delivery, Loop, MEND};
 use crate::chain_worker::{Job, Placement, Purpose};
 use crate::clock;
 use crate::evaluators::Question;
@@ -131,7 +131,9 @@ impl Loop {
             Some(Input::Issued { operation, result })
         };
         if let Some(why) = &self.suspended {
-            return failed(ErrorKind::Misconfigured, why);
+            let failure = Failure::new(ErrorKind::Misconfigured, why.as_str());
+            let result = Err(failure.with_hint(MEND));
+            return Some(Input::Issued { operation, result });
         }
         let Some(tracked) = self.state.session(session) else {
             return failed(ErrorKind::Other, "the session is gone");
