@@ -192,3 +192,18 @@ fn a_profile_of_somebody_else_keeps_nobody_from_the_credentials() {
     works_without(&home, "did not write");
     assert_eq!(config_text(&home), theirs);
 }
+
+#[test]
+fn a_file_that_no_session_goes_to_is_nobodys_problem() {
+    let home = home(&["credential-process"]);
+    std::fs::create_dir_all(home.path().join(".aws")).expect("a folder");
+    home.save(&config(&home), "[default]\nregion = eu-west-1\n");
+    let read_only = std::os::unix::fs::PermissionsExt::from_mode(0o400);
+    std::fs::set_permissions(config(&home), read_only).expect("a mode");
+    let told = || home.run(["doctor", "--offline"]).out;
+    assert!(told().contains("out of reach for app"), "{}", told());
+    home.save_workspace(&json!({ "delivery": ["credential-process"], "sessions": [
+        { "sessionId": "id-app", "sessionName": "app", "type": "localstack" },
+    ]}));
+    assert!(!told().contains("out of reach"), "{}", told());
+}

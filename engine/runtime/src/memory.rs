@@ -191,19 +191,23 @@ mod tests {
         Memory::open(home, |trouble| assert_eq!(trouble, None)).expect("a thread starts")
     }
 
+    fn stop() -> Word {
+        Word {
+            action: Action::Stop,
+            at: Timestamp::from_millis(7),
+            until: None,
+            override_reason: None,
+            reason: None,
+        }
+    }
+
     #[test]
     fn words_and_states_are_there_again() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::in_one(folder.path().to_owned());
         let (mut memory, problem) = open(&home);
         assert_eq!(problem, None);
-        let word = Word {
-            action: Action::Stop,
-            at: Timestamp::from_millis(7),
-            until: None,
-            override_reason: None,
-            reason: None,
-        };
+        let word = stop();
         memory.remember(SessionId::new("a"), Some(word.clone()));
         memory.remember(SessionId::new("b"), Some(word.clone()));
         memory.remember(SessionId::new("b"), None);
@@ -249,13 +253,7 @@ mod tests {
         assert!(home.words().exists(), "a look changes nothing");
         let (mut memory, problem) = open(&home);
         assert!(problem.unwrap().contains("words.json.unreadable-2"));
-        let word = Word {
-            action: Action::Stop,
-            at: Timestamp::from_millis(7),
-            until: None,
-            override_reason: None,
-            reason: None,
-        };
+        let word = stop();
         memory.remember(SessionId::new("a"), Some(word));
         drop(memory);
         assert_eq!(words(&home).unwrap().len(), 1);
