@@ -251,7 +251,7 @@ impl Chain {
         for (order, placed) in orders.iter().zip(&mut placed) {
             self.note_absent(order, placed);
         }
-        let well: Vec<bool> = orders
+        let mut well: Vec<bool> = orders
             .iter()
             .zip(&placed)
             .map(|(order, placed)| {
@@ -266,7 +266,15 @@ impl Chain {
             .collect();
         match self.kept.change(&kept) {
             Ok(()) => self.known().keep(&kept),
-            Err(error) => applied.unkept = Some(error),
+            Err(error) => {
+                applied.unkept = Some(error);
+                // What is in no file and could not be kept either is nowhere.
+                for ((well, order), placed) in well.iter_mut().zip(orders).zip(&placed) {
+                    *well &= !order.publishes()
+                        || placed.failed.is_empty()
+                        || !placed.in_force.is_empty();
+                }
+            }
         }
         let results = placed.into_iter().zip(well).map(|(mut placed, well)| {
             let first = (!well).then(|| placed.failed.drain(..).next()).flatten();

@@ -469,3 +469,21 @@ fn what_others_take_away_or_bring_back_is_seen() {
     fs::create_dir(here.path("credentials")).unwrap();
     assert!(chain.look(spots[0]).unread.is_some());
 }
+
+#[test]
+fn what_is_in_no_file_and_cannot_be_kept_is_not_published() {
+    let here = Here::new();
+    fs::create_dir(here.path("kept.age")).unwrap();
+    let chain = here.chain();
+    // A folder stands where the file should be.
+    fs::create_dir(here.path("credentials")).unwrap();
+    let applied = chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))]);
+    assert!(applied.unkept.is_some(), "{applied:?}");
+    assert!(applied.results[0].is_err(), "{applied:?}");
+    // Elsewhere it is, so that programs find it.
+    fs::remove_dir(here.path("credentials")).unwrap();
+    let applied = chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))]);
+    assert!(applied.unkept.is_some(), "{applied:?}");
+    let placed = applied.results[0].as_ref().unwrap();
+    assert_eq!(placed.in_force, Delivery::from(FILE));
+}

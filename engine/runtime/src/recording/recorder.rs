@@ -19,6 +19,9 @@ use super::{Answer, MadeOf, Record, modules};
 use crate::evaluators::Question;
 use crate::rolling::{self, Keep, Line as _, Writer};
 
+/// How much later than another an evaluation can be recorded that began before it: several are
+/// made at once.
+const OUT_OF_ORDER_MS: u64 = 60_000;
 /// Evaluations that wait for the disk.
 const WAITING: usize = 256;
 /// How long the end waits for those that wait for the disk.
@@ -171,12 +174,16 @@ impl Clerk {
     fn write(&mut self, heard: Heard) -> Result<(), Problem> {
         let mut tidied = Ok(());
         let now = heard.question.context.now;
-        if self.last.is_some_and(|last| now < last) && !self.writer.begins() {
-            // The clock was set back: within a file time goes forward only, so that how long
-            // components are kept can be told by the beginnings of files.
-            self.writer.close(crate::clock::now())?;
+        let back = |last: Timestamp| now.as_millis() + OUT_OF_ORDER_MS < last.as_millis();
+        if self.last.is_some_and(back) {
+            // The clock was set back: within a file time goes forward but for that much, so that
+            // how long components are kept can be told by the beginnings of files.
+            if !self.writer.begins() {
+                self.writer.close(crate::clock::now())?;
+            }
+            self.last = None;
         }
-        self.last = Some(now);
+        self.last = self.last.max(Some(now));
         if self.writer.begins() {
             self.said.clear();
             tidied = self.tidy();
@@ -248,7 +255,10 @@ impl Clerk {
     /// line.
     fn tidy(&self) -> io::Result<()> {
         let oldest = match rolling::begin::<Record>(&self.folder) {
-            Ok(Some(oldest)) => UNIX_EPOCH + Duration::from_millis(oldest.as_millis()),
+            Ok(Some(oldest)) => {
+                let oldest = oldest.as_millis().saturating_sub(OUT_OF_ORDER_MS);
+                UNIX_EPOCH + Duration::from_millis(oldest)
+            }
             Ok(None) => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e),
