@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use dayfly_tests::portal::{self, accounts};
-use dayfly_tests::{Home, Portal, home};
+use dayfly_tests::{Daemon, Home, Portal, home, until};
 use serde_json::{Value, json};
 
 const CONFIG: &str = "\
@@ -185,6 +186,9 @@ fn the_aws_cli_and_dayfly_use_each_others_sign_ins() {
     let Some(aws) = std::env::var_os("DAYFLY_TEST_AWS2") else {
         return skipped("there is no AWS CLI 2");
     };
+    let Some(wrap) = std::env::var_os("DAYFLY_TEST_AWS2_WRAP") else {
+        return skipped("there is no aws2-wrap");
+    };
     let mut own = Command::new("unshare");
     let own = own.args(["-mn", "ip", "link", "set", "lo", "up"]).output();
     if !own.is_ok_and(|output| output.status.success()) {
@@ -205,6 +209,7 @@ fn the_aws_cli_and_dayfly_use_each_others_sign_ins() {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS", aws)
         .env("PYTHON", python)
+        .env("WRAP", wrap)
         .env("FAKE", portal::program())
         .env("DAYFLY", home::program())
         .output()
@@ -214,7 +219,14 @@ fn the_aws_cli_and_dayfly_use_each_others_sign_ins() {
         let lines = said.lines().filter_map(|line| line.strip_prefix(word));
         lines.map(str::to_owned).collect()
     };
-    for word in ["theirs new: ", "theirs old: ", "ours new: ", "ours old: "] {
+    for word in [
+        "theirs new: ",
+        "theirs old: ",
+        "ours new: ",
+        "ours old: ",
+        "wrap new: ",
+        "wrap old: ",
+    ] {
         assert!(
             of(word).iter().any(|key| key.starts_with("ASIA")),
             "{word}{said}"
@@ -275,6 +287,9 @@ for profile in new old; do
     rm -rf .aws/sso .aws/cli
     "$DAYFLY" integration login corp --device >&2
     echo "ours $profile: $("$AWS" configure export-credentials --profile $profile | key)"
+    # It reads every file that lies beside the sign-ins, and calls the AWS CLI.
+    echo "wrap $profile: $(PATH="$(dirname "$AWS"):$PATH" "$WRAP" --profile $profile --export \
+        | sed -n 's/export AWS_ACCESS_KEY_ID=//p')"
 done
 echo "told: $(tell)"
 exec 3>&-
@@ -284,4 +299,46 @@ wait $fake || true
 #[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
 fn skipped(why: &str) {
     eprintln!("not run: {why}");
+}
+
+/// Before a sign-in ends the journal says so, and a rule may warn of it.
+#[test]
+fn a_sign_in_that_ends_soon_is_told_to_a_rule_and_to_the_person() {
+    let Some(portal) = Portal::start(None) else {
+        return;
+    };
+    let home = shared(&portal);
+    let rule = r#"
+[[policy]]
+name = "warns"
+module = "builtin:rules"
+grant = { actions = [] }
+
+[[policy.config.rule]]
+name = "say"
+when = "event sign-in-ends"
+if = '!event.data.ended'
+then = "notify warning"
+because = "sign in to {event.data.name}: {event.data.minutes} minutes are left"
+"#;
+    let config = home.path().join("dayfly.toml");
+    let text = std::fs::read_to_string(&config).expect("a configuration");
+    home.save_config(&format!("{text}{rule}"));
+    let engine = Daemon::start(&home);
+    portal.tell(&json!({ "settings": { "access_ttl": 1800, "refresh": false } }));
+    log_in(&home);
+    let told = || home.run(["events"]).ok().out;
+    until(
+        Duration::from_secs(20),
+        "the end of the sign-in is told",
+        || {
+            let told = told();
+            told.contains("the sign-in to corp ends")
+                && told.contains("sign in to corp: 30 minutes")
+        },
+    );
+    let listed = home.run(["integration", "list"]).ok().out;
+    assert!(listed.contains("until in "), "{listed}");
+    drop(engine);
+    portal.assert_honest();
 }

@@ -8,22 +8,30 @@ use crate::session::SessionId;
 use crate::step::Turn;
 
 impl Turn<'_> {
+    /// Sessions that a person signs in to this integration or IdP for, and what is chained to them.
+    pub(crate) fn sessions_needing(&self, sign_in: &str) -> BTreeSet<SessionId> {
+        let sessions = self.state.sessions.iter();
+        let meant = sessions.filter(|(_, t)| t.session.sign_in() == Some(sign_in));
+        self.with_chained(meant.map(|(id, _)| id.clone()).collect())
+    }
+
+    fn with_chained(&self, mut next: Vec<SessionId>) -> BTreeSet<SessionId> {
+        let mut all = BTreeSet::new();
+        while let Some(id) = next.pop() {
+            if all.insert(id.clone()) {
+                next.extend(self.state.children.get(&id).into_iter().flatten().cloned());
+            }
+        }
+        all
+    }
+
     /// Tries again what waited for this, and what is chained to it.
     pub(crate) fn attended(&mut self, what: &Attended) {
-        let mut next: Vec<SessionId> = match what {
-            Attended::Session(id) => vec![id.clone()],
-            Attended::SignIn(id) => {
-                let sessions = self.state.sessions.iter();
-                let meant = sessions.filter(|(_, t)| t.session.sign_in() == Some(id));
-                meant.map(|(id, _)| id.clone()).collect()
-            }
+        let waited = match what {
+            Attended::Session(id) => self.with_chained(vec![id.clone()]),
+            Attended::SignIn(id) => self.sessions_needing(id),
         };
-        let mut seen = BTreeSet::new();
-        while let Some(id) = next.pop() {
-            if !seen.insert(id.clone()) {
-                continue;
-            }
-            next.extend(self.state.children.get(&id).into_iter().flatten().cloned());
+        for id in waited {
             if let Some(tracked) = self.state.sessions.get_mut(&id)
                 && std::mem::take(&mut tracked.needs_person)
             {

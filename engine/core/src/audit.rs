@@ -177,6 +177,13 @@ pub enum Violation {
         /// The moment.
         due: Timestamp,
     },
+    /// Nobody will be told that a sign-in ends.
+    UnwatchedSignIn {
+        /// Id of its integration.
+        integration: String,
+        /// When it ends.
+        ends: Timestamp,
+    },
     /// Policies or the Workspace file are told another status than that which is so.
     Misreported {
         /// The session.
@@ -204,6 +211,7 @@ pub fn audit(state: &State, now: Timestamp, chain: Chain<'_>) -> Vec<Violation> 
     audit.operations();
     audit.providers();
     audit.entries();
+    audit.sign_ins();
     if let Some(due) = state.next_wake().filter(|at| *at <= now) {
         audit.found.push(Violation::Overdue { due });
     }
@@ -430,6 +438,17 @@ impl Audit<'_> {
                         bound,
                     });
                 }
+            }
+        }
+    }
+
+    /// The end of each sign-in that stands is told.
+    fn sign_ins(&mut self) {
+        for (sign_in, told) in self.state.sign_ins() {
+            let ends = sign_in.ends;
+            if ends > self.now && told.is_none_or(|at| at > ends) {
+                let integration = sign_in.integration.clone();
+                self.broken(Violation::UnwatchedSignIn { integration, ends });
             }
         }
     }
@@ -676,6 +695,10 @@ impl fmt::Display for Violation {
                 f,
                 "{} commands wait for session {session}, for which nothing is under way",
                 commands.len()
+            ),
+            Self::UnwatchedSignIn { integration, ends } => write!(
+                f,
+                "nobody will be told that the sign-in to {integration} ends at {ends}"
             ),
             Self::Overdue { due } => write!(f, "what was due at {due} was not done"),
             Self::Misreported {

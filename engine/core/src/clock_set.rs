@@ -2,7 +2,7 @@
 //!
 //! Waits after failures, pauses, deadlines and penalties are kept as moments. Where the clock is set
 //! back by an hour, none of them may last an hour longer. What is meant as a moment stays where it
-//! is: the end of credentials, holds, schedules, wake-ups, a person's word.
+//! is: the end of credentials, holds, schedules, sign-ins, wake-ups, a person's word.
 
 use crate::step::Turn;
 use crate::time::Timestamp;
@@ -24,7 +24,8 @@ impl Turn<'_> {
             | TimerKey::Expiry(_)
             | TimerKey::Expiring(_)
             | TimerKey::Wake(..)
-            | TimerKey::Schedule(..) => false,
+            | TimerKey::Schedule(..)
+            | TimerKey::SignIn(_) => false,
         });
         for tracked in self.state.sessions.values_mut() {
             tracked.retry_at = tracked.retry_at.map(shift);

@@ -239,6 +239,17 @@ pub enum Happening {
         /// Entries that asked for it.
         entries: Vec<EntryName>,
     },
+    /// A sign-in comes to its end, or has ended.
+    SignInEnds {
+        /// What a person calls the integration.
+        name: String,
+        /// When it ends.
+        ends: Timestamp,
+        /// Whether it has ended.
+        ended: bool,
+        /// Entries that asked for it and see a session that needs it.
+        entries: Vec<EntryName>,
+    },
     /// A moment of a schedule came.
     Scheduled {
         /// The entry that asked for it.
@@ -512,6 +523,7 @@ impl Happening {
             | Self::WorkspaceAccepted { .. }
             | Self::PoliciesAccepted { .. }
             | Self::Custom { .. }
+            | Self::SignInEnds { .. }
             | Self::Scheduled { .. }
             | Self::FilesSeen { .. }
             | Self::BranchSeen { .. }

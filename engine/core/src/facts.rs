@@ -1,7 +1,7 @@
 //! Facts of the state for whoever checks it: read only, and nothing derived from them.
 
 use crate::effect::OperationId;
-use crate::input::CommandId;
+use crate::input::{CommandId, SignIn};
 use crate::policy::SessionView;
 use crate::session::{Lease, SessionId};
 use crate::state::{Stage, State, Tracked, Tracking};
@@ -74,6 +74,14 @@ impl State {
     #[must_use]
     pub fn reconsidered(&self, session: &SessionId) -> Option<Timestamp> {
         self.timers.get(&TimerKey::Reconsider(session.clone()))
+    }
+
+    /// Sign-ins that stand, each with when it is told of next.
+    pub fn sign_ins(&self) -> impl Iterator<Item = (&SignIn, Option<Timestamp>)> {
+        self.sign_ins.iter().map(|(id, sign_in)| {
+            let next = self.timers.get(&TimerKey::SignIn(id.clone()));
+            (sign_in, next)
+        })
     }
 
     /// Whether the chain held credentials for this session at the start, and the Workspace that

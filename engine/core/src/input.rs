@@ -160,6 +160,17 @@ pub enum Attended {
     Session(SessionId),
 }
 
+/// A sign-in that stands, and is known to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Id of the integration, as sessions have it.
+    pub integration: String,
+    /// What a person calls the integration.
+    pub name: String,
+    /// When a person has to sign in again.
+    pub ends: Timestamp,
+}
+
 /// What a watcher saw of one file or repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -239,6 +250,8 @@ pub enum Input {
     },
     /// A person did what failures asked for; what waited for that is tried again.
     Attended(Attended),
+    /// The sign-ins that stand and are known to end, all of them.
+    SignIns(Vec<SignIn>),
     /// A suspended policy entry may be asked again.
     Enable(EntryName),
     /// Watched files and repositories are as this says.

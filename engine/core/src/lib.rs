@@ -41,6 +41,7 @@ pub mod schedule;
 pub mod session;
 pub mod settings;
 mod sight;
+pub mod sign_ins;
 pub mod sso_role;
 pub mod stands;
 pub mod state;

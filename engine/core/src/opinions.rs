@@ -88,6 +88,9 @@ impl Turn<'_> {
         }
         let entries = self.state.entries.keys().cloned().collect();
         self.record(cause, Happening::PoliciesAccepted { entries, changed });
+        if !known {
+            self.tell_sign_ins();
+        }
         self.reconsider.extend(self.state.sessions.keys().cloned());
         self.all_go_on();
     }

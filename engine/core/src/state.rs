@@ -8,7 +8,7 @@ use crate::claims::Claims;
 use crate::damping::Damping;
 use crate::effect::{Cause, OperationId};
 use crate::index::Index;
-use crate::input::{CommandId, Entry, Found, Projection, Word};
+use crate::input::{CommandId, Entry, Found, Projection, SignIn, Word};
 use crate::overdue::Overdue;
 use crate::policy::{
     Action, BranchChange, EntryName, EvaluationId, Event, Fields, FileChange, Outcome,
@@ -314,6 +314,8 @@ pub struct State {
     /// Changes of the chain that were not answered in time.
     pub(crate) overdue: BTreeMap<OperationId, Overdue>,
     pub(crate) words: BTreeMap<SessionId, Word>,
+    /// Sign-ins that stand, by the id of their integration.
+    pub(crate) sign_ins: BTreeMap<String, SignIn>,
     pub(crate) workspace_revision: u64,
     /// The first policies came: before that nobody knows what is forbidden, and nothing is started
     /// or renewed.
@@ -346,6 +348,7 @@ impl State {
             orphans: BTreeMap::new(),
             overdue: BTreeMap::new(),
             words: BTreeMap::new(),
+            sign_ins: BTreeMap::new(),
             workspace_revision: 0,
             policies_known: false,
             stopping: false,

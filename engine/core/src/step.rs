@@ -69,6 +69,7 @@ impl Turn<'_> {
             }
             Input::Custom { name, data } => self.custom(name, data),
             Input::Attended(what) => self.attended(&what),
+            Input::SignIns(stand) => self.sign_ins(stand),
             Input::Enable(name) => {
                 let tracking = self.state.entries.get_mut(&name);
                 // What only stands in for a guard rail cannot be asked.
@@ -86,6 +87,7 @@ impl Turn<'_> {
                 self.resumed(slept_ms, set_ms);
                 self.settle_rates();
                 self.watch_ends();
+                self.watch_sign_ins();
             }
             Input::Stopping { deadline } => self.stopping(deadline),
             Input::Tick => {}
@@ -139,6 +141,7 @@ impl Turn<'_> {
                 }
             }
             TimerKey::Schedule(entry, index) => self.scheduled(entry, index, due),
+            TimerKey::SignIn(id) => self.sign_in_ends(&id),
             TimerKey::Ask(entry) => {
                 if let Some(tracking) = self.state.entries.get_mut(&entry) {
                     tracking.not_before = None;

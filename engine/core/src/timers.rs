@@ -28,6 +28,8 @@ pub(crate) enum TimerKey {
     Lane(Lane),
     /// The next moment of an entry's schedule, counted from 0.
     Schedule(EntryName, usize),
+    /// A sign-in is to be told of, by the id of its integration.
+    SignIn(String),
 }
 
 /// Timers, ordered by moment.

@@ -154,25 +154,33 @@ impl Turn<'_> {
     pub(crate) fn custom(&mut self, name: String, data: String) {
         let cause = self.new_cause();
         let entries = self.state.index.custom(&name).to_vec();
-        let most = self.state.settings.customs_max;
         for entry in &entries {
-            let Some(tracking) = self.state.entries.get_mut(entry) else {
-                continue;
-            };
-            tracking.others_cause = cause;
-            let custom = |event: &Event| matches!(event, Event::Custom { .. });
-            if tracking.others.iter().filter(|e| custom(e)).count() >= most {
-                tracking.others.retain(|event| !custom(event));
-                tracking.resync = Some((ResyncReason::Overflow, None));
-            } else {
-                let event = Event::Custom {
-                    name: name.clone(),
-                    data: data.clone(),
-                };
-                tracking.others.push_back(event);
-            }
+            self.tell_custom(entry, &name, data.clone(), cause);
         }
         self.record(cause, Happening::Custom { name, entries });
+    }
+
+    /// One entry is to hear of a custom event; where too many wait, it looks at everything afresh.
+    pub(crate) fn tell_custom(
+        &mut self,
+        entry: &EntryName,
+        name: &str,
+        data: String,
+        cause: Cause,
+    ) {
+        let most = self.state.settings.customs_max;
+        let Some(tracking) = self.state.entries.get_mut(entry) else {
+            return;
+        };
+        tracking.others_cause = cause;
+        let custom = |event: &Event| matches!(event, Event::Custom { .. });
+        if tracking.others.iter().filter(|e| custom(e)).count() >= most {
+            tracking.others.retain(|event| !custom(event));
+            tracking.resync = Some((ResyncReason::Overflow, None));
+        } else {
+            let name = name.to_owned();
+            tracking.others.push_back(Event::Custom { name, data });
+        }
     }
 
     /// The machine slept, or somebody set its clock.

@@ -9,7 +9,7 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, Happening, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    Attended, CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, Word,
+    Attended, CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, SignIn, Word,
     WorkspaceChange,
 };
 use dayfly_core::policy::{
@@ -452,6 +452,16 @@ impl World {
             _ => Attended::Session(session),
         };
         self.input(Input::Attended(what));
+        // Nothing is drawn for it, so that walks which are kept stay what they are.
+        let ends = self
+            .now
+            .plus(Duration::from_millis(self.now.as_millis() % 6_000_000));
+        let stand = SignIn {
+            integration: "idp".to_owned(),
+            name: "idp".to_owned(),
+            ends,
+        };
+        self.input(Input::SignIns(vec![stand]));
     }
 
     fn person_edits(&mut self) {

@@ -112,6 +112,8 @@ pub(crate) struct EventTable {
     branch: Option<String>,
     /// The clock is set by this: "1h" forward, "-1h" back.
     set_clock: Option<String>,
+    /// A person signs in to this integration, by its id; `for` says how long that lasts.
+    sign_in: Option<String>,
     /// "stop": the engine stops, and the scenario ends.
     engine: Option<String>,
 }
@@ -303,6 +305,18 @@ impl EventTable {
             let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
             return Ok(vec![Deed::SetClock(sign * seconds)]);
         }
+        if let Some(integration) = &self.sign_in {
+            let Some(lasting) = &self.r#for else {
+                return Err(Trouble::usage(format!(
+                    "the sign-in to \"{integration}\" has no `for`"
+                ))
+                .hint("say how long it lasts, as in `for = \"8h\"`"));
+            };
+            return Ok(vec![Deed::SignIn {
+                integration: integration.clone(),
+                lasting: parse_span(lasting).map_err(Trouble::usage)?,
+            }]);
+        }
         if let Some(what) = &self.engine {
             return match what.as_str() {
                 "stop" => Ok(vec![Deed::Stop]),
@@ -313,7 +327,7 @@ impl EventTable {
         }
         let (Some(asked), Some(verb)) = (&self.session, &self.r#do) else {
             return Err(Trouble::usage(
-                "an event needs one of `emit`, `file`, `repository`, `set-clock`, `engine`, or \
+                "an event needs one of `emit`, `file`, `repository`, `set-clock`, `sign-in`, `engine`, or \
                  `session` and `do`",
             ));
         };

@@ -380,6 +380,7 @@ impl Loop {
             } => self.delivered(&purpose, result, left),
             Message::ChainLooked { spot, look } => self.chain_looked(spot, look),
             Message::Answered(what) => self.enter(Input::Attended(what)),
+            Message::SignIns(stand) => self.enter(Input::SignIns(stand)),
             Message::Used(session) => self.enter(Input::Used { session }),
             Message::TurnedAway { door, why, count } => {
                 self.note(Happening::TurnedAway { door, why, count });

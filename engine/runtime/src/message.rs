@@ -7,7 +7,7 @@ use std::time::Instant;
 use dayfly_chain::{Look, Spot};
 use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{Note, OperationId, Reply};
-use dayfly_core::input::{Attended, Order, Seen};
+use dayfly_core::input::{Attended, Order, Seen, SignIn};
 use dayfly_core::policy::{EntryName, EvaluationId};
 use dayfly_core::session::{Failure, SessionId};
 use dayfly_policy::{Evaluated, Failed};
@@ -59,6 +59,8 @@ pub(crate) enum Message {
     ChainLooked { spot: Spot, look: Look },
     /// Something came that a person had been asked for, and nobody waited any more.
     Answered(Attended),
+    /// The sign-ins that stand and are known to end, all of them.
+    SignIns(Vec<SignIn>),
     /// A program was given the credentials of a session.
     Used(SessionId),
     /// An endpoint for programs turned requests away.

@@ -2,13 +2,15 @@
 //!
 //! Programs that share a sign-in put it into a file that all of them know; that file is watched,
 //! as the Workspace is. A notice counts where somebody is signed in afterwards: sessions that
-//! waited for that are tried again.
+//! waited for that are tried again. When each sign-in ends is told too, so that policies hear of it
+//! before.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use dayfly_core::input::Attended;
-use dayfly_providers::sso::{Sso, SsoIntegration};
+use dayfly_core::input::{Attended, SignIn};
+use dayfly_providers::sso::{Sso, SsoIntegration, Standing};
 use dayfly_workspace::{Watch, watch};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch as level};
@@ -18,6 +20,8 @@ use crate::troubles::Troubles;
 
 /// What problems with the watch are filed under.
 const ABOUT: &str = "sign-in-watch";
+/// The sign-ins that stand and are known to end, by the id of their integration.
+type Ends = Arc<Mutex<BTreeMap<String, SignIn>>>;
 /// Which sign-ins to watch.
 type Wanted = Option<(Arc<Sso>, Vec<SsoIntegration>)>;
 
@@ -67,7 +71,15 @@ fn follow(
     let mut watches: Vec<Watch> = Vec::new();
     while let Some((sso, integrations)) = next(&mut incoming, runtime) {
         watches.clear();
+        let ends = Ends::default();
         let mut problem = None;
+        for integration in &integrations {
+            // What cannot be read is told by who needs it.
+            if let Ok(standing) = runtime.block_on(sso.standing(integration)) {
+                note(&ends, integration, standing);
+            }
+        }
+        tell(messages, &ends);
         for integration in integrations {
             let files = match runtime.block_on(sso.files(&integration)) {
                 Ok(files) => files,
@@ -79,9 +91,15 @@ fn follow(
             for file in files {
                 let (sso, messages) = (Arc::clone(&sso), messages.clone());
                 let (runtime, integration) = (runtime.clone(), integration.clone());
+                let ends = Arc::clone(&ends);
                 let look = move || {
-                    let standing = runtime.block_on(sso.standing(&integration));
-                    if standing.is_ok_and(|standing| standing.signed_in) {
+                    let Ok(standing) = runtime.block_on(sso.standing(&integration)) else {
+                        return;
+                    };
+                    if note(&ends, &integration, standing) {
+                        tell(&messages, &ends);
+                    }
+                    if standing.signed_in {
                         let (answer, _) = oneshot::channel();
                         let what = Attended::SignIn(integration.id.clone());
                         // One that cannot be told has stopped.
@@ -97,6 +115,27 @@ fn follow(
         }
         troubles.tell(ABOUT, problem);
     }
+}
+
+/// Notes when a sign-in ends; whether that is another moment than before.
+fn note(ends: &Ends, integration: &SsoIntegration, standing: Standing) -> bool {
+    let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(at) = standing.ends.filter(|_| standing.signed_in) else {
+        return ends.remove(&integration.id).is_some();
+    };
+    let stands = SignIn {
+        integration: integration.id.clone(),
+        name: integration.name.clone(),
+        ends: at,
+    };
+    ends.insert(integration.id.clone(), stands.clone()) != Some(stands)
+}
+
+fn tell(messages: &mpsc::Sender<Message>, ends: &Ends) {
+    let ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+    let stand = ends.values().cloned().collect();
+    // One that cannot be told has stopped.
+    let _ = messages.blocking_send(Message::SignIns(stand));
 }
 
 #[cfg(test)]

@@ -78,6 +78,13 @@ pub enum Deed {
     Remove(Vec<SessionId>),
     /// A person signs in, or answers, for these sessions.
     Attend(Vec<SessionId>),
+    /// A person signs in to an integration.
+    SignIn {
+        /// Its id.
+        integration: String,
+        /// How long that lasts.
+        lasting: Duration,
+    },
 }
 
 /// For which sessions no credentials are to be had for a while, and why.

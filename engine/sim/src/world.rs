@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use dayfly_core::effect::{Effect, Happening, OperationId, Reply};
 use dayfly_core::input::{
-    Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, SignIn, WorkspaceChange,
 };
 use dayfly_core::policy::{Action, EntryName, Fault, FaultKind};
 use dayfly_core::random::Random;
@@ -65,6 +65,8 @@ struct World<'a> {
     skew: i64,
     stopped: bool,
     disk: Disk,
+    /// Sign-ins, by the id of their integration.
+    sign_ins: BTreeMap<String, SignIn>,
     random: Random,
     /// Answers of providers on their way, by the true time.
     answers: BinaryHeap<Reverse<(Timestamp, OperationId)>>,
@@ -97,6 +99,7 @@ impl<'a> World<'a> {
             skew: 0,
             stopped: false,
             disk: Disk::new(scenario, rules),
+            sign_ins: BTreeMap::new(),
             random: Random::new(scenario.seed ^ 0x0077_6f72_6c64),
             answers: BinaryHeap::new(),
             issuing: BTreeMap::new(),
@@ -275,6 +278,20 @@ impl<'a> World<'a> {
                 for session in sessions {
                     self.enter(Input::Attended(Attended::Session(session)));
                 }
+            }
+            Deed::SignIn {
+                integration,
+                lasting,
+            } => {
+                let stands = SignIn {
+                    name: integration.clone(),
+                    integration: integration.clone(),
+                    ends: self.now.plus(lasting),
+                };
+                self.sign_ins.insert(integration.clone(), stands);
+                let stand = self.sign_ins.values().cloned().collect();
+                self.enter(Input::SignIns(stand));
+                self.enter(Input::Attended(Attended::SignIn(integration)));
             }
             Deed::File { path, content } => {
                 let seen = self.disk.write(path, content);

@@ -160,6 +160,7 @@ fn is_origin(what: &Happening) -> bool {
             | Happening::SessionEdited { .. }
             | Happening::Commanded { .. }
             | Happening::Custom { .. }
+            | Happening::SignInEnds { .. }
             | Happening::Scheduled { .. }
             | Happening::FilesSeen { .. }
             | Happening::BranchSeen { .. }

@@ -123,6 +123,29 @@ pub(crate) fn text(note: &Note, names: &Names) -> (char, String) {
                 count(entries.len(), "policy", "policies")
             ),
         ),
+        Happening::SignInEnds {
+            name,
+            ends,
+            ended,
+            entries,
+        } => {
+            let what = match ended {
+                true => "has ended",
+                false => "ends",
+            };
+            let heard = match entries.len() {
+                0 => String::new(),
+                n => format!(", heard by {}", count(n, "policy", "policies")),
+            };
+            (
+                '◇',
+                format!(
+                    "the sign-in to {} {what}, {}{heard}",
+                    tame(name),
+                    time::date_and_clock(*ends)
+                ),
+            )
+        }
         Happening::Scheduled {
             entry,
             expression,
