@@ -39,13 +39,25 @@ fn held(verdict: &Verdict) -> Vec<(SessionKey, &str)> {
 fn without_a_reason_nobody_starts_it() {
     let told = |session: &Session, fields| [changed(session.clone(), fields)];
     let idle = prod(1).build();
-    let verdict = play().call(0, &told(&idle, ChangedFields::ADDED), &[idle.clone()]);
+    let verdict = play().call(
+        0,
+        &told(&idle, ChangedFields::ADDED),
+        std::slice::from_ref(&idle),
+    );
     assert_eq!(held(&verdict), [(1, "needs-a-reason")]);
     let asked = prod(1).reason("INC-42").build();
-    let verdict = play().call(0, &told(&asked, ChangedFields::REASON), &[asked.clone()]);
+    let verdict = play().call(
+        0,
+        &told(&asked, ChangedFields::REASON),
+        std::slice::from_ref(&asked),
+    );
     assert_eq!(held(&verdict), []);
     let other = session(2).build();
-    let verdict = play().call(0, &told(&other, ChangedFields::ADDED), &[other.clone()]);
+    let verdict = play().call(
+        0,
+        &told(&other, ChangedFields::ADDED),
+        std::slice::from_ref(&other),
+    );
     assert_eq!(held(&verdict), [], "others are nobody's business");
 }
 

@@ -79,7 +79,7 @@ fn a_file_that_is_saved_names_the_sessions() {
         FileChangeKind::Changed,
         Some("# what the shop needs\nshop-*\n"),
     );
-    let (said, _) = play.call(&[saved.clone()]);
+    let (said, _) = play.call(std::slice::from_ref(&saved));
     assert_eq!(
         said,
         [
