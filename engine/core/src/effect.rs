@@ -59,8 +59,8 @@ pub enum Reply {
     NotFound,
 }
 
-/// Something that the runtime is to do. Every effect but `Record`, `Project`, `Cancel`, `Discard`, `Reply`
-/// and `Remember` is answered by exactly one input.
+/// Something that the runtime is to do. `Evaluate`, `Issue`, `Publish` and `Retract` are answered by exactly
+/// one input each, the others by none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {
@@ -130,6 +130,24 @@ pub enum Effect {
         session: SessionId,
         /// The word.
         word: Option<Word>,
+    },
+    /// The answer to this evaluation counts: what the policy wrote with it is what the entry remembers
+    /// from now on.
+    CommitPolicyState {
+        /// The entry.
+        entry: EntryName,
+        /// Names the evaluation.
+        evaluation: EvaluationId,
+    },
+    /// The session is gone: what entries remember of it is to be forgotten.
+    ForgetSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// Policies that asked for it hear that the engine stops: their answers are to be waited for.
+    AwaitPolicies {
+        /// Until when.
+        deadline: Timestamp,
     },
     /// Tell the person how a command ended.
     Reply {

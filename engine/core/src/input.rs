@@ -14,6 +14,7 @@ use crate::policy::{
 };
 use crate::schedule::Schedule;
 use crate::session::{Failure, Lease, Session, SessionId, Status};
+use crate::settings::Settings;
 use crate::time::Timestamp;
 
 /// What the Workspace file says of a session's state: the engine's projection, or a
@@ -204,6 +205,8 @@ pub enum Input {
     Workspace(WorkspaceChange),
     /// The policy entries that are to be in force, all of them.
     Policies(Vec<Entry>),
+    /// Bounds and waits, as the configuration has them.
+    Settings(Settings),
     /// A person gave a command.
     Command {
         /// Names it in the reply.

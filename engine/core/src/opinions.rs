@@ -246,6 +246,10 @@ impl Turn<'_> {
         self.reconsider.extend(asked.ids.iter().cloned());
         match result.and_then(|verdict| self.check(name, &verdict).map(|()| verdict)) {
             Ok(verdict) => {
+                self.effects.push(Effect::CommitPolicyState {
+                    entry: name.clone(),
+                    evaluation: id,
+                });
                 let ids = asked.ids.clone();
                 self.accept(name, asked, verdict);
                 self.go_on(ids);

@@ -77,6 +77,9 @@ impl Turn<'_> {
                 session: id.clone(),
                 projection,
             });
+            self.effects.push(Effect::ForgetSession {
+                session: id.clone(),
+            });
             self.note_edit(&id, Fields::REMOVED, cause);
             self.touch(&id, Fields::REMOVED, None, cause);
         }
@@ -390,6 +393,10 @@ impl Turn<'_> {
         let Some(tracked) = self.state.sessions.remove(id) else {
             return;
         };
+        // Policies may have heard of it, and remembered something, since it left.
+        self.effects.push(Effect::ForgetSession {
+            session: id.clone(),
+        });
         self.state.unreached.remove(id);
         for key in [
             TimerKey::Expiry(id.clone()),

@@ -49,6 +49,7 @@ impl Turn<'_> {
             }
             Input::Workspace(change) => self.workspace(change),
             Input::Policies(entries) => self.policies(entries),
+            Input::Settings(settings) => self.state.settings = settings,
             Input::Command { id, session, order } => self.command(Some(id), &session, order),
             Input::Evaluated {
                 entry,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::effect::{Cause, Happening, SeenFile};
+use crate::effect::{Cause, Effect, Happening, SeenFile};
 use crate::input::{Seen, Sight};
 use crate::policy::{
     BranchChange, EngineEvent, EntryName, Event, FileChange, FileChangeKind, ResyncReason,
@@ -213,6 +213,7 @@ impl Turn<'_> {
         let cause = self.new_cause();
         let entries = self.announce(EngineEvent::Stopping(deadline), cause);
         if !entries.is_empty() {
+            self.effects.push(Effect::AwaitPolicies { deadline });
             self.record(cause, Happening::Stopping { deadline, entries });
         }
     }

@@ -288,7 +288,11 @@ impl World {
                     assert!(!*answered, "one answer a command");
                     *answered = true;
                 }
-                Effect::Remember { .. } | Effect::Record(_) => {}
+                Effect::Remember { .. }
+                | Effect::CommitPolicyState { .. }
+                | Effect::ForgetSession { .. }
+                | Effect::AwaitPolicies { .. }
+                | Effect::Record(_) => {}
             }
         }
         self.check();

@@ -21,14 +21,15 @@ use std::time::Duration;
 
 use dayfly_chain::Chain;
 use dayfly_core::delivery::Delivery as Wanted;
-use dayfly_core::effect::{Cause, Effect, Happening, Note, OperationId};
+use dayfly_core::effect::{Cause, Happening, Note, OperationId};
 use dayfly_core::input::{Attended, CommandId, Input, Order};
 use dayfly_core::policy::{EntryName, EvaluationId, Fault, Severity, Verdict};
 use dayfly_core::session::SessionId;
+use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{Compiler, Evaluated, Failed, StateSnapshot};
+use dayfly_policy::{Compiler, Evaluated, Failed, StateSnapshot, StateWrite};
 use dayfly_providers::azure::{AzureSecrets, AzureTokens};
 use dayfly_providers::{Limiter, LongLivedKeys, Providers};
 use dayfly_vault::{TemporaryCredentials, private_file};
@@ -240,6 +241,10 @@ struct Loop {
     messages: mpsc::Sender<Message>,
     notes: broadcast::Sender<Arc<Note>>,
     recorded: Vec<Note>,
+    /// What the policy wrote with the answer that the core looks at just now.
+    uncommitted: Option<(EvaluationId, Vec<StateWrite>)>,
+    /// Whether policies were asked that the engine is about to stop.
+    awaits_policies: bool,
     config: Config,
     imds: watch::Sender<Option<Imds>>,
     keys: Arc<dyn LongLivedKeys>,
@@ -510,9 +515,10 @@ impl Loop {
                 self.azure_in_force.set(config.azure.clone());
                 let calls = config.engine.calls_in_flight;
                 self.limiter.set(config.providers.limits(), calls);
-                let announces = self.state.settings.announces;
-                self.state.settings = config.settings();
-                self.state.settings.announces = announces;
+                self.enter(Input::Settings(Settings {
+                    announces: self.state.settings.announces,
+                    ..config.settings()
+                }));
                 self.desks.configure(&config);
                 self.record(config.recording);
                 self.config = config;
@@ -616,21 +622,13 @@ impl Loop {
                 text: format!("({} more lines were dropped)", log.dropped),
             });
         }
-        let input = Input::Evaluated {
-            entry: entry.clone(),
+        self.uncommitted = Some((evaluation, writes));
+        self.enter(Input::Evaluated {
+            entry,
             evaluation,
             result,
-        };
-        let accepted = self.enter_watching(input, |note| {
-            matches!(&note.what, Happening::Evaluated { evaluation: e, .. } if *e == evaluation)
         });
-        if accepted
-            && !writes.is_empty()
-            && let Some(in_force) = self.entries.get_mut(&entry)
-        {
-            in_force.state.apply(writes);
-            self.memory.keep_state(&entry, &in_force.state);
-        }
+        self.uncommitted = None;
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -698,41 +696,37 @@ impl Loop {
         }
     }
 
+    /// One step and all that comes of it at once.
     fn enter(&mut self, input: Input) {
-        self.enter_watching(input, |_| false);
-    }
-
-    /// One step and all that comes of it at once; whether a note of the first step was the one
-    /// that is watched for.
-    fn enter_watching(&mut self, input: Input, watched: impl Fn(&Note) -> bool) -> bool {
-        let mut seen = false;
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             for effect in step(&mut self.state, clock::now(), input) {
-                if let Effect::Record(note) = &effect {
-                    seen |= watched(note);
-                }
                 inputs.extend(self.perform(effect));
             }
         }
-        seen
     }
 
-    fn recorded(&mut self, note: Note) {
-        if let Happening::SessionEdited {
-            session, fields, ..
-        } = &note.what
-            && fields.iter().any(|field| field == "removed")
-        {
-            for (name, in_force) in &mut self.entries {
-                let before = in_force.state.bytes();
-                in_force.state.forget(session);
-                if in_force.state.bytes() != before {
-                    self.memory.keep_state(name, &in_force.state);
-                }
+    /// What the policy wrote with the answer that has just come is what its entry remembers.
+    fn commit(&mut self, entry: &EntryName, evaluation: EvaluationId) {
+        let written = self.uncommitted.take_if(|(of, _)| *of == evaluation);
+        let Some((_, writes)) = written.filter(|(_, writes)| !writes.is_empty()) else {
+            return;
+        };
+        if let Some(in_force) = self.entries.get_mut(entry) {
+            in_force.state.apply(writes);
+            self.memory.keep_state(entry, &in_force.state);
+        }
+    }
+
+    /// What entries remember of a session goes with it.
+    fn forget(&mut self, session: &SessionId) {
+        for (name, in_force) in &mut self.entries {
+            let before = in_force.state.bytes();
+            in_force.state.forget(session);
+            if in_force.state.bytes() != before {
+                self.memory.keep_state(name, &in_force.state);
             }
         }
-        self.recorded.push(note);
     }
 
     /// Records something that the core does not know of.

@@ -11,18 +11,18 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::effect::{Effect, Happening, OperationId, Reply};
+use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::input::{
     Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, SignIn, WorkspaceChange,
 };
-use dayfly_core::policy::{Action, EntryName, Fault, FaultKind};
+use dayfly_core::policy::{Action, EntryName, EvaluationId, Fault, FaultKind};
 use dayfly_core::random::Random;
 use dayfly_core::session::{Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{Call, Policy, StateSnapshot};
+use dayfly_policy::{Call, Policy, StateSnapshot, StateWrite};
 
 use crate::disk::Disk;
 use crate::outcome::{Outcome, Refused};
@@ -58,6 +58,8 @@ struct World<'a> {
     scenario: &'a Scenario,
     rules: BTreeMap<EntryName, &'a Rule>,
     memories: BTreeMap<EntryName, StateSnapshot>,
+    /// What evaluations wrote whose answers are on their way to the core.
+    uncommitted: BTreeMap<EvaluationId, Vec<StateWrite>>,
     state: State,
     /// The true time, as if the clock had never been set.
     now: Timestamp,
@@ -94,6 +96,7 @@ impl<'a> World<'a> {
             scenario,
             rules: rules.iter().map(|r| (r.entry.name.clone(), r)).collect(),
             memories: BTreeMap::new(),
+            uncommitted: BTreeMap::new(),
             state: State::new(Settings::default(), scenario.seed),
             now: scenario.begin,
             skew: 0,
@@ -329,8 +332,16 @@ impl<'a> World<'a> {
         let mut inputs = VecDeque::from([input]);
         let now = self.wall();
         while let Some(input) = inputs.pop_front() {
+            let answers = match &input {
+                Input::Evaluated { evaluation, .. } => Some(*evaluation),
+                _ => None,
+            };
             for effect in step(&mut self.state, now, input) {
                 inputs.extend(self.perform(effect));
+            }
+            // An answer that did not count changes nothing that is remembered.
+            if let Some(evaluation) = answers {
+                self.uncommitted.remove(&evaluation);
             }
         }
     }
@@ -348,16 +359,16 @@ impl<'a> World<'a> {
                 let result = match self.rules.get(&entry) {
                     Some(rule) => {
                         let sees = self.state.entry(&entry).map(|e| e.views().clone());
-                        let memory = self.memories.entry(entry.clone()).or_default();
+                        let memory = self.memories.get(&entry).cloned().unwrap_or_default();
                         let answer = rule.policy.evaluate(Call {
                             context,
                             events: &events,
                             workspace: Arc::new(sees.unwrap_or_default()),
-                            state: memory.clone(),
+                            state: memory,
                         });
                         answer
                             .map(|evaluated| {
-                                memory.apply(evaluated.state_writes);
+                                self.uncommitted.insert(evaluation, evaluated.state_writes);
                                 evaluated.verdict
                             })
                             .map_err(|failed| failed.fault)
@@ -390,16 +401,20 @@ impl<'a> World<'a> {
                 None
             }
             Effect::Reply { command, reply } => self.answered(command, reply),
-            Effect::Project { .. } | Effect::Remember { .. } => None,
-            Effect::Record(note) => {
-                if let Happening::Ended { session, .. } = &note.what
-                    && self.state.session(session).is_none()
-                {
-                    // What an entry remembers of a session goes with it.
-                    for memory in self.memories.values_mut() {
-                        memory.forget(session);
-                    }
+            Effect::CommitPolicyState { entry, evaluation } => {
+                if let Some(writes) = self.uncommitted.remove(&evaluation) {
+                    self.memories.entry(entry).or_default().apply(writes);
                 }
+                None
+            }
+            Effect::ForgetSession { session } => {
+                for memory in self.memories.values_mut() {
+                    memory.forget(&session);
+                }
+                None
+            }
+            Effect::Project { .. } | Effect::Remember { .. } | Effect::AwaitPolicies { .. } => None,
+            Effect::Record(note) => {
                 self.follow(note.what);
                 None
             }

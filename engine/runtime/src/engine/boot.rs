@@ -141,6 +141,8 @@ impl Loop {
             messages,
             notes,
             recorded: Vec::new(),
+            uncommitted: None,
+            awaits_policies: false,
             workspace: None,
             rejected: None,
             entries: BTreeMap::new(),

@@ -25,12 +25,10 @@ impl Loop {
             return;
         }
         let deadline = clock::now().plus(FAREWELL);
-        let heard = self.enter_watching(Input::Stopping { deadline }, |note| {
-            matches!(note.what, Happening::Stopping { .. })
-        });
+        self.enter(Input::Stopping { deadline });
         self.flush();
         let end = tokio::time::Instant::now() + FAREWELL;
-        while heard && (self.evaluating > 0 || !self.delivering.is_empty()) {
+        while self.awaits_policies && (self.evaluating > 0 || !self.delivering.is_empty()) {
             match tokio::time::timeout_at(end, incoming.recv()).await {
                 Ok(Some(message @ (Message::Evaluated { .. } | Message::Delivered { .. }))) => {
                     self.take(message);

@@ -77,8 +77,20 @@ impl Loop {
                 }
                 None
             }
+            Effect::CommitPolicyState { entry, evaluation } => {
+                self.commit(&entry, evaluation);
+                None
+            }
+            Effect::ForgetSession { session } => {
+                self.forget(&session);
+                None
+            }
+            Effect::AwaitPolicies { deadline: _ } => {
+                self.awaits_policies = true;
+                None
+            }
             Effect::Record(note) => {
-                self.recorded(note);
+                self.recorded.push(note);
                 None
             }
         }

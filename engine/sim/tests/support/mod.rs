@@ -218,7 +218,10 @@ impl Machine {
                     *answered = true;
                 }
             }
-            Effect::Record(_) => {}
+            Effect::CommitPolicyState { .. }
+            | Effect::ForgetSession { .. }
+            | Effect::AwaitPolicies { .. }
+            | Effect::Record(_) => {}
         }
     }
 
