@@ -13,6 +13,7 @@ mod doctor;
 mod endpoint;
 mod engine;
 mod exit;
+mod foreign;
 mod integrations;
 mod locate;
 mod policies;

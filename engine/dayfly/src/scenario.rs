@@ -15,6 +15,7 @@ use dayfly_sim::{Refusal, Scenario, Span};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::foreign;
 use crate::show::time::parse_span;
 use crate::trouble::{Code, Trouble};
 
@@ -22,6 +23,9 @@ pub(crate) mod expect;
 mod made_up;
 
 pub(crate) use made_up::made_up;
+
+/// The longest scenario file, in bytes.
+const LIMIT: u64 = 16 << 20;
 
 /// A scenario file.
 #[derive(Debug, Default, Deserialize)]
@@ -125,11 +129,10 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 impl File {
     /// Reads a scenario file.
     pub(crate) fn load(path: &Path) -> Result<Self, Trouble> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Trouble::failed(format!("{} cannot be read: {e}", path.display())))?;
+        let text = foreign::text(path, LIMIT)?;
         let read: Result<Self, _> = toml::from_str(&text);
         let file = read.map_err(|e| {
-            let message = e.to_string().trim_end().replace('\n', "\n  ");
+            let message = dayfly_store::problem::of_toml(&text, &e);
             Trouble::usage(format!("{} is no scenario: {message}", path.display()))
         })?;
         Ok(Self { text, ..file })

@@ -159,6 +159,11 @@ fn mistakes_name_their_place() {
         ("[[trust]]\nsource='*'\nkeys=['RW']", 1, "no public key"),
         ("[[trust]]\nsource='*'\nkeys=[]", 1, "names no key"),
         (
+            "[[trust]]\nsource='ghcr.io/team/*'\nkeys=['RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3']",
+            1,
+            "the beginning of no source",
+        ),
+        (
             "[[policy]]\nname='a'\nmodule='m'\ntier='person'",
             4,
             "person",

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::content::ContentDigest;
+use crate::problem;
 use crate::source::inside;
 
 /// The file that makes a folder a bundle.
@@ -70,8 +71,8 @@ impl Bundle {
     /// What is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         let text = std::str::from_utf8(bytes).map_err(|e| BundleError(e.to_string()))?;
-        let file: File = toml::from_str(text)
-            .map_err(|e| BundleError(e.to_string().trim_end().replace('\n', ", ")))?;
+        let file: File =
+            toml::from_str(text).map_err(|e| BundleError(problem::of_toml(text, &e)))?;
         let Head {
             name,
             version,

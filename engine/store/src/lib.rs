@@ -10,6 +10,8 @@ pub mod bundle;
 pub mod content;
 pub mod git;
 pub mod lock;
+mod names;
+pub mod problem;
 pub mod shelf;
 pub mod source;
 pub mod trust;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::content::{ContentDigest, ContentError};
+use crate::problem;
 
 /// The longest lock file, in bytes.
 const LIMIT: u64 = 4 << 20;
@@ -144,8 +145,8 @@ impl Lock {
         };
         let text =
             String::from_utf8(bytes.clone()).map_err(|e| malformed(e.utf8_error().to_string()))?;
-        let mut lock: Self = toml::from_str(&text)
-            .map_err(|e| malformed(e.to_string().trim_end().replace('\n', ", ")))?;
+        let mut lock: Self =
+            toml::from_str(&text).map_err(|e| malformed(problem::of_toml(&text, &e)))?;
         if lock.version != VERSION {
             return Err(malformed(format!(
                 "it is of version {}, and this Dayfly knows version {VERSION}",

@@ -249,7 +249,7 @@ fn split_file(text: &str) -> Option<(&str, Option<String>)> {
 /// Whether a path stays in its folder.
 pub(crate) fn inside(path: &str) -> bool {
     !path.starts_with('/')
-        && !path.contains(['\\', '\0', '\n'])
+        && !path.contains(|c: char| c == '\\' || c.is_control())
         && !path.split('/').any(|part| part == ".." || part == ".")
 }
 

@@ -1,8 +1,10 @@
 //! Attacks, tried on the built program: refused, bounded, and it goes on serving. `catalogue.toml` is the
 //! list of all, with those that other suites try.
 
+mod bundles;
 mod catalogue;
 mod control;
 mod endpoints;
 mod shells;
+mod signatures;
 mod terminal;

@@ -7,8 +7,13 @@ use dayfly_policy::{CodeCache, Host, HostConfig, Module};
 use super::lang::Lang;
 use super::project::Project;
 use super::{c, js, python, rust};
+use crate::foreign;
 use crate::policies::compiler;
 use crate::trouble::Trouble;
+
+/// The longest module that a tool of a language may leave, in bytes: it may hold what the component
+/// that is made of it will not.
+const CORE_MAX: u64 = 1 << 30;
 
 /// What was built.
 pub(crate) struct Built {
@@ -59,6 +64,5 @@ pub(crate) fn load(name: &str, bytes: &[u8]) -> Result<Module, Trouble> {
 
 /// What a tool of a language left in a file of the build folder.
 pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, Trouble> {
-    std::fs::read(path)
-        .map_err(|e| Trouble::failed(format!("{} cannot be read: {e}", path.display())))
+    foreign::read(path, CORE_MAX)
 }

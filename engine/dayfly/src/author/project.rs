@@ -6,10 +6,13 @@ use dayfly_runtime::Home;
 use serde::Deserialize;
 
 use super::lang::Lang;
+use crate::foreign;
 use crate::trouble::{Code, Trouble};
 
 /// The file that makes a folder a project.
 pub(crate) const FILE: &str = "policy.toml";
+/// The longest such file, in bytes.
+const LIMIT: u64 = 1 << 20;
 
 /// A project.
 #[derive(Clone, Debug)]
@@ -35,16 +38,12 @@ impl Project {
         let folder = std::path::absolute(folder)
             .map_err(|e| Trouble::failed(format!("{} is no path: {e}", folder.display())))?;
         let file = folder.join(FILE);
-        let text = match std::fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => {
-                let message = format!("{} cannot be read: {e}", file.display());
-                return Err(Trouble::failed(message));
-            }
+        let text = match foreign::text(&file, LIMIT) {
+            Err(none) if none.code == Code::NotFound => return Ok(None),
+            text => text?,
         };
         let written: Written = toml::from_str(&text).map_err(|e| {
-            let message = e.to_string().trim_end().replace('\n', "\n  ");
+            let message = dayfly_store::problem::of_toml(&text, &e);
             Trouble::usage(format!("{} is no project: {message}", file.display()))
         })?;
         check_name(&written.name)?;

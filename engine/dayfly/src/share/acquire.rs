@@ -15,6 +15,7 @@ use dayfly_store::{GitSource, OciSource, Remote, Shelf};
 
 use super::registry;
 use crate::author::project::{self, Project};
+use crate::foreign;
 use crate::trouble::{Code, Trouble};
 
 /// Bytes of a bundle with all its files.
@@ -121,12 +122,11 @@ fn from_path(path: &Path) -> Result<Got, Trouble> {
                 project::FILE
             )));
         }
-        let found = bundle_of(read(&file, bundle::LIMIT)?, |name| {
-            read(&path.join(name), MODULE_MAX)
-        })?;
+        let text = foreign::inside(path, bundle::FILE, bundle::LIMIT)?;
+        let found = bundle_of(text, |name| foreign::inside(path, name, MODULE_MAX))?;
         return Ok((found, None, signature_beside(&file)));
     }
-    let bytes = read(path, MODULE_MAX)?;
+    let bytes = foreign::read(path, MODULE_MAX)?;
     Ok((Found::Module(bytes), None, signature_beside(path)))
 }
 
@@ -180,8 +180,16 @@ fn from_oci(home: &Home, oci: &OciSource) -> Result<Got, Trouble> {
     let found = match pulled.kind {
         Kind::Module => Found::Module(first),
         Kind::Bundle => {
-            let mut files: BTreeMap<String, Vec<u8>> =
-                layers.map(|layer| (layer.name, layer.bytes)).collect();
+            let mut files = BTreeMap::new();
+            for layer in layers {
+                if let Some(name) = files
+                    .insert(layer.name.clone(), layer.bytes)
+                    .map(|_| layer.name)
+                {
+                    let message = format!("the bundle has two files of the name \"{name}\"");
+                    return Err(Trouble::new(Code::Refused, message).hint("nothing of it was kept"));
+                }
+            }
             bundle_of(first, |name| {
                 files.remove(name).ok_or_else(|| {
                     Trouble::failed(format!("the bundle names {name}, and has no such file"))
@@ -273,22 +281,6 @@ pub(crate) fn seal(text: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Vec
         }
     }
     Ok(document.to_string().into_bytes())
-}
-
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
-    let name = path.display();
-    let meta = std::fs::metadata(path).map_err(|e| {
-        let code = match e.kind() {
-            std::io::ErrorKind::NotFound => Code::NotFound,
-            _ => Code::Failed,
-        };
-        Trouble::new(code, format!("{name} cannot be read: {e}"))
-    })?;
-    if meta.len() > limit {
-        let message = format!("{name} has {} bytes, {limit} are allowed", meta.len());
-        return Err(Trouble::failed(message));
-    }
-    std::fs::read(path).map_err(|e| Trouble::failed(format!("{name} cannot be read: {e}")))
 }
 
 /// Keeps a module or a bundle with its signatures, so that it can be had without its source.

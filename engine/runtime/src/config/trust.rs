@@ -1,7 +1,7 @@
 //! `[[trust]]`: whose signature modules need, by where they come from.
 
 use dayfly_store::TrustRoot;
-use dayfly_store::trust::is_public_key;
+use dayfly_store::trust::{self, is_public_key};
 use serde::Deserialize;
 
 /// One table.
@@ -31,7 +31,7 @@ impl TrustTable {
             ));
         }
         Ok(TrustRoot {
-            source: self.source,
+            source: trust::pattern(&self.source)?,
             keys: self.keys,
         })
     }
