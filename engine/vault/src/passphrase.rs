@@ -10,6 +10,7 @@ use age::DecryptError;
 use age::scrypt::{Identity, Recipient};
 use zeroize::Zeroizing;
 
+use crate::identities::is_modest;
 use crate::secret::SecretString;
 
 /// How hard a guess is made: scrypt with N = 2^17, which takes 128 MiB.
@@ -61,6 +62,9 @@ pub(crate) fn unwrap(
     sealed: &[u8],
     passphrase: &SecretString,
 ) -> Result<Zeroizing<Vec<u8>>, UnwrapError> {
+    if !is_modest(sealed) {
+        return Err(UnwrapError::Damaged);
+    }
     let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| UnwrapError::Damaged)?;
     let mut identity = Identity::new(passphrase.expose().into());
     identity.set_max_work_factor(MOST_WORK);

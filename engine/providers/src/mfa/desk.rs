@@ -4,7 +4,7 @@
 //! turns, a window of 30 s each: one waits for the next window, and who would have to wait longer
 //! is told when to come back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,6 +30,10 @@ const WINDOW_SLACK: Duration = Duration::from_millis(500);
 /// After a prompt command brought no code it is not run again for this session, unless a person
 /// wants the session started meanwhile.
 const PAUSE: Duration = Duration::from_secs(600);
+/// A window that is further ahead than this, ten minutes, is of a clock that was wrong.
+const NEAR: u64 = 20;
+/// So many windows of a device are remembered: two hours without a pause.
+const TAKEN: usize = 240;
 /// The most bytes that a prompt command may print.
 const OUTPUT: usize = 1_024;
 
@@ -51,8 +55,8 @@ struct State {
     command: Option<Helper>,
     /// Codes that were handed over, and until when they are good.
     handed: BTreeMap<SessionId, (MfaCode, Instant)>,
-    /// The last window of each device that is somebody's.
-    taken: BTreeMap<String, u64>,
+    /// The windows of each device that are somebody's, in the order in which they were given.
+    taken: BTreeMap<String, VecDeque<u64>>,
     /// Sessions for which the prompt command runs.
     asking: BTreeSet<SessionId>,
     /// Sessions for which it brought nothing, and until when it is not run again.
@@ -152,22 +156,23 @@ impl MfaDesk {
     fn turn(&self, device: &str, now: Timestamp) -> Result<(u64, Duration), NoCode> {
         let mut state = self.state();
         let current = totp::window(now);
-        let next = state.taken.get(device).map_or(0, |last| last + 1);
-        let window = next.max(current);
+        let taken = state.taken.entry(device.to_owned()).or_default();
+        // Whatever the clock says now or said before, no window is anybody's twice, and none comes
+        // before one that was used. One that is far ahead, as a clock was, does not stop the device.
+        let near = taken.iter().filter(|used| **used <= current + NEAR);
+        let window = near.max().map_or(current, |last| current.max(last + 1));
         let begins = Timestamp::from_millis(window.saturating_mul(WINDOW_MS));
         let wait = match begins.since(now) {
             Duration::ZERO => Duration::ZERO,
             wait => wait + WINDOW_SLACK,
         };
-        // A clock that was far ahead and is set right again must not stop the device for long.
-        if window > current + 20 {
-            state.taken.insert(device.to_owned(), current);
-            return Ok((current, Duration::ZERO));
-        }
         if wait > WINDOW_WAIT {
             return Err(NoCode::Spent { wait });
         }
-        state.taken.insert(device.to_owned(), window);
+        if taken.len() == TAKEN {
+            taken.pop_front();
+        }
+        taken.push_back(window);
         Ok((window, wait))
     }
 

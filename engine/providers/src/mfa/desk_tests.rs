@@ -131,6 +131,17 @@ async fn a_clock_that_is_set_back_does_not_stop_the_device() {
     assert!(begin.elapsed() < Duration::from_secs(2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_and_right_again_brings_no_code_twice() {
+    let (desk, _) = desk(Some(SEED));
+    let mut seen = std::collections::BTreeSet::new();
+    // Back and forth, by seconds and by days.
+    for seconds in [100_000, 59, 100_000, 100_020, 30, 500_000, 59, 200_000] {
+        let made = ask(&desk, "a", at(seconds)).await.unwrap();
+        assert!(seen.insert(made.0), "{seconds}: {seen:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_kept_and_is_no_seed_is_told() {
     let (desk, _) = desk(Some("canary!"));

@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 
 use super::{KeyringError, KeyringItem};
 
+/// The most characters of a service's own words.
+const WORDS: usize = 400;
+
 pub(super) fn read(item: &KeyringItem) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
     run(item, async {
         let service = connect().await?;
@@ -48,7 +51,7 @@ pub(super) fn write(item: &KeyringItem, content: &[u8]) -> Result<(), KeyringErr
 async fn connect() -> Result<SecretService<'static>, KeyringError> {
     SecretService::connect(EncryptionType::Dh)
         .await
-        .map_err(|e| KeyringError::Unreachable(e.to_string()))
+        .map_err(|e| KeyringError::Unreachable(words(&e)))
 }
 
 /// The attributes that other keyring libraries use too.
@@ -138,6 +141,11 @@ fn refused(error: Error) -> KeyringError {
         {
             KeyringError::Locked
         }
-        e => KeyringError::Refused(e.to_string()),
+        e => KeyringError::Refused(words(&e)),
     }
+}
+
+/// What a service says, which may be much.
+fn words(error: &Error) -> String {
+    dayfly_core::text::one_line(&error.to_string(), WORDS)
 }
