@@ -123,6 +123,17 @@ const body = (request) => new Promise((done) => {
   request.on('data', (part) => parts.push(part)).on('end', () => done(Buffer.concat(parts).toString()));
 });
 
+// An answer that the test wrote itself, and one without an end.
+function raw(response, fault) {
+  response.writeHead(fault.status ?? 200, { 'content-type': 'application/json', ...fault.headers });
+  if (!fault.endless) return response.end(fault.raw);
+  response.write(fault.raw ?? '');
+  const more = () => { while (response.write(fault.endless.repeat(65536))); };
+  response.on('drain', more);
+  response.on('error', () => {});
+  more();
+}
+
 // Asks the resource manager, as a client does: the signature, the audience and the end count.
 async function manager(request, response, url) {
   const token = (request.headers.authorization ?? '').replace(/^Bearer /, '');
@@ -131,6 +142,7 @@ async function manager(request, response, url) {
   } catch (error) {
     return json(response, 401, { error: { code: 'InvalidAuthenticationToken', message: error.message } });
   }
+  if (state.fault?.where === 'manager' && (state.fault.raw || state.fault.endless)) return raw(response, state.fault);
   if (state.fault?.where === 'manager') return json(response, state.fault.status, { error: { code: 'Fault', message: 'as the test wants' } }, { 'retry-after': '7' });
   const page = Number(url.searchParams.get('page') ?? 0);
   const two = state.subscriptions.slice(page * 2, page * 2 + 2);
@@ -177,6 +189,7 @@ server.on('request', async (request, response) => {
   if (request.method === 'POST') {
     const form = new URLSearchParams(await body(request));
     state.calls.push({ path: url.pathname.split('/').pop(), grant: form.get('grant_type'), scope: form.get('scope'), client: form.get('client_id') });
+    if (fault?.raw || fault?.endless) return raw(response, fault);
     if (fault?.drop) return request.socket.destroy();
     if (fault) return json(response, fault.status, fault.error ? { error: fault.error, error_codes: [fault.number], error_description: `AADSTS${fault.number}: ${fault.words ?? 'As the test wants.'}`, ...ids } : '<html>', { 'retry-after': '7', 'x-ms-request-id': 'cccccccc-header' });
     if (tenant !== TENANT) return json(response, 400, { error: 'invalid_request', error_codes: [90002], error_description: `AADSTS90002: Tenant '${tenant}' not found.`, ...ids });

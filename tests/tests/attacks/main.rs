@@ -1,6 +1,7 @@
 //! Attacks, tried on the built program: refused, bounded, and it goes on serving. `catalogue.toml` is the
 //! list of all, with those that other suites try.
 
+mod azure;
 mod bundles;
 mod catalogue;
 mod control;

@@ -8,7 +8,7 @@ use dayfly_tests::home::Ended;
 use serde_json::{Value, json};
 
 /// What a terminal obeys, what turns the direction of writing, and what nobody sees.
-const HOSTILE: [&str; 12] = [
+pub(crate) const HOSTILE: [&str; 12] = [
     "\x1b]0;owned\x07",
     "\x1b[2J\x1b[31m",
     "\u{9b}2J",
@@ -55,7 +55,7 @@ fn steering(text: &str) -> Option<char> {
     })
 }
 
-fn assert_safe(what: &str, ended: &Ended) {
+pub(crate) fn assert_safe(what: &str, ended: &Ended) {
     for text in [&ended.out, &ended.err] {
         assert_eq!(steering(text), None, "{what}: {text:?}");
         let forged = text.lines().any(|line| line.starts_with("FORGED"));
