@@ -1,6 +1,7 @@
 //! Profiles and `[sso-session]`s, as botocore's `build_profile_map` has them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::fault::Faults;
 use crate::parse::{self, Key, Section};
@@ -19,8 +20,34 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct AwsFile {
     sections: Vec<Section>,
-    profiles: Vec<(String, usize)>,
-    sso_sessions: Vec<(String, usize)>,
+    profiles: Places,
+    sso_sessions: Places,
+}
+
+/// Names in the order of the file, and which section each is.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    names: Vec<(String, usize)>,
+    /// Where a name stands in that order; a file may have very many.
+    known: HashMap<String, usize>,
+}
+
+impl Places {
+    /// A section that comes later takes the place of an earlier one of the same name, wholly.
+    fn put(&mut self, name: String, section: usize) {
+        match self.known.get(&name).and_then(|at| self.names.get_mut(*at)) {
+            Some(place) => place.1 = section,
+            None => {
+                self.known.insert(name.clone(), self.names.len());
+                self.names.push((name, section));
+            }
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<usize> {
+        let at = self.known.get(name)?;
+        self.names.get(*at).map(|(_, section)| *section)
+    }
 }
 
 impl AwsFile {
@@ -31,19 +58,19 @@ impl AwsFile {
     pub fn read(source: &[u8], kind: Kind) -> Result<Self, Faults> {
         let sections = parse::raw(source)?;
         let mut file = Self {
-            profiles: Vec::new(),
-            sso_sessions: Vec::new(),
+            profiles: Places::default(),
+            sso_sessions: Places::default(),
             sections: Vec::new(),
         };
         for (at, section) in sections.iter().enumerate() {
             if let Some(name) = profile_of(&section.name, kind) {
-                put(&mut file.profiles, name.into_owned(), at);
+                file.profiles.put(name.into_owned(), at);
             } else if kind == Kind::Config
                 && !section.name.starts_with("profile")
                 && section.name.starts_with("sso-session")
                 && let Some(name) = second_of_two(&section.name)
             {
-                put(&mut file.sso_sessions, name, at);
+                file.sso_sessions.put(name, at);
             }
         }
         file.sections = sections;
@@ -58,26 +85,24 @@ impl AwsFile {
 
     /// The profiles by their names, in the order of the file.
     pub fn profiles(&self) -> impl Iterator<Item = (&str, &Section)> {
-        self.named(&self.profiles)
+        self.named(&self.profiles.names)
     }
 
     /// The `[sso-session]`s by their names, in the order of the file.
     pub fn sso_sessions(&self) -> impl Iterator<Item = (&str, &Section)> {
-        self.named(&self.sso_sessions)
+        self.named(&self.sso_sessions.names)
     }
 
     /// A profile.
     #[must_use]
     pub fn profile(&self, name: &str) -> Option<&Section> {
-        self.profiles().find(|(n, _)| *n == name).map(|(_, s)| s)
+        self.sections.get(self.profiles.get(name)?)
     }
 
     /// An `[sso-session]`.
     #[must_use]
     pub fn sso_session(&self, name: &str) -> Option<&Section> {
-        self.sso_sessions()
-            .find(|(n, _)| *n == name)
-            .map(|(_, s)| s)
+        self.sections.get(self.sso_sessions.get(name)?)
     }
 
     fn named<'a>(
@@ -87,14 +112,6 @@ impl AwsFile {
         let place =
             |(name, at): &'a (String, usize)| Some((name.as_str(), self.sections.get(*at)?));
         places.iter().filter_map(place)
-    }
-}
-
-/// A section that comes later takes the place of an earlier one of the same name, wholly.
-fn put(places: &mut Vec<(String, usize)>, name: String, at: usize) {
-    match places.iter_mut().find(|(n, _)| *n == name) {
-        Some(place) => place.1 = at,
-        None => places.push((name, at)),
     }
 }
 

@@ -5,7 +5,7 @@
 //! on its way out; nothing prints around it, which `tests/tests/tidy.rs` holds. What is printed for
 //! a program goes through [`print_data`] or [`print_json`], and has an escaping of its own.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dayfly_core::text;
@@ -140,10 +140,22 @@ pub(crate) fn columns() -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Where the output of a program goes that Dayfly runs for a person: beside what is printed.
-pub(crate) fn errors() -> io::Stderr {
-    io::stderr()
+/// Shows a person at the standard error what a program says that Dayfly runs for them, line by line.
+pub(crate) fn relay(from: impl io::Read) {
+    let mut from = io::BufReader::new(from);
+    let mut line = Vec::new();
+    // What never ends its line is shown in pieces.
+    while let Ok(1..) = (&mut from).take(LINE).read_until(b'\n', &mut line) {
+        let text = String::from_utf8_lossy(&line);
+        let end = if text.ends_with('\n') { "\n" } else { "" };
+        let text = text.trim_end_matches(['\n', '\r']);
+        write_err(&text::visible_lines(text), end);
+        line.clear();
+    }
 }
+
+/// Bytes of a line that are shown at once.
+const LINE: u64 = 16 << 10;
 
 #[cfg(test)]
 mod tests {

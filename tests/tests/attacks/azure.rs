@@ -187,3 +187,51 @@ fn answers_of_a_hostile_resource_manager_steer_nothing_and_lead_nowhere() {
         entra.fault(None);
     }
 }
+
+/// What holds the token of a workload is a file of the platform, and may be anything.
+#[test]
+fn what_stands_in_the_place_of_a_token_file_holds_nobody_up() {
+    let Some(entra) = Entra::start(3_600) else {
+        return;
+    };
+    let home = Home::new();
+    let file = home.path().join("token");
+    let mut integration = entra.integration("work", "workloadIdentity");
+    integration["clientId"] = json!(APPLICATION);
+    integration["tokenFile"] = json!(file);
+    home.save_workspace(&json!({
+        "sessions": [{ "sessionId": "az", "sessionName": "az", "type": "azure", "tenantId": TENANT,
+            "subscriptionId": SUBSCRIPTION, "azureIntegrationId": "work" }],
+        "azureIntegrations": [integration],
+    }));
+    let put: [(&str, &dyn Fn()); 5] = [
+        ("is not there", &|| {}),
+        ("not a regular file", &|| {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mkfifoat(rustix::fs::CWD, &file, mode).expect("a pipe");
+        }),
+        ("not a regular file", &|| {
+            std::os::unix::fs::symlink("/dev/zero", &file).expect("a link");
+        }),
+        ("more than", &|| {
+            let sparse = std::fs::File::create(&file).expect("a file");
+            sparse.set_len(10 << 30).expect("it is sparse");
+        }),
+        ("no text", &|| {
+            std::fs::write(&file, [0xff; 64]).expect("a file")
+        }),
+    ];
+    for (says, make) in put {
+        let _ = std::fs::remove_file(&file);
+        make();
+        let begun = Instant::now();
+        let started = run(&entra, &home, &["session", "start", "az"]);
+        assert_ne!(started.code, 0, "{says}: {}", started.out);
+        assert!(started.err.contains(says), "{says}: {}", started.err);
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{says}: {:?}",
+            begun.elapsed()
+        );
+    }
+}

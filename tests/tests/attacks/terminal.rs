@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use dayfly_tests::Home;
+use dayfly_tests::authoring::{run_in, tool};
 use dayfly_tests::home::Ended;
 use serde_json::{Value, json};
 
@@ -352,4 +353,42 @@ fn json_says_what_it_says_in_characters_that_are_seen() {
     let ended = home.run(["session", "list", "--json"]);
     assert_safe("session list --json", &ended);
     assert_eq!(ended.json()[0]["name"], name);
+}
+
+/// What tools of a language say of a project of somebody else, whose lines they quote.
+#[test]
+fn what_a_build_says_steers_no_terminal() {
+    if tool("cargo").is_none() {
+        return;
+    }
+    let home = Home::new();
+    let folder = home.path().join("rule");
+    let none: &[(&str, std::ffi::OsString)] = &[];
+    run_in(
+        &home,
+        home.path(),
+        &["policy", "new", "rule", "--lang", "rust"],
+        none,
+    )
+    .ok();
+    let manifest = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    // No line break: each line stands by itself anyhow, and belongs to what the tool says.
+    let words = HOSTILE[..HOSTILE.len() - 1].concat();
+    let own = std::env::home_dir().unwrap_or_default();
+    let tools = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")]
+        .map(|(name, folder)| (name, own.join(folder).into_os_string()));
+    let mut relayed = 0;
+    for line in [
+        format!("oops = \"{words}\""),
+        format!("[dependencies.\"x{words}\"]\npath = \"../none\""),
+        format!("[package.metadata.{words}]"),
+    ] {
+        std::fs::write(&manifest, format!("{text}\n{line}\n")).expect("a manifest");
+        let ended = run_in(&home, &folder, &["policy", "build"], &tools);
+        assert_ne!(ended.code, 0, "{}", ended.out);
+        assert_safe(&format!("{line:?}"), &ended);
+        relayed += usize::from(ended.err.contains("Cargo.toml"));
+    }
+    assert!(relayed > 0, "cargo said nothing");
 }

@@ -48,7 +48,7 @@ pub(crate) fn build(project: &Project) -> Result<Vec<u8>, Trouble> {
     let compiler = compiler(project)?;
     // The folders of the registry have to be there before they can be named below; where this
     // fails, the build says why.
-    let _ = compiler.cargo(project).arg("fetch").arg("--quiet").status();
+    let _ = tools::run(compiler.cargo(project).arg("fetch").arg("--quiet"));
     let mut command = compiler.cargo(project);
     command
         .args(["build", "--release", "--lib", "--target", TARGET])
@@ -131,8 +131,10 @@ fn artifact(command: &mut Command) -> Result<PathBuf, Trouble> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
+    let relay = child.stderr.take().map(tools::relayed);
     let mut made = None;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
@@ -149,7 +151,11 @@ fn artifact(command: &mut Command) -> Result<PathBuf, Trouble> {
             }
         }
     }
-    if !child.wait().map_err(failed)?.success() {
+    let status = child.wait().map_err(failed)?;
+    if let Some(relay) = relay {
+        let _ = relay.join();
+    }
+    if !status.success() {
         return Err(Trouble::failed("cargo failed").hint("what it says stands above"));
     }
     made.ok_or_else(|| {

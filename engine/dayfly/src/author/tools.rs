@@ -1,7 +1,9 @@
 //! Programs of the author's machine: found, and run where the author sees what they say.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 use crate::trouble::Trouble;
 
@@ -25,16 +27,29 @@ fn runs(path: &Path) -> bool {
 /// that of the command.
 pub(crate) fn run(command: &mut Command) -> Result<(), Trouble> {
     let name = name(command);
+    let failed = |e: std::io::Error| Trouble::failed(format!("{name} cannot be run: {e}"));
     command
         .stdin(Stdio::null())
-        .stdout(crate::terminal::errors());
-    let status = command
-        .status()
-        .map_err(|e| Trouble::failed(format!("{name} cannot be run: {e}")))?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let relays = [out.map(relayed), err.map(relayed)];
+    let status = child.wait().map_err(failed)?;
+    for relay in relays.into_iter().flatten() {
+        // What it still had to say comes before what is said about it.
+        let _ = relay.join();
+    }
     if status.success() {
         return Ok(());
     }
     Err(Trouble::failed(format!("{name} failed ({status})")).hint("what it says stands above"))
+}
+
+/// Shows what a program says for as long as it says something: names and lines of files that others
+/// wrote are in it.
+pub(crate) fn relayed(from: impl Read + Send + 'static) -> JoinHandle<()> {
+    std::thread::spawn(move || crate::terminal::relay(from))
 }
 
 /// What a program prints, without the blanks around it; none where it fails.

@@ -14,6 +14,8 @@ use azure_identity::{
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use dayfly_core::time::Timestamp;
+use dayfly_fs::bounded;
+use dayfly_fs::private_file::PrivateFileError;
 use dayfly_vault::SecretString;
 
 use super::assertion::{Assertion, CertificateKey};
@@ -318,17 +320,20 @@ impl Asks<'_> {
     }
 
     async fn file(&self, field: &'static str, path: &Path) -> Result<SecretString, AzureError> {
-        use tokio::io::AsyncReadExt as _;
-        let read = async {
-            let file = tokio::fs::File::open(path).await?;
-            let mut text = String::new();
-            file.take(FILE).read_to_string(&mut text).await?;
-            Ok::<_, std::io::Error>(SecretString::from(text))
+        let place = path.to_owned();
+        let read = tokio::task::spawn_blocking(move || bounded::read_secret(&place, FILE)).await;
+        let read = read.map_err(|_| AzureError::Interrupted(self.integration.name.clone()))?;
+        let why = match read {
+            Ok(Some(bytes)) => match std::str::from_utf8(&bytes) {
+                Ok(text) => return Ok(SecretString::from(text.to_owned())),
+                Err(_) => "it holds no text".to_owned(),
+            },
+            Ok(None) => "it is not there".to_owned(),
+            Err(PrivateFileError::Io { source, .. }) => source.to_string(),
+            Err(other) => other.to_string(),
         };
-        read.await.map_err(|e| {
-            let problem = format!("its {field} {} cannot be read: {e}", path.display());
-            self.misconfigured(problem, None)
-        })
+        let problem = format!("its {field} {} cannot be read: {why}", path.display());
+        Err(self.misconfigured(problem, None))
     }
 }
 
