@@ -22,8 +22,10 @@ pub fn recorded(path: &Path) -> Result<Vec<(Place, PathBuf)>, String> {
     let Some(bytes) = private_file::read(path).map_err(|e| with_cause(&e))? else {
         return Ok(Vec::new());
     };
-    let written: Written = serde_json::from_slice(&bytes)
-        .map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+    let written: Written = serde_json::from_slice(&bytes).map_err(|e| {
+        let why = dayfly_core::text::one_line(&e.to_string(), 200);
+        format!("{} cannot be read: {why}", path.display())
+    })?;
     let all = written.into_iter();
     Ok(all
         .flat_map(|(place, files)| files.into_iter().map(move |file| (place, file)))

@@ -3,10 +3,15 @@
 //! A file may be something else than it says: a link to a file of secrets in the folder of somebody
 //! else. So the place is told, and the line itself is not.
 
+/// The most characters of a message.
+const MESSAGE: usize = 400;
+
 /// What is wrong with a text that is to be TOML, and where.
 #[must_use]
 pub fn of_toml(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim_end().replace('\n', ", ");
+    // It may quote a value.
+    let message: String = message.chars().take(MESSAGE).collect();
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return message;
     };

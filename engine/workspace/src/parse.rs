@@ -17,7 +17,7 @@ use crate::force::InForce;
 use crate::format::{DeliveryWords, WorkspaceObject};
 use crate::position::{Walk, message_of, offset_in, offset_of};
 use crate::problem::{Note, Problem, Rejected};
-use crate::raw::{ELEMENTS_EXPECTED, Field};
+use crate::raw::{ELEMENTS_EXPECTED, Field, TOO_MANY};
 use crate::read;
 use crate::refer;
 use crate::section::Placed;
@@ -99,7 +99,9 @@ fn cut(body: &str) -> Result<(WorkspaceObject<'_>, Vec<&RawValue>), Note> {
         let message = match message_of(&e) {
             text if !e.is_data() => format!("the file is not valid JSON: {text}"),
             // Nothing else is read strictly in this pass.
-            text if text.contains(ELEMENTS_EXPECTED) => format!("`sessions`: {text}"),
+            text if text.contains(ELEMENTS_EXPECTED) || text.contains(TOO_MANY) => {
+                format!("`sessions`: {text}")
+            }
             text => text,
         };
         Note::error(offset_of(body, &e), message)

@@ -58,10 +58,18 @@ pub(crate) fn offset_of(text: &str, error: &serde_json::Error) -> usize {
         .min(text.len())
 }
 
+/// The most characters of a message that are shown.
+const QUOTED: usize = 400;
+
 /// serde_json's message for a person, without its position, which counts from the start of a
 /// fragment.
 pub(crate) fn message_of(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+    let whole = error.to_string();
+    // It quotes what it found, which may be the whole file.
+    let text = match whole.len() > QUOTED {
+        true => dayfly_core::text::one_line(&whole, QUOTED),
+        false => whole,
+    };
     let position = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&position).unwrap_or(&text);
     let kind = ["invalid type: ", "invalid value: ", "invalid length "]

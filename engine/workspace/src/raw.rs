@@ -43,6 +43,12 @@ impl<T: JsonSchema> JsonSchema for Field<'_, T> {
 /// What a list has to be.
 pub(crate) const ELEMENTS_EXPECTED: &str = "an array of objects";
 
+/// The most elements of a list. What a file says of each takes many times its room.
+const MOST: usize = 200_000;
+
+/// What is wrong with a longer list.
+pub(crate) const TOO_MANY: &str = "there are more than 200,000 entries; split the Workspace";
+
 /// The elements of an array, unread.
 pub(crate) struct Elements<'a>(pub(crate) Vec<&'a RawValue>);
 
@@ -57,6 +63,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut elements = Vec::new();
                 while let Some(element) = seq.next_element()? {
+                    if elements.len() == MOST {
+                        return Err(serde::de::Error::custom(TOO_MANY));
+                    }
                     elements.push(element);
                 }
                 Ok(elements)

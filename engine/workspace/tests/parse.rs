@@ -434,3 +434,39 @@ fn partitions_do_not_mix() {
         "idpArn": "arn:aws:iam::210987654321:saml-provider/p"}"#;
     assert!(told(saml, "f").contains("`idpArn` is of account 210987654321"));
 }
+
+#[test]
+fn more_entries_than_anybody_has_are_refused_before_they_cost_much() {
+    let before = Workspace::parse("{\"sessions\": []}", Path::new("w"), None).unwrap();
+    for entry in ["{}", "0", "[]", "\"\""] {
+        let many = format!(
+            "{{\"sessions\": [{}0]}}",
+            format!("{entry},").repeat(1_000_000)
+        );
+        let refused = Workspace::parse(&many, Path::new("w"), Some(&before)).unwrap_err();
+        assert_eq!(refused.problems.len(), 1);
+        let told = refused.to_string();
+        assert!(
+            told.contains("`sessions`: there are more than 200,000"),
+            "{told}"
+        );
+        // A list that sessions refer to does not hinder the rest.
+        let many = many
+            .replace("sessions", "profiles")
+            .replacen('{', "{\"sessions\":[],", 1);
+        let read = Workspace::parse(&many, Path::new("w"), Some(&before)).unwrap();
+        assert_eq!(read.problems().len(), 1);
+    }
+}
+
+#[test]
+fn what_a_message_quotes_is_not_the_whole_file() {
+    let long = "x".repeat(1_000_000);
+    let text = format!("{{\"sessions\": \"{long}\"}}");
+    let refused = Workspace::parse(&text, Path::new("w"), None).unwrap_err();
+    assert!(
+        refused.to_string().len() < 1_000,
+        "{}",
+        refused.to_string().len()
+    );
+}

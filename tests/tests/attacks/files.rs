@@ -62,48 +62,46 @@ fn home() -> Home {
     home
 }
 
-/// What nobody would write: deep, wide, long.
-fn odd() -> Vec<(&'static str, String)> {
+/// What nobody would write: deep, wide, long. What is no JSON is for the other files.
+fn odd(json: bool) -> Vec<(&'static str, String)> {
     let deep = 300_000;
     let wide: String = (0..300_000).map(|n| format!("\"k{n}\":0,")).collect();
-    vec![
-        ("deep lists", "[".repeat(deep) + &"]".repeat(deep)),
-        (
-            "deep objects",
-            "{\"a\":".repeat(deep) + "0" + &"}".repeat(deep),
-        ),
-        ("objects without end", "{\"sessions\":[{\"a\":".repeat(deep)),
-        ("many keys", format!("{{{wide}\"z\":0}}")),
-        (
-            "many keys of a part",
-            format!("{{\"sessions\":[{{{wide}\"z\":0}}]}}"),
-        ),
-        (
-            "many parts",
-            format!("{{\"sessions\":[{}0]}}", "{},".repeat(500_000)),
-        ),
-        (
-            "a deep part",
-            format!(
-                "{{\"sessions\":{}{},\"version\":1}}",
-                "[".repeat(deep),
-                "]".repeat(deep)
+    if json {
+        return vec![
+            ("deep lists", "[".repeat(deep) + &"]".repeat(deep)),
+            (
+                "deep objects",
+                "{\"a\":".repeat(deep) + "0" + &"}".repeat(deep),
             ),
+            ("many keys", format!("{{{wide}\"z\":0}}")),
+            (
+                "many keys of a part",
+                format!("{{\"sessions\":[{{{wide}\"z\":0}}]}}"),
+            ),
+            (
+                "many parts",
+                format!("{{\"sessions\":[{}0]}}", "{},".repeat(1_000_000)),
+            ),
+            (
+                "a deep part",
+                format!("{{\"sessions\":{}{}}}", "[".repeat(deep), "]".repeat(deep)),
+            ),
+            ("a long text", format!("\"{}\"", "\\u0000".repeat(500_000))),
+            ("many lines", "{}\n".repeat(700_000)),
+        ];
+    }
+    let sections = (0..150_000).map(|n| format!("[profile p{n}]\nregion=x\n"));
+    vec![
+        (
+            "deep lists",
+            format!("a = {}{}\n", "[".repeat(deep), "]".repeat(deep)),
         ),
-        ("a long number", "1".repeat(2_000_000)),
-        ("a long text", format!("\"{}\"", "\\u0000".repeat(500_000))),
-        ("many lines", "{}\n".repeat(700_000)),
         (
             "deep tables",
             format!("{} = 1\n", vec!["a"; deep].join(".")),
         ),
         ("many tables", "[[policy]]\n".repeat(100_000)),
-        (
-            "many sections",
-            (0..150_000)
-                .map(|n| format!("[profile p{n}]\nregion=x\n"))
-                .collect(),
-        ),
+        ("many sections", sections.collect()),
         ("no text", "\u{0}".repeat(4 << 20)),
     ]
 }
@@ -177,23 +175,22 @@ fn nothing_odd_in_a_file_costs_much_or_stops_a_command_in_the_middle() {
         "{files:?}"
     );
     assert!(files.len() > 8, "{files:?}");
-    let odd = odd();
     let mut wrong = Vec::new();
     for file in &files {
         let good = fs::read(file).expect("it is there");
         let mode = fs::metadata(file).expect("it is there").permissions();
-        for (kind, text) in &odd {
-            let what = format!("{}: {kind}", file.display());
+        let name = file.to_string_lossy().into_owned();
+        // What reads it besides an engine and `doctor`.
+        let reader = match () {
+            () if name.contains("recording") => "replay",
+            () if name.contains("journal") => "events",
+            () => "status",
+        };
+        for (kind, text) in odd(name.contains(".json")) {
             fs::write(file, text).expect("a file");
-            for args in [
-                &["run", "--once"][..],
-                &["status", "--json"],
-                &["events"],
-                &["replay"],
-                &["doctor"],
-            ] {
+            for args in [&["run", "--once"][..], &["doctor"], &[reader]] {
                 if let Err(problem) = bounded(&home, args) {
-                    wrong.push(format!("{what}: {args:?}: {problem}"));
+                    wrong.push(format!("{name}: {kind}: {args:?}: {problem}"));
                 }
             }
             fs::write(file, &good).expect("a file");
