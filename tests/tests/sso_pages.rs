@@ -101,3 +101,51 @@ fn a_person_confirms_the_code_on_another_device() {
     }
     portal.assert_honest();
 }
+
+#[test]
+fn a_hostile_name_is_nothing_but_text_in_the_page() {
+    let (Some(walker), Some(portal)) = (walker(), Portal::start(None)) else {
+        return;
+    };
+    let home = portal.home("");
+    let name = "<img src=x onerror=document.body.remove()>\u{202e}<h1>\"'&amp;";
+    let text = std::fs::read_to_string(home.workspace()).expect("a Workspace");
+    let mut workspace: serde_json::Value = serde_json::from_str(&text).expect("a Workspace");
+    workspace["awsSsoIntegrations"][0]["alias"] = name.into();
+    home.save_workspace(&workspace);
+    let browser = home.path().join("browser");
+    let quoted = |name: &str| {
+        let value = std::env::var(name).expect("it is there");
+        format!("{name}='{value}'")
+    };
+    let script = format!(
+        "#!/bin/sh\n{} {} exec node '{}' \"$1\" '#allow' 'You can close this page' >\"$0.page\" 2>&1\n",
+        quoted("DAYFLY_TEST_CHROMIUM"),
+        quoted("DAYFLY_TEST_PLAYWRIGHT"),
+        walker.display(),
+    );
+    std::fs::write(&browser, script).expect("a script");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&browser, mode).expect("its mode");
+    let output = home
+        .command(["integration", "login", "corp-id"])
+        .env("BROWSER", &browser)
+        .output()
+        .expect("it runs");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    let page = || std::fs::read_to_string(home.path().join("browser.page")).unwrap_or_default();
+    dayfly_tests::until(
+        std::time::Duration::from_secs(60),
+        "the page is seen",
+        || page().contains("You can close this page"),
+    );
+    // The browser shows it letter for letter, so that it made no element of it.
+    let page = page();
+    assert!(
+        page.contains("<img src=x onerror=document.body.remove()>"),
+        "{page}"
+    );
+    assert!(page.contains("<h1>\"'&amp;"), "{page}");
+    assert!(!page.contains('\u{202e}'), "{page}");
+}

@@ -8,6 +8,7 @@ mod control;
 mod endpoints;
 mod files;
 mod inference;
+mod pages;
 mod ports;
 mod shells;
 mod signatures;

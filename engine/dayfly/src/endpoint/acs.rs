@@ -246,10 +246,7 @@ fn page(status: StatusCode, title: &str, text: &str) -> Page {
 
 /// What the person sees in the browser.
 pub(crate) fn html(title: &str, text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let text = loopback::words(text);
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Dayfly: {title}</title>\
          <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;\

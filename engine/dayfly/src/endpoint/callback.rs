@@ -125,15 +125,8 @@ fn page(went_well: bool, text: &str) -> String {
          color:#e6e8ec}}main{{background:#1f242d}}h1{{filter:brightness(1.6)}}}}\
          </style></head><body><main><h1>{mark} {title}</h1><p>{}</p>\
          <p>You can close this page.</p></main></body></html>",
-        escaped(text)
+        loopback::words(text)
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

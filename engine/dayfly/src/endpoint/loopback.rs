@@ -220,6 +220,17 @@ pub(crate) fn blank(status: StatusCode) -> Page {
     page
 }
 
+/// Words of others as a text of a page: no element, no attribute, and nothing that turns the
+/// direction of writing.
+pub(crate) fn words(text: &str) -> String {
+    dayfly_core::text::visible_lines(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
 /// A page of HTML without scripts.
 pub(crate) fn html(status: StatusCode, html: String) -> Page {
     let mut page = blank(status);
@@ -231,7 +242,8 @@ pub(crate) fn html(status: StatusCode, html: String) -> Page {
         (hyper::header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (
             hyper::header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; \
+             base-uri 'none'; form-action 'none'",
         ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
