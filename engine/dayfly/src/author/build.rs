@@ -9,7 +9,7 @@ use super::project::Project;
 use super::{c, js, python, rust};
 use crate::foreign;
 use crate::policies::compiler;
-use crate::trouble::Trouble;
+use crate::trouble::{Code, Trouble};
 
 /// The longest module that a tool of a language may leave, in bytes: it may hold what the component
 /// that is made of it will not.
@@ -64,5 +64,9 @@ pub(crate) fn load(name: &str, bytes: &[u8]) -> Result<Module, Trouble> {
 
 /// What a tool of a language left in a file of the build folder.
 pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, Trouble> {
-    foreign::read(path, CORE_MAX)
+    // That it is not there is a failure of the tool, not of who asked.
+    foreign::read(path, CORE_MAX).map_err(|trouble| Trouble {
+        code: Code::Failed,
+        ..trouble
+    })
 }
