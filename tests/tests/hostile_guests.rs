@@ -52,9 +52,9 @@ fn guests() -> Vec<(&'static str, Guest)> {
            (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 100000))))
          (i32.const {ANSWER})"
     );
-    let mut logs = code(&format!(
-        "(loop (call $log (i32.const 1) (i32.const 4096) (i32.const 60000)) (br 0)) unreachable"
-    ));
+    let mut logs = code(
+        "(loop (call $log (i32.const 1) (i32.const 4096) (i32.const 60000)) (br 0)) unreachable",
+    );
     logs.imports = LOG.into();
     vec![
         ("loops", code(LOOP)),
