@@ -12,6 +12,7 @@ mod keys;
 mod passphrase;
 pub mod process;
 mod secret;
+mod seen;
 mod vault;
 
 pub use dayfly_fs::{private_file, shared_file};
@@ -22,4 +23,5 @@ pub use key_source::{KeyPlace, KeySource};
 pub use keyring::{KeyringError, KeyringItem};
 pub use passphrase::{AskPassphrase, PassphraseUse};
 pub use secret::SecretString;
-pub use vault::{ACCESS_KEY, SecretInfo, Vault};
+pub use seen::{Doubt, Known};
+pub use vault::{ACCESS_KEY, Ask, SecretInfo, Vault};
