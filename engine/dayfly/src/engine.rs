@@ -15,7 +15,7 @@ use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
 };
 use dayfly_runtime::{
-    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, clock, destinations,
+    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, Witness, clock, destinations,
 };
 use dayfly_vault::Vault;
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
@@ -42,6 +42,7 @@ pub(crate) fn options(
         home: home.clone(),
         chain: chain_at_start(home, &vault)?,
         azure_secrets: Arc::new(vault.clone()),
+        witness: Some(Witness::new(home, vault.clone())),
         keys: Arc::new(vault),
         policies,
         compiler: crate::policies::compiler(),

@@ -17,6 +17,7 @@ use dayfly_store::{ContentStore, Refusal, Shelf};
 
 use crate::builtin;
 use crate::config::{GrantSettings, ModuleSource, PolicySettings};
+use crate::config_worker::wants_guard_rail;
 
 /// A policy entry that can be asked.
 #[derive(Clone, Debug)]
@@ -248,6 +249,10 @@ impl Loader {
     fn module_of(&mut self, settings: &PolicySettings) -> Result<Module, Told> {
         let source = &settings.module;
         let name = source.to_string();
+        // No rule is to be got around by an older form of it.
+        if wants_guard_rail(settings) && !matches!(source, ModuleSource::Builtin(_)) {
+            self.shelf.newest(&settings.name)?;
+        }
         let bytes = match source {
             ModuleSource::Builtin(builtin) => return Ok(self.builtin(builtin)?),
             ModuleSource::Path(path) => {
