@@ -20,7 +20,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::aws_sts::Sts;
 use crate::errors::ProviderError;
 use crate::errors_sign_in::TokenProblem;
-use crate::helper;
+use dayfly_vault::helper;
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 use crate::role_session_name::role_session_name;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dayfly_core::session::ErrorKind;
 
 use crate::errors::{CLOCK_HINT, quoted};
-use crate::helper::HelperError;
+use dayfly_vault::helper::HelperError;
 use crate::saml::assertion::AssertionError;
 
 /// Why a session has no SAML assertion that could be used.

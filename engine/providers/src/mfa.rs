@@ -13,7 +13,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::{SecretString, VaultError};
 
 use crate::errors::ProviderError;
-use crate::helper::HelperError;
+use dayfly_vault::helper::HelperError;
 use crate::provider::BoxFuture;
 
 /// Which code is asked for.

@@ -6,7 +6,7 @@ pub(crate) mod desk;
 use dayfly_core::session::Session;
 use dayfly_core::time::Timestamp;
 
-use crate::helper::HelperError;
+use dayfly_vault::helper::HelperError;
 use crate::provider::BoxFuture;
 use assertion::{Assertion, AssertionError};
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod error;
+pub mod helper;
 mod identities;
 mod key_source;
 mod keyring;

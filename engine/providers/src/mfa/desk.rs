@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::totp::{self, Totp, WINDOW_MS};
 use super::{MfaCode, MfaCodes, MfaRequest, NoCode, Origin};
-use crate::helper::{self, Helper, HelperError};
+use dayfly_vault::helper::{self, Helper, HelperError};
 use crate::keys::LongLivedKeys;
 use crate::provider::BoxFuture;
 

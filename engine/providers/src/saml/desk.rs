@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::assertion::Assertion;
 use super::{AssertionRequest, Assertions, NoAssertion};
-use crate::helper::{self, Helper};
+use dayfly_vault::helper::{self, Helper};
 use crate::provider::BoxFuture;
 
 /// How long an assertion is kept at most, whatever it says itself.
