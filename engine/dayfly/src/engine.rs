@@ -15,7 +15,8 @@ use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
 };
 use dayfly_runtime::{
-    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, Witness, clock, destinations,
+    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, Witness, clock,
+    destinations,
 };
 use dayfly_vault::Vault;
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};

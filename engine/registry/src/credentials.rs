@@ -89,10 +89,13 @@ pub(crate) async fn of(host: &str) -> Result<Option<HeaderValue>, RegistryError>
         path: std::env::var_os("PATH").unwrap_or_default(),
         deadline: DEADLINE,
     };
-    docker.of(host).await.map_err(|problem| RegistryError::Credentials {
-        host: host.to_owned(),
-        problem,
-    })
+    docker
+        .of(host)
+        .await
+        .map_err(|problem| RegistryError::Credentials {
+            host: host.to_owned(),
+            problem,
+        })
 }
 
 impl Docker {
@@ -104,7 +107,11 @@ impl Docker {
         let Some(mut config) = self.config()? else {
             return Ok(None);
         };
-        if let Some(helper) = config.cred_helpers.get(server).filter(|name| !name.is_empty()) {
+        if let Some(helper) = config
+            .cred_helpers
+            .get(server)
+            .filter(|name| !name.is_empty())
+        {
             return self.ask(helper, server).await;
         }
         let auth = match config.auths.remove(server) {
@@ -151,7 +158,13 @@ impl Docker {
             ));
         };
         let command = [file, "get".to_owned()];
-        let ended = helper::ask(&command, &[], Some(server.as_bytes()), ANSWER, self.deadline);
+        let ended = helper::ask(
+            &command,
+            &[],
+            Some(server.as_bytes()),
+            ANSWER,
+            self.deadline,
+        );
         let ended = ended.await.map_err(|e| e.to_string())?;
         if let Some(failure) = ended.failure {
             let known = |window: &[u8]| window == UNKNOWN;
@@ -186,7 +199,10 @@ const IDENTITY: &str = "they are an identity token, which this version cannot us
 
 impl Auth {
     fn shown(self) -> Result<Option<HeaderValue>, String> {
-        if self.identitytoken.is_some_and(|token| !token.0.expose().is_empty()) {
+        if self
+            .identitytoken
+            .is_some_and(|token| !token.0.expose().is_empty())
+        {
             return Err(IDENTITY.to_owned());
         }
         let malformed = || "they are malformed".to_owned();
@@ -208,7 +224,12 @@ impl Auth {
 fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, String> {
     let malformed = || "they are malformed".to_owned();
     // A colon would end the name, and a control character is in no name and no password.
-    if user.contains(':') || user.chars().chain(password.expose().chars()).any(char::is_control) {
+    if user.contains(':')
+        || user
+            .chars()
+            .chain(password.expose().chars())
+            .any(char::is_control)
+    {
         return Err(malformed());
     }
     let pair = Zeroizing::new(format!("{user}:{}", password.expose()));

@@ -69,7 +69,13 @@ async fn what_docker_knows_is_shown() {
         assert_eq!(Home::with(config).of().await, Ok(None));
     }
     let token = format!(r#"{{"auths":{{"{HOST}":{{"auth":"eDo=","identitytoken":"t"}}}}}}"#);
-    assert!(Home::with(&token).of().await.unwrap_err().contains("identity token"));
+    assert!(
+        Home::with(&token)
+            .of()
+            .await
+            .unwrap_err()
+            .contains("identity token")
+    );
 }
 
 #[tokio::test]
@@ -85,19 +91,49 @@ async fn a_helper_is_told_the_server_and_asked_for_it() {
 async fn what_a_hostile_helper_prints_is_bounded_and_passed_on_to_nobody() {
     let escape = r"\033]0;canary\007\033[2J";
     for (script, told) in [
-        ("yes canary", "docker-credential-test printed more than 65536 bytes"),
-        ("yes canary >&2 & exec yes canary", "printed more than 65536 bytes"),
-        (&format!("printf '{escape}'"), "something else than credentials"),
-        (&format!("printf '{escape}' >&2; printf '{escape}'; exit 3"), "ended with status 3"),
+        (
+            "yes canary",
+            "docker-credential-test printed more than 65536 bytes",
+        ),
+        (
+            "yes canary >&2 & exec yes canary",
+            "printed more than 65536 bytes",
+        ),
+        (
+            &format!("printf '{escape}'"),
+            "something else than credentials",
+        ),
+        (
+            &format!("printf '{escape}' >&2; printf '{escape}'; exit 3"),
+            "ended with status 3",
+        ),
         ("kill -9 $$", "ended by signal 9"),
         ("true", "something else than credentials"),
         ("echo '[canary'", "something else than credentials"),
-        ("echo '{\"Username\":\"canary\"}'", "something else than credentials"),
-        ("printf '{\"Username\":\"\\377\",\"Secret\":\"canary\"}'", "something else than credentials"),
-        (r#"printf '%s' '{"Username":"a\nX-Canary: b","Secret":"canary"}'"#, "they are malformed"),
-        (r#"printf '%s' '{"Username":"a:b","Secret":"canary"}'"#, "they are malformed"),
-        (r#"printf '%s' '{"Username":"a","Secret":"canary\u0007"}'"#, "they are malformed"),
-        (r#"printf '%s' '{"Username":"<token>","Secret":"canary"}'"#, "identity token"),
+        (
+            "echo '{\"Username\":\"canary\"}'",
+            "something else than credentials",
+        ),
+        (
+            "printf '{\"Username\":\"\\377\",\"Secret\":\"canary\"}'",
+            "something else than credentials",
+        ),
+        (
+            r#"printf '%s' '{"Username":"a\nX-Canary: b","Secret":"canary"}'"#,
+            "they are malformed",
+        ),
+        (
+            r#"printf '%s' '{"Username":"a:b","Secret":"canary"}'"#,
+            "they are malformed",
+        ),
+        (
+            r#"printf '%s' '{"Username":"a","Secret":"canary\u0007"}'"#,
+            "they are malformed",
+        ),
+        (
+            r#"printf '%s' '{"Username":"<token>","Secret":"canary"}'"#,
+            "identity token",
+        ),
         (
             "printf '{\"Username\":\"a\",\"Secret\":\"'; head -c 1000000 /dev/zero | tr '\\0' c; echo '\"}'",
             "printed more than 65536 bytes",
@@ -112,7 +148,11 @@ async fn what_a_hostile_helper_prints_is_bounded_and_passed_on_to_nobody() {
 
 #[tokio::test]
 async fn one_that_does_not_end_or_leaves_others_behind_is_ended_with_them() {
-    for script in ["sleep 600", "sleep 600 & echo $! >\"$0.pid\"; exit 0", "trap '' TERM; cat; sleep 600"] {
+    for script in [
+        "sleep 600",
+        "sleep 600 & echo $! >\"$0.pid\"; exit 0",
+        "trap '' TERM; cat; sleep 600",
+    ] {
         let home = Home::asking(script);
         let begun = Instant::now();
         let error = home.within(Duration::from_secs(2)).await.unwrap_err();

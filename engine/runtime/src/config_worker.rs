@@ -316,7 +316,11 @@ impl Reader {
             .filter(|earlier| !guards || is_guard_rail(&earlier.entry));
         let grant = settings.grant.as_ref();
         let wanted = grant.map(|g| g.sessions.clone()).unwrap_or_default();
-        let reason = problem.message.clone();
+        // Whoever is refused something is told what to do about it.
+        let reason = match &problem.hint {
+            Some(hint) => format!("{} ({hint})", problem.message),
+            None => problem.message.clone(),
+        };
         match earlier {
             Some(earlier) => {
                 problem.message += "; its last good form stays in force";

@@ -65,7 +65,12 @@ impl SeenLock {
         self.modules.iter().filter_map(problem).collect()
     }
 
-    fn problem(&self, seen: &SeenModule, now: Option<&LockedModule>, counter: u64) -> Option<String> {
+    fn problem(
+        &self,
+        seen: &SeenModule,
+        now: Option<&LockedModule>,
+        counter: u64,
+    ) -> Option<String> {
         let SeenModule { name, version, .. } = seen;
         let seen_counter = self.counter;
         let Some(now) = now else {
@@ -102,8 +107,7 @@ impl SeenLock {
         let mut next = self.clone();
         if lock.counter() > self.counter {
             next.counter = lock.counter();
-            next.modules
-                .retain(|entry, _| lock.module(entry).is_some());
+            next.modules.retain(|entry, _| lock.module(entry).is_some());
         }
         for module in lock.modules() {
             if !older.contains_key(&module.entry) {
@@ -171,7 +175,10 @@ mod tests {
         let next = seen.taken_up(&now);
         assert_eq!(next.counter(), 9);
         assert_eq!(entries(&next, &now), ["a"]);
-        assert_eq!(entries(&next, &lock(9, &[("a", "1.10.0"), ("b", "1.0.0")])), ["b"]);
+        assert_eq!(
+            entries(&next, &lock(9, &[("a", "1.10.0"), ("b", "1.0.0")])),
+            ["b"]
+        );
     }
 
     #[test]

@@ -91,7 +91,8 @@ impl Keys {
     pub(crate) fn at_hand(&mut self) -> Option<Arc<Identities>> {
         let quiet = match (&self.source, &self.remembered) {
             (KeySource::Passphrase { wrapped, .. }, Some(known)) => {
-                let same = private_file::read(wrapped).is_ok_and(|now| now == Some(known.sealed.clone()));
+                let same =
+                    private_file::read(wrapped).is_ok_and(|now| now == Some(known.sealed.clone()));
                 return same.then(|| known.identities.clone());
             }
             (KeySource::Passphrase { .. }, None) => return None,

@@ -38,7 +38,11 @@ pub(crate) struct Seen {
 
 /// Something that is older than what was seen, or cannot be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "what")]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "what"
+)]
 pub enum Doubt {
     /// The vault was written less often than was seen.
     VaultOlder {

@@ -55,7 +55,11 @@ fn each_write_is_counted_and_what_counts_is_no_secret_of_the_person() {
     let names = home.vault().list().unwrap();
     assert_eq!(names.len(), 1);
     assert_eq!(home.vault().all().unwrap().len(), 1);
-    assert!(!String::from_utf8(home.read("seen.json")).unwrap().contains("canary"));
+    assert!(
+        !String::from_utf8(home.read("seen.json"))
+            .unwrap()
+            .contains("canary")
+    );
 }
 
 #[test]
@@ -65,7 +69,10 @@ fn an_older_vault_shows_until_somebody_accepts_it() {
     let older = home.read("vault.age");
     home.set("b");
     home.put("vault.age", &older);
-    let doubt = Doubt::VaultOlder { has: Some(1), seen: 2 };
+    let doubt = Doubt::VaultOlder {
+        has: Some(1),
+        seen: 2,
+    };
     assert_eq!(home.doubts(), std::slice::from_ref(&doubt));
     // A further write does not make it unseen.
     home.set("c");
@@ -88,7 +95,11 @@ fn a_vault_that_was_removed_shows() {
     fs::remove_file(home.path("vault.key")).unwrap();
     assert_eq!(home.doubts().len(), 1);
     home.set("b");
-    assert!(matches!(home.doubts()[..], [Doubt::VaultOlder { .. }, ..]), "{:?}", home.doubts());
+    assert!(
+        matches!(home.doubts()[..], [Doubt::VaultOlder { .. }, ..]),
+        "{:?}",
+        home.doubts()
+    );
     home.vault().accept().unwrap();
     assert_eq!(home.doubts(), []);
     // Meant for good.
@@ -101,9 +112,13 @@ fn a_vault_that_was_removed_shows() {
 fn an_older_record_or_none_shows_and_the_vault_tells_what_was_in_it() {
     let home = Home::new();
     home.set("a");
-    home.vault().remember(json!({ "lock": 1 }), Ask::Nobody).unwrap();
+    home.vault()
+        .remember(json!({ "lock": 1 }), Ask::Nobody)
+        .unwrap();
     let older = home.read("seen.json");
-    home.vault().remember(json!({ "lock": 2 }), Ask::Nobody).unwrap();
+    home.vault()
+        .remember(json!({ "lock": 2 }), Ask::Nobody)
+        .unwrap();
     home.set("b");
     home.put("seen.json", &older);
     let known = home.vault().known();
@@ -117,14 +132,19 @@ fn an_older_record_or_none_shows_and_the_vault_tells_what_was_in_it() {
     assert_eq!(home.doubts(), [Doubt::RecordGone]);
     home.vault().accept().unwrap();
     let known = home.vault().known();
-    assert_eq!((known.beside(), known.doubts.len()), (&json!({ "lock": 2 }), 0));
+    assert_eq!(
+        (known.beside(), known.doubts.len()),
+        (&json!({ "lock": 2 }), 0)
+    );
 }
 
 #[test]
 fn a_record_that_somebody_without_the_key_wrote_is_told() {
     let home = Home::new();
     home.set("a");
-    home.vault().remember(json!({ "lock": 7 }), Ask::Nobody).unwrap();
+    home.vault()
+        .remember(json!({ "lock": 7 }), Ask::Nobody)
+        .unwrap();
     let genuine = String::from_utf8(home.read("seen.json")).unwrap();
     let without = {
         let mut all: serde_json::Value = serde_json::from_str(&genuine).unwrap();
@@ -216,7 +236,10 @@ fn a_new_key_leaves_no_doubt() {
     let asked = KeySource::passphrase(wrapped, |_| panic!("nobody is to be asked"));
     let other = Vault::open(home.path("vault.age"), asked).counted(home.path("seen.json"));
     let known = other.known();
-    assert_eq!((known.vault(), known.checked, known.doubts.len()), (2, false, 0));
+    assert_eq!(
+        (known.vault(), known.checked, known.doubts.len()),
+        (2, false, 0)
+    );
     let refused = other.remember(json!(1), Ask::Nobody).unwrap_err();
     assert!(matches!(refused, VaultError::NotAtHand(_)), "{refused}");
 }

@@ -4,5 +4,6 @@
 mod catalogue;
 mod control;
 mod endpoints;
+mod rollback;
 mod shells;
 mod terminal;

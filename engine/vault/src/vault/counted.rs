@@ -65,11 +65,7 @@ impl Vault {
         self.note(Ask::Person, Known::accepted)
     }
 
-    fn note(
-        &self,
-        ask: Ask,
-        change: impl FnOnce(Known, u64) -> Known,
-    ) -> Result<(), VaultError> {
+    fn note(&self, ask: Ask, change: impl FnOnce(Known, u64) -> Known) -> Result<(), VaultError> {
         let Some(record) = &self.record else {
             return Ok(());
         };
