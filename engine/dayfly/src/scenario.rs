@@ -9,6 +9,7 @@ use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session, SessionId};
 use dayfly_core::time::Timestamp;
+use dayfly_fs::trusted;
 use dayfly_runtime::config::json_of;
 use dayfly_sim::scenario::Deed;
 use dayfly_sim::{Refusal, Scenario, Span};
@@ -118,6 +119,8 @@ pub(crate) struct EventTable {
     engine: Option<String>,
 }
 
+/// The longest scenario file, in bytes.
+const LIMIT: u64 = 4 << 20;
 /// A Monday, so that weeks read well.
 const BEGIN: &str = "2026-03-02T00:00:00Z";
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -125,8 +128,13 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 impl File {
     /// Reads a scenario file.
     pub(crate) fn load(path: &Path) -> Result<Self, Trouble> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Trouble::failed(format!("{} cannot be read: {e}", path.display())))?;
+        let text = trusted::read_text(path, LIMIT).map_err(|e| Trouble::failed(e.to_string()))?;
+        let text = text.ok_or_else(|| {
+            Trouble::new(
+                Code::NotFound,
+                format!("there is no file {}", path.display()),
+            )
+        })?;
         let read: Result<Self, _> = toml::from_str(&text);
         let file = read.map_err(|e| {
             let message = e.to_string().trim_end().replace('\n', "\n  ");

@@ -104,10 +104,9 @@ impl DiskError {
             Self::Foreign { path, .. } => Some(format!("chown it to yourself: {}", path.display())),
             Self::Open { path, who, .. } => Some(format!("chmod {who}-w {}", path.display())),
             Self::Locked { .. } | Self::Busy { .. } => Some("try again".to_owned()),
-            Self::NotAFile { .. }
-            | Self::TooBig { .. }
-            | Self::Unusable(_)
-            | Self::Io { .. } => None,
+            Self::NotAFile { .. } | Self::TooBig { .. } | Self::Unusable(_) | Self::Io { .. } => {
+                None
+            }
         }
     }
 }

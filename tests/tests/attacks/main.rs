@@ -4,6 +4,7 @@
 mod catalogue;
 mod control;
 mod endpoints;
+mod others;
 mod rollback;
 mod shells;
 mod terminal;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dayfly_fs::bounded;
 use dayfly_registry::Kind;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
@@ -288,7 +289,14 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
         let message = format!("{name} has {} bytes, {limit} are allowed", meta.len());
         return Err(Trouble::failed(message));
     }
-    std::fs::read(path).map_err(|e| Trouble::failed(format!("{name} cannot be read: {e}")))
+    match bounded::read(path, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(Trouble::new(
+            Code::NotFound,
+            format!("there is no file {name}"),
+        )),
+        Err(e) => Err(Trouble::failed(e.to_string())),
+    }
 }
 
 /// Keeps a module or a bundle with its signatures, so that it can be had without its source.
