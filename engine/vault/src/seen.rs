@@ -127,6 +127,7 @@ pub(crate) enum Told {
 }
 
 /// A record as it stands in its file.
+#[derive(PartialEq)]
 pub(crate) enum Record {
     /// There is none.
     None,
@@ -145,12 +146,14 @@ struct Written {
 
 impl Record {
     pub(crate) fn read(path: &Path) -> Self {
-        match private_file::read(path) {
-            Ok(None) => Self::None,
-            Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
-                Ok(Written { seen, code }) => Self::There(seen, code),
-                Err(_) => Self::Unreadable,
-            },
+        let Ok(bytes) = private_file::read(path) else {
+            return Self::Unreadable;
+        };
+        let Some(bytes) = bytes else {
+            return Self::None;
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(Written { seen, code }) => Self::There(seen, code),
             Err(_) => Self::Unreadable,
         }
     }

@@ -243,3 +243,36 @@ fn a_new_key_leaves_no_doubt() {
     let refused = other.remember(json!(1), Ask::Nobody).unwrap_err();
     assert!(matches!(refused, VaultError::NotAtHand(_)), "{refused}");
 }
+
+#[test]
+fn a_look_while_others_write_suspects_nobody() {
+    let home = Home::new();
+    home.set("a");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let home = &home;
+                scope.spawn(move || {
+                    for n in 0..20 {
+                        home.set(&format!("{writer}-{n}"));
+                    }
+                })
+            })
+            .collect();
+        let looks = scope.spawn(|| {
+            let mut looks = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(home.doubts(), []);
+                looks += 1;
+            }
+            looks
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(looks.join().unwrap() > 5);
+    });
+    assert_eq!(home.vault().known().vault(), 41);
+}

@@ -35,17 +35,19 @@ impl Vault {
             false => None,
         };
         let key = key.as_deref();
-        let mut before = bytes(record);
+        // A write changes the vault first, then the record: a record that is the same before and after a
+        // look at the vault is at most one write behind it, and never ahead.
+        let mut before = Record::read(record);
         let mut told = self.told(key);
         for _ in 0..LOOKS {
-            let after = bytes(record);
+            let after = Record::read(record);
             if before == after {
                 break;
             }
             before = after;
             told = self.told(key);
         }
-        judge(Record::read(record), told, key)
+        judge(before, told, key)
     }
 
     /// Has something remembered beside what was seen of the vault.
@@ -155,10 +157,6 @@ impl Vault {
         let items = key.and_then(|key| self.items(key.open(&sealed)).ok());
         items.map_or(Told::Closed, |items| Told::Open(copy(&items)))
     }
-}
-
-fn bytes(record: &Path) -> Option<Vec<u8>> {
-    private_file::read(record).ok().flatten()
 }
 
 /// What the vault tells of what was seen.
