@@ -95,7 +95,8 @@ impl Team {
         assert_eq!(self.home.status("prod"), "inactive");
     }
 
-    /// What `doctor` finds wrong about something.
+    /// What `doctor` finds wrong about something; it tells of the lock file what it does not tell of the
+    /// policy that is closed.
     fn doctor(&self, about: &str) -> Vec<String> {
         let found = self.home.run(["doctor", "--offline", "--json"]).json();
         let found = found.as_array().unwrap().iter();
@@ -113,14 +114,14 @@ fn an_older_lock_closes_the_guard_rail_that_a_newer_one_held_to_a_newer_module()
         let older = team.read("dayfly.lock");
         team.update("1.1.0");
         team.opens();
-        assert_eq!(team.doctor("dayfly.lock"), [""; 0]);
+        assert_eq!(team.doctor("policy"), [""; 0]);
         // Whoever hands the files out hands out the older ones.
         team.bring("1.0.0");
         team.put("dayfly.lock", &older);
         team.refused(
             "older than the one that was seen here last (its counter is 1, that of the other 2)",
         );
-        let told = team.doctor("dayfly.lock");
+        let told = team.doctor("policy");
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
             told[0].contains("1.1.0") && told[0].contains("dayfly policy accept"),
@@ -136,7 +137,7 @@ fn an_older_lock_closes_the_guard_rail_that_a_newer_one_held_to_a_newer_module()
         // After a restore it is meant.
         team.home.run(["policy", "accept", "--yes"]).ok();
         team.opens();
-        assert_eq!(team.doctor("dayfly.lock"), [""; 0]);
+        assert_eq!(team.doctor("policy"), [""; 0]);
         team.update("1.1.0");
         team.opens();
     }
@@ -175,7 +176,7 @@ fn a_newer_lock_of_somebody_else_is_taken_up_without_a_word() {
         team.bring(version);
         team.put("dayfly.lock", here.as_bytes());
         team.opens();
-        assert_eq!(team.doctor("dayfly.lock"), [""; 0]);
+        assert_eq!(team.doctor("policy"), [""; 0]);
     }
     // What came from there counts as what was made here does.
     let older = String::from_utf8(team.read("dayfly.lock")).unwrap();
@@ -301,4 +302,33 @@ fn an_engine_goes_on_with_the_newer_module_and_opens_when_the_older_one_is_accep
     });
     team.opens();
     assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn an_entry_that_is_no_guard_rail_runs_and_is_told() {
+    let team = Team::new(true);
+    let config = String::from_utf8(team.read("dayfly.toml")).unwrap();
+    team.home
+        .save_config(&config.replace("tier = \"guard-rail\"\n", ""));
+    let older = team.read("dayfly.lock");
+    team.update("1.1.0");
+    team.bring("1.0.0");
+    team.put("dayfly.lock", &older);
+    team.home.run(["policy", "list"]).ok();
+    let found = team.home.run(["doctor", "--offline", "--json"]).json();
+    let told = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["about"] == "dayfly.lock");
+    let told = told.expect("told of the lock file").to_string();
+    assert!(
+        told.contains("its counter is 1, that of the other 2"),
+        "{told}"
+    );
+    let shown = team.home.run(["status"]).out;
+    assert!(
+        shown.contains("its counter is 1, that of the other 2"),
+        "{shown}"
+    );
 }

@@ -1,9 +1,8 @@
 //! Whether the lock file and the vault are the newest that were seen here.
 
 use dayfly_runtime::{Home, seen};
-use dayfly_store::{Lock, Shelf};
 
-use super::Findings;
+use super::{Finding, Findings};
 use crate::share::locking;
 
 pub(crate) fn newest(home: &Home, findings: &mut Findings) {
@@ -12,24 +11,14 @@ pub(crate) fn newest(home: &Home, findings: &mut Findings) {
         return;
     };
     let look = witness.look();
-    for doubt in &look.doubts {
-        findings.wrong("vault", witness.say(doubt), seen::DOUBT);
-    }
-    let Ok(lock) = Lock::load(&Shelf::lock_file(home.folder())) else {
-        return;
-    };
-    if look.lost {
-        let message = format!(
-            "it is not known which one was seen here last, as {} cannot be read; guard rails that come \
-             from elsewhere are closed",
-            home.seen().display()
-        );
-        return findings.wrong("dayfly.lock", message, dayfly_store::shelf::ACCEPT);
-    }
-    let older = look.older(&lock);
-    for (entry, problem) in &older {
-        let message = format!("policy entry \"{entry}\": {problem}");
-        findings.wrong("dayfly.lock", message, dayfly_store::shelf::ACCEPT);
+    let suspicions = locking::suspicions(home, &witness, &look);
+    let well = suspicions.is_empty();
+    for suspicion in suspicions {
+        // A guard rail that is closed for it is told with the policies.
+        let told = |told: &Finding| told.message.contains(&suspicion.message);
+        if !findings.0.iter().any(told) {
+            findings.wrong(suspicion.about, suspicion.message, suspicion.hint);
+        }
     }
     if seen::nothing(&look) {
         return;
@@ -41,10 +30,10 @@ pub(crate) fn newest(home: &Home, findings: &mut Findings) {
             "`dayfly secret list` opens it",
         );
     }
-    if older.is_empty() && look.doubts.is_empty() {
+    if well {
         let message = format!(
             "dayfly.lock (counter {}) and the vault (counter {}) are the newest that were seen here",
-            lock.counter(),
+            look.lock.counter(),
             look.vault
         );
         findings.good("counters", message);

@@ -1,5 +1,6 @@
 //! Reads and writes the lock file of a home.
 
+use dayfly_runtime::seen::{self, Look};
 use dayfly_runtime::{Home, Witness};
 use dayfly_store::shelf::ACCEPT;
 use dayfly_store::{Lock, Shelf};
@@ -20,6 +21,45 @@ pub(crate) fn load(home: &Home) -> Result<Lock, Trouble> {
     Lock::load(&Shelf::lock_file(home.folder())).map_err(|e| {
         Trouble::failed(e.to_string()).hint("bring back the last good one; nothing was changed")
     })
+}
+
+/// Something that is older than what was seen, or cannot be known.
+pub(crate) struct Suspicion {
+    pub(crate) about: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: &'static str,
+}
+
+/// What is older than what was seen of the lock file and of the vault.
+pub(crate) fn suspicions(home: &Home, witness: &Witness, look: &Look) -> Vec<Suspicion> {
+    let doubts = look.doubts.iter().map(|doubt| Suspicion {
+        about: "vault",
+        message: witness.say(doubt),
+        hint: seen::DOUBT,
+    });
+    let mut all: Vec<Suspicion> = doubts.collect();
+    // One that cannot be read is told elsewhere.
+    let lock = Lock::load(&Shelf::lock_file(home.folder()));
+    let of_lock = |message| Suspicion {
+        about: "dayfly.lock",
+        message,
+        hint: ACCEPT,
+    };
+    match lock {
+        Ok(_) if look.lost => all.push(of_lock(format!(
+            "it is not known which one was seen here last, as {} cannot be read; guard rails that come \
+             from elsewhere are closed",
+            home.seen().display()
+        ))),
+        Ok(lock) => {
+            let older = look.older(&lock).into_iter();
+            all.extend(older.map(|(entry, problem)| {
+                of_lock(format!("policy entry \"{entry}\": {problem}"))
+            }));
+        }
+        Err(_) => {}
+    }
+    all
 }
 
 /// The same, to be written anew. One that is older than one that was seen is not built upon, as it
