@@ -1,5 +1,7 @@
 //! An older vault, or an older record of what was seen, shows.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::PathBuf;
 

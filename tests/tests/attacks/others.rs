@@ -1,5 +1,7 @@
 //! What somebody else could have written decides nothing: components, projects, scenarios, the Workspace.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

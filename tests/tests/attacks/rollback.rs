@@ -1,6 +1,8 @@
 //! Older copies of `dayfly.lock`, of the vault and of what was seen of them, put in the place of newer
 //! ones.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
