@@ -235,13 +235,21 @@ pub fn writable_by_others(path: &Path, meta: &Metadata) -> bool {
     mode & 0o002 != 0 || (mode & 0o020 != 0 && !only_mine(path, meta))
 }
 
+/// The group of those who may become root as they like, to which systems give the folders of programs:
+/// `admin` of macOS.
+const ADMINISTRATORS: Option<u32> = if cfg!(target_os = "macos") {
+    Some(80)
+} else {
+    None
+};
+
 /// Whether the group of a file is this user's alone, so that its write right is nobody else's.
 ///
 /// An access control list shows the most that anybody in it may do where the mode has the rights
 /// of the group, so with one the group's name says nothing.
 fn only_mine(path: &Path, meta: &Metadata) -> bool {
     let group = meta.gid();
-    if group == 0 {
+    if group == 0 || ADMINISTRATORS.is_some_and(|admin| group == admin) {
         return true;
     }
     let user = rustix::process::geteuid().as_raw();

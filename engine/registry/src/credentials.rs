@@ -83,7 +83,8 @@ struct Docker {
 
 /// What to show a registry, as the value of `Authorization`. Somebody without Docker, and a registry that Docker does not know, is a guest.
 pub(crate) async fn of(host: &str) -> Result<Option<HeaderValue>, RegistryError> {
-    let named = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let named = std::env::var_os("DOCKER_CONFIG").filter(|named| !named.is_empty());
+    let named = named.map(PathBuf::from);
     let docker = Docker {
         folder: named.or_else(|| std::env::home_dir().map(|home| home.join(".docker"))),
         path: std::env::var_os("PATH").unwrap_or_default(),

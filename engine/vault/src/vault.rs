@@ -201,6 +201,9 @@ impl Vault {
     /// # Errors
     /// As for [`Vault::set`].
     pub fn remove(&self, name: &str) -> Result<bool, VaultError> {
+        if name == SEEN {
+            return Ok(false);
+        }
         let _lock = self.locked()?;
         let (mut items, identities) = self.read_to_write()?;
         let (Some(_), Some(identities)) = (items.remove(name), identities) else {

@@ -56,6 +56,8 @@ fn each_write_is_counted_and_what_counts_is_no_secret_of_the_person() {
     assert!(known.checked);
     let names = home.vault().list().unwrap();
     assert_eq!(names.len(), 1);
+    assert!(!home.vault().remove("dayfly/seen").unwrap());
+    assert_eq!(home.vault().known().vault(), 3);
     assert_eq!(home.vault().all().unwrap().len(), 1);
     assert!(
         !String::from_utf8(home.read("seen.json"))
