@@ -25,7 +25,12 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub(crate) fn of(output: Output) -> Self {
+    /// How a program ended.
+    ///
+    /// # Panics
+    /// It printed what is no text.
+    #[must_use]
+    pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).expect("the program prints UTF-8"),

@@ -15,7 +15,8 @@ use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
 };
 use dayfly_runtime::{
-    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, clock, destinations,
+    Config, ConfigError, Engine, EngineError, Handle, Home, Options, Policies, Witness, clock,
+    destinations,
 };
 use dayfly_vault::Vault;
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
@@ -23,6 +24,7 @@ use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 use crate::control::client;
 use crate::control::protocol::{self, OrderDone, Request, Response, SessionOrder, not_found};
 use crate::endpoint::imds::{self, Identity};
+use crate::share::locking;
 use crate::show::line::Names;
 use crate::trouble::{Code, Trouble};
 use crate::{attend, locate, policies, secrets};
@@ -42,6 +44,7 @@ pub(crate) fn options(
         home: home.clone(),
         chain: chain_at_start(home, &vault)?,
         azure_secrets: Arc::new(vault.clone()),
+        witness: Some(Witness::new(home, vault.clone())),
         keys: Arc::new(vault),
         policies,
         compiler: crate::policies::compiler(),
@@ -436,6 +439,7 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
         warning: false,
     }));
     problems.extend(configured(home));
+    problems.extend(older(home, &problems));
     let files: BTreeMap<Place, PathBuf> = chain
         .targets()
         .map(|target| (target.place(), target.path().to_owned()))
@@ -512,6 +516,24 @@ fn configured(home: &Home) -> Vec<ProblemReport> {
             warning: false,
         }],
     }
+}
+
+/// What is older than what was seen here, and is not told yet.
+fn older(home: &Home, told: &[ProblemReport]) -> Vec<ProblemReport> {
+    let Ok(witness) = locking::witness(home) else {
+        return Vec::new();
+    };
+    let found = locking::suspicions(home, &witness, &witness.look());
+    let new = found
+        .into_iter()
+        .filter(|one| !told.iter().any(|told| told.message.contains(&one.message)));
+    let report = |one: locking::Suspicion| ProblemReport {
+        about: one.about.to_owned(),
+        message: one.message,
+        hint: Some(one.hint.to_owned()),
+        warning: false,
+    };
+    new.map(report).collect()
 }
 
 /// Where credentials stand, and where they should.

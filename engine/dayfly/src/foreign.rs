@@ -23,12 +23,6 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
     }
 }
 
-/// The same for a text.
-pub(crate) fn text(path: &Path, limit: u64) -> Result<String, Trouble> {
-    let bytes = read(path, limit)?;
-    bounded::text(path, bytes).map_err(|e| Trouble::failed(e.to_string()))
-}
-
 /// Reads a file of a folder that somebody else may have made. A link that leads out of the folder is
 /// refused: what it leads to is no part of what was handed out, and may be a secret of this user.
 pub(crate) fn inside(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Trouble> {

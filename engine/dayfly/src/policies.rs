@@ -7,6 +7,7 @@ use dayfly_runtime::config::{Config, ModuleSource, PolicySettings};
 use dayfly_runtime::entries::{EntryProblem, Loader, Prepared};
 use dayfly_store::Shelf;
 
+use crate::share::locking;
 use crate::trouble::{Code, Trouble};
 
 /// The entries that can be used, and why others cannot.
@@ -116,7 +117,9 @@ pub(crate) fn loader(home: &Home) -> Result<Loader, Trouble> {
     let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
     let mut loader = Loader::new(host);
     let trust = config(home)?.trust;
-    loader.hold_to(Shelf::open(home.folder(), trust));
+    let mut shelf = Shelf::open(home.folder(), trust);
+    locking::witness(home)?.judge(&mut shelf);
+    loader.hold_to(shelf);
     Ok(loader)
 }
 

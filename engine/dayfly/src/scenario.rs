@@ -9,13 +9,13 @@ use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session, SessionId};
 use dayfly_core::time::Timestamp;
+use dayfly_fs::trusted;
 use dayfly_runtime::config::json_of;
 use dayfly_sim::scenario::Deed;
 use dayfly_sim::{Refusal, Scenario, Span};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::foreign;
 use crate::show::time::parse_span;
 use crate::trouble::{Code, Trouble};
 
@@ -129,7 +129,13 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 impl File {
     /// Reads a scenario file.
     pub(crate) fn load(path: &Path) -> Result<Self, Trouble> {
-        let text = foreign::text(path, LIMIT)?;
+        let text = trusted::read_text(path, LIMIT).map_err(|e| Trouble::failed(e.to_string()))?;
+        let text = text.ok_or_else(|| {
+            Trouble::new(
+                Code::NotFound,
+                format!("there is no file {}", path.display()),
+            )
+        })?;
         let read: Result<Self, _> = toml::from_str(&text);
         let file = read.map_err(|e| {
             let message = dayfly_store::problem::of_toml(&text, &e);

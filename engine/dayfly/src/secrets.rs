@@ -31,7 +31,7 @@ fn may_ask() -> bool {
 
 /// The vault of this home.
 pub(crate) fn vault(home: &Home, config: &Config) -> Vault {
-    Vault::open(home.vault(), source(home, config.vault.key))
+    Vault::open(home.vault(), source(home, config.vault.key)).counted(home.seen())
 }
 
 /// A place for the vault's key.

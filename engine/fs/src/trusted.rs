@@ -85,6 +85,49 @@ pub fn inspect(path: &Path) -> Result<Option<PathBuf>, PrivateFileError> {
     }
 }
 
+/// The same for a folder with all that is in it, at most so many files.
+///
+/// # Errors
+/// Somebody else owns or may write to something in it or on the way to it, it cannot be looked at, or
+/// there is more.
+pub fn inspect_tree(folder: &Path, files: usize) -> Result<(), PrivateFileError> {
+    let Some(folder) = inspect(folder)? else {
+        return Ok(());
+    };
+    let mut left = vec![folder];
+    let mut seen = 0;
+    while let Some(folder) = left.pop() {
+        let failed = || io_error("look into", &folder);
+        for entry in fs::read_dir(&folder).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let path = entry.path();
+            seen += 1;
+            if seen > files {
+                let many = io::Error::other(format!("it has more than {files} files"));
+                return Err(failed()(many));
+            }
+            let meta = match entry.metadata() {
+                Ok(meta) => meta,
+                // Programs come and go there.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(io_error("look at", &path)(e)),
+            };
+            if meta.is_symlink() {
+                match inspect(&path) {
+                    Ok(_) | Err(PrivateFileError::UnsafeLink { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
+            check(&path, &meta)?;
+            if meta.is_dir() {
+                left.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Follows a path as the kernel does, and judges each folder and link on the way.
 fn resolve(path: &Path) -> Result<Option<PathBuf>, PrivateFileError> {
     let whole = std::path::absolute(path).map_err(io_error("look at", path))?;
@@ -192,13 +235,21 @@ pub fn writable_by_others(path: &Path, meta: &Metadata) -> bool {
     mode & 0o002 != 0 || (mode & 0o020 != 0 && !only_mine(path, meta))
 }
 
+/// The group of those who may become root as they like, to which systems give the folders of programs:
+/// `admin` of macOS.
+const ADMINISTRATORS: Option<u32> = if cfg!(target_os = "macos") {
+    Some(80)
+} else {
+    None
+};
+
 /// Whether the group of a file is this user's alone, so that its write right is nobody else's.
 ///
 /// An access control list shows the most that anybody in it may do where the mode has the rights
 /// of the group, so with one the group's name says nothing.
 fn only_mine(path: &Path, meta: &Metadata) -> bool {
     let group = meta.gid();
-    if group == 0 {
+    if group == 0 || ADMINISTRATORS.is_some_and(|admin| group == admin) {
         return true;
     }
     let user = rustix::process::geteuid().as_raw();

@@ -138,3 +138,37 @@ fn a_group_that_others_are_in_is_others() {
     let error = trusted::read(&path, 100).unwrap_err();
     assert!(matches!(error, PrivateFileError::Writable { who: "g", .. }));
 }
+
+#[test]
+fn a_folder_is_judged_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    mode(&root, 0o755);
+    let deep = root.join("src/deep");
+    fs::create_dir_all(&deep).unwrap();
+    let (file, elsewhere) = (deep.join("build.rs"), tempfile::tempdir().unwrap());
+    fs::write(&file, "").unwrap();
+    // What editors leave leads nowhere and runs nothing.
+    symlink("somebody@host.17", root.join(".#lock")).unwrap();
+    trusted::inspect_tree(&root, 10).unwrap();
+    trusted::inspect_tree(&root.join("none"), 10).unwrap();
+    for path in [&file, &deep, &root] {
+        let right = fs::metadata(path).unwrap().permissions();
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        let error = trusted::inspect_tree(&root, 10).unwrap_err().to_string();
+        let told = format!("chmod go-w {}", path.display());
+        assert!(error.contains(&told), "{error}");
+        fs::set_permissions(path, right).unwrap();
+    }
+    let outside = elsewhere.path().join("tool");
+    fs::write(&outside, "").unwrap();
+    symlink(&outside, deep.join("tool")).unwrap();
+    trusted::inspect_tree(&root, 10).unwrap();
+    fs::set_permissions(&outside, Permissions::from_mode(0o666)).unwrap();
+    let error = trusted::inspect_tree(&root, 10).unwrap_err().to_string();
+    assert!(error.contains("tool"), "{error}");
+    fs::remove_file(deep.join("tool")).unwrap();
+    let error = trusted::inspect_tree(&root, 2).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("more than 2 files"), "{cause}");
+}

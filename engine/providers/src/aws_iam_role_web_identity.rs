@@ -20,9 +20,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::aws_sts::Sts;
 use crate::errors::ProviderError;
 use crate::errors_sign_in::TokenProblem;
-use crate::helper;
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 use crate::role_session_name::role_session_name;
+use dayfly_vault::helper;
 
 /// The longest file, and the longest output of a command, in bytes.
 const LENGTH: usize = 64 << 10;

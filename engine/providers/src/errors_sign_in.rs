@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use dayfly_core::session::ErrorKind;
 
 use crate::errors::{CLOCK_HINT, quoted};
-use crate::helper::HelperError;
 use crate::saml::assertion::AssertionError;
+use dayfly_vault::helper::HelperError;
 
 /// Why a session has no SAML assertion that could be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

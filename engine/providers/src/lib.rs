@@ -22,7 +22,6 @@ mod aws_sts;
 pub mod azure;
 mod errors;
 mod errors_sign_in;
-mod helper;
 mod http;
 mod keys;
 mod limited;
@@ -42,9 +41,9 @@ mod sts_errors;
 
 pub use aws_console::{Console, ConsoleError, RoleKeys};
 pub use aws_sts::sts_place;
+pub use dayfly_vault::helper::{Helper, HelperError};
 pub use errors::{ProviderError, Refusal, Unreachable};
 pub use errors_sign_in::{SignIn, TokenProblem};
-pub use helper::{Helper, HelperError};
 pub use keys::{LongLivedKeys, TOTP_SEED};
 pub use limited::{Limit, Limits};
 pub use limiter::{Limiter, PortalPaces};

@@ -13,8 +13,8 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::{SecretString, VaultError};
 
 use crate::errors::ProviderError;
-use crate::helper::HelperError;
 use crate::provider::BoxFuture;
+use dayfly_vault::helper::HelperError;
 
 /// Which code is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ pub(crate) mod desk;
 use dayfly_core::session::Session;
 use dayfly_core::time::Timestamp;
 
-use crate::helper::HelperError;
 use crate::provider::BoxFuture;
 use assertion::{Assertion, AssertionError};
+use dayfly_vault::helper::HelperError;
 use std::sync::Arc;
 
 /// Which assertion is asked for.

@@ -76,11 +76,11 @@ impl Registry {
     ///
     /// # Errors
     /// Docker's credentials for it cannot be used.
-    pub fn at(host: &str) -> Result<Self, RegistryError> {
+    pub async fn at(host: &str) -> Result<Self, RegistryError> {
         Ok(Self {
             host: host.to_owned(),
             http: Http::new(host, is_loopback(host)),
-            credentials: credentials::of(host)?,
+            credentials: credentials::of(host).await?,
         })
     }
 

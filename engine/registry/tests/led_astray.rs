@@ -70,7 +70,7 @@ async fn resolve(host: &str) -> Result<String, RegistryError> {
         tag: Some("1".to_owned()),
         digest: None,
     };
-    Registry::at(host).unwrap().resolve(&place).await
+    Registry::at(host).await.unwrap().resolve(&place).await
 }
 
 const MANIFEST: &str =

@@ -85,6 +85,7 @@ async fn measure(sessions: usize) {
         ),
         keys: Arc::new(NoKeys),
         azure_secrets: Arc::new(dayfly_providers::azure::NoAzureSecrets),
+        witness: None,
         policies: Policies::All,
         compiler: dayfly_policy::Compiler::InProcess,
         watching: true,

@@ -22,6 +22,7 @@ use crate::entries::{self, EntryProblem, Loader, Prepared};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::recording;
+use crate::seen::Witness;
 
 /// What reading the configuration brought.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub(crate) struct ConfigWorker {
 impl ConfigWorker {
     pub(crate) fn start(
         (path, record): (PathBuf, PathBuf),
+        witness: Option<Witness>,
         recording: PathBuf,
         host: Host,
         policies: Policies,
@@ -64,6 +66,8 @@ impl ConfigWorker {
                     seen: record.exists(),
                     path,
                     record,
+                    witness,
+                    suspicions: Vec::new(),
                     unrecorded: None,
                     text: String::new(),
                     loader: Loader::new(host),
@@ -85,12 +89,14 @@ impl ConfigWorker {
                         configured = reader.read();
                     }
                     incoming.done();
-                    let about = "configuration record".to_owned();
-                    let message = reader.unrecorded.clone();
-                    if answers
-                        .blocking_send(Message::Trouble { about, message })
-                        .is_err()
-                    {
+                    let record = ("configuration record", reader.unrecorded.clone());
+                    let mut told = reader.suspicions.iter().cloned().chain([record]);
+                    let gone = told.any(|(about, message)| {
+                        let about = about.to_owned();
+                        let trouble = Message::Trouble { about, message };
+                        answers.blocking_send(trouble).is_err()
+                    });
+                    if gone {
                         break;
                     }
                     if answers
@@ -138,6 +144,10 @@ struct Reader {
     policies: Policies,
     /// Where a copy of the configuration that is in force is kept.
     record: PathBuf,
+    /// What was seen of the lock file and of the vault.
+    witness: Option<Witness>,
+    /// What is older than what was seen.
+    suspicions: Vec<(&'static str, Option<String>)>,
     /// Why there is no such copy.
     unrecorded: Option<String>,
     /// The text that was read last.
@@ -254,8 +264,11 @@ impl Reader {
     /// Puts a configuration in force that could be read.
     fn take(&mut self, config: &Config) {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        self.loader
-            .hold_to(Shelf::open(folder, config.trust.clone()));
+        let mut shelf = Shelf::open(folder, config.trust.clone());
+        if let Some(witness) = &self.witness {
+            self.suspicions = witness.watch(&mut shelf).into();
+        }
+        self.loader.hold_to(shelf);
         let archive = config.recording.enabled.then(|| {
             // Made here first, and private.
             let _ = private_file::create_folder(&self.recording);
@@ -303,7 +316,11 @@ impl Reader {
             .filter(|earlier| !guards || is_guard_rail(&earlier.entry));
         let grant = settings.grant.as_ref();
         let wanted = grant.map(|g| g.sessions.clone()).unwrap_or_default();
-        let reason = problem.message.clone();
+        // Whoever is refused something is told what to do about it.
+        let reason = match &problem.hint {
+            Some(hint) => format!("{} ({hint})", problem.message),
+            None => problem.message.clone(),
+        };
         match earlier {
             Some(earlier) => {
                 problem.message += "; its last good form stays in force";
@@ -336,6 +353,10 @@ impl Reader {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut wanted = vec![self.path.clone(), Shelf::lock_file(folder)];
         wanted.extend(self.modules.iter().cloned());
+        // Somebody may accept what is older.
+        let suspicious = self.suspicions.iter().any(|(_, told)| told.is_some());
+        let witness = self.witness.as_ref().filter(|_| suspicious);
+        wanted.extend(witness.map(|witness| witness.record().to_owned()));
         self.watches.retain(|path, _| wanted.contains(path));
         for path in wanted {
             if !self.watches.contains_key(&path)
@@ -360,7 +381,7 @@ fn is_guard_rail(entry: &Entry) -> bool {
 }
 
 /// The same, as it is configured.
-fn wants_guard_rail(settings: &PolicySettings) -> bool {
+pub(crate) fn wants_guard_rail(settings: &PolicySettings) -> bool {
     settings.rank.tier == Tier::GuardRail && !settings.shadow
 }
 

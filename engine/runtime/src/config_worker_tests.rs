@@ -29,6 +29,8 @@ impl Home {
             recording: folder.path().join("recording"),
             policies: Policies::All,
             record: folder.path().join("last-dayfly.toml"),
+            witness: None,
+            suspicions: Vec::new(),
             unrecorded: None,
             text: String::new(),
             seen: false,

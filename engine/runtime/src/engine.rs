@@ -87,6 +87,8 @@ pub struct Options {
     pub keys: Arc<dyn LongLivedKeys>,
     /// The long-lived secrets of Azure integrations.
     pub azure_secrets: Arc<dyn AzureSecrets>,
+    /// What was seen of the lock file and of the vault; none: nothing is compared with it.
+    pub witness: Option<crate::seen::Witness>,
     /// Which policy entries are in force.
     pub policies: Policies,
     /// Where policies are compiled.

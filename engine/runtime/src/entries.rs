@@ -10,6 +10,7 @@ use dayfly_core::grant::{Condition, Grant, Selector, Test};
 use dayfly_core::input::Entry;
 use dayfly_core::policy::{Actions, EntryName, SessionFacts, Subscription};
 use dayfly_fs::private_file::PrivateFileError;
+use dayfly_fs::{bounded, trusted};
 use dayfly_policy::module::{Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
 use dayfly_policy::{Host, Module, Paths, Policy, Wasi};
@@ -17,6 +18,7 @@ use dayfly_store::{ContentStore, Refusal, Shelf};
 
 use crate::builtin;
 use crate::config::{GrantSettings, ModuleSource, PolicySettings};
+use crate::config_worker::wants_guard_rail;
 
 /// A policy entry that can be asked.
 #[derive(Clone, Debug)]
@@ -248,10 +250,17 @@ impl Loader {
     fn module_of(&mut self, settings: &PolicySettings) -> Result<Module, Told> {
         let source = &settings.module;
         let name = source.to_string();
+        // No rule is to be got around by an older form of it.
+        if wants_guard_rail(settings) && !matches!(source, ModuleSource::Builtin(_)) {
+            self.shelf.newest(&settings.name)?;
+        }
         let bytes = match source {
             ModuleSource::Builtin(builtin) => return Ok(self.builtin(builtin)?),
             ModuleSource::Path(path) => {
-                let bytes = read(path)?;
+                // What it is held to is known by its content, whoever may write there.
+                let held = self.shelf.lock();
+                let held = held.is_some_and(|lock| lock.module(&settings.name).is_some());
+                let bytes = read(path, if held { bounded::read } else { trusted::read })?;
                 self.shelf.file(&settings.name, path, &bytes)?;
                 bytes
             }
@@ -268,7 +277,7 @@ impl Loader {
         match source {
             ModuleSource::Builtin(builtin) => self.builtin(builtin),
             ModuleSource::Path(path) => {
-                let bytes = read(path)?;
+                let bytes = read(path, bounded::read)?;
                 self.load(source.to_string(), &bytes, Wasi::Refused)
             }
             ModuleSource::Remote(_) => Err((
@@ -350,11 +359,14 @@ fn prepared(
     })
 }
 
+/// Reads a file up to a bound.
+type Reads = fn(&Path, u64) -> Result<Option<Vec<u8>>, PrivateFileError>;
+
 /// The bytes of a component, where they are not more than a host loads.
-fn read(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
+fn read(path: &Path, reads: Reads) -> Result<Vec<u8>, (String, Option<String>)> {
     let name = path.display();
     let bound = dayfly_policy::HostConfig::default().module_bytes as u64;
-    match dayfly_fs::bounded::read(path, bound) {
+    match reads(path, bound) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => {
             let missing = std::io::Error::from(rustix::io::Errno::NOENT);

@@ -80,6 +80,12 @@ impl Home {
         self.folder.join("vault.key.age")
     }
 
+    /// What was seen of the vault and of `dayfly.lock`, under a code made with the vault's key.
+    #[must_use]
+    pub fn seen(&self) -> PathBuf {
+        self.state.join("seen.json")
+    }
+
     /// Temporary credentials that stand in no file of other programs, encrypted.
     #[must_use]
     pub fn kept(&self) -> PathBuf {

@@ -28,6 +28,7 @@ pub mod recording;
 pub mod replay;
 pub mod report;
 pub mod rolling;
+pub mod seen;
 mod sign_ins;
 mod troubles;
 mod watching;
@@ -38,3 +39,4 @@ pub use engine::{Engine, EngineError, Options, Policies, sso_integration, sso_se
 pub use home::Home;
 pub use memory::words;
 pub use message::{Handle, Ordered, Stopped};
+pub use seen::Witness;

@@ -2,7 +2,7 @@
 //!
 //! A module that comes from elsewhere is known by its content: [`content`] keeps each under its digest,
 //! so that what was once looked at can be had again without a network. [`lock`] says which content an
-//! entry of the configuration is held to, [`trust`] whose signature a source needs, and [`bundle`]
+//! entry of the configuration is held to, [`seen`] whether it is an older one, [`trust`] whose signature a source needs, and [`bundle`]
 //! what a team hands out together. Nothing here talks to a network; [`git`] reads checkouts of this
 //! machine.
 
@@ -12,6 +12,7 @@ pub mod git;
 pub mod lock;
 mod names;
 pub mod problem;
+pub mod seen;
 pub mod shelf;
 pub mod source;
 pub mod trust;
@@ -19,6 +20,7 @@ pub mod trust;
 pub use bundle::{Bundle, BundlePolicy};
 pub use content::{ContentDigest, ContentError, ContentStore};
 pub use lock::{Lock, LockError, LockedBundle, LockedModule};
+pub use seen::SeenLock;
 pub use shelf::{Refusal, Shelf};
 pub use source::{GitSource, OciSource, Remote, SourceError};
 pub use trust::{TrustRoot, Trusted, Untrusted};

@@ -25,6 +25,9 @@ const HEAD: &str = "\
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Lock {
     version: u32,
+    /// How often it was written, on whatever machine.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    counter: u64,
     #[serde(default, rename = "module", skip_serializing_if = "Vec::is_empty")]
     modules: Vec<LockedModule>,
     #[serde(default, rename = "bundle", skip_serializing_if = "Vec::is_empty")]
@@ -32,6 +35,11 @@ pub struct Lock {
     /// The file as it was read.
     #[serde(skip)]
     read: AsRead,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What a lock file was read from, which is no part of what it says.
@@ -200,6 +208,17 @@ impl Lock {
         }
     }
 
+    /// How often it was written.
+    #[must_use]
+    pub fn counter(&self) -> u64 {
+        self.counter
+    }
+
+    /// Counts a write, from the highest counter that was seen on.
+    pub fn count_from(&mut self, seen: u64) {
+        self.counter = self.counter.max(seen) + 1;
+    }
+
     /// What an entry is held to.
     #[must_use]
     pub fn module(&self, entry: &str) -> Option<&LockedModule> {
@@ -252,10 +271,10 @@ impl Lock {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn module(entry: &str) -> LockedModule {
+    pub(crate) fn module(entry: &str) -> LockedModule {
         LockedModule {
             entry: entry.into(),
             source: "oci://h/r:1".into(),

@@ -1,11 +1,16 @@
 //! What the engine may run: the lock, the kept content and the trust roots together.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::Bundle;
 use crate::content::{ContentDigest, ContentStore};
 use crate::lock::{Lock, LockedModule};
 use crate::trust::{self, TrustRoot};
+
+/// What to do about an older lock file.
+pub const ACCEPT: &str = "bring back the newer dayfly.lock; if the older one is meant, as after a restore or on \
+     another branch, `dayfly policy accept` shows and takes it";
 
 /// Why a module may not run for an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +29,19 @@ pub struct Shelf {
     lock: Result<Lock, String>,
     store: ContentStore,
     trust: Vec<TrustRoot>,
+    older: Older,
+}
+
+/// What the lock file holds to something older than was seen.
+#[derive(Clone, Debug, Default)]
+enum Older {
+    /// Nothing is known of an older one.
+    #[default]
+    Unknown,
+    /// These entries, and how that shows.
+    Entries(BTreeMap<String, String>),
+    /// Something was seen, and it is lost what.
+    Lost(String),
 }
 
 impl Shelf {
@@ -46,6 +64,7 @@ impl Shelf {
             lock: Lock::load(&Self::lock_file(home)).map_err(|e| e.to_string()),
             store: Self::store(home),
             trust,
+            older: Older::default(),
         }
     }
 
@@ -56,7 +75,46 @@ impl Shelf {
             lock: Ok(Lock::default()),
             store: ContentStore::new(PathBuf::new()),
             trust: Vec::new(),
+            older: Older::default(),
         }
+    }
+
+    /// The lock file; none where it cannot be used.
+    #[must_use]
+    pub fn lock(&self) -> Option<&Lock> {
+        self.lock.as_ref().ok()
+    }
+
+    /// From now on [`Shelf::newest`] knows which entries the lock file holds to something older than
+    /// was seen.
+    pub fn doubt(&mut self, older: BTreeMap<String, String>) {
+        self.older = Older::Entries(older);
+    }
+
+    /// The same where it is lost what was seen, and why.
+    pub fn doubt_all(&mut self, why: String) {
+        self.older = Older::Lost(why);
+    }
+
+    /// Whether what an entry is held to is nothing older than was seen. For guard rails: of others it
+    /// is only told.
+    ///
+    /// # Errors
+    /// It is older, or that cannot be known.
+    pub fn newest(&self, entry: &str) -> Result<(), Refusal> {
+        let message = match &self.older {
+            Older::Unknown => return Ok(()),
+            Older::Entries(older) => match older.get(entry) {
+                Some(problem) => problem.clone(),
+                None => return Ok(()),
+            },
+            Older::Lost(why) => why.clone(),
+        };
+        Err(Refusal {
+            message,
+            hint: Some(ACCEPT.to_owned()),
+            untrusted: false,
+        })
     }
 
     /// The module from elsewhere that an entry is held to, out of the store. No network is asked.

@@ -43,6 +43,9 @@ pub enum VaultError {
         /// Where the other key was found.
         key: KeyPlace,
     },
+    /// The key is not to be had without asking somebody.
+    #[error("{0} does not open without asking somebody, and nobody is asked for this")]
+    NotAtHand(KeyPlace),
     /// The passphrase does not open the key.
     #[error("{path} does not open with this passphrase; give the one that it was made with (a damaged file looks the same: then restore it from a backup)", path = .0.display())]
     WrongPassphrase(PathBuf),

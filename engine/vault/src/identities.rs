@@ -75,6 +75,17 @@ impl Identities {
         text
     }
 
+    /// The text of the newest.
+    pub(crate) fn newest(&self) -> Zeroizing<String> {
+        self.each().next().unwrap_or_default()
+    }
+
+    /// The text of each, the newest first.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Zeroizing<String>> {
+        let text = |one: &Identity| Zeroizing::new(one.to_string().expose_secret().to_owned());
+        self.0.iter().map(text)
+    }
+
     /// Encrypts to the newest of each of these.
     pub(crate) fn seal(plain: &[u8], to: &[&Self]) -> Option<Vec<u8>> {
         let recipients: Vec<_> = to

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::VaultError;
 use crate::identities::Identities;
 use crate::key_source::KeySource;
-use crate::keyring::KeyringError;
+use crate::keyring::{KeyringError, KeyringItem};
 use crate::passphrase::{self, AskPassphrase, PassphraseUse, UnwrapError};
 use crate::private_file::{self, PrivateFileError};
 use crate::secret::SecretString;
@@ -85,6 +85,26 @@ impl Keys {
             .map(Arc::new)?;
         self.remember(identities.clone(), sealed);
         Ok(Some(identities))
+    }
+
+    /// The key, where nobody has to be asked for it: neither for a passphrase nor to unlock a keyring.
+    pub(crate) fn at_hand(&mut self) -> Option<Arc<Identities>> {
+        let quiet = match (&self.source, &self.remembered) {
+            (KeySource::Passphrase { wrapped, .. }, Some(known)) => {
+                let same =
+                    private_file::read(wrapped).is_ok_and(|now| now == Some(known.sealed.clone()));
+                return same.then(|| known.identities.clone());
+            }
+            (KeySource::Passphrase { .. }, None) => return None,
+            (KeySource::Keyring(_), Some(known)) => return Some(known.identities.clone()),
+            (KeySource::Keyring(item), None) => KeySource::Keyring(quiet(item)),
+            (KeySource::KeyringOrFile { item, file }, _) => KeySource::KeyringOrFile {
+                item: quiet(item),
+                file: file.clone(),
+            },
+            (KeySource::File(path), _) => KeySource::File(path.clone()),
+        };
+        Self::new(quiet).load().ok().flatten()
     }
 
     /// Whether it is known where the key is; found out, where it is there already.
@@ -228,6 +248,14 @@ impl Keys {
     fn keyring_error(&self) -> impl FnOnce(KeyringError) -> VaultError + use<> {
         let key = self.source.place();
         move |problem| VaultError::Keyring { key, problem }
+    }
+}
+
+/// The same item, without asking anybody to unlock it.
+fn quiet(item: &KeyringItem) -> KeyringItem {
+    KeyringItem {
+        unlock_within: None,
+        ..item.clone()
     }
 }
 

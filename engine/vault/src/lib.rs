@@ -5,6 +5,7 @@
 
 mod credentials;
 mod error;
+pub mod helper;
 mod identities;
 mod key_source;
 mod keyring;
@@ -12,6 +13,7 @@ mod keys;
 mod passphrase;
 pub mod process;
 mod secret;
+mod seen;
 mod vault;
 
 pub use dayfly_fs::{private_file, shared_file};
@@ -22,4 +24,5 @@ pub use key_source::{KeyPlace, KeySource};
 pub use keyring::{KeyringError, KeyringItem};
 pub use passphrase::{AskPassphrase, PassphraseUse};
 pub use secret::SecretString;
-pub use vault::{ACCESS_KEY, SecretInfo, Vault};
+pub use seen::{Doubt, Known};
+pub use vault::{ACCESS_KEY, Ask, SecretInfo, Vault};

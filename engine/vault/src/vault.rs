@@ -1,5 +1,7 @@
 //! Long-lived secrets in one encrypted file.
 
+mod counted;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ use crate::keyring::KeyringError;
 use crate::keys::Keys;
 use crate::private_file;
 use crate::secret::SecretString;
+
+pub use self::counted::Ask;
 
 /// How long another process may keep the vault locked.
 const LOCK_DEADLINE: Duration = Duration::from_secs(5);
@@ -71,6 +75,8 @@ pub struct Vault {
     path: PathBuf,
     /// The vault that this one is beside: its key is not made anew while that one is there.
     first: Option<PathBuf>,
+    /// Where what was seen is kept beside the vault, where it is.
+    record: Option<PathBuf>,
     keys: Arc<Mutex<Keys>>,
 }
 
@@ -89,8 +95,17 @@ impl Vault {
         Self {
             path,
             first: None,
+            record: None,
             keys,
         }
+    }
+
+    /// From now on each write is counted, in the vault and in this record, so that an older copy of
+    /// either shows: [`Vault::known`].
+    #[must_use]
+    pub fn counted(mut self, record: PathBuf) -> Self {
+        self.record = Some(record);
+        self
     }
 
     /// Another file with the same key. Where this vault is there and the key is not, the other one
@@ -100,6 +115,7 @@ impl Vault {
         Self {
             path,
             first: Some(self.first.clone().unwrap_or_else(|| self.path.clone())),
+            record: None,
             keys: Arc::clone(&self.keys),
         }
     }
@@ -140,7 +156,7 @@ impl Vault {
     /// # Errors
     /// As for [`Vault::set`].
     pub fn change(&self, changes: &[(&str, Option<&SecretString>)]) -> Result<(), VaultError> {
-        let _lock = private_file::lock(&self.lock_path(), LOCK_DEADLINE)?;
+        let _lock = self.locked()?;
         // Asked first, as another process may make both now, and makes the key before the vault.
         let first_is_there = self.first_is_there();
         let (mut items, identities) = self.read_to_write()?;
@@ -166,7 +182,7 @@ impl Vault {
             None if first_is_there => return Err(self.missing()),
             None => self.keys().create()?,
         };
-        self.write(&items, &[&identities])
+        self.write_counted(&mut items, &identities)
     }
 
     /// All secrets, by name.
@@ -177,7 +193,7 @@ impl Vault {
         let items = self.read()?;
         let pair =
             |(name, item): (&String, &Item)| (name.clone(), SecretString::from(item.value.clone()));
-        Ok(items.iter().map(pair).collect())
+        Ok(secrets(&items).map(pair).collect())
     }
 
     /// Removes a secret; whether there was one.
@@ -185,12 +201,15 @@ impl Vault {
     /// # Errors
     /// As for [`Vault::set`].
     pub fn remove(&self, name: &str) -> Result<bool, VaultError> {
-        let _lock = private_file::lock(&self.lock_path(), LOCK_DEADLINE)?;
+        if name == SEEN {
+            return Ok(false);
+        }
+        let _lock = self.locked()?;
         let (mut items, identities) = self.read_to_write()?;
         let (Some(_), Some(identities)) = (items.remove(name), identities) else {
             return Ok(false);
         };
-        self.write(&items, &[&identities])?;
+        self.write_counted(&mut items, &identities)?;
         Ok(true)
     }
 
@@ -204,7 +223,7 @@ impl Vault {
             name: name.clone(),
             updated_at: item.updated_at,
         };
-        Ok(items.iter().map(info).collect())
+        Ok(secrets(&items).map(info).collect())
     }
 
     /// The long-lived access key of a session.
@@ -258,9 +277,8 @@ impl Vault {
         to: KeySource,
         commit: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
-        let _lock =
-            private_file::lock(&self.lock_path(), LOCK_DEADLINE).map_err(VaultError::from)?;
-        let (items, before) = self.read_to_write()?;
+        let _lock = self.locked()?;
+        let (mut items, before) = self.read_to_write()?;
         let mut keys = Keys::new(to);
         // Without a vault, its first secret will make the key.
         let Some(before) = before.filter(|_| self.path.exists()) else {
@@ -278,7 +296,11 @@ impl Vault {
             return Err(e);
         }
         *self.keys() = keys;
-        Ok(self.write(&items, &[&new])?)
+        Ok(self.write_counted_as(&mut items, &new, &before)?)
+    }
+
+    fn locked(&self) -> Result<private_file::Lock, VaultError> {
+        Ok(private_file::lock(&self.lock_path(), LOCK_DEADLINE)?)
     }
 
     fn lock_path(&self) -> PathBuf {
@@ -383,6 +405,13 @@ impl Vault {
         let sealed = Identities::seal(&plain, to).ok_or_else(failed)?;
         Ok(private_file::write(&self.path, &sealed)?)
     }
+}
+
+/// Under which name a vault keeps what was seen, which is no secret of the person's.
+const SEEN: &str = "dayfly/seen";
+
+fn secrets(items: &Items) -> impl Iterator<Item = (&String, &Item)> {
+    items.iter().filter(|(name, _)| *name != SEEN)
 }
 
 /// How names of long-lived access keys begin; the id of the session follows.

@@ -1,14 +1,15 @@
 //! The file itself: reading it with care, and putting a new text in its place.
 //!
 //! A Workspace can name programs to run (`tokenCommand`), so a file that others can write to is
-//! not read. The rule: the file, and a symbolic link that stands for it, belong to this user or
-//! to root; neither everybody may write to the file, nor everybody may replace it in its folder.
-//! A link is followed, and stays: the new text takes the place of the file that it leads to.
+//! not read. The rule is the one of all that decides what Dayfly does: [`trusted`]. A link is
+//! followed, and stays: the new text takes the place of the file that it leads to.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use dayfly_fs::private_file::PrivateFileError;
+use dayfly_fs::{bounded, trusted};
 use tempfile::TempPath;
 
 use crate::position::Walk;
@@ -54,12 +55,19 @@ pub enum DiskError {
         /// Its owner's number.
         owner: u32,
     },
-    /// Everybody may change it.
-    #[error("everybody may write to {path}")]
+    /// Others may change it.
+    #[error("others may write to {path} (mode {mode:o})")]
     Open {
-        /// The file, or its folder.
+        /// The file, or a folder on the way to it.
         path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// Whose right is to be taken away, as chmod names them.
+        who: &'static str,
     },
+    /// It cannot be used, for a reason that says what to do.
+    #[error(transparent)]
+    Unusable(PrivateFileError),
     /// The operating system refused.
     #[error("cannot {operation} {path}: {source}")]
     Io {
@@ -94,9 +102,28 @@ impl DiskError {
             Self::Missing { .. } => Some("`dayfly init` makes one".to_owned()),
             Self::NotText { .. } => Some("save it as UTF-8".to_owned()),
             Self::Foreign { path, .. } => Some(format!("chown it to yourself: {}", path.display())),
-            Self::Open { path } => Some(format!("chmod o-w {}", path.display())),
+            Self::Open { path, who, .. } => Some(format!("chmod {who}-w {}", path.display())),
             Self::Locked { .. } | Self::Busy { .. } => Some("try again".to_owned()),
-            Self::NotAFile { .. } | Self::TooBig { .. } | Self::Io { .. } => None,
+            Self::NotAFile { .. } | Self::TooBig { .. } | Self::Unusable(_) | Self::Io { .. } => {
+                None
+            }
+        }
+    }
+}
+
+impl From<PrivateFileError> for DiskError {
+    fn from(error: PrivateFileError) -> Self {
+        match error {
+            PrivateFileError::NotYours { path, owner } => Self::Foreign { path, owner },
+            PrivateFileError::Writable { path, mode, who } => Self::Open { path, mode, who },
+            PrivateFileError::NotAFile { path, .. } => Self::NotAFile { path },
+            PrivateFileError::TooBig { path, limit } => Self::TooBig { path, limit },
+            PrivateFileError::Io {
+                operation,
+                path,
+                source,
+            } => io_error(operation, &path)(source),
+            other => Self::Unusable(other),
         }
     }
 }
@@ -124,36 +151,23 @@ pub(crate) struct Base {
     metadata: Metadata,
 }
 
+fn missing(path: &Path) -> DiskError {
+    DiskError::Missing {
+        path: path.to_owned(),
+    }
+}
+
 /// Where the file stands behind links.
 pub(crate) fn target(path: &Path) -> Result<PathBuf, DiskError> {
-    let link = fs::symlink_metadata(path).map_err(io_error("look at", path))?;
-    if link.is_symlink() {
-        owner::check(path, &link)?;
-    }
-    fs::canonicalize(path).map_err(io_error("follow", path))
+    trusted::inspect(path)?.ok_or_else(|| missing(path))
 }
 
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Base, DiskError> {
-    let target = target(path)?;
-    let file = owner::open(&target).map_err(io_error("read", &target))?;
-    let metadata = file.metadata().map_err(io_error("look at", &target))?;
-    if !metadata.is_file() {
-        return Err(DiskError::NotAFile { path: target });
-    }
-    owner::check(&target, &metadata)?;
-    owner::check_writers(&target, &metadata)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or(0));
-    let mut bounded = file.take(limit.saturating_add(1));
-    bounded
-        .read_to_end(&mut bytes)
-        .map_err(io_error("read", &target))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
-        return Err(DiskError::TooBig {
-            path: target,
-            limit,
-        });
-    }
+    let opened = trusted::open(path)?.ok_or_else(|| missing(path))?;
+    let (target, metadata, mut file) = (opened.path, opened.meta, opened.file);
+    let mut bytes = bounded::read_all(&mut file, &metadata, &target, limit)?;
+    let bytes = std::mem::take(&mut *bytes);
     let text = String::from_utf8(bytes).map_err(|e| {
         let good = e.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(e.as_bytes().get(..good).unwrap_or_default());
@@ -284,18 +298,13 @@ fn sync_folder(target: &Path) -> Result<(), DiskError> {
 pub(crate) mod owner {
     //! Owners and modes, where files have them.
 
-    use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+    use std::fs::{File, Metadata, OpenOptions, Permissions};
     use std::io;
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
     use rustix::fs::OFlags;
-
-    use super::{DiskError, folder_of, io_error};
-
-    const EVERYBODY_WRITES: u32 = 0o002;
-    const STICKY: u32 = 0o1000;
 
     fn flags(flags: OFlags) -> i32 {
         flags.bits().cast_signed()
@@ -313,29 +322,6 @@ pub(crate) mod owner {
     pub(crate) fn changed(metadata: &Metadata) -> Option<SystemTime> {
         let seconds = u64::try_from(metadata.ctime()).ok()?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
-    }
-
-    pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), DiskError> {
-        let owner = metadata.uid();
-        if owner == 0 || owner == rustix::process::geteuid().as_raw() {
-            return Ok(());
-        }
-        let path = path.to_owned();
-        Err(DiskError::Foreign { path, owner })
-    }
-
-    pub(super) fn check_writers(path: &Path, metadata: &Metadata) -> Result<(), DiskError> {
-        let folder = folder_of(path);
-        let of_folder = fs::metadata(folder).map_err(io_error("look at", folder))?;
-        if metadata.mode() & EVERYBODY_WRITES != 0 {
-            let path = path.to_owned();
-            return Err(DiskError::Open { path });
-        }
-        if of_folder.mode() & (EVERYBODY_WRITES | STICKY) == EVERYBODY_WRITES {
-            let path = folder.to_owned();
-            return Err(DiskError::Open { path });
-        }
-        Ok(())
     }
 
     /// Gives a new file the mode and the owner of the old one.
@@ -357,22 +343,12 @@ pub(crate) mod owner {
     use std::path::Path;
     use std::time::SystemTime;
 
-    use super::DiskError;
-
     pub(crate) fn open(path: &Path) -> io::Result<File> {
         File::open(path)
     }
 
     pub(crate) fn changed(metadata: &Metadata) -> Option<SystemTime> {
         metadata.modified().ok()
-    }
-
-    pub(super) fn check(_: &Path, _: &Metadata) -> Result<(), DiskError> {
-        Ok(())
-    }
-
-    pub(super) fn check_writers(_: &Path, _: &Metadata) -> Result<(), DiskError> {
-        Ok(())
     }
 
     pub(super) fn copy(_: &File, _: &Metadata) -> io::Result<()> {

@@ -304,18 +304,48 @@ fn a_lock_that_is_kept_ends_in_an_error_and_one_that_is_let_go_does_not() {
 }
 
 #[test]
-fn what_everybody_can_write_is_not_read() {
+fn what_others_can_write_is_not_read() {
     let home = Home::new(TWO);
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o602)).unwrap();
     let message = home.file.load().unwrap_err().to_string();
     assert!(
-        message.contains("everybody may write to") && message.contains("chmod o-w"),
+        message.contains("others may write to") && message.contains("chmod go-w"),
         "{message}"
     );
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o600)).unwrap();
+    // Each folder on the way, and each link, as for dayfly.toml.
+    let deep = home.folder.path().join("shared/mine");
+    fs::create_dir_all(&deep).unwrap();
+    let moved = deep.join("workspace.json");
+    fs::rename(home.path(), &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, home.path()).unwrap();
+    let shared = home.folder.path().join("shared");
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+    let message = home.file.load().unwrap_err().to_string();
+    assert!(message.contains(&*shared.to_string_lossy()), "{message}");
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(home.file.load().is_ok());
+    fs::remove_file(home.path()).unwrap();
+    fs::rename(&moved, home.path()).unwrap();
     fs::set_permissions(home.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     assert!(home.file.load().is_err());
     fs::set_permissions(home.folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    assert!(home.file.load().is_ok());
+}
+
+#[test]
+fn what_a_group_of_others_can_write_is_not_read() {
+    let home = Home::new(TWO);
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o660)).unwrap();
+    assert!(home.file.load().is_ok(), "the group is this user's alone");
+    // Only root can give a file to a group that it is not in.
+    if std::os::unix::fs::chown(home.path(), None, Some(12_345)).is_err() {
+        return;
+    }
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o660)).unwrap();
+    let message = home.file.load().unwrap_err().to_string();
+    assert!(message.contains("chmod g-w"), "{message}");
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o640)).unwrap();
     assert!(home.file.load().is_ok());
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Built {
 
 /// Builds a project with the tools of its language.
 pub(crate) fn build(project: &Project) -> Result<Built, Trouble> {
+    project.trusted()?;
     let folder = project.build();
     std::fs::create_dir_all(&folder)
         .map_err(|e| Trouble::failed(format!("{} cannot be made: {e}", folder.display())))?;

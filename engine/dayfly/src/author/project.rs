@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_fs::trusted;
 use dayfly_runtime::Home;
 use serde::Deserialize;
 
 use super::lang::Lang;
-use crate::foreign;
 use crate::trouble::{Code, Trouble};
 
 /// The file that makes a folder a project.
 pub(crate) const FILE: &str = "policy.toml";
 /// The longest such file, in bytes.
 const LIMIT: u64 = 1 << 20;
+/// Files of a project, with all that its tools put there.
+const FILES: usize = 500_000;
 
 /// A project.
 #[derive(Clone, Debug)]
@@ -38,9 +40,9 @@ impl Project {
         let folder = std::path::absolute(folder)
             .map_err(|e| Trouble::failed(format!("{} is no path: {e}", folder.display())))?;
         let file = folder.join(FILE);
-        let text = match foreign::text(&file, LIMIT) {
-            Err(none) if none.code == Code::NotFound => return Ok(None),
-            text => text?,
+        let text = trusted::read_text(&file, LIMIT).map_err(|e| Trouble::failed(e.to_string()))?;
+        let Some(text) = text else {
+            return Ok(None);
         };
         let written: Written = toml::from_str(&text).map_err(|e| {
             let message = dayfly_store::problem::of_toml(&text, &e);
@@ -64,6 +66,15 @@ impl Project {
         Self::at(folder)?.ok_or_else(|| {
             let message = format!("{} is no project: it has no {FILE}", folder.display());
             Trouble::new(Code::NotFound, message).hint("`dayfly policy new NAME` begins one")
+        })
+    }
+
+    /// Judges all that its tools may run: they are programs of this user, and its files tell them what
+    /// to do.
+    pub(crate) fn trusted(&self) -> Result<(), Trouble> {
+        trusted::inspect_tree(&self.folder, FILES).map_err(|e| {
+            Trouble::failed(e.to_string())
+                .hint("nothing was built: its tools would run what stands there")
         })
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     doctor::modes(&home, &mut findings);
     doctor::room(&home, &mut findings);
     doctor::vault(&home, workspace, &mut findings);
+    doctor::newest(&home, &mut findings);
     doctor::environment(&mut findings);
     doctor::shared_files(&home, workspace, &mut findings)?;
     doctor::published(&home, &mut findings)?;

@@ -17,7 +17,8 @@ mod integration_login;
 mod integration_logout;
 mod integration_remove;
 mod integration_sync;
-pub(crate) mod policy_add;
+pub(crate) mod policy_accept;
+mod policy_add;
 mod policy_build;
 mod policy_check;
 mod policy_disable;
@@ -37,6 +38,7 @@ mod policy_verify;
 pub(crate) mod replay;
 mod respond;
 mod run;
+mod secret_accept;
 mod secret_import_aws;
 mod secret_list;
 mod secret_rekey;
@@ -162,6 +164,7 @@ enum Secret {
     List(secret_list::Args),
     Remove(secret_remove::Args),
     Rekey(secret_rekey::Args),
+    Accept(secret_accept::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -178,6 +181,7 @@ enum Policy {
     Remove(policy_remove::Args),
     Disable(policy_disable::Args),
     Update(policy_update::Args),
+    Accept(policy_accept::Args),
     Pull(policy_pull::Args),
     Push(policy_push::Args),
     Keygen(policy_keygen::Args),
@@ -226,6 +230,7 @@ impl Dayfly {
             Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
             Command::Secret(Secret::Remove(args)) => end(secret_remove::run(&args)),
             Command::Secret(Secret::Rekey(args)) => end(secret_rekey::run(&args)),
+            Command::Secret(Secret::Accept(args)) => end(secret_accept::run(&args)),
             Command::Policy(Policy::List(args)) => end(policy_list::run(&args)),
             Command::Policy(Policy::Inspect(args)) => end(policy_inspect::run(&args)),
             Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),
@@ -238,6 +243,7 @@ impl Dayfly {
             Command::Policy(Policy::Remove(args)) => end(policy_remove::run(&args)),
             Command::Policy(Policy::Disable(args)) => end(policy_disable::run(&args)),
             Command::Policy(Policy::Update(args)) => end(policy_update::run(&args)),
+            Command::Policy(Policy::Accept(args)) => end(policy_accept::run(&args)),
             Command::Policy(Policy::Pull(args)) => end(policy_pull::run(&args)),
             Command::Policy(Policy::Push(args)) => end(policy_push::run(&args)),
             Command::Policy(Policy::Keygen(args)) => end(policy_keygen::run(&args)),

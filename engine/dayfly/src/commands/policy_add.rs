@@ -1,12 +1,9 @@
 //! `dayfly policy add`
 
-use std::path::Path;
-
 use dayfly_core::policy::Subscription;
 use dayfly_policy::{Limits, Module, Policy, Wasi};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, json_of};
-use dayfly_store::{Lock, Shelf};
 use toml_edit::{InlineTable, Table, value};
 
 use crate::commands::print;
@@ -15,7 +12,7 @@ use crate::locate;
 use crate::policies;
 use crate::share::acquire::{self, Acquired, Found};
 use crate::share::edit::{self, Edit};
-use crate::share::{bundles, consent, preview, wants};
+use crate::share::{bundles, consent, locking, preview, wants};
 use crate::show::table::tame;
 use crate::trouble::Trouble;
 
@@ -110,7 +107,7 @@ fn add(
         ));
     }
     let (mut edit, _) = Edit::open(&home.config())?;
-    let mut lock = load_lock(home)?;
+    let mut lock = locking::load_to_write(home)?;
     let name = args.name.clone().unwrap_or(own_name);
     if edit.has(&name) {
         let message = format!("there is a policy entry \"{name}\" already");
@@ -170,7 +167,7 @@ fn add(
             acquired.signer.as_ref(),
             None,
         ));
-        save_lock(home, &lock)?;
+        locking::save(home, &mut lock)?;
     }
     edit.save()?;
     let trial = if args.shadow { ", on trial" } else { "" };
@@ -252,21 +249,4 @@ fn paths(table: &Table, module: &Module) -> Vec<String> {
         .collect();
     paths.dedup();
     paths
-}
-
-/// The lock file of a home.
-pub(crate) fn load_lock(home: &Home) -> Result<Lock, Trouble> {
-    Lock::load(&lock_file(home.folder())).map_err(|e| {
-        Trouble::failed(e.to_string()).hint("bring back the last good one; nothing was changed")
-    })
-}
-
-/// Writes it.
-pub(crate) fn save_lock(home: &Home, lock: &Lock) -> Result<(), Trouble> {
-    lock.save(&lock_file(home.folder()))
-        .map_err(|e| Trouble::failed(e.to_string()))
-}
-
-fn lock_file(folder: &Path) -> std::path::PathBuf {
-    Shelf::lock_file(folder)
 }

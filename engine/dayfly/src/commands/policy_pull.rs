@@ -6,11 +6,11 @@ use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::{GitSource, Lock, OciSource, Remote, Shelf};
 
-use crate::commands::policy_add::load_lock;
 use crate::commands::print;
 use crate::exit::Exit;
 use crate::locate;
 use crate::share::acquire::{self, Acquired, Found};
+use crate::share::locking;
 use crate::trouble::{Code, Trouble};
 
 /// Fetch exactly the modules that dayfly.lock names, so that they run on this machine; or save one to a file.
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     if let (Some(file), Some(what)) = (&args.output, &args.what) {
         return save(&home, &config, what, file);
     }
-    let lock = load_lock(&home)?;
+    let lock = locking::load(&home)?;
     let store = Shelf::store(home.folder());
     let wanted: Vec<_> = lock
         .modules()

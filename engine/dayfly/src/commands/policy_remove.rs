@@ -1,10 +1,10 @@
 //! `dayfly policy remove`
 
-use crate::commands::policy_add::{load_lock, save_lock};
 use crate::commands::print;
 use crate::exit::Exit;
 use crate::locate;
 use crate::share::edit::Edit;
+use crate::share::locking;
 use crate::trouble::Trouble;
 
 /// Remove a policy entry, or a bundle with all its entries, from the configuration.
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
     let (mut edit, _) = Edit::open(&home.config())?;
-    let mut lock = load_lock(&home)?;
+    let mut lock = locking::load_to_write(&home)?;
     let of_bundle: Vec<String> = match lock.bundle(&args.name) {
         Some(bundle) => bundle.entries.clone(),
         None => Vec::new(),
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     lock.remove_bundle(&args.name);
     // The entries go first: one without a line in the lock file would be refused.
     edit.save()?;
-    save_lock(&home, &lock)?;
+    locking::save(&home, &mut lock)?;
     print(&match of_bundle.is_empty() {
         true => format!(
             "{} is removed; what it proposed no longer counts\n",

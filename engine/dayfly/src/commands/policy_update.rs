@@ -4,16 +4,16 @@ use dayfly_policy::Module;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, PolicySettings};
 use dayfly_store::LockedModule;
+use dayfly_store::seen::is_older;
 use serde_json::{Value, json};
 
-use crate::commands::policy_add::{load_lock, save_lock};
 use crate::commands::{print, print_json};
 use crate::exit::Exit;
 use crate::locate;
 use crate::policies;
 use crate::share::acquire::{self, Found};
 use crate::share::edit::Edit;
-use crate::share::{bundles, consent, preview, rehearsal, wants};
+use crate::share::{bundles, consent, locking, preview, rehearsal, wants};
 use crate::show::table::tame;
 use crate::trouble::{Code, Trouble};
 
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         quiet: args.json,
     };
     let (mut edit, config) = Edit::open(&home.config())?;
-    let lock = load_lock(&home)?;
+    let lock = locking::load(&home)?;
     let mut told: Vec<Value> = Vec::new();
     let wanted = |name: &str| args.name.as_ref().is_none_or(|asked| asked == name);
     for bundle in lock.bundles() {
@@ -115,7 +115,7 @@ fn say(may: May, text: &str) {
 fn one(home: &Home, settings: &PolicySettings, may: May) -> Result<Value, Trouble> {
     let name = &settings.name;
     let (mut edit, config) = Edit::open(&home.config())?;
-    let mut lock = load_lock(home)?;
+    let mut lock = locking::load_to_write(home)?;
     let acquired = acquire::acquire(home, &config, &settings.module)?;
     let Found::Module(bytes) = &acquired.found else {
         return Err(
@@ -198,7 +198,7 @@ fn one(home: &Home, settings: &PolicySettings, may: May) -> Result<Value, Troubl
         edit.unchanged()?;
         acquire::keep(home, &acquired)?;
         lock.set(new.clone());
-        save_lock(home, &lock)?;
+        locking::save(home, &mut lock)?;
         edit.save()?;
         say(may, &format!("{name} is at version {}\n", new.version));
     }
@@ -227,7 +227,7 @@ pub(crate) fn refuse_others(
         return Err(Trouble::new(Code::Refused, message)
             .hint("nothing was changed; if that is meant, remove the entry and add it anew"));
     }
-    if wants::is_older(&new.version, &old.version) && !may.downgrade {
+    if is_older(&new.version, &old.version) && !may.downgrade {
         let message = format!(
             "{} has version {} now, which is older than {}, the one in force",
             new.source, new.version, old.version

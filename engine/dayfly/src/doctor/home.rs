@@ -86,12 +86,15 @@ pub(crate) fn configuration(home: &Home, findings: &mut Findings) {
     }
     match policies::load(home) {
         Ok(Loaded { entries, problems }) => {
+            let all_well = problems.is_empty();
             for mut problem in problems {
                 let hint = problem.hint.take().unwrap_or_default();
                 findings.wrong("policy", problem.to_string(), &hint);
             }
             let names: Vec<&str> = entries.iter().map(|e| e.entry.name.as_str()).collect();
-            if names.is_empty() {
+            if names.is_empty() && !all_well {
+                // Why none can be used is told.
+            } else if names.is_empty() {
                 let hint = "write [[policy]] entries into dayfly.toml";
                 findings.notice("policies", "none is configured", hint);
             } else {

@@ -7,6 +7,7 @@ mod home;
 mod network;
 mod published;
 mod reach;
+mod seen;
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ pub(crate) use self::home::{configuration, engine_runs, modes, vault, workspace}
 pub(crate) use self::network::network;
 pub(crate) use self::published::published;
 pub(crate) use self::reach::{clouds, endpoint};
+pub(crate) use self::seen::newest;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

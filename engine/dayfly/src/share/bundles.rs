@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Prepared;
+use dayfly_store::seen::is_older;
 use dayfly_store::{Bundle, BundlePolicy, ContentDigest, LockedBundle, LockedModule, Shelf};
 use serde_json::{Value, json};
 use toml_edit::{Table, value};
 
 use super::acquire::{self, Acquired, Found};
 use super::edit::{self, Edit};
-use super::{consent, preview, rehearsal, wants};
-use crate::commands::policy_add::{load_lock, save_lock};
+use super::{consent, locking, preview, rehearsal, wants};
 use crate::commands::policy_update::{May, refuse_others};
 use crate::commands::print;
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ pub(crate) fn add(
 ) -> Result<Exit, Trouble> {
     let (bundle, text, files) = parts(acquired)?;
     let (mut edit, _) = Edit::open(&home.config())?;
-    let mut lock = load_lock(home)?;
+    let mut lock = locking::load_to_write(home)?;
     if lock.bundle(&bundle.name).is_some() {
         let message = format!("the bundle {} is there already", bundle.name);
         return Err(Trouble::usage(message).hint(format!("`dayfly policy update {}`", bundle.name)));
@@ -66,7 +66,7 @@ pub(crate) fn add(
     edit.unchanged()?;
     acquire::keep(home, acquired)?;
     lock.set_bundle(noted(acquired, bundle, text));
-    save_lock(home, &lock)?;
+    locking::save(home, &mut lock)?;
     edit.save()?;
     let trial = if shadow { ", on trial" } else { "" };
     print(&format!(
@@ -79,7 +79,7 @@ pub(crate) fn add(
 /// Updates a bundle.
 pub(crate) fn update(home: &Home, name: &str, may: May) -> Result<Value, Trouble> {
     let (mut edit, config) = Edit::open(&home.config())?;
-    let mut lock = load_lock(home)?;
+    let mut lock = locking::load_to_write(home)?;
     let old = lock.bundle(name).cloned();
     let old =
         old.ok_or_else(|| Trouble::new(Code::NotFound, format!("there is no bundle {name}")))?;
@@ -104,7 +104,7 @@ pub(crate) fn update(home: &Home, name: &str, may: May) -> Result<Value, Trouble
         );
         return Err(Trouble::new(Code::Refused, message).hint("nothing was changed"));
     }
-    if wants::is_older(&bundle.version, &old.version) && !may.downgrade {
+    if is_older(&bundle.version, &old.version) && !may.downgrade {
         let message = format!(
             "{source} has version {} now, which is older than {}, the one in force",
             bundle.version, old.version
@@ -196,7 +196,7 @@ pub(crate) fn update(home: &Home, name: &str, may: May) -> Result<Value, Trouble
         edit.unchanged()?;
         acquire::keep(home, &acquired)?;
         lock.set_bundle(noted(&acquired, bundle, text));
-        save_lock(home, &lock)?;
+        locking::save(home, &mut lock)?;
         edit.save()?;
         say(&format!("{name} is at version {}\n", bundle.version));
     }

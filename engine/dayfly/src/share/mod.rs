@@ -2,7 +2,7 @@
 //!
 //! [`acquire`] gets the bytes from wherever they are and says who answers for them, [`wants`] tells
 //! what a module wants and how that differs from before, [`preview`] what it would do now, [`edit`]
-//! changes `dayfly.toml` without disturbing the rest, [`folder`] puts one where others read it, [`keys`] keeps the keys that sign, [`rehearsal`]
+//! changes `dayfly.toml` without disturbing the rest, [`folder`] puts one where others read it, [`keys`] keeps the keys that sign, [`locking`] writes `dayfly.lock`, [`rehearsal`]
 //! tells what a newer version would have said of what was recorded.
 
 pub(crate) mod acquire;
@@ -11,6 +11,7 @@ pub(crate) mod consent;
 pub(crate) mod edit;
 pub(crate) mod folder;
 pub(crate) mod keys;
+pub(crate) mod locking;
 pub(crate) mod preview;
 pub(crate) mod registry;
 pub(crate) mod rehearsal;

@@ -24,10 +24,11 @@ pub(crate) fn talk<T, F: Future<Output = Result<T, RegistryError>>>(
         .enable_all()
         .build()
         .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
-    let registry = Registry::at(&source.host).map_err(trouble)?;
-    runtime
-        .block_on(ask(registry, place(source)))
-        .map_err(trouble)
+    let asked = runtime.block_on(async {
+        let registry = Registry::at(&source.host).await?;
+        ask(registry, place(source)).await
+    });
+    asked.map_err(trouble)
 }
 
 fn trouble(error: RegistryError) -> Trouble {

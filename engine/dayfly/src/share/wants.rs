@@ -132,14 +132,6 @@ pub(crate) fn differences(old: &LockedModule, new: &LockedModule) -> Vec<Differe
     found
 }
 
-/// Whether a version is older than another, where both are versions.
-pub(crate) fn is_older(new: &str, old: &str) -> bool {
-    match (semver::Version::parse(new), semver::Version::parse(old)) {
-        (Ok(new), Ok(old)) => new < old,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,13 +173,5 @@ mod tests {
         assert!(!wider(|m| m.actions.clear()));
         assert!(!wider(|m| m.version = "2.0.0".into()));
         assert!(!wider(|m| m.bytes = 2));
-    }
-
-    #[test]
-    fn versions_are_compared_as_versions() {
-        assert!(is_older("1.9.0", "1.10.0"));
-        assert!(!is_older("1.10.0", "1.9.0"));
-        assert!(!is_older("1.0.0", "1.0.0"));
-        assert!(!is_older("nightly", "1.0.0"));
     }
 }

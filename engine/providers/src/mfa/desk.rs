@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use super::totp::{self, Totp, WINDOW_MS};
 use super::{MfaCode, MfaCodes, MfaRequest, NoCode, Origin};
-use crate::helper::{self, Helper, HelperError};
 use crate::keys::LongLivedKeys;
 use crate::provider::BoxFuture;
+use dayfly_vault::helper::{self, Helper, HelperError};
 
 /// How long a code that was handed over is kept: services take the codes of the last minute or so.
 const KEPT: Duration = Duration::from_secs(60);

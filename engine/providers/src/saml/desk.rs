@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::assertion::Assertion;
 use super::{AssertionRequest, Assertions, NoAssertion};
-use crate::helper::{self, Helper};
 use crate::provider::BoxFuture;
+use dayfly_vault::helper::{self, Helper};
 
 /// How long an assertion is kept at most, whatever it says itself.
 const KEPT: Duration = Duration::from_secs(600);

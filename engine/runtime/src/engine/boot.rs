@@ -90,6 +90,7 @@ impl Loop {
         let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
         let config_worker = ConfigWorker::start(
             (home.config(), home.last_config()),
+            options.witness,
             home.recording(),
             host,
             options.policies,

@@ -1,6 +1,8 @@
-//! Programs of the person that print a secret: an MFA code, a SAML assertion, a web identity token.
+//! Programs of the person that print a secret: an MFA code, a SAML assertion, a web identity token, the
+//! password of a registry.
 //!
-//! A helper gets no standard input; what it says on its standard error is not kept, as it may hold
+//! A helper that others could have written is not run. It gets the standard input that it is to be
+//! told, and no other; what it says on its standard error is not kept, as it may hold
 //! what it was asked for. It has a deadline, and its output a bound; both ends with it, and with
 //! whatever it started, being killed.
 
@@ -10,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use dayfly_vault::SecretString;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use zeroize::Zeroizing;
+
+use crate::secret::SecretString;
 
 /// A configured helper.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,13 +79,53 @@ pub enum HelperError {
     },
 }
 
+/// What a helper did that ended by itself.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it printed.
+    pub output: Zeroizing<Vec<u8>>,
+    /// How it ended, where it was not well.
+    pub failure: Option<HelperError>,
+}
+
 /// Runs a helper and gives back what it printed, without the blanks around it.
-pub(crate) async fn run(
+///
+/// # Errors
+/// It cannot be run, fails, takes too long, prints too much or no text.
+pub async fn run(
     command: &[String],
     environment: &[(&str, &str)],
     bytes: usize,
     deadline: Duration,
 ) -> Result<SecretString, HelperError> {
+    let ended = ask(command, environment, None, bytes, deadline).await?;
+    if let Some(failure) = ended.failure {
+        return Err(failure);
+    }
+    let unusable = |what| HelperError::Unusable {
+        program: command.first().map_or_else(String::new, |name| shown(name)),
+        what,
+    };
+    let text = std::str::from_utf8(&ended.output).map_err(|_| unusable("no text"))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(unusable("nothing"));
+    }
+    Ok(SecretString::from(text.to_owned()))
+}
+
+/// Runs a helper and tells it something on its standard input; what it printed, at most so many
+/// bytes, and how it ended.
+///
+/// # Errors
+/// It cannot be run, takes too long or prints too much.
+pub async fn ask(
+    command: &[String],
+    environment: &[(&str, &str)],
+    input: Option<&[u8]>,
+    bytes: usize,
+    deadline: Duration,
+) -> Result<Ended, HelperError> {
     let (program, arguments) = command.split_first().ok_or(HelperError::Nothing)?;
     let shown = || shown(program);
     if let Some(path) = located(program) {
@@ -95,7 +138,7 @@ pub(crate) async fn run(
     let mut child = Command::new(resolved(program))
         .args(arguments)
         .envs(environment.iter().copied())
-        .stdin(Stdio::null())
+        .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         // Whatever it starts is ended with it.
@@ -106,10 +149,14 @@ pub(crate) async fn run(
             problem: problem(&e),
         })?;
     let group = Group(child.id());
-    let stdout = child.stdout.take();
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut output = Zeroizing::new(Vec::with_capacity(bytes + 1));
     let ends = async {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            // One that does not want to hear it is no fault.
+            let _ = stdin.write_all(input).await;
+        }
         if let Some(stdout) = stdout {
             let bound = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(1);
             stdout.take(bound).read_to_end(&mut output).await?;
@@ -130,28 +177,15 @@ pub(crate) async fn run(
         program: shown(),
         problem: problem(&e),
     })?;
-    match status {
-        None => Err(HelperError::TooMuch {
-            program: shown(),
-            bytes,
-        }),
-        Some(status) if !status.success() => Err(HelperError::Failed {
-            program: shown(),
-            how: how(status),
-        }),
-        Some(_) => {
-            let unusable = |what| HelperError::Unusable {
-                program: shown(),
-                what,
-            };
-            let text = std::str::from_utf8(&output).map_err(|_| unusable("no text"))?;
-            let text = text.trim();
-            if text.is_empty() {
-                return Err(unusable("nothing"));
-            }
-            Ok(SecretString::from(text.to_owned()))
-        }
-    }
+    let status = status.ok_or_else(|| HelperError::TooMuch {
+        program: shown(),
+        bytes,
+    })?;
+    let failure = (!status.success()).then(|| HelperError::Failed {
+        program: shown(),
+        how: how(status),
+    });
+    Ok(Ended { output, failure })
 }
 
 /// A program's name for a message: never its arguments, which may hold anything.
@@ -195,7 +229,8 @@ fn located(program: &str) -> Option<PathBuf> {
 }
 
 /// The path behind `~/`; none for others.
-pub(crate) fn own(path: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn own(path: &str) -> Option<PathBuf> {
     let rest = path.strip_prefix("~/")?;
     Some(std::env::home_dir()?.join(rest))
 }
@@ -223,7 +258,7 @@ mod tests {
         ["sh", "-c", script].map(str::to_owned).to_vec()
     }
 
-    async fn ask(script: &str) -> Result<String, String> {
+    async fn told(script: &str) -> Result<String, String> {
         let answer = run(
             &shell(script),
             &[("DAYFLY_TOLD", "it")],
@@ -238,20 +273,20 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_printed_is_the_answer() {
-        assert_eq!(ask("echo \" $DAYFLY_TOLD \"").await, Ok("it".to_owned()));
-        assert_eq!(ask("cat").await, Err("sh printed nothing".to_owned()));
+        assert_eq!(told("echo \" $DAYFLY_TOLD \"").await, Ok("it".to_owned()));
+        assert_eq!(told("cat").await, Err("sh printed nothing".to_owned()));
     }
 
     #[tokio::test]
     async fn failures_say_how_and_never_what() {
-        let told = [
-            ask("echo canary; echo canary >&2; exit 3").await,
-            ask("kill -9 $$").await,
-            ask("yes canary").await,
-            ask("printf '\\377canary'").await,
+        let all = [
+            told("echo canary; echo canary >&2; exit 3").await,
+            told("kill -9 $$").await,
+            told("yes canary").await,
+            told("printf '\\377canary'").await,
         ];
         assert_eq!(
-            told.map(Result::unwrap_err),
+            all.map(Result::unwrap_err),
             [
                 "sh ended with status 3",
                 "sh was ended by signal 9",

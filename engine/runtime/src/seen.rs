@@ -1,0 +1,206 @@
+//! What was seen of `dayfly.lock` and of the vault, so that an older copy of one is told, and no guard
+//! rail runs a module that is older than one that was seen.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dayfly_store::{Lock, SeenLock, Shelf};
+use dayfly_vault::{Ask, Doubt, Vault, VaultError};
+
+use crate::home::Home;
+
+/// Under what the lock file is remembered.
+const LOCK: &str = "lock";
+
+/// Looks after what was seen.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    vault: Vault,
+    record: PathBuf,
+}
+
+/// What a look found.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// What was seen of the lock file.
+    pub lock: SeenLock,
+    /// How often the vault was written, as far as was seen.
+    pub vault: u64,
+    /// What speaks against the vault, or against the record.
+    pub doubts: Vec<Doubt>,
+    /// Whether the vault could be asked.
+    pub checked: bool,
+    /// Something was seen of the lock file, and it is lost what.
+    pub lost: bool,
+}
+
+impl Look {
+    /// The entries that a lock file holds to something older than was seen.
+    #[must_use]
+    pub fn older(&self, lock: &Lock) -> BTreeMap<String, String> {
+        self.lock.older(lock)
+    }
+}
+
+impl Witness {
+    /// Goes by what this vault of a home tells, and by the record outside of it.
+    #[must_use]
+    pub fn new(home: &Home, vault: Vault) -> Self {
+        let record = home.seen();
+        let vault = vault.counted(record.clone());
+        Self { vault, record }
+    }
+
+    /// The record outside of the vault.
+    pub(crate) fn record(&self) -> &Path {
+        &self.record
+    }
+
+    /// What was seen. Nobody is asked for the key of the vault: without it the record counts as it
+    /// stands there.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        let known = self.vault.known();
+        let beside = known.beside();
+        let lock = match beside.get(LOCK) {
+            Some(lock) => serde_json::from_value(lock.clone()).ok(),
+            None => beside.is_null().then(SeenLock::default),
+        };
+        Look {
+            vault: known.vault(),
+            checked: known.checked,
+            lost: known.lost || lock.is_none(),
+            lock: lock.unwrap_or_default(),
+            doubts: known.doubts,
+        }
+    }
+
+    /// Tells a shelf which entries its lock file holds to something older than was seen.
+    pub fn judge(&self, shelf: &mut Shelf) -> Look {
+        let look = self.look();
+        let Some(lock) = shelf.lock() else {
+            return look;
+        };
+        if look.lost {
+            shelf.doubt_all(self.lost());
+        } else {
+            let older = look.older(lock);
+            shelf.doubt(older);
+        }
+        look
+    }
+
+    /// The same, and remembers what is newer in the lock file; what there is to be told of the lock
+    /// file and of the vault.
+    pub(crate) fn watch(&self, shelf: &mut Shelf) -> [(&'static str, Option<String>); 2] {
+        let look = self.judge(shelf);
+        let doubts = look.doubts.iter().map(|doubt| self.say(doubt));
+        let doubts: Vec<String> = doubts.collect();
+        let vault = (!doubts.is_empty()).then(|| format!("{} ({DOUBT})", doubts.join("; ")));
+        let lock = shelf.lock().and_then(|lock| {
+            if look.lost {
+                return Some(format!("{} ({})", self.lost(), dayfly_store::shelf::ACCEPT));
+            }
+            let next = look.lock.taken_up(lock);
+            let kept = match next == look.lock {
+                true => Ok(()),
+                false => self.remember(&next, Ask::Nobody),
+            };
+            let older = told(&look.older(lock));
+            match kept {
+                // A single command of a person, who was not asked for the passphrase: the next engine
+                // remembers it.
+                Ok(()) | Err(VaultError::NotAtHand(_)) => older,
+                Err(error) => Some(match older {
+                    Some(older) => older,
+                    None => format!(
+                        "which dayfly.lock was seen cannot be remembered, so an older one would not be \
+                         noticed: {error}"
+                    ),
+                }),
+            }
+        });
+        [("dayfly.lock", lock), ("vault", vault)]
+    }
+
+    /// Remembers a lock file that was written or accepted on purpose.
+    ///
+    /// # Errors
+    /// Where there is a vault: its key is not to be had, or it cannot be written. The record cannot
+    /// be written.
+    pub fn written(&self, lock: &Lock, ask: Ask) -> Result<(), VaultError> {
+        self.remember(&SeenLock::of(lock), ask)
+    }
+
+    /// Takes the vault as it is, although it is older than one that was seen, or gone.
+    ///
+    /// # Errors
+    /// As for [`Witness::written`].
+    pub fn accept_vault(&self) -> Result<(), VaultError> {
+        self.vault.accept()
+    }
+
+    fn remember(&self, lock: &SeenLock, ask: Ask) -> Result<(), VaultError> {
+        let beside = serde_json::json!({ LOCK: lock });
+        self.vault.remember(beside, ask)
+    }
+
+    fn lost(&self) -> String {
+        format!(
+            "it is not known which dayfly.lock was seen here last: {} cannot be read, and no vault \
+             tells it",
+            self.record.display()
+        )
+    }
+
+    /// What a doubt says, a sentence without a full stop.
+    #[must_use]
+    pub fn say(&self, doubt: &Doubt) -> String {
+        let vault = self.vault.path().display();
+        let record = self.record.display();
+        match doubt {
+            Doubt::VaultOlder {
+                has: Some(has),
+                seen,
+            } => format!(
+                "the vault {vault} is an older one: its counter is {has}, and {seen} was seen; what was \
+                 kept, changed or removed in between is undone"
+            ),
+            Doubt::VaultOlder { has: None, seen } => {
+                format!("the vault {vault} was removed, whose counter was {seen}")
+            }
+            Doubt::RecordOlder => format!(
+                "{record} is an older copy of what was seen here, or could not be written; what the \
+                 vault tells of it counts"
+            ),
+            Doubt::RecordGone => format!(
+                "{record}, which says what was seen here, is gone, or the vault is from another machine; \
+                 what the vault tells of it counts"
+            ),
+            Doubt::RecordForged => format!(
+                "{record} was written by somebody without the key of the vault, or is left of another \
+                 vault"
+            ),
+        }
+    }
+}
+
+/// What to do about a doubt.
+pub const DOUBT: &str = "if you brought back a backup, came from another machine or removed it yourself, \
+     `dayfly secret accept`; else look who can write there, and bring back the newer one";
+
+/// What is told of entries that are held to something older.
+fn told(older: &BTreeMap<String, String>) -> Option<String> {
+    let lines: Vec<String> = older
+        .iter()
+        .map(|(entry, problem)| format!("policy entry \"{entry}\": {problem}"))
+        .collect();
+    let all = lines.join("; ");
+    (!lines.is_empty()).then(|| format!("{all} ({})", dayfly_store::shelf::ACCEPT))
+}
+
+/// Whether nothing at all was seen yet.
+#[must_use]
+pub fn nothing(look: &Look) -> bool {
+    look.lock == SeenLock::default() && look.vault == 0 && look.doubts.is_empty() && !look.lost
+}
