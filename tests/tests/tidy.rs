@@ -421,6 +421,159 @@ fn no_file_names_one_machine() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
+/// The manifests and lock files where what belongs to Wasmtime stands, which
+/// `tests/supply/update-wasmtime` moves together.
+struct Pins {
+    manifest: String,
+    lock: String,
+    guests: String,
+    guests_lock: String,
+}
+
+/// The versions of a crate in a lock file.
+fn locked(lock: &str, name: &str) -> Vec<String> {
+    let lock: toml::Table = lock.parse().expect("a lock file is TOML");
+    let packages = lock["package"]
+        .as_array()
+        .expect("a lock file has packages");
+    let text = |package: &toml::Value, key| package[key].as_str().map(str::to_owned);
+    let named = packages
+        .iter()
+        .filter(|package| text(package, "name").as_deref() == Some(name));
+    named
+        .filter_map(|package| text(package, "version"))
+        .collect()
+}
+
+/// What stands in a manifest for a crate that is pinned.
+fn pinned(manifest: &str, name: &str) -> Option<String> {
+    let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+    let pin = &manifest["workspace"]["dependencies"].get(name)?;
+    let pin = pin.get("version").unwrap_or(pin).as_str()?;
+    pin.strip_prefix('=').map(str::to_owned)
+}
+
+/// The encoder of components that the locked Wasmtime takes.
+fn encoder(lock: &str) -> Option<String> {
+    let lock: toml::Table = lock.parse().expect("a lock file is TOML");
+    let packages = lock["package"].as_array()?;
+    let with = packages
+        .iter()
+        .find(|p| p["name"].as_str() == Some("wasmtime-internal-component-macro"))?;
+    let all = with["dependencies"].as_array()?;
+    let mut all = all.iter().filter_map(toml::Value::as_str);
+    all.find_map(|one| Some(one.strip_prefix("wit-parser ")?.to_owned()))
+}
+
+/// Where the pins are not those of one Wasmtime.
+fn wasmtime_faults(pins: &Pins) -> Vec<String> {
+    let Some(version) = pinned(&pins.manifest, "wasmtime") else {
+        return vec!["Cargo.toml does not pin wasmtime".into()];
+    };
+    let line = version.split('.').next().unwrap_or_default();
+    let mut faults = Vec::new();
+    let mut say = |right: bool, fault: String| {
+        if !right {
+            faults.push(fault);
+        }
+    };
+    let locks = locked(&pins.lock, "wasmtime");
+    say(
+        locks == [version.as_str()],
+        format!("Cargo.lock has wasmtime {locks:?}"),
+    );
+    let (comment, guests) = (
+        format!("the LTS line {line},"),
+        format!("wasmtime {version} itself"),
+    );
+    say(
+        pins.manifest.contains(&comment),
+        format!("Cargo.toml does not say \"{comment}\""),
+    );
+    say(
+        pins.guests.contains(&guests),
+        format!("policies/Cargo.toml does not say \"{guests}\""),
+    );
+    let Some(encoder) = encoder(&pins.lock) else {
+        return vec!["Cargo.lock has no encoder of wasmtime".into()];
+    };
+    for name in ["wit-component", "wit-parser"] {
+        for (file, manifest) in [
+            ("Cargo.toml", &pins.manifest),
+            ("policies/Cargo.toml", &pins.guests),
+        ] {
+            let pin = pinned(manifest, name);
+            say(
+                pin.as_ref() == Some(&encoder),
+                format!("{file} pins {name} {pin:?}, and wasmtime {version} has {encoder}"),
+            );
+        }
+        let locks = locked(&pins.guests_lock, name);
+        say(
+            locks.contains(&encoder),
+            format!("policies/Cargo.lock has {name} {locks:?}"),
+        );
+    }
+    faults
+}
+
+fn pins() -> Pins {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    Pins {
+        manifest: read("Cargo.toml"),
+        lock: read("Cargo.lock"),
+        guests: read("policies/Cargo.toml"),
+        guests_lock: read("policies/Cargo.lock"),
+    }
+}
+
+#[test]
+fn what_belongs_to_wasmtime_is_of_one_version() {
+    assert_eq!(wasmtime_faults(&pins()), Vec::<String>::new());
+}
+
+#[test]
+fn a_pin_of_another_wasmtime_is_found() {
+    let version = pinned(&pins().manifest, "wasmtime").unwrap();
+    let encoder = encoder(&pins().lock).unwrap();
+    let of = |text: &str, old: &str| {
+        assert!(text.contains(old), "{old}");
+        text.replacen(old, &old.replace(|c: char| c.is_ascii_digit(), "7"), 1)
+    };
+    let changed = |change: &dyn Fn(&mut Pins)| {
+        let mut pins = pins();
+        change(&mut pins);
+        wasmtime_faults(&pins)
+    };
+    let cases: [&dyn Fn(&mut Pins); 7] = [
+        &|p| {
+            p.manifest = of(
+                &p.manifest,
+                &format!("wasmtime = {{ version = \"={version}\""),
+            )
+        },
+        &|p| p.manifest = of(&p.manifest, &format!("LTS line {}", &version[..2])),
+        &|p| p.manifest = of(&p.manifest, &format!("wit-parser = \"={encoder}\"")),
+        &|p| p.guests = of(&p.guests, &format!("wasmtime {version}")),
+        &|p| p.guests = of(&p.guests, &format!("wit-component = \"={encoder}\"")),
+        &|p| {
+            p.lock = of(
+                &p.lock,
+                &format!("name = \"wasmtime\"\nversion = \"{version}\""),
+            )
+        },
+        &|p| {
+            p.guests_lock = of(
+                &p.guests_lock,
+                &format!("name = \"wit-parser\"\nversion = \"{encoder}\""),
+            );
+        },
+    ];
+    for (number, case) in cases.into_iter().enumerate() {
+        assert!(!changed(case).is_empty(), "case {number}");
+    }
+}
+
 #[test]
 fn a_dependency_that_breaks_a_rule_is_found() {
     let faults = |room: &str, manifest: &str| {
