@@ -79,7 +79,7 @@ impl Bundle {
             summary,
         } = file.bundle;
         if !is_name(&name) {
-            return Err(BundleError(format!("\"{name}\" is no name for a bundle")));
+            return Err(BundleError(format!("{name:?} is no name for a bundle")));
         }
         if file.policy.is_empty() || file.policy.len() > POLICIES {
             let message = format!("a bundle has 1 to {POLICIES} policies");
@@ -124,10 +124,10 @@ fn policy(mut table: toml::Table) -> Result<BundlePolicy, BundleError> {
     let digest = text("digest")?;
     let wrong = |what: String| BundleError(format!("policy \"{name}\": {what}"));
     if !is_name(&name) {
-        return Err(BundleError(format!("\"{name}\" is no name for a policy")));
+        return Err(BundleError(format!("{name:?} is no name for a policy")));
     }
     if !module.starts_with("builtin:") && (module.is_empty() || !inside(&module)) {
-        let what = format!("\"{module}\" is neither builtin:NAME nor a file of the bundle");
+        let what = format!("{module:?} is neither builtin:NAME nor a file of the bundle");
         return Err(wrong(what));
     }
     let digest = match digest {
@@ -137,7 +137,7 @@ fn policy(mut table: toml::Table) -> Result<BundlePolicy, BundleError> {
     for key in table.keys() {
         if !["config", "tier", "priority", "grant", "limits"].contains(&key.as_str()) {
             return Err(wrong(format!(
-                "`{key}` is nothing that a bundle can recommend"
+                "{key:?} is nothing that a bundle can recommend"
             )));
         }
     }

@@ -58,7 +58,7 @@ impl std::str::FromStr for ContentDigest {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("\"{text}\" is no digest: sha256: and 64 hexadecimal digits");
+        let wrong = || format!("{text:?} is no digest: sha256: and 64 hexadecimal digits");
         let hex = text
             .strip_prefix("sha256:")
             .filter(|hex| hex.len() == 64 && hex.is_ascii());

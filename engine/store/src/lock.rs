@@ -164,7 +164,7 @@ impl Lock {
         for (n, module) in lock.modules.iter().enumerate() {
             if lock.modules[..n].iter().any(|m| m.entry == module.entry) {
                 return Err(malformed(format!(
-                    "entry \"{}\" stands in it twice",
+                    "entry {:?} stands in it twice",
                     module.entry
                 )));
             }
