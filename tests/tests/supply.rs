@@ -144,3 +144,44 @@ fn an_old_state_of_the_database_is_no_answer() {
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("days old"), "{said}");
 }
+
+#[test]
+fn a_license_that_nobody_allowed_is_refused() {
+    let Some(deny) = deny() else { return };
+    let judged = |license: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let crates = [
+            (
+                "user",
+                "MIT",
+                "used = { path = \"../used\", version = \"1\" }",
+            ),
+            ("used", license, ""),
+        ];
+        for (name, license, dependencies) in crates {
+            let source = folder.path().join(name).join("src");
+            std::fs::create_dir_all(&source).unwrap();
+            std::fs::write(source.join("lib.rs"), "").unwrap();
+            let manifest = format!(
+                "[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
+                 license = \"{license}\"\n[dependencies]\n{dependencies}\n"
+            );
+            std::fs::write(folder.path().join(name).join("Cargo.toml"), manifest).unwrap();
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let output = Command::new(&deny)
+            .arg("--config")
+            .arg(root.join("deny.toml"))
+            .arg("--manifest-path")
+            .arg(folder.path().join("user/Cargo.toml"))
+            .args(["--offline", "check", "licenses"])
+            .output()
+            .unwrap();
+        (output.status.success(), words(&output))
+    };
+    let (allowed, said) = judged("MIT OR GPL-3.0-only");
+    assert!(allowed, "{said}");
+    let (allowed, said) = judged("GPL-3.0-only");
+    assert!(!allowed, "{said}");
+    assert!(said.contains("rejected"), "{said}");
+}

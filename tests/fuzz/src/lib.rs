@@ -1,14 +1,14 @@
 //! Bytes that nobody meant, made of bytes that somebody did.
 //!
-//! A target takes seeds (the examples of the repository, and `corpus/TARGET/`, where inputs that
-//! once went wrong are kept), and is tried on each as it is and on as many damaged ones as fit
-//! into `DAYFLY_FUZZ_SECONDS` (3). Which damage is done is chosen by bolero: by chance in
-//! `cargo test`, and by what code it reaches under an engine:
+//! A target takes seeds (the examples of the repository, and `corpus/TARGET/`: inputs that once went
+//! wrong, and inputs by which an engine reached new code). `cargo test` tries it on each as it is,
+//! and on as many damaged ones as fit into `DAYFLY_FUZZ_SECONDS` (3), with damage by chance.
 //!
-//! ```text
-//! cargo install cargo-bolero
-//! cargo bolero test -p dayfly-fuzz --test workspace workspace --rustc-bootstrap -T 10min
-//! ```
+//! `tests/fuzz/run TARGET SECONDS` tries it under libFuzzer instead, which goes by what code an input
+//! reaches: there an input is the bytes themselves, seeds and words are a corpus and a dictionary,
+//! and what reached new code is kept.
+
+#![allow(unexpected_cfgs, reason = "`fuzzing` is what engines set")]
 
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
@@ -19,6 +19,8 @@ use bolero::{Driver, ValueGenerator};
 
 /// The longest input.
 const LONGEST: usize = 1 << 20;
+/// The longest seed that an engine starts from: it tries many that are short.
+const SHORT: usize = 64 << 10;
 
 /// Makes damaged seeds. `words` are what the language is made of.
 #[derive(Debug)]
@@ -90,10 +92,11 @@ fn pick<'a, D: Driver, T>(driver: &mut D, list: &'a [T]) -> Option<&'a T> {
     list.get(below(driver, list.len())?)
 }
 
-/// Tries a target on its seeds and on damaged ones. Where it goes wrong, bolero prints the
-/// smallest input that it finds and how to have it again.
+/// Tries a target on its seeds, and on damaged ones or on what an engine makes of them. Where it goes
+/// wrong, bolero prints the smallest input that it finds and how to have it again.
 ///
 /// A macro, since bolero goes by the place that it is called from.
+#[cfg(not(fuzzing))]
 #[macro_export]
 macro_rules! fuzz {
     ($seeds:expr, $words:expr, $check:expr $(,)?) => {{
@@ -107,6 +110,42 @@ macro_rules! fuzz {
             .with_generator($crate::Damaged::new(seeds, words))
             .for_each(move |bytes: &Vec<u8>| check(bytes));
     }};
+}
+
+/// Lets an engine try a target: what it makes are the bytes themselves.
+#[cfg(fuzzing)]
+#[macro_export]
+macro_rules! fuzz {
+    ($seeds:expr, $words:expr, $check:expr $(,)?) => {{
+        let check = $crate::check($check);
+        $crate::hand_over($seeds, $words);
+        $crate::bolero::check!().for_each(move |bytes: &[u8]| check(bytes));
+    }};
+}
+
+/// Writes what an engine starts from: a file for each short seed into the folder `DAYFLY_FUZZ_SEEDS`, and
+/// the words into `DAYFLY_FUZZ_WORDS`, each where the variable is set.
+///
+/// # Panics
+/// One cannot be written.
+pub fn hand_over(seeds: &[Vec<u8>], words: &[&str]) {
+    if let Some(folder) = std::env::var_os("DAYFLY_FUZZ_SEEDS") {
+        let short = seeds.iter().filter(|seed| seed.len() <= SHORT);
+        for (number, seed) in short.enumerate() {
+            let path = Path::new(&folder).join(format!("seed-{number:04}"));
+            std::fs::write(path, seed).expect("a seed is written");
+        }
+    }
+    if let Some(path) = std::env::var_os("DAYFLY_FUZZ_WORDS") {
+        let lines: String = words.iter().map(|word| dictionary_line(word)).collect();
+        std::fs::write(path, lines).expect("the words are written");
+    }
+}
+
+/// A word as libFuzzer's dictionaries have it: every byte by its number.
+fn dictionary_line(word: &str) -> String {
+    let bytes: String = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    format!("\"{bytes}\"\n")
 }
 
 /// Takes a target for what it is: something that is given bytes.
@@ -141,19 +180,41 @@ pub fn repository() -> PathBuf {
 /// One cannot be read, or there are none.
 #[must_use]
 pub fn seeds(target: &str, folders: &[&str], ending: &str) -> Vec<Vec<u8>> {
+    let mut seeds = examples(folders, ending);
+    seeds.extend(kept(target));
+    assert!(!seeds.is_empty(), "no seeds for {target}");
+    seeds
+}
+
+/// The files with this ending in these folders of the repository.
+///
+/// # Panics
+/// One cannot be read.
+#[must_use]
+pub fn examples(folders: &[&str], ending: &str) -> Vec<Vec<u8>> {
+    let folders = folders.iter().map(|folder| repository().join(folder));
+    read(folders.collect(), ending)
+}
+
+/// The files of `corpus/TARGET`.
+///
+/// # Panics
+/// One cannot be read.
+#[must_use]
+pub fn kept(target: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    read(vec![corpus.join(target)], "")
+}
+
+/// In the same order everywhere, so that a failure can be told again.
+fn read(folders: Vec<PathBuf>, ending: &str) -> Vec<Vec<u8>> {
     let mut paths = Vec::new();
     for folder in folders {
-        collect(&repository().join(folder), ending, &mut paths);
+        collect(&folder, ending, &mut paths);
     }
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    collect(&corpus, "", &mut paths);
-    // The same order everywhere, so that a failure can be told again.
     paths.sort();
-    assert!(!paths.is_empty(), "no seeds for {target}");
-    let read = |path: &PathBuf| std::fs::read(path).expect("a seed is read");
-    paths.iter().map(read).collect()
+    let bytes = |path: &PathBuf| std::fs::read(path).expect("a seed is read");
+    paths.iter().map(bytes).collect()
 }
 
 fn collect(folder: &Path, ending: &str, paths: &mut Vec<PathBuf>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dayfly_core::policy::{Context, Event, ResyncReason};
 use dayfly_core::time::Timestamp;
-use dayfly_fuzz::{fuzz, seeds};
+use dayfly_fuzz::{examples, fuzz, kept};
 use dayfly_policy::{Call, Host, HostConfig, Limits, Module, Policy, StateSnapshot};
 
 #[test]
@@ -22,9 +22,10 @@ fn module() {
     let host = host.expect("an engine");
     let sessions: Arc<std::collections::BTreeMap<_, _>> = Arc::default();
     // The smallest, so that many are tried.
-    let mut seeds = seeds("module", &["policies/prebuilt"], ".wasm");
+    let mut seeds = examples(&["policies/prebuilt"], ".wasm");
     seeds.sort_by_key(Vec::len);
     seeds.truncate(3);
+    seeds.extend(kept("module"));
     fuzz!(&seeds, &["\0asm", "\u{1}\0\0\0", "\0\0\0\0"], |bytes| {
         let module = match Module::load(&host, "fuzzed", bytes) {
             Ok(module) => module,
