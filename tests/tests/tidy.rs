@@ -518,7 +518,7 @@ fn wasmtime_faults(pins: &Pins) -> Vec<String> {
 }
 
 fn pins() -> Pins {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("it is read");
     Pins {
         manifest: read("Cargo.toml"),
         lock: read("Cargo.lock"),
