@@ -59,10 +59,11 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     text.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-/// Whether the line is one that Dayfly writes: under the profile's name it is Dayfly's own.
+/// Whether the line is one that Dayfly writes: under the profile's name it is Dayfly's own. Keys are
+/// the same in capitals.
 fn is_ours(line: &[u8]) -> bool {
     let keys: [&[u8]; 4] = [b"dayfly_", b"aws_", b"x_security_", b"region"];
-    let line = line.trim_ascii_start();
+    let line = line.trim_ascii_start().to_ascii_lowercase();
     keys.iter().any(|key| line.starts_with(key))
 }
 
@@ -90,7 +91,9 @@ fn ini() {
                 .expect("what was published is retracted");
             let without = again.render();
             // A profile of ours that stood there is gone; everything else is as it was.
-            let marked = bytes.windows(7).any(|part| part == b"dayfly_");
+            let marked = bytes
+                .windows(7)
+                .any(|part| part.eq_ignore_ascii_case(b"dayfly_"));
             if !marked && held.iter().all(|one| one.profile != profile) {
                 let (before, after) = (lines(bytes), lines(&without));
                 let last = before.last().copied().unwrap_or_default();
