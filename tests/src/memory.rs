@@ -100,7 +100,7 @@ fn read(memory: &File, from: u64, bytes: &mut [u8]) -> usize {
 /// # Panics
 /// There is a `gcore` that takes none, or there has to be one.
 #[must_use]
-pub fn core(pid: u32, folder: &Path) -> Option<Vec<u8>> {
+pub fn core(pid: u32, folder: &Path) -> Option<Core> {
     let name = folder.join("core");
     let taken = Command::new("gcore")
         .args(["-o".as_ref(), name.as_os_str(), pid.to_string().as_ref()])
@@ -114,11 +114,40 @@ pub fn core(pid: u32, folder: &Path) -> Option<Vec<u8>> {
     let path = folder.join(format!("core.{pid}"));
     let core = std::fs::read(&path);
     let _ = std::fs::remove_file(path);
-    Some(core.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&taken.stderr))))
+    let core = core.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&taken.stderr)));
+    Some(Core(core))
 }
 
-/// Whether a core has a text.
-#[must_use]
-pub fn has(core: &[u8], text: &str) -> bool {
-    Finder::new(text).find(core).is_some()
+/// A core file.
+#[derive(Debug)]
+pub struct Core(Vec<u8>);
+
+impl Core {
+    /// Whether the memory in it has a text. What the processor's registers held, which is in every
+    /// core, is not looked at.
+    #[must_use]
+    pub fn has(&self, text: &str) -> bool {
+        let finder = Finder::new(text);
+        let mut segments = self.segments();
+        segments.any(|bytes| finder.find(bytes).is_some())
+    }
+
+    /// Source: elf(5), 64 bits, the least byte first.
+    fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        const MEMORY: usize = 1;
+        let number = |at: usize, bytes: usize| {
+            let bytes = self.0.get(at..at + bytes).unwrap_or_default();
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |all, b| all << 8 | usize::from(*b))
+        };
+        let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+        let entries = (0..count).map(move |n| table + n * size);
+        let memory = entries.filter(move |at| number(*at, 4) == MEMORY);
+        memory.map(move |at| {
+            let (from, length) = (number(at + 8, 8), number(at + 32, 8));
+            self.0.get(from..from + length).unwrap_or_default()
+        })
+    }
 }

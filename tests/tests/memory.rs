@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use dayfly_tests::memory::{Memory, Part, core, has};
+use dayfly_tests::memory::{Memory, Part, core};
 use dayfly_tests::{Daemon, Door, Exec, Home, within};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
@@ -149,7 +149,7 @@ fn can_look(folder: &Path) -> bool {
         return false;
     };
     // The methods find what there is to find.
-    assert!(has(&found, "canaryOfTheControl0000"));
+    assert!(found.has("canaryOfTheControl0000"));
     assert!(memory.is_some_and(|memory| memory.has("canaryOfTheControl0000")));
     true
 }
@@ -183,7 +183,7 @@ fn caught(what: &str, child: &Child, secrets: &[&str], folder: &Path) {
     is_private(child.id()).unwrap_or_else(|e| panic!("{what}: {e}"));
     let found = core(child.id(), folder).expect("a core");
     for secret in secrets {
-        assert!(!has(&found, secret), "{secret} is in a core of {what}");
+        assert!(!found.has(secret), "{secret} is in a core of {what}");
     }
     if std::env::var_os("DAYFLY_TEST_SHOW").is_some() {
         let memory = Memory::of(child.id(), Part::Core).expect("memory");
@@ -201,7 +201,7 @@ fn keeps_to_itself(what: &str, pid: u32) {
     assert!(all.has(SECRET) && all.has(TOKEN), "{what} has none");
     within(Duration::from_secs(10), what, || {
         let usual = Memory::of(pid, Part::Core).expect("memory");
-        let found = [LONG_LIVED, SECRET, TOKEN].map(|secret| usual.places(secret));
+        let found = [LONG_LIVED, SECRET, TOKEN, OTHER].map(|secret| usual.places(secret));
         let found = found.concat();
         found.is_empty().then_some(()).ok_or(found)
     });
@@ -247,7 +247,7 @@ fn no_core_has_a_secret_and_a_command_of_the_person_has_its_own_again() {
     let secrets = [LONG_LIVED, SECRET, TOKEN, key.trim()];
     let found = core(engine.pid(), folder.path()).expect("a core");
     for canary in secrets {
-        assert!(!has(&found, canary), "{canary} is in a core of the engine");
+        assert!(!found.has(canary), "{canary} is in a core of the engine");
     }
     // What libraries copied on the way is overwritten.
     keeps_to_itself("the engine", engine.pid());
