@@ -100,6 +100,7 @@ fn read(memory: &File, from: u64, bytes: &mut [u8]) -> usize {
 /// # Panics
 /// There is a `gcore` that takes none, or there has to be one.
 #[must_use]
+#[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
 pub fn core(pid: u32, folder: &Path) -> Option<Core> {
     let name = folder.join("core");
     let taken = Command::new("gcore")

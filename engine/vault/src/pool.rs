@@ -52,7 +52,7 @@ pub fn kept() -> Kept {
 /// The size of pieces of one kind: 32, 48, 64, 96, 128 …
 const fn size(kind: usize) -> usize {
     let whole = SMALLEST << (kind / 2);
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         whole
     } else {
         whole + whole / 2
