@@ -129,6 +129,7 @@ fn is_private(pid: u32) -> Result<(), String> {
 
 /// Whether memory of others can be read here at all, and cores be taken: both are needed to see what
 /// is in them.
+#[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
 fn can_look(folder: &Path) -> bool {
     let mut control = Command::new("sh")
         .args(["-c", "secret=canaryOfTheControl0000; echo; read line"])
@@ -145,7 +146,6 @@ fn can_look(folder: &Path) -> bool {
     let _ = control.wait();
     let is_root = rustix::process::geteuid().is_root();
     let Some(found) = found.filter(|_| is_root) else {
-        #[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
         eprintln!("not run: only root sees the memory of processes that keep it to themselves");
         return false;
     };
