@@ -42,8 +42,8 @@ mod sts_errors;
 
 pub use aws_console::{Console, ConsoleError, RoleKeys};
 pub use aws_sts::sts_place;
-pub use dayfly_vault::helper::{Helper, HelperError};
 pub use dayfly_net::Unusable;
+pub use dayfly_vault::helper::{Helper, HelperError};
 pub use errors::{ProviderError, Refusal, Unreachable};
 pub use errors_sign_in::{SignIn, TokenProblem};
 pub use keys::{LongLivedKeys, TOTP_SEED};

@@ -86,7 +86,7 @@ impl Identities {
 
     /// The text of each, the newest first.
     pub(crate) fn each(&self) -> impl Iterator<Item = Zeroizing<String>> {
-        let text = |one: &Identity| Zeroizing::new(one.to_string().expose_secret().to_owned());
+        let text = |one: &SecretString| Zeroizing::new(one.expose().to_owned());
         self.0.iter().map(text)
     }
 
