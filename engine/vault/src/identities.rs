@@ -12,6 +12,7 @@ use age::x25519::Identity;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretString;
+use crate::wiping::burning;
 
 /// At least one identity, in its text form: an identity of age lies in ordinary memory, so one is
 /// made for each use. age overwrites it when it is dropped.
@@ -92,6 +93,10 @@ impl Identities {
 
     /// Encrypts to the newest of each of these.
     pub(crate) fn seal(plain: &[u8], to: &[&Self]) -> Option<Vec<u8>> {
+        burning(|| Self::sealed(plain, to))
+    }
+
+    fn sealed(plain: &[u8], to: &[&Self]) -> Option<Vec<u8>> {
         let recipients: Vec<_> = to
             .iter()
             .filter_map(|identities| identity(identities.0.first()?.expose()))
@@ -108,6 +113,10 @@ impl Identities {
 
     /// Decrypts with any of these.
     pub(crate) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        burning(|| self.opened(sealed))
+    }
+
+    fn opened(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         if !is_modest(sealed) {
             return Err(OpenError::Damaged);
         }

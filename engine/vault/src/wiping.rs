@@ -52,6 +52,29 @@ unsafe fn wipe(block: *mut u8, length: usize) {
     unsafe { std::arch::asm!("/* {0} */", in(reg) block, options(nostack, preserves_flags)) };
 }
 
+/// How much of the stack a cipher may use, in bytes.
+const STACK: usize = 64 << 10;
+
+/// Does something with a secret, and then overwrites the part of the stack that it used, where ciphers
+/// leave their last blocks; as libgcrypt does with `burn_stack`.
+pub(crate) fn burning<T>(work: impl FnOnce() -> T) -> T {
+    let done = apart(work);
+    burn();
+    done
+}
+
+/// In a frame of its own, so that the frame of [`burn`] lies in the same place.
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)]
+fn burn() {
+    let mut room = [0_u8; STACK];
+    std::hint::black_box(&mut room);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
