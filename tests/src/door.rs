@@ -39,6 +39,12 @@ pub struct Exec {
 }
 
 impl Exec {
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Starts it, with these arguments before `--`.
     ///
     /// # Panics

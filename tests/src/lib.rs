@@ -18,6 +18,7 @@ pub mod home;
 pub mod idp;
 pub mod ini;
 pub mod inspecting;
+pub mod memory;
 pub mod ministack;
 pub mod portal;
 pub mod table;

@@ -268,6 +268,9 @@ fn default_faults(code: &str) -> Vec<String> {
     faults
 }
 
+#[path = "tidy/reads.rs"]
+mod reads;
+
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder is read") {

@@ -1,7 +1,8 @@
 //! Reading a shared file where it lies, without trusting whoever put it there.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -65,16 +66,25 @@ pub fn load(path: &Path, kind: Kind) -> Result<AwsFile, Unreadable> {
 }
 
 fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Why> {
-    // Looked at before it is opened: a pipe would keep us waiting.
-    let meta = match std::fs::metadata(path) {
-        Ok(meta) => meta,
+    // Looked at before it is opened, since opening some devices has effects, and again on what was
+    // opened: somebody could have exchanged it for a pipe, which would keep us waiting.
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let opened = std::fs::metadata(path).and_then(|meta| {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags.bits().cast_signed());
+        let is_file = meta.is_file();
+        is_file.then(|| options.open(path)).transpose()
+    });
+    let file = match opened {
+        Ok(Some(file)) => file,
+        Ok(None) => return Err(Why::NotAFile),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound) => return Ok(Zeroizing::default()),
         Err(e) => return Err(Why::Io(e)),
     };
+    let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(Why::NotAFile);
     }
-    let file = File::open(path)?;
     // Room for all of it at once: a vector that grows leaves copies of secrets behind.
     let room = usize::try_from(meta.len().min(LIMIT)).unwrap_or_default();
     let mut text = Zeroizing::new(Vec::with_capacity(room.saturating_add(1)));

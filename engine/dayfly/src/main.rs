@@ -14,6 +14,7 @@ mod endpoint;
 mod engine;
 mod exit;
 mod foreign;
+mod input;
 mod integrations;
 mod locate;
 mod policies;
@@ -31,6 +32,10 @@ use clap::Parser;
 
 use crate::commands::Dayfly;
 use crate::exit::Exit;
+
+/// What libraries copy of secrets is overwritten when they give it back.
+#[global_allocator]
+static ALLOCATOR: dayfly_vault::Wiping = dayfly_vault::Wiping;
 
 fn main() -> std::process::ExitCode {
     dayfly_vault::process::keep_memory_private();

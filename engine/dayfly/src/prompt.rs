@@ -66,9 +66,8 @@ fn line(mut terminal: &File) -> io::Result<Typed> {
         }
     }
     let text = std::str::from_utf8(&line).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Typed::Line(SecretString::from(
-        text.trim_end_matches('\r').to_owned(),
-    )))
+    let text = text.trim_end_matches('\r');
+    Ok(Typed::Line(SecretString::copy_of(text)))
 }
 
 /// A terminal that shows nothing of what is typed; as it was before when dropped.

@@ -1,15 +1,17 @@
 //! Opens the vault as the configuration says, and asks for passphrases.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use dayfly_fs::bounded;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, VaultKey};
 use dayfly_vault::{KeySource, KeyringItem, PassphraseUse, SecretString, Vault};
 
 use crate::prompt;
+use crate::terminal::warn;
 
 /// The longest passphrase, in bytes.
 const PASSPHRASE: u64 = 4_096;
@@ -84,10 +86,13 @@ fn passphrase(purpose: PassphraseUse) -> Option<SecretString> {
 
 /// The first line of a file.
 fn from_file(path: &std::path::Path) -> Option<SecretString> {
-    let file = std::fs::File::open(path).ok()?;
-    let mut text = String::new();
-    file.take(PASSPHRASE).read_to_string(&mut text).ok()?;
-    let text = SecretString::from(text);
-    let line = text.expose().lines().next()?.to_owned();
-    Some(SecretString::from(line)).filter(|line| !line.expose().is_empty())
+    let bytes = match bounded::read_secret(path, PASSPHRASE) {
+        Ok(bytes) => bytes?,
+        Err(e) => {
+            warn(&format!("the passphrase is not read: {e}"));
+            return None;
+        }
+    };
+    let line = std::str::from_utf8(&bytes).ok()?.lines().next()?;
+    Some(SecretString::copy_of(line)).filter(|line| !line.expose().is_empty())
 }

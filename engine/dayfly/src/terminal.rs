@@ -60,18 +60,31 @@ fn not_json(error: &serde_json::Error) -> Trouble {
 
 /// Prints JSON that a program waits for, and says whether that worked.
 pub(crate) fn print_answer(json: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let out = io::stdout().lock();
     match std::str::from_utf8(json) {
-        Ok(text) if !text.is_ascii() => out.write_all(text::visible_json(text).as_bytes())?,
-        _ => out.write_all(json)?,
+        Ok(text) if !text.is_ascii() => put(&out, text::visible_json(text).as_bytes())?,
+        _ => put(&out, json)?,
     }
-    out.write_all(b"\n").and_then(|()| out.flush())
+    put(&out, b"\n")
+}
+
+/// Writes at once: the buffer that the standard library has for the output lives as long as the
+/// process, and what is printed can be a secret.
+fn put(out: &io::StdoutLock<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(out, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Where nobody reads the output any more, that is no failure.
 fn write_out(bytes: &[u8]) {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
+    let written = put(&io::stdout().lock(), bytes);
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
         && !UNWRITTEN.swap(true, Ordering::Relaxed)

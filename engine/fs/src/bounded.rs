@@ -176,7 +176,11 @@ pub fn read_all(
     Ok(bytes)
 }
 
-pub(crate) fn require_file(path: &Path, meta: &Metadata) -> Result<(), PrivateFileError> {
+/// Whether it is a regular file.
+///
+/// # Errors
+/// It is something else, which the error names.
+pub fn require_file(path: &Path, meta: &Metadata) -> Result<(), PrivateFileError> {
     if meta.is_file() {
         return Ok(());
     }

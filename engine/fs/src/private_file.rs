@@ -131,6 +131,29 @@ pub enum PrivateFileError {
     },
 }
 
+impl PrivateFileError {
+    /// It and what it came of, in one line.
+    #[must_use]
+    pub fn with_cause(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+/// The name that a person knows a file by, in place of what its link leads to.
+pub(crate) fn named(asked: &Path) -> impl Fn(PrivateFileError) -> PrivateFileError {
+    let path = asked.to_owned();
+    move |error| match error {
+        PrivateFileError::NotAFile { kind, .. } => PrivateFileError::NotAFile {
+            path: path.clone(),
+            kind,
+        },
+        other => other,
+    }
+}
+
 /// The error for a link whose target is missing.
 pub(crate) fn leads_nowhere(link: &Path) -> PrivateFileError {
     PrivateFileError::UnsafeLink {

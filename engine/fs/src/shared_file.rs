@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::bounded::{self, Links};
-use crate::private_file::{self, PrivateFileError, folder_of, io_error, leads_nowhere};
+use crate::private_file::{self, PrivateFileError, folder_of, io_error, leads_nowhere, named};
 use crate::staged::{self, Staged};
 use crate::trusted;
 
@@ -38,6 +38,9 @@ const SETTLED: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 #[must_use]
 pub struct SharedFile {
+    /// As errors name it.
+    asked: PathBuf,
+    /// Where it stands, links resolved.
     path: PathBuf,
     /// None where there was no file to lock.
     _lock: Option<File>,
@@ -86,10 +89,15 @@ impl SharedFile {
     /// A link or folder is refused, or another process kept the lock longer than `deadline`.
     pub fn lock(path: &Path, deadline: Duration) -> Result<Self, PrivateFileError> {
         private_file::create_folder(folder_of(path))?;
+        let asked = path.to_owned();
         let path = resolve(path, Owner::User)?;
         staged::sweep(folder_of(&path));
-        let lock = hold(&path, deadline)?;
-        Ok(Self { path, _lock: lock })
+        let lock = hold(&path, deadline).map_err(named(&asked))?;
+        Ok(Self {
+            asked,
+            path,
+            _lock: lock,
+        })
     }
 
     /// Where the file really stands.
@@ -104,11 +112,12 @@ impl SharedFile {
     /// It belongs to somebody else, is read-only, is no regular file, is bigger, or cannot be
     /// read.
     pub fn read(&self, limit: u64) -> Result<Seen, PrivateFileError> {
-        let mut seen = look(&self.path, limit, Owner::User)?;
+        let look = || look(&self.path, limit, Owner::User).map_err(named(&self.asked));
+        let mut seen = look()?;
         let begun = Instant::now();
         while seen.is_being_written() && begun.elapsed() < SETTLED * 2 {
             thread::sleep(SETTLED / 10);
-            seen = look(&self.path, limit, Owner::User)?;
+            seen = look()?;
         }
         if seen.file.is_some() && seen.mode & 0o200 == 0 {
             return Err(PrivateFileError::ReadOnly {
@@ -192,6 +201,11 @@ fn hold(path: &Path, deadline: Duration) -> Result<Option<File>, PrivateFileErro
 fn open_to_lock(path: &Path) -> Result<Option<File>, PrivateFileError> {
     // Without NONBLOCK a pipe that stands there would keep us waiting.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    if let Ok(meta) = fs::symlink_metadata(path)
+        && !meta.is_symlink()
+    {
+        bounded::require_file(path, &meta)?;
+    }
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
@@ -276,7 +290,8 @@ fn replace_error(path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
 /// # Errors
 /// As for [`SharedFile::read`], but for read-only files and files of root, which may be looked at.
 pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
-    look(&resolve(path, Owner::UserOrRoot)?, limit, Owner::UserOrRoot)
+    let target = resolve(path, Owner::UserOrRoot)?;
+    look(&target, limit, Owner::UserOrRoot).map_err(named(path))
 }
 
 /// Whether the file could be written now, as far as that can be told without writing.
@@ -284,12 +299,13 @@ pub fn peek(path: &Path, limit: u64) -> Result<Seen, PrivateFileError> {
 /// # Errors
 /// What [`SharedFile::lock`], [`SharedFile::read`] and [`SharedFile::replace`] would refuse with.
 pub fn writable(path: &Path) -> Result<(), PrivateFileError> {
-    let path = &resolve(path, Owner::User)?;
+    let asked = path;
+    let path = &resolve(asked, Owner::User)?;
     let may = |path: &Path, how: Access| {
         let may = rustix::fs::accessat(CWD, path, how, AtFlags::EACCESS);
         may.map_err(|e| io_error("write", path)(e.into()))
     };
-    let seen = look(path, private_file::LIMIT, Owner::User)?;
+    let seen = look(path, private_file::LIMIT, Owner::User).map_err(named(asked))?;
     if seen.file.is_some() {
         if seen.mode & 0o200 == 0 {
             return Err(PrivateFileError::ReadOnly {

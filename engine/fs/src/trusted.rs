@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use crate::bounded::{self, Links};
-use crate::private_file::{PrivateFileError, io_error, leads_nowhere};
+use crate::private_file::{PrivateFileError, io_error, leads_nowhere, named};
 
 /// Links that are followed on the way to one file, as the kernel has it.
 const LINKS: usize = 40;
@@ -35,10 +35,12 @@ pub struct Trusted {
 /// Somebody else owns or may write to it, to a link or to a folder on the way to it; or it is no
 /// regular file, or cannot be opened.
 pub fn open(path: &Path) -> Result<Option<Trusted>, PrivateFileError> {
-    let Some(path) = resolve(path)? else {
+    let asked = path;
+    let Some(path) = resolve(asked)? else {
         return Ok(None);
     };
-    let Some((file, meta)) = bounded::open(&path, Links::Refuse)? else {
+    let opened = bounded::open(&path, Links::Refuse).map_err(named(asked));
+    let Some((file, meta)) = opened? else {
         return Ok(None);
     };
     check(&path, &meta)?;

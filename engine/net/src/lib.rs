@@ -29,7 +29,15 @@ pub enum Unusable {
     /// A proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The AWS config file.
+    #[error(transparent)]
+    Config(#[from] ConfigFileError),
 }
+
+/// Why the AWS config file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("the AWS config file cannot be used: {0}")]
+pub struct ConfigFileError(pub String);
 
 impl Unusable {
     /// The setting that an error came from, where it came from one.
@@ -59,6 +67,9 @@ impl Unusable {
                  environment that it was started with",
                 error.variable
             ),
+            Self::Config(_) => {
+                "make the AWS config file one that you can read, or take it away".to_owned()
+            }
         }
     }
 }

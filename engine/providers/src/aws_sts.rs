@@ -23,15 +23,17 @@ use aws_sdk_sts::{Client, config};
 use aws_types::service_config::ServiceConfigKey;
 use dayfly_core::session::{Lease, Session};
 use dayfly_core::time::Timestamp;
+use dayfly_net::Unusable;
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::errors::ProviderError;
+use crate::errors::{ProviderError, Unreachable};
 use crate::http::{self, Place};
 use crate::mfa::{MfaCode, Origin};
 use crate::registry::{AwsSettings, Timeouts};
 use crate::retry::OnlyWhatMendsItself;
+use crate::shared_config;
 
 /// How many clients are kept; a Workspace that names more regions gets new ones.
 const CLIENTS_MAX: usize = 64;
@@ -104,11 +106,16 @@ impl Sts {
         }
         let loaded = self
             .loaded
-            .get_or_init(|| {
+            .get_or_try_init(|| {
                 let endpoint = self.settings.sts_endpoint_url.as_deref();
                 load("STS", endpoint, &self.settings.timeouts, &region)
             })
-            .await;
+            .await
+            .map_err(|unusable| ProviderError::Unreachable {
+                session: session.name.clone(),
+                service: "STS".to_owned(),
+                how: Unreachable::Settings(unusable),
+            })?;
         let service = match &loaded.endpoint {
             Some(url) => {
                 let shown = Place::of(url).map_or_else(
@@ -152,18 +159,21 @@ impl Sts {
 
 /// Where STS is called for sessions of a region: what the settings, the environment or the config
 /// file name, else where AWS has it.
-pub async fn sts_place(settings: &AwsSettings, region: &str) -> String {
+///
+/// # Errors
+/// The config file cannot be read.
+pub async fn sts_place(settings: &AwsSettings, region: &str) -> Result<String, Unusable> {
     let loaded = load(
         "STS",
         settings.sts_endpoint_url.as_deref(),
         &settings.timeouts,
         region,
     )
-    .await;
-    loaded.endpoint.unwrap_or_else(|| {
+    .await?;
+    Ok(loaded.endpoint.unwrap_or_else(|| {
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         format!("https://sts.{region}.amazonaws.com{suffix}")
-    })
+    }))
 }
 
 /// Whether a region can be part of a host name.
@@ -181,7 +191,8 @@ pub(crate) async fn load(
     endpoint: Option<&str>,
     timeouts: &Timeouts,
     region: &str,
-) -> Loaded {
+) -> Result<Loaded, Unusable> {
+    let files = shared_config::files().await?;
     let retries = RetryConfig::standard()
         .with_max_attempts(2)
         .with_initial_backoff(RETRY_AFTER);
@@ -193,6 +204,7 @@ pub(crate) async fn load(
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .no_credentials()
+        .profile_files(files)
         .region(Region::new(region.to_owned()))
         .retry_config(retries)
         .timeout_config(timeout_config);
@@ -221,10 +233,10 @@ pub(crate) async fn load(
     builder.set_app_name(app_name);
     builder.set_endpoint_url(endpoint.clone());
     builder.set_http_client(Some(http::client(timeouts)));
-    Loaded {
+    Ok(Loaded {
         config: builder.build(),
         endpoint,
-    }
+    })
 }
 
 /// The endpoint that the environment or the config file names for a service, by the SDK's own

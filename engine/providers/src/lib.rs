@@ -35,12 +35,14 @@ pub mod registry;
 mod retry;
 mod role_session_name;
 mod saml;
+mod shared_config;
 pub mod sso;
 mod sts_codes;
 mod sts_errors;
 
 pub use aws_console::{Console, ConsoleError, RoleKeys};
 pub use aws_sts::sts_place;
+pub use dayfly_net::Unusable;
 pub use dayfly_vault::helper::{Helper, HelperError};
 pub use errors::{ProviderError, Refusal, Unreachable};
 pub use errors_sign_in::{SignIn, TokenProblem};

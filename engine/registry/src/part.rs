@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -86,8 +87,16 @@ impl Drop for Part {
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
+    // A pipe or a link that stands there is not opened.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).open(path)
+    options.read(true).append(true).create(true);
+    let file = options
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let meta = file.metadata()?;
+    dayfly_fs::bounded::require_file(path, &meta).map_err(std::io::Error::other)?;
+    Ok(file)
 }
 
 /// Whether a file is the one that stands at a path.

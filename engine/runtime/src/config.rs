@@ -26,8 +26,6 @@ use dayfly_store::{Remote, TrustRoot};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::memory::with_cause;
-
 pub use self::azure::Azure;
 pub use self::grant::GrantSettings;
 use self::grant::GrantTable;
@@ -354,7 +352,7 @@ impl ConfigError {
                 *column,
                 "is not UTF-8 text; save it as UTF-8".to_owned(),
             ),
-            error => (0, 0, format!("cannot be read: {}", with_cause(error))),
+            error => (0, 0, format!("cannot be read: {}", error.with_cause())),
         };
         Self {
             path: path.to_owned(),

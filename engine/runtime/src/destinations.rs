@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use dayfly_core::delivery::Place;
 use dayfly_fs::private_file;
 
-use crate::memory::with_cause;
-
 /// Files that are remembered of one kind.
 const MOST: usize = 64;
 
@@ -19,7 +17,7 @@ type Written = BTreeMap<Place, BTreeSet<PathBuf>>;
 /// # Errors
 /// The record cannot be read, in a sentence.
 pub fn recorded(path: &Path) -> Result<Vec<(Place, PathBuf)>, String> {
-    let Some(bytes) = private_file::read(path).map_err(|e| with_cause(&e))? else {
+    let Some(bytes) = private_file::read(path).map_err(|e| e.with_cause())? else {
         return Ok(Vec::new());
     };
     let written: Written = serde_json::from_slice(&bytes).map_err(|e| {
@@ -51,5 +49,5 @@ pub(crate) fn record(
     if private_file::read(path).is_ok_and(|had| had.as_deref() == Some(&text[..])) {
         return Ok(());
     }
-    private_file::write(path, &text).map_err(|e| with_cause(&e))
+    private_file::write(path, &text).map_err(|e| e.with_cause())
 }

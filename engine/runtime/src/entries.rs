@@ -376,10 +376,7 @@ fn read(path: &Path, reads: Reads) -> Result<Vec<u8>, (String, Option<String>)> 
             let message = format!("{name} is longer than the {bound} bytes of a module");
             Err((message, None))
         }
-        Err(e) => Err((
-            format!("{name} cannot be read: {}", crate::memory::with_cause(&e)),
-            None,
-        )),
+        Err(e) => Err((format!("{name} cannot be read: {}", e.with_cause()), None)),
     }
 }
 

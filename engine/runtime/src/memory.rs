@@ -11,7 +11,7 @@ use dayfly_core::input::Word;
 use dayfly_core::policy::EntryName;
 use dayfly_core::session::SessionId;
 use dayfly_policy::{StateSnapshot, StateWrite};
-use dayfly_vault::private_file::{self, PrivateFileError};
+use dayfly_vault::private_file;
 
 use crate::home::Home;
 use crate::mailbox::{Mailbox, Taken};
@@ -60,7 +60,7 @@ impl Memory {
                     left.retain(|path, text| {
                         let written = private_file::write(path, text);
                         let kept = written.is_err();
-                        told = told.take().or(written.err().map(|e| with_cause(&e)));
+                        told = told.take().or(written.err().map(|e| e.with_cause()));
                         kept
                     });
                     if told.is_some() || (failed && left.is_empty()) {
@@ -139,7 +139,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String
 
 /// What a file holds; it stays where it is.
 fn look<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
-    let Some(bytes) = private_file::read(path).map_err(|e| with_cause(&e))? else {
+    let Some(bytes) = private_file::read(path).map_err(|e| e.with_cause())? else {
         return Ok(None);
     };
     let read = serde_json::from_slice(&bytes);
@@ -169,14 +169,6 @@ fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
 /// The file is there and cannot be read. It is left alone.
 pub fn words(home: &Home) -> Result<BTreeMap<SessionId, Word>, String> {
     Ok(look(&home.words())?.unwrap_or_default())
-}
-
-/// An error and what it came of, in one line.
-pub(crate) fn with_cause(error: &PrivateFileError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,13 @@ pub struct EngineFacts {
     /// Whether its policies are still being loaded for the first time, and nobody decides yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loading: bool,
+    /// How many bytes of memory for secrets the system did not lock, so that they may reach the swap.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unlocked: usize,
+}
+
+fn is_none(bytes: &usize) -> bool {
+    *bytes == 0
 }
 
 /// Something that is wrong.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dayfly_core::time::Timestamp;
+use dayfly_fs::bounded::{self, Links};
 use dayfly_vault::private_file;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -133,15 +134,20 @@ impl<L: Line> Writer<L> {
 /// Opens the current file at its end, behind a whole line.
 fn open<L: Line>(folder: &Path) -> io::Result<Open> {
     private_file::create_folder(folder).map_err(io::Error::other)?;
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    // A pipe that stands there is not waited for.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let path = current::<L>(folder);
     let mut file = OpenOptions::new()
         .read(true)
         .append(true)
         .create(true)
         .mode(0o600)
-        .custom_flags(no_follow)
-        .open(current::<L>(folder))?;
-    let mut length = file.metadata()?.len();
+        .custom_flags(flags.bits().cast_signed())
+        .open(&path)
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
+    let meta = file.metadata()?;
+    bounded::require_file(&path, &meta).map_err(io::Error::other)?;
+    let mut length = meta.len();
     if length > 0 {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;
@@ -151,13 +157,20 @@ fn open<L: Line>(folder: &Path) -> io::Result<Open> {
             length += 1;
         }
     }
-    let first = Reader::<L>::of(&current::<L>(folder))?.read_one()?;
+    let first = Reader::<L>::of(&path)?.read_one()?;
     let began = first.map_or_else(crate::clock::now, |line| line.at());
     Ok(Open {
         file,
         length,
         began,
     })
+}
+
+/// A file of lines; none where there is none. What is no file of this engine's is not waited for.
+fn regular(path: &Path) -> io::Result<Option<File>> {
+    let opened =
+        bounded::open(path, Links::Refuse).map_err(|e| io::Error::other(e.with_cause()))?;
+    Ok(opened.map(|(file, _)| file))
 }
 
 /// Closes the file that is written.
@@ -293,7 +306,7 @@ impl<L: Line> Reader<L> {
     /// Reads one file only.
     fn of(path: &Path) -> io::Result<Self> {
         Ok(Self {
-            reading: Some(BufReader::new(File::open(path)?)),
+            reading: regular(path)?.map(BufReader::new),
             ..Self::open(path)
         })
     }
@@ -364,10 +377,8 @@ impl<L: Line> Reader<L> {
         };
         let mut next = None;
         for path in files {
-            let file = match File::open(path) {
-                Ok(file) => file,
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                Err(e) => return Err(e),
+            let Some(file) = regular(&path)? else {
+                continue;
             };
             if Some(identity(&file.metadata()?)) == present {
                 next = None;

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use dayfly_fs::bounded::{self, Links};
+use dayfly_fs::private_file::PrivateFileError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -160,13 +162,12 @@ impl ContentStore {
     /// It is there, but that cannot be written.
     pub fn touch(&self, digest: &ContentDigest) -> Result<(), ContentError> {
         let path = self.path(digest);
-        let touched = std::fs::File::options().append(true).open(&path);
-        match touched.and_then(|file| file.set_modified(SystemTime::now())) {
-            Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
-                Err(ContentError::Io { path, problem })
-            }
-            _ => Ok(()),
-        }
+        let opened = bounded::open(&path, Links::Refuse).map_err(|e| e.with_cause());
+        let touched = opened.map_err(io::Error::other).and_then(|opened| {
+            let now = SystemTime::now();
+            opened.map_or(Ok(()), |(file, _)| file.set_modified(now))
+        });
+        touched.map_err(|problem| ContentError::Io { path, problem })
     }
 
     /// Removes content that was written, or last said to be wanted, before a moment, and with it what
@@ -264,9 +265,8 @@ fn sweep(folder: &Path, old: impl Fn(&Path) -> io::Result<bool>) -> Result<(), C
 
 /// Reads a file that is not longer than the limit; none where there is none.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, ContentError> {
-    use dayfly_fs::private_file::PrivateFileError;
     let path = path.to_owned();
-    dayfly_fs::bounded::read(&path, limit).map_err(|error| match error {
+    bounded::read(&path, limit).map_err(|error| match error {
         PrivateFileError::TooBig { limit, .. } => ContentError::TooLong { path, limit },
         PrivateFileError::Io { source, .. } => ContentError::Io {
             path,

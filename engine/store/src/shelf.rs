@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::Bundle;
-use crate::content::{ContentDigest, ContentStore};
+use crate::content::{ContentDigest, ContentError, ContentStore};
 use crate::lock::{Lock, LockedModule};
 use crate::trust::{self, TrustRoot};
 
@@ -156,7 +156,11 @@ impl Shelf {
     /// It is something else, or nobody who is trusted answers for it.
     pub fn file(&self, entry: &str, path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
         let source = path.display().to_string();
-        let beside = signature_beside(path);
+        let beside = signature_beside(path).map_err(|e| Refusal {
+            untrusted: false,
+            message: format!("its signature cannot be read: {e}"),
+            hint: Some("mend the file, or remove it where nobody has to sign".into()),
+        })?;
         let Some(locked) = self.locked(entry)? else {
             return self.signed(&source, bytes, &beside);
         };
@@ -251,16 +255,15 @@ impl Shelf {
 }
 
 /// The signature beside a file, as minisign names it; none where there is none.
-#[must_use]
-pub fn signature_beside(path: &Path) -> Vec<String> {
+///
+/// # Errors
+/// What lies there cannot be read.
+pub fn signature_beside(path: &Path) -> Result<Vec<String>, ContentError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".minisig");
-    let bytes = crate::content::read(Path::new(&name), crate::content::SIGNATURE_MAX);
-    let bytes = bytes.ok().flatten();
-    bytes
-        .and_then(|b| String::from_utf8(b).ok())
-        .into_iter()
-        .collect()
+    let bytes = crate::content::read(Path::new(&name), crate::content::SIGNATURE_MAX)?;
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok(text.into_iter().collect())
 }
 
 fn same_source(locked: &LockedModule, source: &str) -> Result<(), Refusal> {

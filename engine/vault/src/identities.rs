@@ -11,8 +11,12 @@ use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 use zeroize::Zeroizing;
 
-/// At least one identity. age wipes each from memory when it is dropped.
-pub(crate) struct Identities(Vec<Identity>);
+use crate::secret::SecretString;
+use crate::wiping::burning;
+
+/// At least one identity, in its text form: an identity of age lies in ordinary memory, so one is
+/// made for each use. age overwrites it when it is dropped.
+pub(crate) struct Identities(Vec<SecretString>);
 
 /// Why a sealed text does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +42,8 @@ pub(crate) fn is_modest(sealed: &[u8]) -> bool {
 impl Identities {
     /// A new identity.
     pub(crate) fn generate() -> Self {
-        Self(vec![Identity::generate()])
+        let text = Identity::generate().to_string();
+        Self(vec![SecretString::copy_of(text.expose_secret())])
     }
 
     /// Reads the text form; lines that start with `#` are comments.
@@ -48,19 +53,19 @@ impl Identities {
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let mut identities = vec![Identity::from_str(lines.next()?).ok()?];
-        identities.extend(lines.filter_map(|line| Identity::from_str(line).ok()));
-        Some(Self(identities))
+        let newest = lines.next().filter(|line| identity(line).is_some())?;
+        let others = lines.filter(|line| identity(line).is_some());
+        let all = std::iter::once(newest).chain(others);
+        Some(Self(all.map(SecretString::copy_of).collect()))
     }
 
     /// The text form.
     pub(crate) fn text(&self) -> Zeroizing<String> {
-        let lines: Vec<_> = self.0.iter().map(Identity::to_string).collect();
-        let room = lines.iter().map(|l| l.expose_secret().len() + 1).sum();
+        let room = self.0.iter().map(|line| line.expose().len() + 1).sum();
         // Room for all of it at once: a text that grows leaves copies behind.
         let mut text = Zeroizing::new(String::with_capacity(room));
-        for line in &lines {
-            text.push_str(line.expose_secret());
+        for line in &self.0 {
+            text.push_str(line.expose());
             text.push('\n');
         }
         text
@@ -82,16 +87,20 @@ impl Identities {
 
     /// The text of each, the newest first.
     pub(crate) fn each(&self) -> impl Iterator<Item = Zeroizing<String>> {
-        let text = |one: &Identity| Zeroizing::new(one.to_string().expose_secret().to_owned());
+        let text = |one: &SecretString| Zeroizing::new(one.expose().to_owned());
         self.0.iter().map(text)
     }
 
     /// Encrypts to the newest of each of these.
     pub(crate) fn seal(plain: &[u8], to: &[&Self]) -> Option<Vec<u8>> {
+        burning(|| Self::sealed(plain, to))
+    }
+
+    fn sealed(plain: &[u8], to: &[&Self]) -> Option<Vec<u8>> {
         let recipients: Vec<_> = to
             .iter()
-            .filter_map(|identities| identities.0.first())
-            .map(Identity::to_public)
+            .filter_map(|identities| identity(identities.0.first()?.expose()))
+            .map(|identity| identity.to_public())
             .collect();
         let recipients = recipients.iter().map(|r| r as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(recipients).ok()?;
@@ -104,11 +113,17 @@ impl Identities {
 
     /// Decrypts with any of these.
     pub(crate) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        burning(|| self.opened(sealed))
+    }
+
+    fn opened(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         if !is_modest(sealed) {
             return Err(OpenError::Damaged);
         }
         let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| OpenError::Damaged)?;
-        let identities = self.0.iter().map(|i| i as &dyn age::Identity);
+        let identities = self.0.iter().filter_map(|line| identity(line.expose()));
+        let identities: Vec<_> = identities.collect();
+        let identities = identities.iter().map(|i| i as &dyn age::Identity);
         let mut reader = decryptor.decrypt(identities).map_err(|e| match e {
             age::DecryptError::NoMatchingKeys => OpenError::OtherKey,
             _ => OpenError::Damaged,
@@ -119,6 +134,10 @@ impl Identities {
             .map_err(|_| OpenError::Damaged)?;
         Ok(plain)
     }
+}
+
+fn identity(line: &str) -> Option<Identity> {
+    Identity::from_str(line).ok()
 }
 
 impl fmt::Debug for Identities {

@@ -10,11 +10,14 @@ mod identities;
 mod key_source;
 mod keyring;
 mod keys;
+mod pages;
 mod passphrase;
+mod pool;
 pub mod process;
 mod secret;
 mod seen;
 mod vault;
+mod wiping;
 
 pub use dayfly_fs::{private_file, shared_file};
 
@@ -23,6 +26,8 @@ pub use error::VaultError;
 pub use key_source::{KeyPlace, KeySource};
 pub use keyring::{KeyringError, KeyringItem};
 pub use passphrase::{AskPassphrase, PassphraseUse};
-pub use secret::SecretString;
+pub use pool::{Kept, kept};
+pub use secret::{SecretBytes, SecretString};
 pub use seen::{Doubt, Known};
 pub use vault::{ACCESS_KEY, Ask, SecretInfo, Vault};
+pub use wiping::Wiping;

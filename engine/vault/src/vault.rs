@@ -140,7 +140,7 @@ impl Vault {
         Ok(self
             .read()?
             .get(name)
-            .map(|item| SecretString::from(item.value.clone())))
+            .map(|item| SecretString::copy_of(&item.value)))
     }
 
     /// Writes a secret, replacing an earlier one of that name.
@@ -192,7 +192,7 @@ impl Vault {
     pub fn all(&self) -> Result<BTreeMap<String, SecretString>, VaultError> {
         let items = self.read()?;
         let pair =
-            |(name, item): (&String, &Item)| (name.clone(), SecretString::from(item.value.clone()));
+            |(name, item): (&String, &Item)| (name.clone(), SecretString::copy_of(&item.value));
         Ok(secrets(&items).map(pair).collect())
     }
 
@@ -251,9 +251,11 @@ impl Vault {
             access_key_id: key.access_key_id.clone(),
             secret_access_key: key.secret_access_key.expose().to_owned(),
         };
-        let text =
-            serde_json::to_string(&pair).map_err(|_| VaultError::Encrypt(self.path.clone()))?;
-        self.set(&access_key_name(session), &text.into())
+        let text = serde_json::to_string(&pair).map(SecretString::from);
+        // The vault may be somebody else's for a while.
+        drop(pair);
+        let text = text.map_err(|_| VaultError::Encrypt(self.path.clone()))?;
+        self.set(&access_key_name(session), &text)
     }
 
     /// Gives the vault a new key in another place, or in the same place a newer key (and

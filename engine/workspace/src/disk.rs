@@ -263,7 +263,8 @@ fn put_back(temp: &Path, target: &Path, ours: &str) -> Result<(), DiskError> {
 
 fn holds(path: &Path, text: &str) -> bool {
     let is_file = fs::symlink_metadata(path).is_ok_and(|m| m.is_file());
-    is_file && fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+    let limit = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    is_file && bounded::read(path, limit).is_ok_and(|now| now.as_deref() == Some(text.as_bytes()))
 }
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]

@@ -181,6 +181,8 @@ async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, Tr
         Trouble::new(code, format!("cannot run {name}: {e}"))
     };
     let mut child = command.spawn().map_err(failed)?;
+    // It has the secrets now; what they were handed over with is overwritten.
+    drop(command);
     // What this process keeps of its memory is no business of the command's.
     child
         .id()

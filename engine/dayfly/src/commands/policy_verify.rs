@@ -2,7 +2,6 @@
 
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::bundle;
-use dayfly_store::shelf::signature_beside;
 use dayfly_store::trust;
 
 use crate::commands::print;
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     if let ModuleSource::Path(path) = &source
         && path.is_dir()
     {
-        signatures.extend(signature_beside(&path.join(bundle::FILE)));
+        signatures.extend(acquire::signatures(&path.join(bundle::FILE))?);
     }
     let mut problem = format!("{} is not signed", args.what);
     for signature in &signatures {

@@ -1,6 +1,6 @@
 //! `dayfly respond`
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session};
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 }
 
 /// The longest input, in bytes.
-const INPUT: u64 = 4 << 10;
+const INPUT: usize = 4 << 10;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
@@ -121,12 +121,9 @@ fn code(args: &Args, session: &Session, device: &str) -> Result<SecretString, Tr
         let code = attend::ask_code_now(&tame(&session.name), device)?;
         return code.ok_or_else(|| Trouble::usage("no code was entered"));
     }
-    let mut text = zeroize::Zeroizing::new(String::with_capacity(64));
-    std::io::stdin()
-        .take(INPUT)
-        .read_to_string(&mut text)
+    let text = crate::input::secret(INPUT)
         .map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
-    let line = text.lines().next().unwrap_or_default();
+    let line = text.expose().lines().next().unwrap_or_default();
     let digits: String = line.split_whitespace().collect();
     if digits.is_empty() {
         return Err(Trouble::usage("the standard input holds no code"));

@@ -1,6 +1,6 @@
 //! `dayfly secret set`
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 
 use dayfly_core::session::SessionType;
 use dayfly_vault::{AccessKey, SecretString};
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 }
 
 /// The longest input, in bytes.
-const INPUT: u64 = 64 << 10;
+const INPUT: usize = 64 << 10;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
@@ -114,12 +114,9 @@ fn from_terminal(id: Option<&str>) -> Result<AccessKey, Trouble> {
 }
 
 fn from_input(id: Option<&str>) -> Result<AccessKey, Trouble> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(INPUT)
-        .read_to_string(&mut text)
+    let text = crate::input::secret(INPUT)
         .map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
-    parse(&SecretString::from(text), id)
+    parse(&text, id)
 }
 
 #[derive(Deserialize)]
@@ -163,12 +160,12 @@ fn parse(text: &SecretString, id: Option<&str>) -> Result<AccessKey, Trouble> {
     };
     Ok(AccessKey {
         access_key_id: id.to_owned(),
-        secret_access_key: SecretString::from(secret.to_owned()),
+        secret_access_key: SecretString::copy_of(secret),
     })
 }
 
 fn trimmed(text: &SecretString) -> SecretString {
-    SecretString::from(text.expose().trim().to_owned())
+    SecretString::copy_of(text.expose().trim())
 }
 
 /// Whether it can be an access key at all.

@@ -1,13 +1,12 @@
 //! `dayfly secret set --totp`
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 
 use dayfly_core::session::Session;
 use dayfly_providers::{TOTP_SEED, Totp};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use dayfly_workspace::Workspace;
-use zeroize::Zeroizing;
 
 use crate::commands::print;
 use crate::control::client;
@@ -19,7 +18,7 @@ use crate::show::table::tame;
 use crate::trouble::Trouble;
 
 /// The longest input, in bytes.
-const INPUT: u64 = 4 << 10;
+const INPUT: usize = 4 << 10;
 
 /// Keeps the seed of a session's MFA device.
 pub(crate) fn set(home: &Home, workspace: &Workspace, session: &Session) -> Result<Exit, Trouble> {
@@ -68,8 +67,6 @@ fn seed() -> Result<SecretString, Trouble> {
         let text = prompt::secret("Seed of the MFA device (not shown): ");
         return text.map_err(failed);
     }
-    let mut text = Zeroizing::new(String::with_capacity(4 << 10));
-    let input = std::io::stdin().take(INPUT).read_to_string(&mut text);
-    input.map_err(failed)?;
-    Ok(SecretString::from(text.trim().to_owned()))
+    let text = crate::input::secret(INPUT).map_err(failed)?;
+    Ok(SecretString::copy_of(text.expose().trim()))
 }

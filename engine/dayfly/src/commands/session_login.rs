@@ -1,7 +1,5 @@
 //! `dayfly session login`
 
-use std::io::Read as _;
-
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Session, SessionType, Status};
 use dayfly_vault::SecretString;
@@ -43,7 +41,7 @@ pub(crate) struct Args {
 }
 
 /// The longest input, in bytes.
-const INPUT: u64 = 512 << 10;
+const INPUT: usize = 512 << 10;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let home = locate::home()?;
@@ -107,23 +105,20 @@ fn refuse(session: &Session) -> Result<(), Trouble> {
 }
 
 fn from_input() -> Result<SecretString, Trouble> {
-    let mut text = Zeroizing::new(String::with_capacity(256 << 10));
-    std::io::stdin()
-        .take(INPUT)
-        .read_to_string(&mut text)
+    let text = crate::input::secret(INPUT)
         .map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
-    let trimmed = text.trim();
+    let trimmed = text.expose().trim();
     // As a browser's own tools show the form.
     let trimmed = trimmed.strip_prefix("SAMLResponse=").unwrap_or(trimmed);
     if trimmed.is_empty() {
         return Err(Trouble::usage("the standard input holds no assertion"));
     }
     if trimmed.contains('%') {
-        let line = format!("x={trimmed}");
+        let line = Zeroizing::new(format!("x={trimmed}"));
         let (_, value) = form_urlencoded::parse(line.as_bytes())
             .next()
             .ok_or_else(|| Trouble::usage("the standard input holds no assertion"))?;
         return Ok(SecretString::from(value.into_owned()));
     }
-    Ok(SecretString::from(trimmed.to_owned()))
+    Ok(SecretString::copy_of(trimmed))
 }

@@ -189,8 +189,10 @@ async fn finale(stage: &Stage, handle: &Handle) -> Result<String, Trouble> {
     let report = handle.report().await.map_err(protocol::stopped)?;
     let table = sessions::table(&report.sessions, clock::now());
     let path = stage.credentials_file();
-    let text = std::fs::read_to_string(&path)
-        .map_err(|e| Trouble::failed(format!("cannot read {}: {e}", path.display())))?;
+    let text = dayfly_fs::bounded::read_text(&path, 1 << 20);
+    let text = text
+        .map_err(|e| Trouble::failed(e.to_string()))?
+        .unwrap_or_default();
     Ok(format!(
         "\n{table}\nWhat AWS clients find in the credentials file, secrets left out:\n{}",
         masked(&text)

@@ -101,7 +101,8 @@ module = "builtin:rotate-before-expiry"
     ) -> Result<(), Trouble> {
         let path = self.home.workspace();
         let failed = |e: io::Error| Trouble::failed(format!("cannot edit the Workspace: {e}"));
-        let text = std::fs::read_to_string(&path).map_err(failed)?;
+        let text = dayfly_fs::bounded::read_text(&path, 1 << 20).map_err(io::Error::other);
+        let text = text.map_err(failed)?.unwrap_or_default();
         let text = change(&text).map_err(|e| Trouble::failed(e.to_string()))?;
         let part = self.folder.path().join("workspace.part");
         std::fs::write(&part, text)

@@ -26,6 +26,7 @@ pub(crate) fn engine_runs(home: &Home, findings: &mut Findings) {
                 let message = format!("version {} runs, this is {own}", engine.version);
                 findings.notice("engine", message, "restart it");
             }
+            locked(engine.unlocked, findings);
             for session in report.sessions.iter().filter(|s| s.error.is_some()) {
                 let Some(error) = &session.error else {
                     continue;
@@ -44,6 +45,22 @@ pub(crate) fn engine_runs(home: &Home, findings: &mut Findings) {
             "`dayfly run` starts one",
         ),
     }
+}
+
+/// Whether what holds secrets in the engine's memory stays out of the swap.
+fn locked(unlocked: usize, findings: &mut Findings) {
+    if unlocked == 0 {
+        findings.good("memory", "what holds secrets in the engine is locked");
+        return;
+    }
+    let message = format!(
+        "the system lets the engine lock too little: {} KiB of its memory that hold secrets may be \
+         written to the swap",
+        unlocked.div_ceil(1024)
+    );
+    let hint = "raise the limit on locked memory (`LimitMEMLOCK=` of a systemd service, `ulimit -l` \
+                of a shell) and restart the engine, or have the swap encrypted";
+    findings.notice("memory", message, hint);
 }
 
 pub(crate) fn workspace(home: &Home, findings: &mut Findings) -> Option<Arc<Workspace>> {

@@ -74,11 +74,14 @@ pub(crate) fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut 
     let places = match waiting(async {
         let mut places = BTreeSet::new();
         for region in regions {
-            places.insert(sts_place(&settings, region).await);
+            places.insert(sts_place(&settings, region).await?);
         }
-        places
+        Ok::<_, dayfly_providers::Unusable>(places)
     }) {
-        Ok(places) => places,
+        Ok(Ok(places)) => places,
+        Ok(Err(unusable)) => {
+            return findings.wrong("cloud", unusable.to_string(), &unusable.hint());
+        }
         Err(trouble) => return findings.wrong("cloud", trouble.message, ""),
     };
     for place in places {

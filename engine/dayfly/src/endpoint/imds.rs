@@ -212,17 +212,15 @@ impl Door for Imds {
 
 /// Metadata tokens. Each says when it ends and is signed, so none has to be remembered, and
 /// nobody can fill the memory with them.
-struct Passes(zeroize::Zeroizing<String>);
+struct Passes(dayfly_vault::SecretString);
 
 impl Passes {
     fn new() -> Self {
-        Self(zeroize::Zeroizing::new(
-            tokens::random().expose().to_owned(),
-        ))
+        Self(tokens::random())
     }
 
     fn sum(&self, end: &str) -> Option<Hmac<Sha256>> {
-        let mut sum = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).ok()?;
+        let mut sum = Hmac::<Sha256>::new_from_slice(self.0.expose().as_bytes()).ok()?;
         sum.update(end.as_bytes());
         Some(sum)
     }

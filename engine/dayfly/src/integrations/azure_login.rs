@@ -1,7 +1,7 @@
 //! Gives an Azure integration what it gets tokens with: a person's sign-in, or the secret or
 //! certificate of an application. What is given is tried out before anything is said to be well.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::show::table::tame;
 use crate::trouble::Trouble;
 
 /// The longest secret or certificate, in bytes.
-const INPUT: u64 = 256 << 10;
+const INPUT: usize = 256 << 10;
 
 pub(crate) fn run(
     home: &Home,
@@ -152,12 +152,10 @@ fn given(credential: AzureCredential) -> Result<SecretString, Trouble> {
         if input.is_terminal() {
             print("Paste the certificate and its key as PEM, then end with Ctrl-D:\n");
         }
-        let mut text = String::new();
-        let read = input.take(INPUT).read_to_string(&mut text);
-        read.map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
-        SecretString::from(text)
+        let read = crate::input::secret(INPUT);
+        read.map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?
     };
-    let trimmed = SecretString::from(text.expose().trim().to_owned());
+    let trimmed = SecretString::copy_of(text.expose().trim());
     if trimmed.expose().is_empty() {
         return Err(Trouble::usage("nothing was given").hint(match is_secret {
             true => "give the client secret on the standard input",

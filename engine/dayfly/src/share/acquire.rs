@@ -124,10 +124,15 @@ fn from_path(path: &Path) -> Result<Got, Trouble> {
         }
         let text = foreign::inside(path, bundle::FILE, bundle::LIMIT)?;
         let found = bundle_of(text, |name| foreign::inside(path, name, MODULE_MAX))?;
-        return Ok((found, None, signature_beside(&file)));
+        return Ok((found, None, signatures(&file)?));
     }
     let bytes = foreign::read(path, MODULE_MAX)?;
-    Ok((Found::Module(bytes), None, signature_beside(path)))
+    Ok((Found::Module(bytes), None, signatures(path)?))
+}
+
+/// The signature beside a file.
+pub(crate) fn signatures(path: &Path) -> Result<Vec<String>, Trouble> {
+    signature_beside(path).map_err(|e| Trouble::failed(e.to_string()))
 }
 
 fn from_git(git: &GitSource) -> Result<Got, Trouble> {

@@ -5,7 +5,7 @@
 
 use data_encoding::BASE32_NOPAD;
 use dayfly_core::time::Timestamp;
-use dayfly_vault::SecretString;
+use dayfly_vault::{SecretBytes, SecretString};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use zeroize::Zeroizing;
@@ -20,7 +20,7 @@ const SEED_MAX: usize = 128;
 /// The seed of a device.
 #[derive(Clone)]
 pub struct Totp {
-    seed: Zeroizing<Vec<u8>>,
+    seed: SecretBytes,
 }
 
 impl std::fmt::Debug for Totp {
@@ -86,10 +86,11 @@ impl Totp {
         while plain.last() == Some(&b'=') {
             plain.pop();
         }
-        let seed = BASE32_NOPAD.decode(&plain).map(Zeroizing::new);
+        let seed = BASE32_NOPAD.decode(&plain).map(SecretBytes::from);
         let seed = seed.map_err(|_| SeedError::NotBase32)?;
-        if !(SEED_MIN..=SEED_MAX).contains(&seed.len()) {
-            return Err(SeedError::Length { bytes: seed.len() });
+        let bytes = seed.expose().len();
+        if !(SEED_MIN..=SEED_MAX).contains(&bytes) {
+            return Err(SeedError::Length { bytes });
         }
         Ok(Self { seed })
     }
@@ -97,14 +98,14 @@ impl Totp {
     /// The seed as the vault keeps it.
     #[must_use]
     pub fn to_text(&self) -> SecretString {
-        SecretString::from(BASE32_NOPAD.encode(&self.seed))
+        SecretString::from(BASE32_NOPAD.encode(self.seed.expose()))
     }
 
     /// The code of the window of 30 s that is number `window` since 1970.
     #[must_use]
     pub fn code(&self, window: u64) -> SecretString {
         // HMAC takes keys of any length.
-        let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&self.seed) else {
+        let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(self.seed.expose()) else {
             return SecretString::from(String::new());
         };
         mac.update(&window.to_be_bytes());

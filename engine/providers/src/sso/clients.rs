@@ -126,10 +126,13 @@ impl Service {
             });
         }
         let endpoint = self.endpoint.as_deref();
-        Ok(self
+        let loaded = self
             .loaded
-            .get_or_init(|| aws_sts::load(self.id, endpoint, timeouts, region))
-            .await)
+            .get_or_try_init(|| aws_sts::load(self.id, endpoint, timeouts, region));
+        loaded.await.map_err(|unusable| SsoError::Unreachable {
+            service: self.shown.to_owned(),
+            how: Unreachable::Settings(unusable),
+        })
     }
 
     fn asked<'a>(

@@ -10,12 +10,11 @@
 //! Source: AWS SDKs and Tools Reference Guide, "IAM Identity Center credential provider"; botocore,
 //! `SSOTokenLoader`.
 
-use std::path::PathBuf;
-
 use dayfly_awsfiles::{AwsFile, Kind, load};
 
 use super::error::SsoError;
 use super::{SsoIntegration, SsoSettings};
+use crate::shared_config;
 
 /// What a sign-in may do; the only thing that a portal's sessions need.
 const SCOPE: &str = "sso:account:access";
@@ -52,7 +51,7 @@ impl Names {
         integration: &SsoIntegration,
         settings: &SsoSettings,
     ) -> Result<Self, SsoError> {
-        let path = settings.config_file.clone().or_else(usual);
+        let path = settings.config_file.clone().or_else(shared_config::path);
         let read = move || path.map(|path| load(&path, Kind::Config)).transpose();
         let failed = |problem: String, hint: &str| SsoError::ConfigFile {
             integration: integration.name.clone(),
@@ -65,16 +64,6 @@ impl Names {
             Err(_) => Err(failed("reading it ended without an answer".to_owned(), "")),
         }
     }
-}
-
-/// The AWS config file of this user; none without a home folder.
-fn usual() -> Option<PathBuf> {
-    let set = std::env::var_os("AWS_CONFIG_FILE").filter(|value| !value.is_empty());
-    let own = || {
-        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
-        Some(home.join(".aws").join("config"))
-    };
-    set.map(PathBuf::from).or_else(own)
 }
 
 fn choose(integration: &SsoIntegration, config: Option<&AwsFile>) -> Names {

@@ -80,5 +80,5 @@ pub(crate) fn record(record: &Path, text: &str) -> Result<(), String> {
     if private_file::read(record).is_ok_and(|had| had.as_deref() == Some(text.as_bytes())) {
         return Ok(());
     }
-    private_file::write(record, text.as_bytes()).map_err(|error| crate::memory::with_cause(&error))
+    private_file::write(record, text.as_bytes()).map_err(|error| error.with_cause())
 }

@@ -33,7 +33,7 @@ use crate::held::Held;
 use crate::home::Home;
 use crate::issuing::Issuing;
 use crate::journal::Journal;
-use crate::memory::{Memory, with_cause};
+use crate::memory::Memory;
 use crate::message::Message;
 use crate::recording::Recording;
 use crate::rolling::Keep;
@@ -352,7 +352,7 @@ fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, Engi
             },
             other => EngineError::State {
                 path: home.state().to_owned(),
-                problem: with_cause(&other),
+                problem: other.with_cause(),
             },
         })
 }

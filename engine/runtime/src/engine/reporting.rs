@@ -44,6 +44,7 @@ impl Loop {
                 pid: std::process::id(),
                 since: self.started,
                 loading: !self.configured,
+                unlocked: dayfly_vault::kept().unlocked,
             }),
             workspace: self.home.workspace(),
             problems,
