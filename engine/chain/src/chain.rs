@@ -8,15 +8,15 @@ use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
 use dayfly_vault::{Material, TemporaryCredentials, VaultError};
 
+use crate::encrypted_store::{EncryptedCredentials, EncryptedStore};
 use crate::error::ChainError;
-use crate::kept::{Kept, KeptCredentials};
-use crate::look::Known;
+use crate::publication_check::Known;
 use crate::target::{Change, Publication, Target};
 
 /// The targets, and what is kept for those who ask.
 pub struct Chain {
     targets: Vec<Box<dyn Target>>,
-    pub(crate) kept: Kept,
+    pub(crate) kept: EncryptedStore,
     /// Targets of an earlier configuration, out of which everything of ours is to go.
     former: Vec<Box<dyn Target>>,
     /// Why nothing is published, where that is so.
@@ -115,7 +115,7 @@ impl std::fmt::Debug for Chain {
 impl Chain {
     /// A chain of these targets.
     #[must_use]
-    pub fn new(targets: Vec<Box<dyn Target>>, kept: Kept) -> Self {
+    pub fn new(targets: Vec<Box<dyn Target>>, kept: EncryptedStore) -> Self {
         Self {
             targets,
             kept,
@@ -558,11 +558,11 @@ impl Order {
     }
 
     /// What is to be kept, and forgotten, now that it was placed so.
-    fn kept(&self, placed: &Placed) -> Vec<(SessionId, Option<KeptCredentials>)> {
+    fn kept(&self, placed: &Placed) -> Vec<(SessionId, Option<EncryptedCredentials>)> {
         let own = match self {
             // The credentials file holds them itself.
             Self::Publish(deliver) if !placed.in_force.contains(&Place::CredentialsFile) => {
-                Some(KeptCredentials {
+                Some(EncryptedCredentials {
                     profile: deliver.profile.clone(),
                     credentials: TemporaryCredentials::clone(&deliver.credentials),
                 })

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dayfly_chain::{
-    Applied, Chain, ChainError, ConfigFile, CredentialsFile, Deliver, Kept, Look, Order, Placed,
-    Process, Spot,
+    Applied, Chain, ChainError, ConfigFile, CredentialsFile, Deliver, EncryptedStore, Order,
+    Placed, Process, PublicationCheck, PublicationPlace,
 };
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
@@ -47,7 +47,7 @@ impl Here {
                 Box::new(CredentialsFile::new(self.path("credentials")).of_home("w")),
                 Box::new(ConfigFile::new(self.path("config"), process).of_home("w")),
             ],
-            Kept::new(vault.beside(self.path("kept.age"))),
+            EncryptedStore::new(vault.beside(self.path("kept.age"))),
         )
     }
 }
@@ -419,12 +419,12 @@ fn what_others_take_away_or_bring_back_is_seen() {
         one(chain.apply(&[order(publish(session, Some("app"), 1, delivery))])).unwrap();
     }
     let spots = [
-        Spot::At(Place::CredentialsFile),
-        Spot::At(Place::CredentialProcess),
-        Spot::Kept,
+        PublicationPlace::At(Place::CredentialsFile),
+        PublicationPlace::At(Place::CredentialProcess),
+        PublicationPlace::Kept,
     ];
     for spot in spots {
-        assert_eq!(chain.look(spot), Look::default(), "{spot:?}");
+        assert_eq!(chain.look(spot), PublicationCheck::default(), "{spot:?}");
     }
     let before = here.text("credentials");
     for (name, spot, session) in [

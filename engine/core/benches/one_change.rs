@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use dayfly_core::effect::Effect;
 use dayfly_core::grant::Grant;
-use dayfly_core::input::{Entry, Input, Projection, SessionUpsert, WorkspaceChange};
+use dayfly_core::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, Event, PolicyEffect, Reason, SessionFilter, Subscription,
     Verdict,
@@ -173,7 +173,7 @@ fn session(n: usize, label: Option<usize>) -> Session {
 fn upserts(sessions: impl IntoIterator<Item = Session>) -> Input {
     let upsert = |session| SessionUpsert {
         session: Arc::new(session),
-        written: Projection::default(),
+        written: PersistedStatus::default(),
     };
     Input::Workspace(WorkspaceChange {
         upserts: sessions.into_iter().map(upsert).collect(),

@@ -9,10 +9,10 @@ use std::fmt;
 
 use crate::arbitration::Tier;
 use crate::effect::OperationId;
-use crate::input::{CommandId, Found};
+use crate::input::{CommandId, RecoveredCredentials};
 use crate::policy::{EntryName, Outcome};
 use crate::session::{Lease, SessionId, Status};
-use crate::state::{Phase, Stage, State, Tracked, Tracking};
+use crate::state::{EntryState, OperationStage, Phase, SessionState, State};
 use crate::time::Timestamp;
 
 /// What is known of the chain at the moment of an audit.
@@ -21,9 +21,9 @@ pub enum Chain<'a> {
     /// Nothing: only the state is looked at.
     Unknown,
     /// What it holds; answers of the chain may be on their way to the core.
-    Moving(&'a [Found]),
+    Moving(&'a [RecoveredCredentials]),
     /// What it holds, and the core has taken in every answer.
-    Quiet(&'a [Found]),
+    Quiet(&'a [RecoveredCredentials]),
 }
 
 /// Something that is not as it has to be.
@@ -245,7 +245,7 @@ impl Audit<'_> {
         self.found.extend(shared);
     }
 
-    fn session(&mut self, id: &SessionId, tracked: &Tracked) {
+    fn session(&mut self, id: &SessionId, tracked: &SessionState) {
         let session = || id.clone();
         self.credentials(id, tracked);
         if let Some(lacks) = self.lacks(id, tracked) {
@@ -291,7 +291,7 @@ impl Audit<'_> {
     }
 
     /// Credentials that are in force end in time.
-    fn credentials(&mut self, id: &SessionId, tracked: &Tracked) {
+    fn credentials(&mut self, id: &SessionId, tracked: &SessionState) {
         let Some(ends) = tracked.phase.lease().and_then(|lease| lease.expires_at) else {
             return;
         };
@@ -313,7 +313,7 @@ impl Audit<'_> {
     }
 
     /// What a pending session lacks to come to an end by itself.
-    fn lacks(&self, id: &SessionId, tracked: &Tracked) -> Option<&'static str> {
+    fn lacks(&self, id: &SessionId, tracked: &SessionState) -> Option<&'static str> {
         let (operation, stage) = match &tracked.phase {
             Phase::Inactive | Phase::Active(_) => return None,
             Phase::Starting(o) | Phase::Rotating(_, o) => (o.id, Some(o.stage)),
@@ -323,8 +323,13 @@ impl Audit<'_> {
             return Some("an operation that is under way");
         }
         match stage {
-            Some(Stage::Queued) if !self.queued.contains(id) => Some("a place in the queue"),
-            Some(Stage::Parent | Stage::Issuing | Stage::Publishing(_)) | None
+            Some(OperationStage::Queued) if !self.queued.contains(id) => {
+                Some("a place in the queue")
+            }
+            Some(
+                OperationStage::Parent | OperationStage::Issuing | OperationStage::Publishing(_),
+            )
+            | None
                 if self.state.deadline(id).is_none() =>
             {
                 Some("a deadline")
@@ -334,7 +339,7 @@ impl Audit<'_> {
     }
 
     /// The stopped session that this one is chained to and has outlived.
-    fn outlived(&self, tracked: &Tracked) -> Option<SessionId> {
+    fn outlived(&self, tracked: &SessionState) -> Option<SessionId> {
         let Phase::Active(lease) = tracked.phase else {
             return None;
         };
@@ -368,10 +373,10 @@ impl Audit<'_> {
     }
 
     fn providers(&mut self) {
-        let stage = |tracked: &Tracked| tracked.phase.operation().map(|o| o.stage);
+        let stage = |tracked: &SessionState| tracked.phase.operation().map(|o| o.stage);
         let at_work = self.state.sessions();
         let issuing = at_work
-            .filter(|(_, tracked)| stage(tracked) == Some(Stage::Issuing))
+            .filter(|(_, tracked)| stage(tracked) == Some(OperationStage::Issuing))
             .count();
         let bound = self.state.settings.issuing_max;
         if issuing > bound {
@@ -383,7 +388,7 @@ impl Audit<'_> {
         }
         let mut waiting = BTreeSet::new();
         for id in self.state.queue() {
-            let queued = self.state.session(id).and_then(stage) == Some(Stage::Queued);
+            let queued = self.state.session(id).and_then(stage) == Some(OperationStage::Queued);
             if !waiting.insert(id) || !queued {
                 let session = id.clone();
                 self.broken(Violation::Misqueued { session });
@@ -454,7 +459,7 @@ impl Audit<'_> {
     }
 
     /// An entry sees what it is granted, all of it, and has a say in nothing else.
-    fn sight(&mut self, name: &EntryName, tracking: &Tracking) {
+    fn sight(&mut self, name: &EntryName, tracking: &EntryState) {
         let mut seen = 0;
         for (id, tracked) in self.state.sessions() {
             let granted = tracked.present && tracking.entry.grant.sessions.matches(&tracked.view);
@@ -483,7 +488,7 @@ impl Audit<'_> {
     }
 
     /// What the chain holds is what the core believes.
-    fn chain(&mut self, held: &[Found], moving: bool) {
+    fn chain(&mut self, held: &[RecoveredCredentials], moving: bool) {
         let places = held
             .iter()
             .filter_map(|f| Some((f.profile.as_deref()?, &f.session)));
@@ -527,7 +532,7 @@ impl Audit<'_> {
     }
 
     /// Whether another session is taking the named profile of this one.
-    fn is_displaced(&self, id: &SessionId, tracked: &Tracked) -> bool {
+    fn is_displaced(&self, id: &SessionId, tracked: &SessionState) -> bool {
         let profile = tracked.published_profile.as_deref();
         self.state.sessions().any(|(other, t)| {
             other != id && profile.is_some() && t.publishing().is_some_and(|(_, to)| to == profile)
@@ -549,13 +554,18 @@ fn shared_profiles<'a>(
     })
 }
 
-fn unretracted(found: &Found) -> Violation {
+fn unretracted(found: &RecoveredCredentials) -> Violation {
     let session = found.session.clone();
     Violation::Unretracted { session }
 }
 
 /// How what the chain holds for a session differs from what the core believes.
-fn unlike(tracked: &Tracked, found: &Found, moving: bool, claimed: bool) -> Option<Violation> {
+fn unlike(
+    tracked: &SessionState,
+    found: &RecoveredCredentials,
+    moving: bool,
+    claimed: bool,
+) -> Option<Violation> {
     let place = found.profile.as_deref();
     let arrived = moving && tracked.publishing() == Some((found.lease, place));
     if arrived {

@@ -4,11 +4,11 @@
 //! back by an hour, none of them may last an hour longer. What is meant as a moment stays where it
 //! is: the end of credentials, holds, schedules, sign-ins, wake-ups, a person's word.
 
-use crate::step::Turn;
+use crate::step::StepContext;
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
-impl Turn<'_> {
+impl StepContext<'_> {
     pub(crate) fn shift_spans(&mut self, set_ms: i64) {
         if set_ms == 0 {
             return;
@@ -34,6 +34,6 @@ impl Turn<'_> {
         for tracking in self.state.entries.values_mut() {
             tracking.not_before = tracking.not_before.map(shift);
         }
-        self.state.unreached.shift(shift);
+        self.state.unreachable.shift(shift);
     }
 }

@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::arbitration::{StandingAct, Tier, Voice};
-use crate::effect::{Cause, Happening};
+use crate::effect::{Cause, JournalEvent};
 use crate::policy::{Action, EntryName};
 use crate::session::SessionId;
 use crate::settings::Damping as Settings;
-use crate::state::{Phase, Tracked};
-use crate::step::Turn;
+use crate::state::{Phase, SessionState};
+use crate::step::StepContext;
 use crate::time::{Timestamp, millis};
 
 /// What one stop by a policy after a start by a policy adds to the penalty.
@@ -126,7 +126,7 @@ impl Damping {
         &self,
         settings: &Settings,
         now: Timestamp,
-        tracked: &Tracked,
+        tracked: &SessionState,
         action: Action,
         by: &EntryName,
     ) -> Option<(String, Timestamp)> {
@@ -187,7 +187,7 @@ impl Damping {
     }
 }
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// Why the decision of a policy to do this waits, and until when. Where it does not, it may go
     /// on now, and counts.
     pub(crate) fn damp(
@@ -222,7 +222,7 @@ impl Turn<'_> {
             tracked.damping.decisions.clear();
             self.record(
                 cause,
-                Happening::Frozen {
+                JournalEvent::Frozen {
                     session: id.clone(),
                     between: frozen.between.to_vec(),
                     until: frozen.until,
@@ -230,26 +230,26 @@ impl Turn<'_> {
             );
         }
         if action == Action::Rotate && self.is_alarm(id, act, by) {
-            return self.ration(id, by);
+            return self.rate_limit(id, by);
         }
         let tracked = self.state.sessions.get(id)?;
         let obstacle = tracked
             .damping
             .obstacle(&settings, now, tracked, action, by);
-        obstacle.or_else(|| self.ration(id, by))
+        obstacle.or_else(|| self.rate_limit(id, by))
     }
 
     /// Whether credentials are to be renewed for safety's sake, however new they are: a guard rail wants
     /// it, or a policy on a custom event, by which a person or a program raises an alarm.
     fn is_alarm(&self, id: &SessionId, act: &StandingAct, by: &EntryName) -> bool {
         let entry = self.state.entries.get(by);
-        let opinion = entry.and_then(|entry| entry.opinions.get(id));
+        let opinion = entry.and_then(|entry| entry.proposals.get(id));
         act.rank.tier == Tier::GuardRail || opinion.is_some_and(|opinion| opinion.alarmed)
     }
 
     /// The rate of an entry: whoever comes when it is used up is given the next moment that is
     /// free, so that nobody is passed over and nobody asks again before.
-    fn ration(&mut self, id: &SessionId, by: &EntryName) -> Option<(String, Timestamp)> {
+    fn rate_limit(&mut self, id: &SessionId, by: &EntryName) -> Option<(String, Timestamp)> {
         let now = self.now;
         let entry = self.state.entries.get_mut(by)?;
         let rate = entry.entry.grant.rate?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arbitration::{Lost, Voice};
-use crate::input::{CommandId, Projection, Word};
+use crate::input::{CommandId, ManualOverride, PersistedStatus};
 use crate::policy::{
     Action, Actions, Context, EntryName, EvaluationId, Event, Fault, FileChangeKind, Outcome,
     Reason, ResyncReason, Severity,
@@ -122,14 +122,14 @@ pub enum Effect {
         /// The session.
         session: SessionId,
         /// Its state.
-        projection: Projection,
+        projection: PersistedStatus,
     },
     /// The person's word on a session is to survive a restart; none: it is over.
     Remember {
         /// The session.
         session: SessionId,
         /// The word.
-        word: Option<Word>,
+        word: Option<ManualOverride>,
     },
     /// The answer to this evaluation counts: what the policy wrote with it is what the entry remembers
     /// from now on.
@@ -157,20 +157,20 @@ pub enum Effect {
         reply: Reply,
     },
     /// Write a line of the journal.
-    Record(Note),
+    Record(JournalEntry),
 }
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Note {
+pub struct JournalEntry {
     /// When.
     pub at: Timestamp,
     /// What it came of.
     pub cause: Cause,
     /// What happened.
     #[serde(flatten)]
-    pub what: Happening,
+    pub what: JournalEvent,
 }
 
 /// A proposal, as the journal has it.
@@ -202,7 +202,7 @@ pub struct SeenFile {
     rename_all = "kebab-case",
     rename_all_fields = "camelCase"
 )]
-pub enum Happening {
+pub enum JournalEvent {
     /// The engine started.
     Booted {
         /// Sessions whose credentials the chain still holds.
@@ -519,7 +519,7 @@ pub enum Happening {
     Halted,
 }
 
-impl Happening {
+impl JournalEvent {
     /// The session that this is about, where it is about one.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {

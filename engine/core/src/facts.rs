@@ -4,7 +4,7 @@ use crate::effect::OperationId;
 use crate::input::{CommandId, SignIn};
 use crate::policy::SessionView;
 use crate::session::{Lease, SessionId};
-use crate::state::{Stage, State, Tracked, Tracking};
+use crate::state::{EntryState, OperationStage, SessionState, State};
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
@@ -88,7 +88,7 @@ impl State {
     /// may know it has not come yet.
     #[must_use]
     pub fn is_unclaimed(&self, session: &SessionId) -> bool {
-        self.found.contains_key(session)
+        self.recovered.contains_key(session)
     }
 
     /// The retraction of credentials that no session stands for: the operation that is under way,
@@ -101,7 +101,7 @@ impl State {
     }
 }
 
-impl Tracked {
+impl SessionState {
     /// Commands that are not answered yet.
     pub fn waiting(&self) -> impl Iterator<Item = CommandId> {
         self.waiting.iter().map(|(id, _)| *id)
@@ -118,17 +118,17 @@ impl Tracked {
     #[must_use]
     pub fn publishing(&self) -> Option<(Lease, Option<&str>)> {
         match self.phase.operation()?.stage {
-            Stage::Publishing(lease) => Some((lease, self.publishing_profile.as_deref())),
+            OperationStage::Publishing(lease) => Some((lease, self.publishing_profile.as_deref())),
             _ => None,
         }
     }
 }
 
-impl Tracking {
+impl EntryState {
     /// Whether it works on a question.
     #[must_use]
     pub const fn is_asked(&self) -> bool {
-        self.asked.is_some()
+        self.pending_evaluation.is_some()
     }
 
     /// Whether it is to be asked, or is being asked, about the session as it is now.
@@ -140,17 +140,17 @@ impl Tracking {
     /// A session as it sees it; none where it does not.
     #[must_use]
     pub fn view(&self, session: &SessionId) -> Option<&SessionView> {
-        self.sight.view(session)
+        self.visibility.view(session)
     }
 
     /// Sessions that it has a standing proposal for.
     pub fn opinionated(&self) -> impl Iterator<Item = &SessionId> {
-        self.opinions.keys()
+        self.proposals.keys()
     }
 
     /// Sessions whose changes it is still to hear of.
     pub fn unheard(&self) -> impl Iterator<Item = &SessionId> {
-        self.dirty.keys()
+        self.pending_changes.keys()
     }
 
     /// Wake-ups and custom events that it is still to hear of.

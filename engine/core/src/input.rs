@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// person's edit of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Projection {
+pub struct PersistedStatus {
     /// `status`.
     pub status: Status,
     /// `startDateTime`.
@@ -38,7 +38,7 @@ pub struct SessionUpsert {
     /// The session.
     pub session: Arc<Session>,
     /// Its state as the file has it.
-    pub written: Projection,
+    pub written: PersistedStatus,
 }
 
 /// What changed from one accepted version of the Workspace to the next.
@@ -52,7 +52,7 @@ pub struct WorkspaceChange {
 
 /// Credentials that the provider chain turned out to hold when the engine started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct RecoveredCredentials {
     /// The session that they were published for.
     pub session: SessionId,
     /// The named profile that they stand under.
@@ -64,7 +64,7 @@ pub struct Found {
 /// A person's standing word on a session, as it outlives a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Word {
+pub struct ManualOverride {
     /// `start`: policies may not stop it while it is active. `stop`: policies may not start it.
     pub action: Action,
     /// When it was said.
@@ -80,7 +80,7 @@ pub struct Word {
     pub reason: Option<String>,
 }
 
-impl Word {
+impl ManualOverride {
     /// Why the person wants the session to be active, where that was said.
     #[must_use]
     pub fn stated(&self) -> Option<&String> {
@@ -154,7 +154,7 @@ pub struct Entry {
 
 /// What a person did that sessions may have waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attended {
+pub enum UserInput {
     /// Signed in to an integration or an IdP, which the sessions name by this id.
     SignIn(String),
     /// Answered for one session: an MFA code, a sign-in of its own.
@@ -174,16 +174,16 @@ pub struct SignIn {
 
 /// What a watcher saw of one file or repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedPath {
     /// The patterns that it matches, as policies subscribed to them.
     pub patterns: Vec<Arc<str>>,
     /// What it saw.
-    pub what: Sight,
+    pub what: PathObservation,
 }
 
 /// A file or a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum PathObservation {
     /// A file.
     File(FileChange),
     /// A repository.
@@ -197,9 +197,9 @@ pub enum Input {
     /// before everything else.
     Boot {
         /// What the chain holds.
-        found: Vec<Found>,
+        found: Vec<RecoveredCredentials>,
         /// Words that still stood when the engine stopped.
-        words: Vec<(SessionId, Word)>,
+        words: Vec<(SessionId, ManualOverride)>,
     },
     /// A version of the Workspace was accepted.
     Workspace(WorkspaceChange),
@@ -252,7 +252,7 @@ pub enum Input {
         data: String,
     },
     /// A person did what failures asked for; what waited for that is tried again.
-    Attended(Attended),
+    Attended(UserInput),
     /// The sign-ins that stand and are known to end, all of them.
     SignIns(Vec<SignIn>),
     /// A suspended policy entry may be asked again.
@@ -260,7 +260,7 @@ pub enum Input {
     /// Watched files and repositories are as this says.
     Watched {
         /// What was seen.
-        seen: Vec<Seen>,
+        seen: Vec<ObservedPath>,
         /// The only entry that is to hear it, where it has just begun to watch.
         to: Option<EntryName>,
     },

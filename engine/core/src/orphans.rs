@@ -1,15 +1,15 @@
 //! Credentials that the chain held at the start and that no session of the Workspace stands for:
 //! retracted, however often that has to be tried.
 
-use crate::effect::{Cause, Effect, Happening, OperationId};
+use crate::effect::{Cause, Effect, JournalEvent, OperationId};
 use crate::policy::Outcome;
 use crate::random::Random;
 use crate::session::{Failure, SessionId};
 use crate::state::Orphan;
-use crate::step::Turn;
+use crate::step::StepContext;
 use crate::timers::TimerKey;
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// Begins to retract them, unless a session of that id stands for them by now.
     pub(crate) fn retract_orphan(&mut self, id: &SessionId) {
         let earlier = self.state.orphans.get(id);
@@ -60,7 +60,7 @@ impl Turn<'_> {
         let mut random = Random::of(self.state.seed ^ u64::from(orphan.failures), id.as_str());
         let at = retry.retry_at(self.now, orphan.failures, &mut random);
         self.state.timers.set(TimerKey::Orphan(id.clone()), at);
-        let failed = Happening::Ended {
+        let failed = JournalEvent::Ended {
             session: id.clone(),
             operation,
             outcome: Outcome::Failed,

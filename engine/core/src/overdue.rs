@@ -5,8 +5,8 @@
 use crate::effect::OperationId;
 use crate::policy::Outcome;
 use crate::session::{ErrorKind, Failure, Lease, SessionId};
-use crate::state::{Operation, Phase, Stage};
-use crate::step::Turn;
+use crate::state::{Operation, OperationStage, Phase};
+use crate::step::StepContext;
 use crate::timers::TimerKey;
 
 /// What to do where the chain does not answer.
@@ -15,7 +15,7 @@ pub(crate) const CHAIN_HINT: &str =
 
 /// A change of the chain that was not answered in time.
 #[derive(Clone, Debug)]
-pub(crate) struct Overdue {
+pub(crate) struct OverdueChange {
     pub(crate) session: SessionId,
     what: Change,
 }
@@ -30,7 +30,7 @@ enum Change {
     Retract(Outcome),
 }
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// The chain is about to be asked for something.
     pub(crate) fn set_delivery_deadline(&mut self, id: &SessionId) {
         let deadline = self.now.plus(self.state.settings.delivery_deadline);
@@ -51,19 +51,19 @@ impl Turn<'_> {
         match tracked.phase.clone() {
             Phase::Inactive | Phase::Active(_) => {}
             Phase::Starting(operation) | Phase::Rotating(_, operation) => match operation.stage {
-                Stage::Queued => {}
-                Stage::Parent => {
+                OperationStage::Queued => {}
+                OperationStage::Parent => {
                     self.cancel(id);
                     self.fail(
                         id,
                         slow("a guard rail, or the session that it is chained to,"),
                     );
                 }
-                Stage::Issuing => {
+                OperationStage::Issuing => {
                     self.cancel(id);
                     self.fail(id, slow("the cloud"));
                 }
-                Stage::Publishing(lease) => {
+                OperationStage::Publishing(lease) => {
                     let Some(tracked) = self.state.sessions.get_mut(id) else {
                         return;
                     };
@@ -92,7 +92,7 @@ impl Turn<'_> {
         let session = id.clone();
         self.state
             .overdue
-            .insert(operation, Overdue { session, what });
+            .insert(operation, OverdueChange { session, what });
     }
 
     /// Why nothing is to be begun for a session while the chain owes an answer about it.
@@ -128,7 +128,7 @@ impl Turn<'_> {
     pub(crate) fn delivered_late(
         &mut self,
         id: OperationId,
-        overdue: Overdue,
+        overdue: OverdueChange,
         result: Result<(), Failure>,
     ) {
         let session = overdue.session;
@@ -207,7 +207,7 @@ impl Turn<'_> {
     }
 }
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// The session that this one is chained to may have been stopped since these credentials were
     /// issued: then they go the same way.
     fn note_outlived(&mut self, id: &SessionId, lease: Lease) {

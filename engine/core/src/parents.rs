@@ -1,20 +1,20 @@
 //! Sessions that were started only since one that is chained to them was to start.
 
 use crate::arbitration::{Situation, Voice, arbitrate};
-use crate::effect::Happening;
+use crate::effect::JournalEvent;
 use crate::policy::{Action, Outcome, Reason};
 use crate::session::{SessionId, Status};
 use crate::state::Phase;
-use crate::step::Turn;
+use crate::step::StepContext;
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// Whether anybody wants the session to be active: a person, a program or a policy, and nobody
     /// who counts more forbids it.
     pub(crate) fn is_wanted(&self, id: &SessionId) -> bool {
         let Some(tracked) = self.state.sessions.get(id).filter(|t| t.present) else {
             return false;
         };
-        let standing = self.standing(id, tracked);
+        let standing = self.active_proposals(id, tracked);
         let situation = Situation {
             now: self.now,
             status: Status::Inactive,
@@ -78,7 +78,7 @@ impl Turn<'_> {
             return;
         }
         let cause = tracked.cause;
-        let decided = Happening::Decided {
+        let decided = JournalEvent::Decided {
             session: id.clone(),
             action: Action::Stop,
             by: Voice::Child,

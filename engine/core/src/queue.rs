@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arbitration::Voice;
-use crate::rates::{Bucket, Rate};
+use crate::rates::{Rate, TokenBucket};
 use crate::session::{Access, SessionId};
 use crate::settings::CallRates;
-use crate::state::{Stage, State};
-use crate::step::Turn;
+use crate::state::{OperationStage, State};
+use crate::step::StepContext;
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
@@ -48,7 +48,7 @@ type Ticket = (u8, u64);
 #[derive(Clone, Debug, Default)]
 struct Waiting {
     sessions: BTreeMap<Ticket, SessionId>,
-    bucket: Bucket,
+    bucket: TokenBucket,
 }
 
 /// The queue: a lane for each account, and which of the lanes may go on.
@@ -205,7 +205,7 @@ impl State {
     }
 }
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// The session waits for its turn from now on.
     pub(crate) fn enqueue(&mut self, id: &SessionId) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
@@ -213,7 +213,7 @@ impl Turn<'_> {
         let lane = self.state.call_lane(id);
         let tracked = self.state.sessions.get_mut(id);
         if let Some(operation) = tracked.and_then(|t| t.phase.operation_mut()) {
-            operation.stage = Stage::Queued;
+            operation.stage = OperationStage::Queued;
             self.state.queue.push(id.clone(), lane, urgent);
         }
     }
@@ -227,14 +227,14 @@ impl Turn<'_> {
                 return;
             };
             match tracked.phase.operation().map(|o| o.stage) {
-                Some(Stage::Queued) => {
+                Some(OperationStage::Queued) => {
                     if let Some(lane) = self.state.queue.lane(&id).cloned() {
                         self.state.queue.remove(&id);
                         self.state.queue.push(id, lane, true);
                     }
                     return;
                 }
-                Some(Stage::Parent) => match tracked.session.parent() {
+                Some(OperationStage::Parent) => match tracked.session.parent() {
                     Some(parent) => id = parent.clone(),
                     None => return,
                 },
@@ -258,7 +258,7 @@ impl Turn<'_> {
                 .filter(|child| {
                     let child = self.state.sessions.get(*child);
                     let operation = child.and_then(|t| t.phase.operation());
-                    operation.is_some_and(|o| o.stage == Stage::Parent)
+                    operation.is_some_and(|o| o.stage == OperationStage::Parent)
                 })
                 .any(|child| self.is_awaited(child, generations - 1))
     }

@@ -106,12 +106,12 @@ impl fmt::Display for Rate {
 /// Source: the generic cell rate algorithm of ITU-T I.371, which keeps one moment instead of a
 /// number of tokens: that at which the bucket will be full again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bucket {
+pub struct TokenBucket {
     /// Microseconds since 1970.
     full_at: u64,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// When the next token is there; none: one is there now.
     #[must_use]
     pub fn dry_until(&self, rate: Rate, now: Timestamp) -> Option<Timestamp> {
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_bucket_gives_all_at_once_and_then_one_at_a_time() {
         let rate: Rate = "10/min".parse().unwrap();
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::default();
         for _ in 0..10 {
             assert_eq!(bucket.dry_until(rate, at(0)), None);
             bucket.take(rate, at(0));
@@ -218,7 +218,7 @@ mod tests {
             gaps in proptest::collection::vec(0..5_000u64, 1..200),
         ) {
             let rate = Rate { count, unit };
-            let mut bucket = Bucket::default();
+            let mut bucket = TokenBucket::default();
             let mut given = Vec::new();
             let mut now = 0;
             for gap in gaps {

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::effect::Happening;
+use crate::effect::JournalEvent;
 use crate::input::SignIn;
 use crate::policy::EntryName;
 use crate::session::SessionId;
-use crate::step::Turn;
+use crate::step::StepContext;
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
@@ -24,7 +24,7 @@ const AHEAD: [Duration; 3] = [
 /// Sessions that one event names.
 const NAMED: usize = 1_000;
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// These sign-ins stand, and no others. One whose end is another is told of anew.
     pub(crate) fn sign_ins(&mut self, stand: Vec<SignIn>) {
         let stand: BTreeMap<String, SignIn> = stand
@@ -109,7 +109,7 @@ impl Turn<'_> {
         let ended = ends <= self.now;
         self.record(
             cause,
-            Happening::SignInEnds {
+            JournalEvent::SignInEnds {
                 name,
                 ends,
                 ended,

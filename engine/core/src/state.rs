@@ -4,29 +4,31 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::arbitration::{Rank, StandingAct, StandingHold, Voice};
-use crate::claims::Claims;
 use crate::damping::Damping;
 use crate::effect::{Cause, OperationId};
 use crate::index::Index;
-use crate::input::{CommandId, Entry, Found, Projection, SignIn, Word};
-use crate::overdue::Overdue;
+use crate::input::{
+    CommandId, Entry, ManualOverride, PersistedStatus, RecoveredCredentials, SignIn,
+};
+use crate::outages::UnreachableClouds;
+use crate::overdue::OverdueChange;
 use crate::policy::{
     Action, BranchChange, EntryName, EvaluationId, Event, Fields, FileChange, Outcome,
     ResyncReason, Revision, SessionFacts, SessionKey, SessionView, Views,
 };
+use crate::profile_owners::ProfileOwners;
 use crate::queue::Queue;
 use crate::random::Random;
-use crate::rates::Bucket;
-use crate::reach::Unreached;
+use crate::rates::TokenBucket;
 use crate::session::{Failure, Lease, Session, SessionId, Status};
 use crate::settings::Settings;
-use crate::sight::Sight;
 use crate::time::Timestamp;
 use crate::timers::Timers;
+use crate::visibility::Visibility;
 
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum OperationStage {
     /// It waits for the parent session.
     Parent,
     /// It waits for its turn at the provider.
@@ -47,14 +49,14 @@ pub struct Operation {
     /// For whom.
     pub by: Voice,
     /// Where it stands.
-    pub stage: Stage,
+    pub stage: OperationStage,
 }
 
 impl Operation {
     /// Whether the chain is taking the credentials: the point of no return.
     #[must_use]
     pub const fn is_publishing(&self) -> bool {
-        matches!(self.stage, Stage::Publishing(_))
+        matches!(self.stage, OperationStage::Publishing(_))
     }
 }
 
@@ -114,7 +116,7 @@ impl Phase {
 
 /// A session and all that is known of it.
 #[derive(Clone, Debug)]
-pub struct Tracked {
+pub struct SessionState {
     /// What the Workspace says.
     pub session: Arc<Session>,
     /// Whether it is still in the Workspace.
@@ -132,7 +134,7 @@ pub struct Tracked {
     /// Only a person can help, and has not yet: no attempt is made by itself.
     pub needs_person: bool,
     /// The person's standing word.
-    pub word: Option<Word>,
+    pub manual_override: Option<ManualOverride>,
     /// Whether the credentials in the chain were obtained for an earlier version of the session.
     pub outdated: bool,
     /// The operation under way obtains what an edit asked for.
@@ -150,7 +152,7 @@ pub struct Tracked {
     /// The named profile that credentials are on their way to.
     pub(crate) publishing_profile: Option<String>,
     /// The last projection that was asked for.
-    pub projected: Projection,
+    pub projected: PersistedStatus,
     pub(crate) revision: Revision,
     pub(crate) last_use: Option<Timestamp>,
     pub(crate) rotate_asked: Option<Timestamp>,
@@ -173,7 +175,7 @@ pub struct Tracked {
 
 /// What an entry is to hear of one session.
 #[derive(Clone, Debug)]
-pub(crate) struct Dirty {
+pub(crate) struct PendingChange {
     pub(crate) fields: Fields,
     pub(crate) previous_status: Option<Status>,
     pub(crate) outcome: Option<Outcome>,
@@ -184,7 +186,7 @@ pub(crate) struct Dirty {
 
 /// What one entry proposes for one session.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Opinion {
+pub(crate) struct EntryProposals {
     pub(crate) acts: Vec<StandingAct>,
     pub(crate) holds: Vec<StandingHold>,
     pub(crate) cause: Cause,
@@ -194,10 +196,10 @@ pub(crate) struct Opinion {
 
 /// A question that a policy works on.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PendingEvaluation {
     pub(crate) id: EvaluationId,
     /// Sessions of the call in order of delivery.
-    pub(crate) sessions: Vec<(SessionId, Dirty)>,
+    pub(crate) sessions: Vec<(SessionId, PendingChange)>,
     /// The same, for look-ups.
     pub(crate) ids: BTreeSet<SessionId>,
     /// Events without sessions, for another try.
@@ -210,7 +212,7 @@ pub(crate) struct Asked {
 
 /// A policy entry and all that is known of it.
 #[derive(Clone, Debug)]
-pub struct Tracking {
+pub struct EntryState {
     /// The entry.
     pub entry: Entry,
     /// Faults in a row.
@@ -219,7 +221,7 @@ pub struct Tracking {
     pub last_fault: Option<crate::policy::Fault>,
     /// Whether it is suspended.
     pub suspended: bool,
-    pub(crate) dirty: BTreeMap<SessionId, Dirty>,
+    pub(crate) pending_changes: BTreeMap<SessionId, PendingChange>,
     pub(crate) others: VecDeque<Event>,
     /// Files that it has not heard of, by path; a later change of one is merged into the earlier.
     pub(crate) files: BTreeMap<Arc<str>, FileChange>,
@@ -228,26 +230,26 @@ pub struct Tracking {
     /// What the last of these came of.
     pub(crate) others_cause: Cause,
     pub(crate) resync: Option<(ResyncReason, Option<SessionKey>)>,
-    pub(crate) asked: Option<Asked>,
-    pub(crate) opinions: BTreeMap<SessionId, Opinion>,
+    pub(crate) pending_evaluation: Option<PendingEvaluation>,
+    pub(crate) proposals: BTreeMap<SessionId, EntryProposals>,
     pub(crate) wakes: BTreeMap<String, Timestamp>,
     pub(crate) notices: BTreeSet<String>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) sequence: u64,
     /// What is left of its rate.
-    pub(crate) bucket: Bucket,
+    pub(crate) bucket: TokenBucket,
     /// What it sees.
-    pub(crate) sight: Sight,
+    pub(crate) visibility: Visibility,
     /// Its own, so that what others draw is nothing to it.
     pub(crate) random: Random,
 }
 
-impl Tracking {
+impl EntryState {
     /// What it sees at this moment, by the keys that it knows. Cheap to clone; the clone stays as
     /// it is.
     #[must_use]
     pub const fn views(&self) -> &Views {
-        self.sight.views()
+        self.visibility.views()
     }
 
     /// Whether its opinion on the session is still to come.
@@ -264,16 +266,19 @@ impl Tracking {
     /// not see it has no say in.
     pub(crate) fn is_behind(&self, session: &SessionId) -> bool {
         // Mostly nothing is to be said to it, which is found out sooner than who sees what.
-        if self.dirty.is_empty() && self.resync.is_none() && self.asked.is_none() {
+        if self.pending_changes.is_empty()
+            && self.resync.is_none()
+            && self.pending_evaluation.is_none()
+        {
             return false;
         }
-        let Some(key) = self.sight.key(session) else {
+        let Some(key) = self.visibility.key(session) else {
             return false;
         };
         let ahead = |after: Option<SessionKey>| after.is_none_or(|done| key > done);
-        self.dirty.contains_key(session)
+        self.pending_changes.contains_key(session)
             || self.resync.is_some_and(|(_, after)| ahead(after))
-            || self.asked.as_ref().is_some_and(|asked| {
+            || self.pending_evaluation.as_ref().is_some_and(|asked| {
                 asked.ids.contains(session) || asked.page.is_some_and(|(_, from, _)| ahead(from))
             })
     }
@@ -295,10 +300,10 @@ pub(crate) struct Orphan {
 pub struct State {
     /// Bounds and waits.
     pub settings: Settings,
-    pub(crate) sessions: BTreeMap<SessionId, Tracked>,
+    pub(crate) sessions: BTreeMap<SessionId, SessionState>,
     pub(crate) children: BTreeMap<SessionId, BTreeSet<SessionId>>,
-    pub(crate) claims: Claims,
-    pub(crate) entries: BTreeMap<EntryName, Tracking>,
+    pub(crate) profile_owners: ProfileOwners,
+    pub(crate) entries: BTreeMap<EntryName, EntryState>,
     pub(crate) index: Index,
     pub(crate) timers: Timers,
     /// Decides jitter.
@@ -306,14 +311,14 @@ pub struct State {
     /// Which session an operation belongs to.
     pub(crate) operations: BTreeMap<OperationId, SessionId>,
     pub(crate) issuing: usize,
-    pub(crate) unreached: Unreached,
+    pub(crate) unreachable: UnreachableClouds,
     /// Those that wait for their turn at a provider.
     pub(crate) queue: Queue,
-    pub(crate) found: BTreeMap<SessionId, Found>,
+    pub(crate) recovered: BTreeMap<SessionId, RecoveredCredentials>,
     pub(crate) orphans: BTreeMap<SessionId, Orphan>,
     /// Changes of the chain that were not answered in time.
-    pub(crate) overdue: BTreeMap<OperationId, Overdue>,
-    pub(crate) words: BTreeMap<SessionId, Word>,
+    pub(crate) overdue: BTreeMap<OperationId, OverdueChange>,
+    pub(crate) recovered_overrides: BTreeMap<SessionId, ManualOverride>,
     /// Sign-ins that stand, by the id of their integration.
     pub(crate) sign_ins: BTreeMap<String, SignIn>,
     pub(crate) workspace_revision: u64,
@@ -335,19 +340,19 @@ impl State {
             settings,
             sessions: BTreeMap::new(),
             children: BTreeMap::new(),
-            claims: Claims::default(),
+            profile_owners: ProfileOwners::default(),
             entries: BTreeMap::new(),
             index: Index::default(),
             timers: Timers::default(),
             seed,
             operations: BTreeMap::new(),
             issuing: 0,
-            unreached: Unreached::default(),
+            unreachable: UnreachableClouds::default(),
             queue: Queue::default(),
-            found: BTreeMap::new(),
+            recovered: BTreeMap::new(),
             orphans: BTreeMap::new(),
             overdue: BTreeMap::new(),
-            words: BTreeMap::new(),
+            recovered_overrides: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
             workspace_revision: 0,
             policies_known: false,
@@ -365,13 +370,13 @@ impl State {
     }
 
     /// The sessions, by id.
-    pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Tracked)> {
+    pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &SessionState)> {
         self.sessions.iter()
     }
 
     /// One session.
     #[must_use]
-    pub fn session(&self, id: &SessionId) -> Option<&Tracked> {
+    pub fn session(&self, id: &SessionId) -> Option<&SessionState> {
         self.sessions.get(id)
     }
 
@@ -390,13 +395,13 @@ impl State {
     }
 
     /// The policy entries, by name.
-    pub fn entries(&self) -> impl Iterator<Item = (&EntryName, &Tracking)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&EntryName, &EntryState)> {
         self.entries.iter()
     }
 
     /// One policy entry.
     #[must_use]
-    pub fn entry(&self, name: &EntryName) -> Option<&Tracking> {
+    pub fn entry(&self, name: &EntryName) -> Option<&EntryState> {
         self.entries.get(name)
     }
 

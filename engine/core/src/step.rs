@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::arbitration::Voice;
-use crate::effect::{Cause, Effect, Happening, Note, OperationId, Reply};
-use crate::input::{CommandId, Input, Order, Word};
+use crate::effect::{Cause, Effect, JournalEntry, JournalEvent, OperationId, Reply};
+use crate::input::{CommandId, Input, ManualOverride, Order};
 use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
 use crate::session::{ErrorKind, Failure, Lease, SessionId};
 use crate::state::{Phase, State};
@@ -17,19 +17,19 @@ use crate::timers::TimerKey;
 /// The same state, moment and input give the same effects, in the same order.
 #[must_use]
 pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Effect> {
-    let mut turn = Turn {
+    let mut turn = StepContext {
         state,
         now,
         effects: Vec::new(),
         reconsider: BTreeSet::new(),
     };
     turn.take(input);
-    turn.settle();
+    turn.run_to_fixpoint();
     turn.effects
 }
 
 /// One call of [`step`].
-pub(crate) struct Turn<'a> {
+pub(crate) struct StepContext<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) now: Timestamp,
     pub(crate) effects: Vec<Effect>,
@@ -37,15 +37,15 @@ pub(crate) struct Turn<'a> {
     pub(crate) reconsider: BTreeSet<SessionId>,
 }
 
-impl Turn<'_> {
+impl StepContext<'_> {
     fn take(&mut self, input: Input) {
         match input {
             Input::Boot { found, words } => {
                 let cause = self.new_cause();
                 let ids = found.iter().map(|f| f.session.clone()).collect();
-                self.record(cause, Happening::Booted { found: ids });
-                self.state.found = found.into_iter().map(|f| (f.session.clone(), f)).collect();
-                self.state.words = words.into_iter().collect();
+                self.record(cause, JournalEvent::Booted { found: ids });
+                self.state.recovered = found.into_iter().map(|f| (f.session.clone(), f)).collect();
+                self.state.recovered_overrides = words.into_iter().collect();
             }
             Input::Workspace(change) => self.workspace(change),
             Input::Policies(entries) => self.policies(entries),
@@ -65,11 +65,11 @@ impl Turn<'_> {
                 if let Some(tracked) = self.state.sessions.get_mut(&session) {
                     tracked.last_use = Some(now);
                     let cause = tracked.cause;
-                    self.touch(&session, Fields::LAST_USE, None, cause);
+                    self.mark_changed(&session, Fields::LAST_USE, None, cause);
                 }
             }
             Input::Custom { name, data } => self.custom(name, data),
-            Input::Attended(what) => self.attended(&what),
+            Input::Attended(what) => self.user_input_resolved(&what),
             Input::SignIns(stand) => self.sign_ins(stand),
             Input::Enable(name) => {
                 let tracking = self.state.entries.get_mut(&name);
@@ -96,12 +96,12 @@ impl Turn<'_> {
     }
 
     /// Goes on until nothing is left to be done at this moment.
-    fn settle(&mut self) {
+    fn run_to_fixpoint(&mut self) {
         loop {
             if let Some((due, key)) = self.state.timers.pop_due(self.now) {
                 self.timer(due, key);
             } else if let Some(id) = self.reconsider.pop_first() {
-                self.consider(&id);
+                self.reconcile(&id);
             } else if !self.issue_next() {
                 break;
             }
@@ -222,7 +222,7 @@ impl Turn<'_> {
                 reason,
             } => {
                 let until = lasting.map(|span: Duration| now.plus(span));
-                tracked.word = Some(Word {
+                tracked.manual_override = Some(ManualOverride {
                     action,
                     at: now,
                     until,
@@ -234,11 +234,11 @@ impl Turn<'_> {
                 tracked.rotate_asked = None;
             }
             Order::Release | Order::Demand => {
-                tracked.word = None;
+                tracked.manual_override = None;
                 tracked.rotate_asked = None;
             }
         }
-        let word = tracked.word.clone();
+        let word = tracked.manual_override.clone();
         match (id, action) {
             (Some(id), Some(action)) => tracked.waiting.push((id, action)),
             (Some(command), None) => {
@@ -272,7 +272,7 @@ impl Turn<'_> {
         let session_id = session.clone();
         self.record(
             cause,
-            Happening::Commanded {
+            JournalEvent::Commanded {
                 session: session_id,
                 action,
                 by_edit,
@@ -290,10 +290,17 @@ impl Turn<'_> {
         let Some(tracked) = self.state.sessions.get(session) else {
             return;
         };
-        let said = tracked.word.as_ref().and_then(Word::stated);
-        let again = said.is_some() && tracked.word.as_ref().is_some_and(|w| w.at == self.now);
+        let said = tracked
+            .manual_override
+            .as_ref()
+            .and_then(ManualOverride::stated);
+        let again = said.is_some()
+            && tracked
+                .manual_override
+                .as_ref()
+                .is_some_and(|w| w.at == self.now);
         if again || said != tracked.view.reason.as_ref() {
-            self.touch(session, Fields::REASON, None, cause);
+            self.mark_changed(session, Fields::REASON, None, cause);
         }
     }
 
@@ -343,8 +350,8 @@ impl Turn<'_> {
         id
     }
 
-    pub(crate) fn record(&mut self, cause: Cause, what: Happening) {
-        self.effects.push(Effect::Record(Note {
+    pub(crate) fn record(&mut self, cause: Cause, what: JournalEvent) {
+        self.effects.push(Effect::Record(JournalEntry {
             at: self.now,
             cause,
             what,
@@ -380,7 +387,7 @@ impl Turn<'_> {
             .is_some_and(|lease| !lease.expired(self.now))
         {
             let cause = tracked.cause;
-            self.touch(id, Fields::EXPIRING, Some(Outcome::Expiring), cause);
+            self.mark_changed(id, Fields::EXPIRING, Some(Outcome::Expiring), cause);
         }
     }
 

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::effect::{Cause, Effect, Happening, SeenFile};
-use crate::input::{Seen, Sight};
+use crate::effect::{Cause, Effect, JournalEvent, SeenFile};
+use crate::input::{ObservedPath, PathObservation};
 use crate::policy::{
     BranchChange, EngineEvent, EntryName, Event, FileChange, FileChangeKind, ResyncReason,
 };
-use crate::state::Tracking;
-use crate::step::Turn;
+use crate::state::EntryState;
+use crate::step::StepContext;
 use crate::time::Timestamp;
 use crate::timers::TimerKey;
 
@@ -23,7 +23,7 @@ const SET: Duration = Duration::from_secs(3 * 3_600);
 /// Files that a line of the journal names.
 const NAMED: usize = 8;
 
-impl Turn<'_> {
+impl StepContext<'_> {
     /// Sets the timers of an entry's schedules.
     pub(crate) fn schedule(&mut self, name: &EntryName) {
         let Some(tracking) = self.state.entries.get(name) else {
@@ -77,7 +77,7 @@ impl Turn<'_> {
         self.caused(&name, cause);
         self.record(
             cause,
-            Happening::Scheduled {
+            JournalEvent::Scheduled {
                 entry: name,
                 expression,
                 due,
@@ -88,18 +88,18 @@ impl Turn<'_> {
 
     /// Watched files and repositories are as this says; `to` names the one entry that is told,
     /// where only one has begun to watch.
-    pub(crate) fn watched(&mut self, seen: Vec<Seen>, to: Option<&EntryName>) {
+    pub(crate) fn watched(&mut self, seen: Vec<ObservedPath>, to: Option<&EntryName>) {
         let cause = self.new_cause();
         let mut files: Vec<SeenFile> = Vec::new();
         let mut count = 0;
         let mut hearers: Vec<EntryName> = Vec::new();
-        for Seen { patterns, what } in seen {
+        for ObservedPath { patterns, what } in seen {
             let index = &self.state.index;
             let mut entries: Vec<EntryName> = patterns
                 .iter()
                 .flat_map(|pattern| match &what {
-                    Sight::File(_) => index.files(pattern),
-                    Sight::Branch(_) => index.branches(pattern),
+                    PathObservation::File(_) => index.files(pattern),
+                    PathObservation::Branch(_) => index.branches(pattern),
                 })
                 .filter(|name| to.is_none_or(|to| to == *name))
                 .cloned()
@@ -112,12 +112,12 @@ impl Turn<'_> {
                 };
                 tracking.others_cause = cause;
                 match &what {
-                    Sight::File(change) => tracking.file_changed(change),
-                    Sight::Branch(change) => tracking.branch_changed(change),
+                    PathObservation::File(change) => tracking.file_changed(change),
+                    PathObservation::Branch(change) => tracking.branch_changed(change),
                 }
             }
             match what {
-                Sight::File(change) => {
+                PathObservation::File(change) => {
                     count += 1;
                     if files.len() < NAMED {
                         files.push(SeenFile {
@@ -127,8 +127,8 @@ impl Turn<'_> {
                     }
                     hearers.extend(entries);
                 }
-                Sight::Branch(change) => {
-                    let what = Happening::BranchSeen {
+                PathObservation::Branch(change) => {
+                    let what = JournalEvent::BranchSeen {
                         repository: change.repository.to_string(),
                         kind: change.kind,
                         branch: change.branch,
@@ -142,7 +142,7 @@ impl Turn<'_> {
         if count > 0 {
             hearers.sort_unstable();
             hearers.dedup();
-            let what = Happening::FilesSeen {
+            let what = JournalEvent::FilesSeen {
                 count,
                 files,
                 entries: hearers,
@@ -157,7 +157,7 @@ impl Turn<'_> {
         for entry in &entries {
             self.tell_custom(entry, &name, data.clone(), cause);
         }
-        self.record(cause, Happening::Custom { name, entries });
+        self.record(cause, JournalEvent::Custom { name, entries });
     }
 
     /// One entry is to hear of a custom event; where too many wait, it looks at everything afresh.
@@ -201,7 +201,7 @@ impl Turn<'_> {
         if set_ms != 0 {
             self.announce(EngineEvent::ClockSet(set_ms), cause);
         }
-        self.record(cause, Happening::Resumed { slept_ms, set_ms });
+        self.record(cause, JournalEvent::Resumed { slept_ms, set_ms });
     }
 
     /// The engine is about to stop: policies that asked may still have sessions stopped.
@@ -214,7 +214,7 @@ impl Turn<'_> {
         let entries = self.announce(EngineEvent::Stopping(deadline), cause);
         if !entries.is_empty() {
             self.effects.push(Effect::AwaitPolicies { deadline });
-            self.record(cause, Happening::Stopping { deadline, entries });
+            self.record(cause, JournalEvent::Stopping { deadline, entries });
         }
     }
 
@@ -242,7 +242,7 @@ impl Turn<'_> {
     }
 }
 
-impl Tracking {
+impl EntryState {
     /// Whether events wait for the entry that are not about sessions.
     pub(crate) fn has_others(&self) -> bool {
         !self.others.is_empty() || !self.files.is_empty() || !self.branches.is_empty()

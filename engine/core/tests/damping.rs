@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier, Voice};
 use dayfly_core::audit::{Chain, audit};
-use dayfly_core::effect::{Effect, Happening, Note, OperationId};
+use dayfly_core::effect::{Effect, JournalEntry, JournalEvent, OperationId};
 use dayfly_core::grant::Grant;
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, Event, PolicyEffect, Reason, SessionFilter, SessionView,
@@ -53,7 +53,7 @@ struct World {
     rules: BTreeMap<EntryName, Rule>,
     answers: BinaryHeap<Reverse<(Timestamp, u64)>>,
     issued: Vec<(Timestamp, SessionId)>,
-    notes: Vec<Note>,
+    notes: Vec<JournalEntry>,
     replies: usize,
 }
 
@@ -99,7 +99,7 @@ impl World {
                     labels: BTreeMap::new(),
                     fault: None,
                 }),
-                written: Projection::default(),
+                written: PersistedStatus::default(),
             });
         let upserts = upserts.collect();
         world.enter(Input::Workspace(WorkspaceChange {
@@ -235,7 +235,7 @@ impl World {
     /// When policies began to do this.
     fn began(&self, wanted: Action) -> Vec<Timestamp> {
         let began = self.notes.iter().filter(|note| {
-            matches!(&note.what, Happening::Began { action, by: Voice::Policy(_), .. } if *action == wanted)
+            matches!(&note.what, JournalEvent::Began { action, by: Voice::Policy(_), .. } if *action == wanted)
         });
         began.map(|note| note.at).collect()
     }
@@ -243,7 +243,7 @@ impl World {
     /// What was put off, and why.
     fn deferred(&self) -> Vec<(Action, &str)> {
         let deferred = self.notes.iter().filter_map(|note| match &note.what {
-            Happening::Deferred {
+            JournalEvent::Deferred {
                 action, why, until, ..
             } => {
                 assert!(until.is_some_and(|at| at > note.at), "{note:?}");
@@ -367,7 +367,7 @@ fn two_policies_that_undo_each_others_work_leave_the_session_alone() {
         .notes
         .iter()
         .filter_map(|note| match &note.what {
-            Happening::Frozen { between, .. } => Some(between.clone()),
+            JournalEvent::Frozen { between, .. } => Some(between.clone()),
             _ => None,
         })
         .collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dayfly_core::arbitration::Tier;
 use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::Reply;
-use dayfly_core::input::{Found, Order};
+use dayfly_core::input::{Order, RecoveredCredentials};
 use dayfly_core::policy::{
     Act, Action, EntryName, Fault, FaultKind, PolicyEffect, Reason, Verdict,
 };
@@ -109,7 +109,7 @@ fn what_no_session_stands_for_is_retracted_however_often_that_fails() {
         issued_at: NOW,
         expires_at: Some(NOW.plus(HOUR)),
     };
-    let found = |name: &str| Found {
+    let found = |name: &str| RecoveredCredentials {
         session: id(name),
         profile: Some(name.to_owned()),
         lease,

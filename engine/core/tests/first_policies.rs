@@ -10,7 +10,8 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, Word, WorkspaceChange,
+    CommandId, Entry, Input, ManualOverride, Order, PersistedStatus, RecoveredCredentials,
+    SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect, Reason,
@@ -76,7 +77,7 @@ impl Boot {
             asked: Vec::new(),
             effects: Vec::new(),
         };
-        let found = boot.in_force().map(|lease| Found {
+        let found = boot.in_force().map(|lease| RecoveredCredentials {
             session: id("s"),
             profile: Some(match wish {
                 Wish::Profile => "another".to_owned(),
@@ -84,7 +85,7 @@ impl Boot {
             }),
             lease,
         });
-        let word = Word {
+        let word = ManualOverride {
             action: Action::Start,
             at: NOW.minus(HOUR),
             until: None,
@@ -118,7 +119,7 @@ impl Boot {
             Heard::Workspace => {
                 let SessionUpsert { session, .. } = stage::session("s", "r");
                 let in_force = self.in_force();
-                let written = Projection {
+                let written = PersistedStatus {
                     status: match (self.wish, in_force) {
                         (Wish::Edit, _) | (_, Some(_)) => Status::Active,
                         _ => Status::Inactive,

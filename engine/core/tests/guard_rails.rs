@@ -8,7 +8,7 @@ use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::effect::{Effect, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect, Reason,
@@ -63,7 +63,7 @@ impl Stage {
         stage.enter(Input::Workspace(WorkspaceChange {
             upserts: vec![SessionUpsert {
                 session: Arc::new(session),
-                written: Projection::default(),
+                written: PersistedStatus::default(),
             }],
             removed: Vec::new(),
         }));

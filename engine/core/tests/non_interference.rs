@@ -13,7 +13,7 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::Effect;
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, Context, EntryName, Event, Hold, PolicyEffect, Reason, SessionFilter,
@@ -345,7 +345,7 @@ impl World {
         let id = |n: &u8| SessionId::new(&format!("{place}-{n}"));
         let upsert = |session| SessionUpsert {
             session,
-            written: Projection::default(),
+            written: PersistedStatus::default(),
         };
         self.commands += 1;
         let command = CommandId(self.commands);
@@ -404,7 +404,7 @@ fn run(seed: u64, inside: &[Happens], outside: &[Happens], many: u8) -> [Vec<Que
     });
     let upsert = |session| SessionUpsert {
         session,
-        written: Projection::default(),
+        written: PersistedStatus::default(),
     };
     let mut upserts: Vec<_> = (0..many)
         .map(|n| upsert(session(false, n, true, 0)))

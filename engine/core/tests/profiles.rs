@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::input::{
-    CommandId, Found, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Input, Order, PersistedStatus, RecoveredCredentials, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Access, ErrorKind, Failure, Lease, Session, SessionId};
@@ -59,7 +59,7 @@ impl Stage {
             commands: 0,
         };
         stage.enter(Input::Boot {
-            found: vec![Found {
+            found: vec![RecoveredCredentials {
                 session: id("mover"),
                 profile: Some("x".into()),
                 lease: LEASE,
@@ -74,7 +74,7 @@ impl Stage {
 
     fn edit(&mut self, name: &str, profile: &str) {
         let written = self.state.session(&id(name));
-        let written = written.map_or_else(Projection::default, |t| t.projected);
+        let written = written.map_or_else(PersistedStatus::default, |t| t.projected);
         let session = Arc::new(Session {
             id: id(name),
             name: name.to_owned(),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::effect::{Effect, OperationId};
-use dayfly_core::input::{CommandId, Input, Order, Projection, SessionUpsert, WorkspaceChange};
+use dayfly_core::input::{
+    CommandId, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
+};
 use dayfly_core::session::{Access, ErrorKind, Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
@@ -38,7 +40,7 @@ impl Stage {
                 labels: BTreeMap::new(),
                 fault: None,
             }),
-            written: Projection::default(),
+            written: PersistedStatus::default(),
         });
         stage.enter(Input::Boot {
             found: Vec::new(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::Rank;
 use dayfly_core::audit::{Chain, audit};
-use dayfly_core::effect::{Effect, Happening};
+use dayfly_core::effect::{Effect, JournalEvent};
 use dayfly_core::grant::{Grant, Selector};
-use dayfly_core::input::{Entry, Input, Projection, SessionUpsert, SignIn, WorkspaceChange};
+use dayfly_core::input::{Entry, Input, PersistedStatus, SessionUpsert, SignIn, WorkspaceChange};
 use dayfly_core::policy::{Actions, EntryName, Event, Subscription, Verdict};
 use dayfly_core::session::{Access, AssumeRole, Session, SessionId};
 use dayfly_core::settings::Settings;
@@ -43,7 +43,7 @@ fn session(id: &str, access: Access) -> SessionUpsert {
     };
     SessionUpsert {
         session: Arc::new(session),
-        written: Projection::default(),
+        written: PersistedStatus::default(),
     }
 }
 
@@ -140,7 +140,7 @@ impl Stage {
                         });
                     }
                     Effect::Record(record) => {
-                        if let Happening::SignInEnds { ends, ended, .. } = record.what {
+                        if let JournalEvent::SignInEnds { ends, ended, .. } = record.what {
                             self.told.push((ends, ended));
                         }
                     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
-use dayfly_core::effect::{Cause, Effect, Happening};
+use dayfly_core::effect::{Cause, Effect, JournalEvent};
 use dayfly_core::grant::{Grant, Selector};
-use dayfly_core::input::{Entry, Input, Projection, Seen, SessionUpsert, Sight, WorkspaceChange};
+use dayfly_core::input::{
+    Entry, Input, ObservedPath, PathObservation, PersistedStatus, SessionUpsert, WorkspaceChange,
+};
 use dayfly_core::policy::{
     Act, Action, Actions, BranchChange, EngineEvent, EngineMoments, EntryName, EvaluationId, Event,
     Fault, FaultKind, Fields, FileChange, FileChangeKind, Outcome, PolicyEffect, Reason,
@@ -52,7 +54,7 @@ struct Stage {
     proposes: Option<Action>,
     /// How the cloud answers.
     cloud: Result<(), ErrorKind>,
-    notes: Vec<(Cause, Happening)>,
+    notes: Vec<(Cause, JournalEvent)>,
 }
 
 fn entry(name: &str, subscriptions: Vec<Subscription>) -> Entry {
@@ -107,7 +109,7 @@ impl Stage {
         stage.enter(Input::Workspace(WorkspaceChange {
             upserts: vec![SessionUpsert {
                 session: Arc::new(session),
-                written: Projection::default(),
+                written: PersistedStatus::default(),
             }],
             removed: Vec::new(),
         }));
@@ -229,10 +231,10 @@ fn ticks(events: &[Event]) -> Vec<(u64, u32)> {
     ticks.collect()
 }
 
-fn file(path: &str, kind: FileChangeKind, digest: u8) -> Seen {
-    Seen {
+fn file(path: &str, kind: FileChangeKind, digest: u8) -> ObservedPath {
+    ObservedPath {
         patterns: vec!["/srv/*".into()],
-        what: Sight::File(FileChange {
+        what: PathObservation::File(FileChange {
             path: path.into(),
             kind,
             digest: (kind != FileChangeKind::Removed).then_some([digest; 32]),
@@ -253,7 +255,7 @@ fn files(events: &[Event]) -> Vec<(String, FileChangeKind, Option<u8>)> {
     files.collect()
 }
 
-fn watched(seen: Vec<Seen>) -> Input {
+fn watched(seen: Vec<ObservedPath>) -> Input {
     Input::Watched { seen, to: None }
 }
 
@@ -454,9 +456,9 @@ fn who_begins_to_watch_is_told_alone_what_is_there() {
 
 #[test]
 fn branches_between_two_calls_are_one_change_from_the_first_to_the_last() {
-    let branch = |branch: &str, previous: &str| Seen {
+    let branch = |branch: &str, previous: &str| ObservedPath {
         patterns: vec!["/src/*".into()],
-        what: Sight::Branch(BranchChange {
+        what: PathObservation::Branch(BranchChange {
             repository: "/src/a".into(),
             kind: FileChangeKind::Changed,
             branch: Some(branch.into()),
@@ -601,7 +603,7 @@ fn who_needs_a_person_and_whose_credentials_come_to_their_end_is_told() {
     let failed = stage.notes.iter().any(|(_, what)| {
         matches!(
             what,
-            Happening::Ended {
+            JournalEvent::Ended {
                 outcome: Outcome::Failed,
                 ..
             }
@@ -609,7 +611,7 @@ fn who_needs_a_person_and_whose_credentials_come_to_their_end_is_told() {
     });
     assert!(failed, "the journal has the failure");
     stage.cloud = Ok(());
-    stage.enter(Input::Attended(dayfly_core::input::Attended::Session(
+    stage.enter(Input::Attended(dayfly_core::input::UserInput::Session(
         SessionId::new("s"),
     )));
     stage.answer_all();
@@ -635,17 +637,20 @@ fn what_comes_of_an_event_names_it_as_its_cause() {
     });
     stage.answer_all();
     assert_eq!(stage.status(), Status::Active);
-    let cause = |kind: fn(&Happening) -> bool| {
+    let cause = |kind: fn(&JournalEvent) -> bool| {
         let note = stage.notes.iter().find(|(_, what)| kind(what));
         note.map(|(cause, _)| *cause)
     };
-    let event = cause(|what| matches!(what, Happening::Custom { .. }));
+    let event = cause(|what| matches!(what, JournalEvent::Custom { .. }));
     assert!(event.is_some());
     assert_eq!(
-        cause(|what| matches!(what, Happening::Decided { .. })),
+        cause(|what| matches!(what, JournalEvent::Decided { .. })),
         event
     );
-    assert_eq!(cause(|what| matches!(what, Happening::Ended { .. })), event);
+    assert_eq!(
+        cause(|what| matches!(what, JournalEvent::Ended { .. })),
+        event
+    );
 }
 
 fn wake(id: String, at: Timestamp) -> PolicyEffect {
@@ -705,7 +710,7 @@ fn a_million_wake_ups_are_more_than_anybody_gets() {
         let wished = wished.expect("it is there").wakes_wished();
         assert!(wished <= limit, "{wished} in round {round}");
     }
-    let faults = |what: &Happening| matches!(what, Happening::Faulted { fault, .. } if fault.kind == FaultKind::Limit);
+    let faults = |what: &JournalEvent| matches!(what, JournalEvent::Faulted { fault, .. } if fault.kind == FaultKind::Limit);
     assert!(stage.notes.iter().any(|(_, what)| faults(what)));
 }
 
@@ -720,7 +725,7 @@ fn a_clock_that_is_set_back_makes_nobody_wait_longer() {
     });
     stage.answer_all();
     let failed = |stage: &Stage| {
-        let failed = |what: &Happening| matches!(what, Happening::Ended { outcome, .. } if *outcome == Outcome::Failed);
+        let failed = |what: &JournalEvent| matches!(what, JournalEvent::Ended { outcome, .. } if *outcome == Outcome::Failed);
         stage.notes.iter().filter(|(_, what)| failed(what)).count()
     };
     assert_eq!(failed(&stage), 1);

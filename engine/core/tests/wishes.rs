@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier, Voice};
-use dayfly_core::effect::{Cause, Effect, Happening, OperationId, Reply};
+use dayfly_core::effect::{Cause, Effect, JournalEvent, OperationId, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, UserInput, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Hold, PolicyEffect, Reason,
@@ -36,7 +36,7 @@ struct Stage {
     /// The provider does not answer yet.
     slow: bool,
     issues: Vec<OperationId>,
-    notes: Vec<(Cause, Happening)>,
+    notes: Vec<(Cause, JournalEvent)>,
     replies: Vec<Reply>,
 }
 
@@ -74,7 +74,7 @@ impl Stage {
         stage.enter(Input::Workspace(WorkspaceChange {
             upserts: vec![SessionUpsert {
                 session: Arc::new(session),
-                written: Projection::default(),
+                written: PersistedStatus::default(),
             }],
             removed: Vec::new(),
         }));
@@ -209,14 +209,14 @@ impl Stage {
     }
 
     /// How often something of this kind was recorded since the last question.
-    fn count(&mut self, kind: fn(&Happening) -> bool) -> usize {
+    fn count(&mut self, kind: fn(&JournalEvent) -> bool) -> usize {
         let notes = std::mem::take(&mut self.notes);
         notes.iter().filter(|(_, what)| kind(what)).count()
     }
 }
 
-fn proposed(what: &Happening) -> bool {
-    matches!(what, Happening::Proposed { .. })
+fn proposed(what: &JournalEvent) -> bool {
+    matches!(what, JournalEvent::Proposed { .. })
 }
 
 fn always_start(_: &SessionView) -> Option<Action> {
@@ -245,8 +245,12 @@ fn a_fulfilled_wish_has_nothing_done_and_is_recorded_once() {
         });
     }
     assert_eq!(stage.status(), Status::Active);
-    let deeds = |what: &Happening| {
-        proposed(what) || matches!(what, Happening::Decided { .. } | Happening::Began { .. })
+    let deeds = |what: &JournalEvent| {
+        proposed(what)
+            || matches!(
+                what,
+                JournalEvent::Decided { .. } | JournalEvent::Began { .. }
+            )
     };
     assert_eq!(stage.count(deeds), 0);
     // A renewal leaves it fulfilled.
@@ -266,7 +270,7 @@ fn a_hold_that_stands_is_recorded_once() {
         });
     }
     assert_eq!(
-        stage.count(|what| matches!(what, Happening::Held { .. })),
+        stage.count(|what| matches!(what, JournalEvent::Held { .. })),
         1
     );
     stage.holds = false;
@@ -279,7 +283,7 @@ fn a_hold_that_stands_is_recorded_once() {
         slept_ms: 60_000,
         set_ms: 0,
     });
-    let again = stage.count(|what| matches!(what, Happening::Held { .. }));
+    let again = stage.count(|what| matches!(what, JournalEvent::Held { .. }));
     assert_eq!(again, 1, "what was withdrawn meanwhile is news");
 }
 
@@ -317,10 +321,10 @@ fn it_shields_while_the_credentials_are_renewed_too() {
         stage.enter(answer);
     }
     assert_eq!(stage.status(), Status::Active);
-    let stopped = |what: &Happening| {
+    let stopped = |what: &JournalEvent| {
         matches!(
             what,
-            Happening::Decided {
+            JournalEvent::Decided {
                 action: Action::Stop,
                 ..
             }
@@ -364,7 +368,7 @@ fn a_wish_of_which_something_comes_is_recorded_with_what_comes_of_it() {
         .collect();
     assert_eq!(proposals.len(), 3);
     for (cause, what) in &notes {
-        if matches!(what, Happening::Decided { .. }) {
+        if matches!(what, JournalEvent::Decided { .. }) {
             assert!(proposals.contains(&(cause, what.entry())), "{what:?}");
         }
     }
@@ -385,12 +389,12 @@ fn after_a_failure_the_next_try_comes_of_the_same_proposal() {
     stage.pass(Duration::from_secs(600));
     assert_eq!(stage.status(), Status::Active);
     let notes = std::mem::take(&mut stage.notes);
-    let causes = |kind: fn(&Happening) -> bool| -> Vec<Cause> {
+    let causes = |kind: fn(&JournalEvent) -> bool| -> Vec<Cause> {
         let of_kind = notes.iter().filter(|(_, what)| kind(what));
         of_kind.map(|(cause, _)| *cause).collect()
     };
     let proposals = causes(proposed);
-    let decisions = causes(|what| matches!(what, Happening::Decided { .. }));
+    let decisions = causes(|what| matches!(what, JournalEvent::Decided { .. }));
     assert_eq!(proposals.len(), 1);
     assert!(decisions.len() > 5, "{}", decisions.len());
     assert!(decisions.iter().all(|cause| *cause == proposals[0]));
@@ -398,7 +402,7 @@ fn after_a_failure_the_next_try_comes_of_the_same_proposal() {
 
 #[test]
 fn what_waits_for_a_person_is_tried_once_the_person_has_done_it_and_not_before() {
-    let began = |what: &Happening| matches!(what, Happening::Began { .. });
+    let began = |what: &JournalEvent| matches!(what, JournalEvent::Began { .. });
     for kind in [ErrorKind::NeedsSignIn, ErrorKind::NeedsMfa] {
         let mut stage = Stage::new(&[("keep", Tier::Personal, silent)]);
         stage.rules.insert(EntryName::new("keep"), always_start);
@@ -417,11 +421,11 @@ fn what_waits_for_a_person_is_tried_once_the_person_has_done_it_and_not_before()
         }
         assert_eq!(stage.count(began), 0, "{kind}: nobody has done it");
         let other = SessionId::new("other");
-        stage.enter(Input::Attended(Attended::Session(other)));
+        stage.enter(Input::Attended(UserInput::Session(other)));
         assert_eq!(stage.count(began), 0);
         stage.cloud = Ok(());
         let session = SessionId::new("s");
-        stage.enter(Input::Attended(Attended::Session(session)));
+        stage.enter(Input::Attended(UserInput::Session(session)));
         assert_eq!(stage.status(), Status::Active);
     }
 }

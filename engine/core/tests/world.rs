@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::audit::{Chain, audit};
-use dayfly_core::effect::{Effect, Happening, OperationId};
+use dayfly_core::effect::{Effect, JournalEvent, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    Attended, CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, SignIn, Word,
-    WorkspaceChange,
+    CommandId, Entry, Input, ManualOverride, Order, PersistedStatus, RecoveredCredentials,
+    SessionUpsert, SignIn, UserInput, WorkspaceChange,
 };
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect,
@@ -48,7 +48,7 @@ struct World {
     leases: BTreeMap<OperationId, Lease>,
     questions: Vec<(EntryName, EvaluationId, Vec<Event>)>,
     commands: BTreeMap<CommandId, bool>,
-    written: BTreeMap<SessionId, Projection>,
+    written: BTreeMap<SessionId, PersistedStatus>,
     trace: Vec<Effect>,
     /// Whether policies have come.
     known: bool,
@@ -148,14 +148,14 @@ impl World {
     }
 
     /// What the person had said before the engine ended.
-    fn words(&mut self) -> Vec<(SessionId, Word)> {
+    fn words(&mut self) -> Vec<(SessionId, ManualOverride)> {
         let mut words = Vec::new();
         for n in 0..SESSIONS {
             if self.random.up_to(3) > 0 {
                 continue;
             }
             let action = [Action::Start, Action::Stop][self.draw(1)];
-            let word = Word {
+            let word = ManualOverride {
                 action,
                 at: self.now,
                 until: None,
@@ -177,9 +177,9 @@ impl World {
             };
             upserts.push(SessionUpsert {
                 session: session(n, n),
-                written: Projection {
+                written: PersistedStatus {
                     status,
-                    ..Projection::default()
+                    ..PersistedStatus::default()
                 },
             });
         }
@@ -207,7 +207,7 @@ impl World {
 
     /// What an earlier run left in the chain: of sessions that are still there and of others, in
     /// force and ended.
-    fn left_behind(&mut self) -> Vec<Found> {
+    fn left_behind(&mut self) -> Vec<RecoveredCredentials> {
         let mut found = Vec::new();
         for n in 0..SESSIONS + 2 {
             if self.random.up_to(3) > 0 {
@@ -223,7 +223,7 @@ impl World {
             let profile = format!("p{}", SESSIONS + 1 - n);
             let place = (session.clone(), lease);
             self.chain.insert(profile.clone(), place);
-            found.push(Found {
+            found.push(RecoveredCredentials {
                 session,
                 profile: Some(profile),
                 lease,
@@ -249,10 +249,10 @@ impl World {
                 continue;
             };
             match &note.what {
-                Happening::Ended { session, .. } | Happening::Displaced { session, .. } => {
+                JournalEvent::Ended { session, .. } | JournalEvent::Displaced { session, .. } => {
                     needy.remove(session);
                 }
-                Happening::Began { session, .. } if needy.contains(session) => {
+                JournalEvent::Began { session, .. } if needy.contains(session) => {
                     assert!(by_a_person, "{session} waits for a person");
                     self.attended += 1;
                 }
@@ -300,11 +300,14 @@ impl World {
 
     /// Nothing is on its way from the chain: what it does and what it answers are one step here.
     fn check(&self) {
-        let held = self.chain.iter().map(|(profile, (session, lease))| Found {
-            session: session.clone(),
-            profile: Some(profile.clone()),
-            lease: *lease,
-        });
+        let held = self
+            .chain
+            .iter()
+            .map(|(profile, (session, lease))| RecoveredCredentials {
+                session: session.clone(),
+                profile: Some(profile.clone()),
+                lease: *lease,
+            });
         let held: Vec<_> = held.collect();
         let violations = audit(&self.state, self.now, Chain::Quiet(&held));
         let told: Vec<_> = violations.iter().map(ToString::to_string).collect();
@@ -452,8 +455,8 @@ impl World {
     fn person_attends(&mut self) {
         let session = SessionId::new(&format!("s{}", self.random.up_to(SESSIONS - 1)));
         let what = match self.random.up_to(3) {
-            0 => Attended::SignIn("idp".to_owned()),
-            _ => Attended::Session(session),
+            0 => UserInput::SignIn("idp".to_owned()),
+            _ => UserInput::Session(session),
         };
         self.input(Input::Attended(what));
         // Nothing is drawn for it, so that walks which are kept stay what they are.

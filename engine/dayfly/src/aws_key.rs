@@ -12,8 +12,8 @@ use dayfly_vault::shared_file::SharedFile;
 use dayfly_vault::{AccessKey, SecretString};
 
 use crate::engine;
-use crate::show::table::tame;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
+use crate::render::table::sanitize;
 
 /// The longest file that is changed, in bytes.
 const LIMIT: u64 = 64 << 20;
@@ -100,14 +100,14 @@ pub(crate) struct Found {
 
 impl Files {
     /// Reads both.
-    pub(crate) fn read(home: &Home) -> Result<Self, Trouble> {
+    pub(crate) fn read(home: &Home) -> Result<Self, CliError> {
         let configured = engine::configuration(home)?;
         let credentials = engine::credentials_file(&configured)?;
         let config = engine::config_file(&configured)?;
         let read = |path: &Path, kind| {
             load(path, kind).map_err(|unreadable| {
                 let told = format!("{unreadable}; nothing was changed");
-                Trouble::failed(told).hint(unreadable.hint())
+                CliError::failed(told).hint(unreadable.hint())
             })
         };
         let both = Both {
@@ -134,7 +134,7 @@ impl Files {
     }
 
     /// The long-lived key of a profile and what goes with it, where it is clear what that is.
-    pub(crate) fn find(&self, profile: &str) -> Result<Found, Trouble> {
+    pub(crate) fn find(&self, profile: &str) -> Result<Found, CliError> {
         let kind = self.key_file(profile)?;
         self.refuse_temporary(profile)?;
         self.refuse_other_ways(profile, kind)?;
@@ -155,7 +155,7 @@ impl Files {
                 self.place(kind, line)
             );
             return Err(
-                Trouble::usage(message).hint("name a profile with a long-lived key (AKIA…)")
+                CliError::usage(message).hint("name a profile with a long-lived key (AKIA…)")
             );
         }
         let left = ["mfa_process", "credential_process"].into_iter();
@@ -176,8 +176,8 @@ impl Files {
     }
 
     /// The one file in which the profile has its key.
-    fn key_file(&self, profile: &str) -> Result<Kind, Trouble> {
-        let shown = tame(profile);
+    fn key_file(&self, profile: &str) -> Result<Kind, CliError> {
+        let shown = sanitize(profile);
         let sections = [Kind::Credentials, Kind::Config]
             .into_iter()
             .filter_map(|kind| Some((kind, self.of(kind).1.profile(profile)?)));
@@ -196,7 +196,7 @@ impl Files {
                     let message = format!(
                         "the key of \"{shown}\" stands in [DEFAULT] ({place}), which every profile shares"
                     );
-                    return Err(Trouble::usage(message).hint("move it into the profile itself"));
+                    return Err(CliError::usage(message).hint("move it into the profile itself"));
                 }
                 with.push((kind, name, place));
             }
@@ -205,12 +205,12 @@ impl Files {
             [(a, ..), (b, ..)] if a == b => Ok(*a),
             [] => {
                 let message = format!("the profile \"{shown}\" has no access key of its own");
-                Err(Trouble::usage(message))
+                Err(CliError::usage(message))
             }
             [(_, name, place)] => {
                 let message =
                     format!("the profile \"{shown}\" has only half a key: {name} ({place})");
-                Err(Trouble::usage(message).hint("write the other half beside it"))
+                Err(CliError::usage(message).hint("write the other half beside it"))
             }
             _ => {
                 let places: Vec<&str> = with.iter().map(|(.., place)| place.as_str()).collect();
@@ -218,12 +218,12 @@ impl Files {
                     "the profile \"{shown}\" has a key in both files: {}",
                     places.join(", ")
                 );
-                Err(Trouble::usage(message).hint("leave the one that is meant, and try again"))
+                Err(CliError::usage(message).hint("leave the one that is meant, and try again"))
             }
         }
     }
 
-    fn not_found(&self, shown: &str) -> Trouble {
+    fn not_found(&self, shown: &str) -> CliError {
         let message = format!(
             "there is no profile \"{shown}\" in {} or {}",
             self.credentials.display(),
@@ -236,7 +236,7 @@ impl Files {
             .profiles()
             .chain(self.both.config.profiles());
         for (name, _) in all {
-            let name = tame(name);
+            let name = sanitize(name);
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -245,22 +245,22 @@ impl Files {
             true => "neither has any".to_owned(),
             false => format!("there are: {}", names.join(", ")),
         };
-        Trouble::new(Code::NotFound, message).hint(hint)
+        CliError::new(Code::NotFound, message).hint(hint)
     }
 
-    fn refuse_temporary(&self, profile: &str) -> Result<(), Trouble> {
+    fn refuse_temporary(&self, profile: &str) -> Result<(), CliError> {
         let mut marks = TOKENS.into_iter().chain(["dayfly_session"]);
         if !marks.any(|name| self.both.key(profile, name).is_some()) {
             return Ok(());
         }
-        let shown = tame(profile);
+        let shown = sanitize(profile);
         let message =
             format!("the credentials of \"{shown}\" are temporary, and end by themselves");
-        Err(Trouble::usage(message).hint("give a profile with a long-lived key (AKIA…)"))
+        Err(CliError::usage(message).hint("give a profile with a long-lived key (AKIA…)"))
     }
 
     /// A profile whose key is not what programs get under its name.
-    fn refuse_other_ways(&self, profile: &str, kind: Kind) -> Result<(), Trouble> {
+    fn refuse_other_ways(&self, profile: &str, kind: Kind) -> Result<(), CliError> {
         let process = (kind == Kind::Config).then_some(PROCESS);
         let mut ways = FIRST.into_iter().chain(process);
         let found = ways.find_map(|name| Some((name, self.both.key(profile, name)?)));
@@ -269,22 +269,22 @@ impl Files {
         };
         let message = format!(
             "the profile \"{}\" has {name} too ({}), which programs use before its key",
-            tame(profile),
+            sanitize(profile),
             self.place(kind, key.line)
         );
-        Err(Trouble::usage(message)
+        Err(CliError::usage(message)
             .hint("move the key into a profile of its own, and name that one"))
     }
 
     /// The value of a key as the AWS CLI has it; refused where others have something else.
-    fn value(&self, profile: &str, name: &str) -> Result<Option<String>, Trouble> {
+    fn value(&self, profile: &str, name: &str) -> Result<Option<String>, CliError> {
         let Some((kind, key)) = self.both.key(profile, name) else {
             return Ok(None);
         };
         let refused = |problem: &str, hint: &str| {
             let place = self.place(kind, key.line);
             let message = format!("{place}: the value of {name} {problem}; nothing was changed");
-            Err(Trouble::usage(message).hint(hint))
+            Err(CliError::usage(message).hint(hint))
         };
         let Some(text) = key.text() else {
             return refused("is a list of further keys", "write it behind the `=`");
@@ -323,7 +323,11 @@ impl Files {
                     .get(KEY_ID)
                     .filter(|key| key.text() == Some(id));
                 if let Some(key) = key.filter(|_| name != profile) {
-                    found.push(format!("{} ({})", tame(name), self.place(kind, key.line)));
+                    found.push(format!(
+                        "{} ({})",
+                        sanitize(name),
+                        self.place(kind, key.line)
+                    ));
                 }
             }
         }
@@ -339,14 +343,14 @@ fn is_invisible(c: char) -> bool {
 
 impl Found {
     /// Takes the key out of its file. Every other byte stays; what is removed is what was found.
-    pub(crate) fn remove(&self) -> Result<(), Trouble> {
+    pub(crate) fn remove(&self) -> Result<(), CliError> {
         let path = &self.file;
         let failed = |error: PrivateFileError| {
             let cause = match &error {
                 PrivateFileError::Io { source, .. } => format!(": {source}"),
                 _ => String::new(),
             };
-            Trouble::failed(format!("{error}{cause}"))
+            CliError::failed(format!("{error}{cause}"))
                 .hint("the key is kept, and still stands in the file as well")
         };
         let file = SharedFile::lock(path, LOCK_DEADLINE).map_err(failed)?;
@@ -362,7 +366,7 @@ impl Found {
                     "{} is not what was read before, so the key still stands in it",
                     path.display()
                 );
-                return Err(Trouble::failed(message)
+                return Err(CliError::failed(message)
                     .hint("the key is kept in the vault; look at the file, and try again"));
             };
             if file.replace(&seen, &text).map_err(failed)? {
@@ -370,7 +374,7 @@ impl Found {
             }
         }
         let message = format!("{} is changed all the time", path.display());
-        Err(Trouble::failed(message).hint("the key is kept; try again with --remove"))
+        Err(CliError::failed(message).hint("the key is kept; try again with --remove"))
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_chain::{AzureProfile, Chain, ConfigFile, CredentialsFile, Found, Kept, Target};
+use dayfly_chain::{
+    AzureProfile, Chain, ConfigFile, CredentialsFile, EncryptedStore, Found, Target,
+};
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
@@ -24,10 +26,11 @@ use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 use crate::control::client;
 use crate::control::protocol::{self, OrderDone, Request, Response, SessionOrder, not_found};
 use crate::endpoint::imds::{self, Identity};
-use crate::share::locking;
-use crate::show::line::Names;
-use crate::trouble::{Code, Trouble};
-use crate::{attend, locate, policies, secrets};
+use crate::error::{CliError, Code};
+use crate::render::journal_line::Names;
+use crate::sharing::locking;
+use crate::sign_in::user_prompts;
+use crate::{paths, policies, vault_access};
 
 /// How long a single command waits for another to end.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -39,7 +42,7 @@ pub(crate) fn options(
     watching: bool,
     patience: Duration,
     vault: Vault,
-) -> Result<Options, Trouble> {
+) -> Result<Options, CliError> {
     Ok(Options {
         home: home.clone(),
         chain: chain_at_start(home, &vault)?,
@@ -55,59 +58,59 @@ pub(crate) fn options(
 
 /// The configuration that this home goes by: what the file says, or the last one that an engine
 /// had in force where the file cannot be read. Never the defaults in the place of a broken file.
-pub(crate) fn in_force(home: &Home) -> Result<Config, Trouble> {
+pub(crate) fn in_force(home: &Home) -> Result<Config, CliError> {
     let known = Config::at_start(home).map_err(|e| unreadable(&e))?;
     Ok(known.config)
 }
 
 /// The configuration as the file has it, for what nobody should do on an older one.
-pub(crate) fn configuration(home: &Home) -> Result<Config, Trouble> {
+pub(crate) fn configuration(home: &Home) -> Result<Config, CliError> {
     Config::load(&home.config()).map_err(|e| unreadable(&e))
 }
 
-fn unreadable(error: &ConfigError) -> Trouble {
-    Trouble::failed(error.to_string()).hint("nothing was changed; mend the file, then try again")
+fn unreadable(error: &ConfigError) -> CliError {
+    CliError::failed(error.to_string()).hint("nothing was changed; mend the file, then try again")
 }
 
 /// The credentials file that the configuration, or else the environment, names.
-pub(crate) fn credentials_file(config: &Config) -> Result<PathBuf, Trouble> {
+pub(crate) fn credentials_file(config: &Config) -> Result<PathBuf, CliError> {
     match &config.aws.credentials_file {
         Some(file) => Ok(file.clone()),
-        None => locate::credentials_file(),
+        None => paths::credentials_file(),
     }
 }
 
 /// The same for the config file.
-pub(crate) fn config_file(config: &Config) -> Result<PathBuf, Trouble> {
+pub(crate) fn config_file(config: &Config) -> Result<PathBuf, CliError> {
     match &config.aws.config_file {
         Some(file) => Ok(file.clone()),
-        None => locate::config_file(),
+        None => paths::config_file(),
     }
 }
 
 /// The same for the Azure CLI's list of subscriptions.
-fn azure_profile(config: &Config) -> Result<PathBuf, Trouble> {
+fn azure_profile(config: &Config) -> Result<PathBuf, CliError> {
     match &config.azure.profile_file {
         Some(file) => Ok(file.clone()),
-        None => locate::azure_profile(),
+        None => paths::azure_profile(),
     }
 }
 
 /// The provider chain of this home; what is kept in it is encrypted with this vault's key. A place
 /// that cannot be on this machine fails for those sessions that are to go there.
-pub(crate) fn chain(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
+pub(crate) fn chain(home: &Home, vault: &Vault) -> Result<Chain, CliError> {
     chain_of(home, &configuration(home)?, vault)
 }
 
 /// The same for a look at it, with the configuration that is in force.
-pub(crate) fn chain_in_force(home: &Home) -> Result<Chain, Trouble> {
+pub(crate) fn chain_in_force(home: &Home) -> Result<Chain, CliError> {
     let config = in_force(home)?;
-    chain_of(home, &config, &secrets::vault(home, &config))
+    chain_of(home, &config, &vault_access::vault(home, &config))
 }
 
 /// The chain of an engine that starts: without a configuration that was ever in force it takes
 /// away, and publishes nothing.
-fn chain_at_start(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
+fn chain_at_start(home: &Home, vault: &Vault) -> Result<Chain, CliError> {
     match Config::at_start(home) {
         Ok(known) => chain_of(home, &known.config, vault),
         Err(error) => {
@@ -117,7 +120,7 @@ fn chain_at_start(home: &Home, vault: &Vault) -> Result<Chain, Trouble> {
     }
 }
 
-fn chain_of(home: &Home, config: &Config, vault: &Vault) -> Result<Chain, Trouble> {
+fn chain_of(home: &Home, config: &Config, vault: &Vault) -> Result<Chain, CliError> {
     let places = [
         (Place::CredentialsFile, credentials_file(config)),
         (Place::CredentialProcess, config_file(config)),
@@ -135,54 +138,54 @@ fn chain_of(home: &Home, config: &Config, vault: &Vault) -> Result<Chain, Troubl
         }
     }
     let before = destinations::recorded(&home.destinations()).map_err(|e| {
-        Trouble::failed(e).hint(
+        CliError::failed(e).hint(
             "it says where credentials were published; remove it once you have looked that none \
              are left in files that dayfly.toml named before",
         )
     })?;
     let former = before.into_iter().filter(|one| !files.contains(one));
     let former: Result<Vec<_>, _> = former.map(|one| target(home, one)).collect();
-    let kept = Kept::new(vault.beside(home.kept()));
+    let kept = EncryptedStore::new(vault.beside(home.kept()));
     let chain = Chain::new(targets, kept).leaving(former?);
     let absent = absent.iter();
     Ok(absent.fold(chain, |chain, (place, why)| chain.without(*place, why)))
 }
 
-fn target(home: &Home, (place, path): (Place, PathBuf)) -> Result<Box<dyn Target>, Trouble> {
+fn target(home: &Home, (place, path): (Place, PathBuf)) -> Result<Box<dyn Target>, CliError> {
     let word = home.word();
     Ok(match place {
         Place::CredentialsFile => Box::new(CredentialsFile::new(path).of_home(&word)),
         Place::CredentialProcess => {
-            Box::new(ConfigFile::new(path, locate::process(home)?).of_home(&word))
+            Box::new(ConfigFile::new(path, paths::process(home)?).of_home(&word))
         }
         Place::AzureProfile => Box::new(AzureProfile::new(path).of_home(&word)),
     })
 }
 
 /// Where long-lived secrets are.
-pub(crate) fn vault(home: &Home) -> Result<Vault, Trouble> {
-    Ok(secrets::vault(home, &in_force(home)?))
+pub(crate) fn vault(home: &Home) -> Result<Vault, CliError> {
+    Ok(vault_access::vault(home, &in_force(home)?))
 }
 
 /// The same for an engine that starts, which works without a configuration too.
 fn vault_at_start(home: &Home) -> Vault {
     let known = Config::at_start(home).map(|known| known.config);
     // Without one, the key is where it is already; nothing is obtained that could be kept with a new one.
-    secrets::vault(home, &known.unwrap_or_default())
+    vault_access::vault(home, &known.unwrap_or_default())
 }
 
 /// Opens the vault while a person can still be asked for its passphrase, and asks nobody later.
-pub(crate) fn unlocked(home: &Home) -> Result<Vault, Trouble> {
+pub(crate) fn unlocked(home: &Home) -> Result<Vault, CliError> {
     let vault = vault_at_start(home);
     if home.vault().exists() {
-        vault.list().map_err(|e| Trouble::failed(e.to_string()))?;
+        vault.list().map_err(|e| CliError::failed(e.to_string()))?;
     }
-    secrets::ask_nobody();
+    vault_access::ask_nobody();
     Ok(vault)
 }
 
 /// Why an engine does not start, for a person.
-pub(crate) fn not_started(error: EngineError, home: &Home) -> Trouble {
+pub(crate) fn not_started(error: EngineError, home: &Home) -> CliError {
     match error {
         EngineError::Taken { .. } => {
             let report = client::ask::<EngineReport>(home, &Request::Report {});
@@ -191,15 +194,15 @@ pub(crate) fn not_started(error: EngineError, home: &Home) -> Trouble {
                 .and_then(|r| r.engine)
                 .map(|engine| format!(" (process {})", engine.pid));
             let message = format!("{error}{}", pid.unwrap_or_default());
-            Trouble::failed(message).hint("one is enough; `dayfly status` shows what it does")
+            CliError::failed(message).hint("one is enough; `dayfly status` shows what it does")
         }
-        other => Trouble::failed(other.to_string()),
+        other => CliError::failed(other.to_string()),
     }
 }
 
 /// Gives an order to the running engine, or carries it out in this process. What it needs of a
 /// person is asked for at this terminal, where one sits there.
-pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
+pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, CliError> {
     let request = Request::Order(order.clone());
     if let Some(answer) = client::ask(home, &request) {
         return attended(home, order, answer);
@@ -213,7 +216,7 @@ pub(crate) fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trou
 
 /// Stops a session without an engine. Where the configuration cannot be read and none is recorded,
 /// nobody knows all places that hold its credentials, so that is no success.
-fn stop_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
+fn stop_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, CliError> {
     let unknown = Config::at_start(home).err();
     let done = order_here(home, order)?;
     let Some(error) = unknown else {
@@ -224,20 +227,20 @@ fn stop_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
          in a file that dayfly.toml names",
         order.session
     );
-    Err(Trouble::failed(message).hint("mend the file, then stop the session again"))
+    Err(CliError::failed(message).hint("mend the file, then stop the session again"))
 }
 
-fn order_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
+fn order_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, CliError> {
     let request = Request::Order(order.clone());
     let done = here(home, async |handle| {
         let result = handle.order(&order.session, order.to_order()).await;
         match protocol::outcome(order, result) {
             Ok(done) => kept_until_later(handle, done).await,
-            Err(trouble) if trouble.code == Code::NeedsPerson && attend::somebody() => {
+            Err(trouble) if trouble.code == Code::NeedsPerson && user_prompts::somebody() => {
                 let id = id(home, &order.session)?;
-                let engine = attend::Engine::Here(handle);
-                let done = attend::attend(home, engine, &id, Some(order), trouble).await?;
-                done.ok_or_else(|| Trouble::failed("nothing was done"))
+                let engine = user_prompts::Engine::Here(handle);
+                let done = user_prompts::attend(home, engine, &id, Some(order), trouble).await?;
+                done.ok_or_else(|| CliError::failed("nothing was done"))
             }
             outcome => outcome,
         }
@@ -259,7 +262,7 @@ fn order_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, Trouble> {
 
 /// What an order brought, unless the credentials end with this process: they are in no file, and
 /// could not be kept.
-async fn kept_until_later(handle: &Handle, done: OrderDone) -> Result<OrderDone, Trouble> {
+async fn kept_until_later(handle: &Handle, done: OrderDone) -> Result<OrderDone, CliError> {
     let Some(session) = &done.session else {
         return Ok(done);
     };
@@ -274,7 +277,7 @@ async fn kept_until_later(handle: &Handle, done: OrderDone) -> Result<OrderDone,
     });
     match problem {
         None => Ok(done),
-        Some(problem) => Err(Trouble::failed(format!(
+        Some(problem) => Err(CliError::failed(format!(
             "the credentials of \"{}\" are in no file and could not be kept, so they end with \
              this command: {}",
             session.name, problem.message
@@ -287,15 +290,15 @@ async fn kept_until_later(handle: &Handle, done: OrderDone) -> Result<OrderDone,
 fn attended(
     home: &Home,
     order: &SessionOrder,
-    answer: Result<OrderDone, Trouble>,
-) -> Result<OrderDone, Trouble> {
+    answer: Result<OrderDone, CliError>,
+) -> Result<OrderDone, CliError> {
     match answer {
-        Err(trouble) if trouble.code == Code::NeedsPerson && attend::somebody() => {
+        Err(trouble) if trouble.code == Code::NeedsPerson && user_prompts::somebody() => {
             let id = id(home, &order.session)?;
-            let engine = attend::Engine::Running(home);
-            let attending = attend::attend(home, engine, &id, Some(order), trouble);
+            let engine = user_prompts::Engine::Running(home);
+            let attending = user_prompts::attend(home, engine, &id, Some(order), trouble);
             let done = plain_runtime()?.block_on(attending)?;
-            done.ok_or_else(|| Trouble::failed("nothing was done"))
+            done.ok_or_else(|| CliError::failed("nothing was done"))
         }
         answer => answer,
     }
@@ -303,12 +306,12 @@ fn attended(
 
 /// Asks the person at this terminal for what the session needs, so that its credentials can be
 /// obtained. `trouble` is how that ended before.
-pub(crate) fn attend(home: &Home, id: &str, trouble: Trouble) -> Result<(), Trouble> {
+pub(crate) fn attend(home: &Home, id: &str, trouble: CliError) -> Result<(), CliError> {
     let running = client::ask::<serde_json::Value>(home, &Request::Report {}).is_some();
     if running {
-        let engine = attend::Engine::Running(home);
+        let engine = user_prompts::Engine::Running(home);
         return plain_runtime()?
-            .block_on(attend::attend(home, engine, id, None, trouble))
+            .block_on(user_prompts::attend(home, engine, id, None, trouble))
             .map(drop);
     }
     configuration(home)?;
@@ -316,8 +319,8 @@ pub(crate) fn attend(home: &Home, id: &str, trouble: Trouble) -> Result<(), Trou
         let result = handle.order(id, Order::Demand).await;
         match protocol::outcome(&SessionOrder::plain(id, Action::Start), result) {
             Err(trouble) if trouble.code == Code::NeedsPerson => {
-                let engine = attend::Engine::Here(handle);
-                attend::attend(home, engine, id, None, trouble)
+                let engine = user_prompts::Engine::Here(handle);
+                user_prompts::attend(home, engine, id, None, trouble)
                     .await
                     .map(drop)
             }
@@ -329,13 +332,13 @@ pub(crate) fn attend(home: &Home, id: &str, trouble: Trouble) -> Result<(), Trou
 }
 
 /// Hands on what a person was asked for: to the running engine, or to one in this process.
-pub(crate) fn respond(home: &Home, response: &Response) -> Result<OrderDone, Trouble> {
+pub(crate) fn respond(home: &Home, response: &Response) -> Result<OrderDone, CliError> {
     let request = Request::Respond(response.clone());
     if let Some(answer) = client::ask(home, &request) {
         return answer;
     }
     let done = here(home, async |handle| {
-        attend::respond(handle, response.clone()).await
+        user_prompts::respond(handle, response.clone()).await
     })?;
     done.unwrap_or_else(|| {
         let error = EngineError::Taken {
@@ -345,29 +348,29 @@ pub(crate) fn respond(home: &Home, response: &Response) -> Result<OrderDone, Tro
     })
 }
 
-fn id(home: &Home, asked: &str) -> Result<String, Trouble> {
+fn id(home: &Home, asked: &str) -> Result<String, CliError> {
     let workspace = require(home)?;
     let entry = workspace.resolve(asked).map_err(|e| not_found(&e))?;
     Ok(entry.session.id.to_string())
 }
 
-pub(crate) fn plain_runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+pub(crate) fn plain_runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))
 }
 
 /// Has an engine in this process do something; none where another one works on this home.
 fn here<T>(
     home: &Home,
-    work: impl AsyncFnOnce(&Handle) -> Result<T, Trouble>,
-) -> Result<Option<Result<T, Trouble>>, Trouble> {
+    work: impl AsyncFnOnce(&Handle) -> Result<T, CliError>,
+) -> Result<Option<Result<T, CliError>>, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
         let options = options(
             home,
@@ -394,20 +397,20 @@ fn here<T>(
             // This process ends, so nobody tries again.
             trouble.message.truncate(at);
         }
-        ended.map_err(|e| Trouble::failed(e.to_string()))?;
+        ended.map_err(|e| CliError::failed(e.to_string()))?;
         Ok(Some(outcome))
     })
 }
 
 /// What the running engine knows; without one, what the files say.
-pub(crate) fn report(home: &Home) -> Result<EngineReport, Trouble> {
+pub(crate) fn report(home: &Home) -> Result<EngineReport, CliError> {
     match client::ask(home, &Request::Report {}) {
         Some(answer) => answer,
         None => from_files(home),
     }
 }
 
-fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
+fn from_files(home: &Home) -> Result<EngineReport, CliError> {
     let mut problems = Vec::new();
     let workspace = match load(home) {
         Ok(workspace) => {
@@ -422,9 +425,9 @@ fn from_files(home: &Home) -> Result<EngineReport, Trouble> {
     };
     let now = clock::now();
     // A look at things asks nobody for a passphrase.
-    secrets::ask_nobody();
+    vault_access::ask_nobody();
     let config = in_force(home)?;
-    let chain = chain_of(home, &config, &secrets::vault(home, &config))?;
+    let chain = chain_of(home, &config, &vault_access::vault(home, &config))?;
     let found = chain.observe();
     problems.extend(found.problems.iter().map(|(place, error)| ProblemReport {
         about: place.to_string(),
@@ -599,13 +602,13 @@ pub(crate) fn identity(workspace: &Workspace, session: &Session) -> Identity {
 }
 
 /// The Workspace, where a command cannot do without it.
-pub(crate) fn require(home: &Home) -> Result<Arc<Workspace>, Trouble> {
+pub(crate) fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
     load(home).map_err(|rejected| {
         let hint = if home.workspace().exists() {
             "mend the file; `dayfly workspace validate` lists all problems"
         } else {
             "`dayfly init` makes one"
         };
-        Trouble::failed(rejected.to_string()).hint(hint)
+        CliError::failed(rejected.to_string()).hint(hint)
     })
 }

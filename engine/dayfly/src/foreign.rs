@@ -5,34 +5,34 @@ use std::path::Path;
 use dayfly_fs::bounded;
 use dayfly_fs::private_file::PrivateFileError;
 
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
 
 /// Reads a regular file of at most this many bytes, through a link.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
     let name = path.display();
     match bounded::read(path, limit) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => {
             let message = format!("{name} cannot be read: there is no such file");
-            Err(Trouble::new(Code::NotFound, message))
+            Err(CliError::new(Code::NotFound, message))
         }
         Err(PrivateFileError::Io { source, .. }) => {
-            Err(Trouble::failed(format!("{name} cannot be read: {source}")))
+            Err(CliError::failed(format!("{name} cannot be read: {source}")))
         }
-        Err(other) => Err(Trouble::failed(other.to_string())),
+        Err(other) => Err(CliError::failed(other.to_string())),
     }
 }
 
 /// Reads a file of a folder that somebody else may have made. A link that leads out of the folder is
 /// refused: what it leads to is no part of what was handed out, and may be a secret of this user.
-pub(crate) fn inside(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Trouble> {
+pub(crate) fn inside(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, CliError> {
     let path = folder.join(name);
     let place = |path: &Path| match std::fs::canonicalize(path) {
         Ok(place) => Ok(Some(place)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => {
             let message = format!("{} cannot be read: {e}", path.display());
-            Err(Trouble::failed(message))
+            Err(CliError::failed(message))
         }
     };
     let (Some(within), Some(file)) = (place(folder)?, place(&path)?) else {
@@ -45,7 +45,7 @@ pub(crate) fn inside(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, T
             path.display(),
             folder.display()
         );
-        return Err(Trouble::new(Code::Refused, message)
+        return Err(CliError::new(Code::Refused, message)
             .hint("nothing was changed; put the file itself there"));
     }
     read(&file, limit)

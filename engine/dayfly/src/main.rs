@@ -2,31 +2,30 @@
 //!
 //! The only place that prints or exits: one file a command in `commands`.
 
-mod attend;
-mod author;
+mod authoring;
 mod aws_key;
-mod clients;
 mod commands;
 mod control;
 mod demo;
 mod doctor;
 mod endpoint;
 mod engine;
+mod error;
 mod exit;
+mod export;
 mod foreign;
 mod input;
 mod integrations;
-mod locate;
+mod paths;
 mod policies;
 mod prompt;
-mod saml_login;
+mod render;
 mod scenario;
-mod secrets;
-mod share;
-mod show;
+mod sharing;
+mod sign_in;
 mod signals;
 mod terminal;
-mod trouble;
+mod vault_access;
 
 use clap::Parser;
 
@@ -51,7 +50,7 @@ fn main() -> std::process::ExitCode {
         }
         // It tells what was given, which a script may have from anywhere.
         Err(wrong) => {
-            terminal::say(&trouble::indented(wrong.render().to_string().trim_end()));
+            terminal::say(&error::indented(wrong.render().to_string().trim_end()));
             Exit::Usage.into()
         }
     }

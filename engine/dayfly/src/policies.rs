@@ -5,10 +5,10 @@ use dayfly_policy::{CodeCache, Compiler, Host, HostConfig, Module, Policy};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource, PolicySettings};
 use dayfly_runtime::entries::{EntryProblem, Loader, Prepared};
-use dayfly_store::Shelf;
+use dayfly_store::TrustedStore;
 
-use crate::share::locking;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
+use crate::sharing::locking;
 
 /// The entries that can be used, and why others cannot.
 pub(crate) struct Loaded {
@@ -17,7 +17,7 @@ pub(crate) struct Loaded {
 }
 
 /// Prepares all entries.
-pub(crate) fn load(home: &Home) -> Result<Loaded, Trouble> {
+pub(crate) fn load(home: &Home) -> Result<Loaded, CliError> {
     let config = config(home)?;
     let mut loader = loader(home)?;
     let mut loaded = Loaded {
@@ -45,7 +45,7 @@ pub(crate) struct Inspected {
 }
 
 /// Finds a policy by the name of an entry, as `builtin:NAME`, or by the path of a component.
-pub(crate) fn inspect(home: &Home, asked: &str) -> Result<Inspected, Trouble> {
+pub(crate) fn inspect(home: &Home, asked: &str) -> Result<Inspected, CliError> {
     let config = config(home)?;
     let mut loader = loader(home)?;
     let settings = config.policies.iter().find(|p| p.name == asked).cloned();
@@ -62,7 +62,7 @@ pub(crate) fn inspect(home: &Home, asked: &str) -> Result<Inspected, Trouble> {
             };
             let message = format!("\"{asked}\" is neither a policy entry nor a file");
             let hint = format!("{known}; or give builtin:NAME, or the path of a component");
-            return Err(Trouble::new(Code::NotFound, message).hint(hint));
+            return Err(CliError::new(Code::NotFound, message).hint(hint));
         }
     };
     let prepared = settings
@@ -75,7 +75,7 @@ pub(crate) fn inspect(home: &Home, asked: &str) -> Result<Inspected, Trouble> {
         (Some(Ok(prepared)), _) => prepared.policy.module().clone(),
         // What may not run is not loaded either, where it can be had only as what may.
         (Some(Err(problem)), ModuleSource::Remote(_)) => {
-            return Err(Trouble::failed(problem.to_string()));
+            return Err(CliError::failed(problem.to_string()));
         }
         _ => loaded(loader.module(&source))?,
     };
@@ -88,12 +88,12 @@ pub(crate) fn inspect(home: &Home, asked: &str) -> Result<Inspected, Trouble> {
 }
 
 /// A module that a loader gave, or why it did not.
-pub(crate) fn loaded(result: Result<Module, (String, Option<String>)>) -> Result<Module, Trouble> {
-    result.map_err(|(message, hint)| Trouble::failed(message).maybe_hint(hint))
+pub(crate) fn loaded(result: Result<Module, (String, Option<String>)>) -> Result<Module, CliError> {
+    result.map_err(|(message, hint)| CliError::failed(message).maybe_hint(hint))
 }
 
 /// The configuration, or what is wrong with it.
-pub(crate) fn config(home: &Home) -> Result<Config, Trouble> {
+pub(crate) fn config(home: &Home) -> Result<Config, CliError> {
     crate::engine::configuration(home)
 }
 
@@ -108,16 +108,16 @@ pub(crate) fn compiler() -> Compiler {
 }
 
 /// A loader that holds entries to what the lock file of this home says.
-pub(crate) fn loader(home: &Home) -> Result<Loader, Trouble> {
+pub(crate) fn loader(home: &Home) -> Result<Loader, CliError> {
     let host = Host::new(HostConfig {
         cache: CodeCache::open(&home.code()).ok(),
         compiler: compiler(),
         ..HostConfig::default()
     });
-    let host = host.map_err(|e| Trouble::failed(e.to_string()))?;
+    let host = host.map_err(|e| CliError::failed(e.to_string()))?;
     let mut loader = Loader::new(host);
     let trust = config(home)?.trust;
-    let mut shelf = Shelf::open(home.folder(), trust);
+    let mut shelf = TrustedStore::open(home.folder(), trust);
     locking::witness(home)?.judge(&mut shelf);
     loader.hold_to(shelf);
     Ok(loader)

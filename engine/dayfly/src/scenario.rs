@@ -16,13 +16,13 @@ use dayfly_sim::{Refusal, Scenario, Span};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::show::time::parse_span;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
+use crate::render::time::parse_span;
 
 pub(crate) mod expect;
-mod made_up;
+mod synthetic;
 
-pub(crate) use made_up::made_up;
+pub(crate) use synthetic::made_up;
 
 /// The longest scenario file, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -128,10 +128,10 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 impl File {
     /// Reads a scenario file.
-    pub(crate) fn load(path: &Path) -> Result<Self, Trouble> {
-        let text = trusted::read_text(path, LIMIT).map_err(|e| Trouble::failed(e.to_string()))?;
+    pub(crate) fn load(path: &Path) -> Result<Self, CliError> {
+        let text = trusted::read_text(path, LIMIT).map_err(|e| CliError::failed(e.to_string()))?;
         let text = text.ok_or_else(|| {
-            Trouble::new(
+            CliError::new(
                 Code::NotFound,
                 format!("there is no file {}", path.display()),
             )
@@ -139,7 +139,7 @@ impl File {
         let read: Result<Self, _> = toml::from_str(&text);
         let file = read.map_err(|e| {
             let message = dayfly_store::problem::of_toml(&text, &e);
-            Trouble::usage(format!("{} is no scenario: {message}", path.display()))
+            CliError::usage(format!("{} is no scenario: {message}", path.display()))
         })?;
         Ok(Self { text, ..file })
     }
@@ -154,13 +154,17 @@ impl File {
     fn located<T, R>(
         &self,
         table: &Spanned<T>,
-        read: impl FnOnce(&T) -> Result<R, Trouble>,
-    ) -> Result<R, Trouble> {
+        read: impl FnOnce(&T) -> Result<R, CliError>,
+    ) -> Result<R, CliError> {
         let line = self.line(table.span().start);
         read(table.get_ref()).map_err(|trouble| trouble.about(&format!("line {line}")))
     }
 
-    fn spans(&self, tables: &[Spanned<SpanTable>], begin: Timestamp) -> Result<Vec<Span>, Trouble> {
+    fn spans(
+        &self,
+        tables: &[Spanned<SpanTable>],
+        begin: Timestamp,
+    ) -> Result<Vec<Span>, CliError> {
         let one = |table: &SpanTable| between(&table.from, &table.to, begin);
         tables
             .iter()
@@ -169,10 +173,10 @@ impl File {
     }
 
     /// The scenario, on made-up sessions or on those of a Workspace.
-    pub(crate) fn scenario(&self, sessions: Vec<Arc<Session>>) -> Result<Scenario, Trouble> {
+    pub(crate) fn scenario(&self, sessions: Vec<Arc<Session>>) -> Result<Scenario, CliError> {
         let begin = moment(self.begin.as_deref().unwrap_or(BEGIN))?;
         let mut scenario = Scenario::quiet_week(sessions, begin);
-        let span = |text: &String| parse_span(text).map_err(Trouble::usage);
+        let span = |text: &String| parse_span(text).map_err(CliError::usage);
         scenario.span = self.span.as_ref().map_or(Ok(WEEK), span)?;
         if let Some(latency) = &self.latency {
             scenario.latency = latency
@@ -222,7 +226,7 @@ impl File {
 
 impl DiskTable {
     /// Has what it says be there at the beginning.
-    fn put_into(&self, scenario: &mut Scenario) -> Result<(), Trouble> {
+    fn put_into(&self, scenario: &mut Scenario) -> Result<(), CliError> {
         match (&self.file, &self.repository) {
             (Some(file), None) if self.branch.is_none() => {
                 let content = self.content.clone().unwrap_or_default();
@@ -233,7 +237,7 @@ impl DiskTable {
                 scenario.repositories.push(repository);
             }
             _ => {
-                return Err(Trouble::usage(
+                return Err(CliError::usage(
                     "what is on the disk needs `file` and `content`, or `repository` and `branch`",
                 ));
             }
@@ -243,7 +247,7 @@ impl DiskTable {
 }
 
 impl FailureTable {
-    fn refusal(&self, begin: Timestamp, sessions: &[Arc<Session>]) -> Result<Refusal, Trouble> {
+    fn refusal(&self, begin: Timestamp, sessions: &[Arc<Session>]) -> Result<Refusal, CliError> {
         let failing = chosen(self.session.as_deref().unwrap_or("*"), sessions)?;
         Ok(Refusal {
             span: between(&self.from, &self.to, begin)?,
@@ -260,13 +264,13 @@ impl EventTable {
         begin: Timestamp,
         span: Duration,
         sessions: &[Arc<Session>],
-    ) -> Result<Vec<(Duration, Deed)>, Trouble> {
+    ) -> Result<Vec<(Duration, Deed)>, CliError> {
         let first = offset(&self.at, begin)?;
         let mut times = vec![first];
         if let Some(every) = &self.every {
-            let step = parse_span(every).map_err(Trouble::usage)?;
+            let step = parse_span(every).map_err(CliError::usage)?;
             if step < Duration::from_secs(1) {
-                return Err(Trouble::usage("`every` is shorter than a second"));
+                return Err(CliError::usage("`every` is shorter than a second"));
             }
             let until = self
                 .until
@@ -285,7 +289,7 @@ impl EventTable {
         Ok(all.collect())
     }
 
-    fn one(&self, sessions: &[Arc<Session>]) -> Result<Vec<Deed>, Trouble> {
+    fn one(&self, sessions: &[Arc<Session>]) -> Result<Vec<Deed>, CliError> {
         if let Some(name) = &self.emit {
             let data = self.data.clone().map_or(serde_json::Value::Null, json_of);
             return Ok(vec![Deed::Custom {
@@ -310,39 +314,39 @@ impl EventTable {
                 Some(span) => (-1, span),
                 None => (1, by.as_str()),
             };
-            let span = parse_span(span).map_err(Trouble::usage)?;
+            let span = parse_span(span).map_err(CliError::usage)?;
             let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
             return Ok(vec![Deed::SetClock(sign * seconds)]);
         }
         if let Some(integration) = &self.sign_in {
             let Some(lasting) = &self.r#for else {
-                return Err(Trouble::usage(format!(
+                return Err(CliError::usage(format!(
                     "the sign-in to \"{integration}\" has no `for`"
                 ))
                 .hint("say how long it lasts, as in `for = \"8h\"`"));
             };
             return Ok(vec![Deed::SignIn {
                 integration: integration.clone(),
-                lasting: parse_span(lasting).map_err(Trouble::usage)?,
+                lasting: parse_span(lasting).map_err(CliError::usage)?,
             }]);
         }
         if let Some(what) = &self.engine {
             return match what.as_str() {
                 "stop" => Ok(vec![Deed::Stop]),
                 other => {
-                    Err(Trouble::usage(format!("`engine` is \"{other}\"")).hint("there is stop"))
+                    Err(CliError::usage(format!("`engine` is \"{other}\"")).hint("there is stop"))
                 }
             };
         }
         let (Some(asked), Some(verb)) = (&self.session, &self.r#do) else {
-            return Err(Trouble::usage(
+            return Err(CliError::usage(
                 "an event needs one of `emit`, `file`, `repository`, `set-clock`, `sign-in`, `engine`, or \
                  `session` and `do`",
             ));
         };
         let chosen = chosen(asked, sessions)?;
         let lasting = match &self.r#for {
-            Some(span) => Some(parse_span(span).map_err(Trouble::usage)?),
+            Some(span) => Some(parse_span(span).map_err(CliError::usage)?),
             None => None,
         };
         let action = match verb.as_str() {
@@ -364,7 +368,7 @@ impl EventTable {
             other => {
                 let message = format!("`do` is \"{other}\"");
                 let hint = "there are start, stop, rotate, release, use, add and remove";
-                return Err(Trouble::usage(message).hint(hint));
+                return Err(CliError::usage(message).hint(hint));
             }
         };
         let deed = |session: &Arc<Session>| Deed::Order {
@@ -379,12 +383,15 @@ impl EventTable {
 }
 
 /// A span in which nothing can be tried.
-pub(crate) fn nothing_happens() -> Trouble {
-    Trouble::usage("in no time at all nothing happens").hint("give a span like 12h or 7d")
+pub(crate) fn nothing_happens() -> CliError {
+    CliError::usage("in no time at all nothing happens").hint("give a span like 12h or 7d")
 }
 
 /// The sessions that a scenario means: an id, a unique name, or all whose name fits a pattern.
-pub(crate) fn chosen(asked: &str, sessions: &[Arc<Session>]) -> Result<Vec<Arc<Session>>, Trouble> {
+pub(crate) fn chosen(
+    asked: &str,
+    sessions: &[Arc<Session>],
+) -> Result<Vec<Arc<Session>>, CliError> {
     let chosen: Vec<_> = sessions
         .iter()
         .filter(|s| s.id.as_str() == asked || dayfly_core::grant::wildcard(asked, &s.name))
@@ -393,17 +400,17 @@ pub(crate) fn chosen(asked: &str, sessions: &[Arc<Session>]) -> Result<Vec<Arc<S
     if chosen.is_empty() {
         let message = format!("there is no session \"{asked}\"");
         let hint = "write its name, its id, or a name with `*`";
-        return Err(Trouble::new(Code::NotFound, message).hint(hint));
+        return Err(CliError::new(Code::NotFound, message).hint(hint));
     }
     if chosen.len() > 1 && !asked.contains('*') {
         let message = format!("\"{asked}\" is the name of {} sessions", chosen.len());
-        return Err(Trouble::usage(message).hint("write the id of one, or a name with `*`"));
+        return Err(CliError::usage(message).hint("write the id of one, or a name with `*`"));
     }
     Ok(chosen)
 }
 
 /// A path as a scenario has it: absolute, or from `~/` on.
-fn place(text: &str) -> Result<PathBuf, Trouble> {
+fn place(text: &str) -> Result<PathBuf, CliError> {
     if let Some(rest) = text.strip_prefix("~/")
         && let Some(home) = std::env::home_dir()
     {
@@ -413,33 +420,33 @@ fn place(text: &str) -> Result<PathBuf, Trouble> {
         return Ok(text.into());
     }
     Err(
-        Trouble::usage(format!("\"{text}\" is no path in a scenario"))
+        CliError::usage(format!("\"{text}\" is no path in a scenario"))
             .hint("begin it with / or ~/"),
     )
 }
 
-fn between(from: &str, to: &str, begin: Timestamp) -> Result<Span, Trouble> {
+fn between(from: &str, to: &str, begin: Timestamp) -> Result<Span, CliError> {
     let span = Span {
         from: offset(from, begin)?,
         to: offset(to, begin)?,
     };
     if span.from >= span.to {
         let message = format!("from {from} to {to} is no span");
-        return Err(Trouble::usage(message));
+        return Err(CliError::usage(message));
     }
     Ok(span)
 }
 
-fn moment(text: &str) -> Result<Timestamp, Trouble> {
+fn moment(text: &str) -> Result<Timestamp, CliError> {
     let date = DateTime::parse_from_rfc3339(text).ok();
     let millis = date.and_then(|d| u64::try_from(d.timestamp_millis()).ok());
-    let wrong = || Trouble::usage(format!("\"{text}\" is no moment like 2026-03-02T08:00:00Z"));
+    let wrong = || CliError::usage(format!("\"{text}\" is no moment like 2026-03-02T08:00:00Z"));
     millis.map(Timestamp::from_millis).ok_or_else(wrong)
 }
 
 /// A moment by the beginning: a span (`30h`), a moment (RFC 3339), or the first such day and time
 /// in UTC from the beginning on (`tue 14:30`).
-pub(crate) fn offset(text: &str, begin: Timestamp) -> Result<Duration, Trouble> {
+pub(crate) fn offset(text: &str, begin: Timestamp) -> Result<Duration, CliError> {
     if let Ok(span) = parse_span(text) {
         return Ok(span);
     }
@@ -449,7 +456,7 @@ pub(crate) fn offset(text: &str, begin: Timestamp) -> Result<Duration, Trouble> 
     {
         let millis = i64::try_from(begin.as_millis()).unwrap_or(i64::MAX);
         let date: DateTime<Utc> = DateTime::from_timestamp_millis(millis)
-            .ok_or_else(|| Trouble::usage("the beginning is beyond the calendar"))?;
+            .ok_or_else(|| CliError::usage("the beginning is beyond the calendar"))?;
         let days = (7 + weekday.num_days_from_monday() - date.weekday().num_days_from_monday()) % 7;
         let into = date.num_seconds_from_midnight();
         let seconds = i64::from(days) * 86_400 + i64::from(clock.num_seconds_from_midnight())
@@ -462,11 +469,11 @@ pub(crate) fn offset(text: &str, begin: Timestamp) -> Result<Duration, Trouble> 
         return Ok(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     }
     let at = moment(text).map_err(|_| {
-        Trouble::usage(format!("\"{text}\" is no moment"))
+        CliError::usage(format!("\"{text}\" is no moment"))
             .hint("write 30h, tue 14:30 or 2026-03-03T14:30:00Z")
     })?;
     if at < begin {
-        return Err(Trouble::usage(format!("{text} is before the beginning")));
+        return Err(CliError::usage(format!("{text} is before the beginning")));
     }
     Ok(at.since(begin))
 }

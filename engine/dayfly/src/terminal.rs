@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dayfly_core::text;
 
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::trouble::Trouble;
 
 /// Whether something could not be written to the standard output.
 static UNWRITTEN: AtomicBool = AtomicBool::new(false);
 
 /// What other programs wrote, as a part of one line: characters that steer a terminal or that nobody
 /// sees are shown escaped, line breaks too.
-pub(crate) fn tame(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     text::visible(text).into_owned()
 }
 
@@ -34,28 +34,28 @@ pub(crate) fn print_data(data: &[u8]) {
 }
 
 /// Prints a value as JSON that is indented.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit, CliError> {
     let text = serde_json::to_string_pretty(value).map_err(|e| not_json(&e))?;
     write_out((text::visible_json(&text).into_owned() + "\n").as_bytes());
     Ok(Exit::Done)
 }
 
 /// Prints a value as one line of JSON.
-pub(crate) fn print_json_line(value: &impl serde::Serialize) -> Result<(), Trouble> {
+pub(crate) fn print_json_line(value: &impl serde::Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string(value).map_err(|e| not_json(&e))?;
     write_out((text::visible_json(&text).into_owned() + "\n").as_bytes());
     Ok(())
 }
 
 /// Prints a value as JSON that is a part of more; nothing stands behind it.
-pub(crate) fn print_json_part(value: &impl serde::Serialize) -> Result<(), Trouble> {
+pub(crate) fn print_json_part(value: &impl serde::Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string(value).map_err(|e| not_json(&e))?;
     write_out(text::visible_json(&text).as_bytes());
     Ok(())
 }
 
-fn not_json(error: &serde_json::Error) -> Trouble {
-    Trouble::failed(format!("cannot be printed as JSON: {error}"))
+fn not_json(error: &serde_json::Error) -> CliError {
+    CliError::failed(format!("cannot be printed as JSON: {error}"))
 }
 
 /// Prints JSON that a program waits for, and says whether that worked.
@@ -176,6 +176,6 @@ mod tests {
 
     #[test]
     fn terminals_are_not_told_what_to_do() {
-        assert_eq!(tame("a\x1b[2Jb\nc"), r"a\u{1b}[2Jb\nc");
+        assert_eq!(sanitize("a\x1b[2Jb\nc"), r"a\u{1b}[2Jb\nc");
     }
 }

@@ -5,10 +5,10 @@ use dayfly_core::policy::{
     Subscription, Verdict,
 };
 
+use crate::guest_faults;
 use crate::limits::Limits;
 use crate::query::WorkspaceQuery;
 use crate::text;
-use crate::trouble;
 
 /// What an answer is checked against.
 pub(crate) struct Question<'a> {
@@ -178,7 +178,7 @@ fn check_reason(reason: &mut Reason, limits: &Limits) -> Result<(), Fault> {
     if !text::is_kebab_case(&reason.code) {
         return Err(nonsense(format!(
             "`{}` is no code of a reason; one looks like `expires-soon`",
-            text::tame(reason.code.clone())
+            text::sanitize(reason.code.clone())
         )));
     }
     sentence(&mut reason.message, limits, "message of a reason")?;
@@ -189,7 +189,7 @@ fn check_reason(reason: &mut Reason, limits: &Limits) -> Result<(), Fault> {
     )?;
     for (key, value) in &mut reason.evidence {
         fits(key, limits.short_text, "key of evidence")?;
-        *key = text::tame(std::mem::take(key));
+        *key = text::sanitize(std::mem::take(key));
         sentence(value, limits, "piece of evidence")?;
     }
     Ok(())
@@ -202,7 +202,7 @@ fn check_notice(notice: &mut Notice, limits: &Limits) -> Result<(), Fault> {
 
 fn sentence(text: &mut String, limits: &Limits, what: &str) -> Result<(), Fault> {
     fits(text, limits.long_text, what)?;
-    *text = text::tame(std::mem::take(text));
+    *text = text::sanitize(std::mem::take(text));
     Ok(())
 }
 
@@ -229,7 +229,7 @@ fn plain(id: &str, what: &str) -> Result<(), Fault> {
 
 fn fits(text: &str, bytes: usize, what: &str) -> Result<(), Fault> {
     if text.len() > bytes {
-        return Err(trouble::new(
+        return Err(guest_faults::new(
             FaultKind::Limit,
             format!(
                 "the policy's answer is too large: a {what} of {} bytes, {bytes} are allowed",
@@ -242,7 +242,7 @@ fn fits(text: &str, bytes: usize, what: &str) -> Result<(), Fault> {
 
 fn at_most(count: usize, limit: usize, what: &str) -> Result<(), Fault> {
     if count > limit {
-        return Err(trouble::new(
+        return Err(guest_faults::new(
             FaultKind::Limit,
             format!(
                 "the policy's answer is too large: more than the {limit} {what} that are allowed"
@@ -253,7 +253,7 @@ fn at_most(count: usize, limit: usize, what: &str) -> Result<(), Fault> {
 }
 
 fn nonsense(problem: String) -> Fault {
-    trouble::new(
+    guest_faults::new(
         FaultKind::BadAnswer,
         format!("the policy's answer makes no sense: {problem}"),
     )

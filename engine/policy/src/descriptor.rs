@@ -27,7 +27,7 @@ pub(crate) fn check(mut descriptor: Descriptor, world: World) -> Result<Descript
             "its summary has to be a line of 1 to {SUMMARY} bytes"
         ));
     }
-    descriptor.summary = text::tame(descriptor.summary);
+    descriptor.summary = text::sanitize(descriptor.summary);
     if descriptor.config_schema.len() > SCHEMA {
         return Err(format!(
             "its configuration schema is larger than {SCHEMA} bytes"

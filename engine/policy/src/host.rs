@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::sandbox::{Knowledge, Sandbox};
 use crate::state::Overlay;
 use crate::ticker::Ticker;
-use crate::{compat, engine, places::Places, trouble};
+use crate::{compat, engine, guest_faults, instance_slots::InstanceSlots};
 
 pub use crate::engine::Allocation;
 
@@ -84,7 +84,7 @@ pub(crate) struct Inner {
     pub(crate) compatibility: [u8; 32],
     allocation: Allocation,
     ticker: Ticker,
-    places: Places,
+    places: InstanceSlots,
 }
 
 /// How a run ended, and what is left of it.
@@ -113,7 +113,7 @@ impl Host {
             contracts: Contracts::new(&engine).map_err(refused)?,
             compatibility: compat::digest(&engine),
             ticker: Ticker::start(engine.weak(), config.tick).map_err(HostError::Ticker)?,
-            places: Places::new(config.places),
+            places: InstanceSlots::new(config.places),
             engine,
             allocation,
             config,
@@ -156,7 +156,7 @@ impl Host {
                 inner.config.patience.as_secs()
             );
             return Ran {
-                answer: Err(trouble::new(FaultKind::Host, message)),
+                answer: Err(guest_faults::new(FaultKind::Host, message)),
                 log: Log::default(),
                 state: Overlay::default(),
                 used: Used::default(),
@@ -172,7 +172,7 @@ impl Host {
         let answer = store
             .set_fuel(limits.fuel)
             .and_then(|()| call(&mut store))
-            .map_err(|error| trouble::fault(&error, limits));
+            .map_err(|error| guest_faults::fault(&error, limits));
         let used = Used {
             wall: begin.elapsed(),
             fuel: limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0)),

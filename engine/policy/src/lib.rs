@@ -12,17 +12,19 @@
 //! Start reading at [`host`], then [`module`], then [`policy`].
 
 mod answer;
-mod asks;
 mod bindings;
 pub mod cache;
 pub mod call;
 mod compat;
 pub mod compiler;
+mod declared_needs;
 mod descriptor;
 mod engine;
 pub mod expression;
+mod guest_faults;
 pub mod host;
 mod imports;
+mod instance_slots;
 mod language;
 pub mod limits;
 mod load_error;
@@ -30,7 +32,6 @@ mod meter;
 pub mod module;
 pub mod paths;
 pub mod pattern;
-mod places;
 pub mod policy;
 pub mod query;
 mod sandbox;
@@ -38,13 +39,12 @@ pub mod schedule;
 pub mod state;
 mod text;
 mod ticker;
-mod trouble;
 pub mod wasi;
 
-pub use asks::{Asks, asks};
 pub use cache::CodeCache;
 pub use call::{Call, Evaluated, Failed, LogLine, Used};
 pub use compiler::Compiler;
+pub use declared_needs::{Asks, asks};
 pub use expression::{ExpressionError, session_expression};
 pub use host::{Host, HostConfig};
 pub use limits::Limits;

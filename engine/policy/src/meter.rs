@@ -2,8 +2,8 @@
 
 use wasmtime::ResourceLimiter;
 
+use crate::guest_faults::Overrun;
 use crate::limits::Limits;
-use crate::trouble::Overrun;
 
 /// Sums all memories and all tables of one store; the store limits of Wasmtime bound each alone.
 #[derive(Debug)]

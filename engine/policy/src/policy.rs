@@ -17,7 +17,7 @@ use crate::pattern::PathPattern;
 use crate::sandbox::Knowledge;
 use crate::schedule::schedule;
 use crate::state::Size;
-use crate::{text, trouble};
+use crate::{guest_faults, text};
 
 /// Why an entry cannot use a module like this.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -295,7 +295,7 @@ fn said(mut words: String, limits: &Limits) -> String {
     if words.is_empty() {
         words.push_str("it does not say why");
     }
-    text::tame(words)
+    text::sanitize(words)
 }
 
 fn refusal(error: PolicyError, limits: &Limits) -> Fault {
@@ -305,7 +305,7 @@ fn refusal(error: PolicyError, limits: &Limits) -> Fault {
             (FaultKind::Permanent, words)
         }
     };
-    trouble::new(
+    guest_faults::new(
         kind,
         format!("the policy could not answer: {}", said(words, limits)),
     )

@@ -8,12 +8,12 @@ use dayfly_core::random::Random;
 use dayfly_core::time::Timestamp;
 
 use crate::call::{Log, LogLine};
+use crate::guest_faults::Overrun;
 use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::query::{SessionQuery, WorkspaceQuery};
 use crate::state::{Overlay, Size, StateScope, StateSnapshot};
 use crate::text;
-use crate::trouble::Overrun;
 
 /// The data of one store. The imports of each contract version are thin shells around it.
 pub(crate) struct Sandbox {
@@ -126,7 +126,7 @@ impl Sandbox {
         message.shrink_to_fit();
         self.log.lines.push(LogLine {
             severity,
-            message: text::tame(message),
+            message: text::sanitize(message),
         });
     }
 

@@ -11,7 +11,7 @@ pub(crate) fn cut(text: &mut String, bytes: usize) {
 
 /// Replaces what would steer a terminal or break a line: controls become spaces, and other
 /// characters that nobody sees become U+FFFD.
-pub(crate) fn tame(text: String) -> String {
+pub(crate) fn sanitize(text: String) -> String {
     // Nearly all texts are printable ASCII; these are looked at only once.
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || !text.chars().any(is_hidden) {
         return text;
@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn nothing_steers_a_terminal() {
-        assert_eq!(tame("plain é €".into()), "plain é €");
-        assert_eq!(tame("a\x1b[2Jb\r\nc".into()), "a [2Jb  c");
-        assert_eq!(tame("x\u{202e}y\u{9b}z".into()), "x\u{fffd}y z");
+        assert_eq!(sanitize("plain é €".into()), "plain é €");
+        assert_eq!(sanitize("a\x1b[2Jb\r\nc".into()), "a [2Jb  c");
+        assert_eq!(sanitize("x\u{202e}y\u{9b}z".into()), "x\u{fffd}y z");
     }
 
     #[test]

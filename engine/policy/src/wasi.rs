@@ -13,8 +13,8 @@ use wasmtime::component::{
     Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
 
+use crate::guest_faults::Overrun;
 use crate::sandbox::Sandbox;
-use crate::trouble::Overrun;
 
 /// The interfaces.
 const SUBSET: [&str; 20] = [

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use dayfly_core::arbitration::Rank;
 use dayfly_core::effect::Effect;
 use dayfly_core::grant::{Grant, Selector};
-use dayfly_core::input::{Entry, Input, Projection, SessionUpsert, WorkspaceChange};
+use dayfly_core::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
 use dayfly_core::policy::{Actions, EntryName, SessionFilter, Subscription, Verdict};
 use dayfly_core::session::{Access, AssumeRole, Session, SessionId};
 use dayfly_core::settings::Settings;
@@ -67,7 +67,7 @@ fn session(name: &str, parent: Option<&str>) -> SessionUpsert {
             labels: BTreeMap::new(),
             fault: None,
         }),
-        written: Projection::default(),
+        written: PersistedStatus::default(),
     }
 }
 

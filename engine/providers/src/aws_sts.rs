@@ -32,7 +32,7 @@ use crate::errors::{ProviderError, Unreachable};
 use crate::http::{self, Place};
 use crate::mfa::{MfaCode, Origin};
 use crate::registry::{AwsSettings, Timeouts};
-use crate::retry::OnlyWhatMendsItself;
+use crate::retry::RetryTransient;
 use crate::shared_config;
 
 /// How many clients are kept; a Workspace that names more regions gets new ones.
@@ -149,7 +149,7 @@ impl Sts {
         }
         let config = config::Builder::from(&loaded.config)
             .region(Region::new(region.to_owned()))
-            .retry_classifier(OnlyWhatMendsItself)
+            .retry_classifier(RetryTransient)
             .build();
         let client = Client::from_conf(config);
         clients.insert(region.to_owned(), client.clone());

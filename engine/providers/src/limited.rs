@@ -7,7 +7,7 @@ use dayfly_core::session::{ErrorKind, SessionType};
 use dayfly_vault::TemporaryCredentials;
 
 use crate::errors::ProviderError;
-use crate::limiter::Places;
+use crate::limiter::CallSlots;
 use crate::pace::{Pace, Rate};
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 
@@ -64,7 +64,7 @@ impl Limits {
 /// order.
 pub(crate) struct Limited {
     inner: Box<dyn Provider>,
-    places: Arc<Places>,
+    places: Arc<CallSlots>,
     turn: Duration,
     pace: Option<Arc<Pace>>,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Limited {
 impl Limited {
     pub(crate) fn new(
         inner: Box<dyn Provider>,
-        places: Arc<Places>,
+        places: Arc<CallSlots>,
         turn: Duration,
         pace: Option<Arc<Pace>>,
     ) -> Self {

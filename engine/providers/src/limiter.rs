@@ -28,7 +28,7 @@ struct Inner {
     limits: Limits,
     /// Calls in flight where the limits do not say it.
     calls_in_flight: usize,
-    places: BTreeMap<SessionType, Arc<Places>>,
+    places: BTreeMap<SessionType, Arc<CallSlots>>,
 }
 
 impl Limiter {
@@ -68,11 +68,11 @@ impl Limiter {
     }
 
     /// The places for calls of an access method.
-    pub(crate) fn places(&self, kind: SessionType) -> Arc<Places> {
+    pub(crate) fn places(&self, kind: SessionType) -> Arc<CallSlots> {
         let mut inner = self.inner();
         let most = inner.most(kind);
         let places = inner.places.entry(kind);
-        Arc::clone(places.or_insert_with(|| Arc::new(Places::new(most))))
+        Arc::clone(places.or_insert_with(|| Arc::new(CallSlots::new(most))))
     }
 
     /// How fast the cloud of an access method is called. A portal of SSO has a pace of its own,
@@ -159,7 +159,7 @@ impl PortalPaces {
 
 /// Places for calls that are in flight at once.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct CallSlots {
     free: Semaphore,
     bound: Mutex<Bound>,
 }
@@ -175,10 +175,10 @@ struct Bound {
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     permit: Option<SemaphorePermit<'a>>,
-    places: &'a Places,
+    places: &'a CallSlots,
 }
 
-impl Places {
+impl CallSlots {
     pub(crate) fn new(limit: usize) -> Self {
         let limit = bounded(limit);
         Self {
@@ -243,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn fewer_places_hold_for_calls_that_were_under_way() {
-        let places = Places::new(3);
+        let places = CallSlots::new(3);
         let taken = (places.take().await, places.take().await);
         places.set(1);
         assert_eq!(places.free.available_permits(), 0);
@@ -257,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn places_that_come_back_before_they_went_are_not_made_twice() {
-        let places = Places::new(2);
+        let places = CallSlots::new(2);
         let taken = (places.take().await, places.take().await);
         places.set(1);
         places.set(3);

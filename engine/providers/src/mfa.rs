@@ -3,7 +3,7 @@
 //! In this order: a code that a person handed over for the session, one made from the seed of the
 //! device that the vault keeps, one that the configured prompt command prints. See [`desk`].
 
-pub(crate) mod desk;
+pub(crate) mod broker;
 pub(crate) mod totp;
 
 use std::time::Duration;

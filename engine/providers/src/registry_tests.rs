@@ -7,7 +7,7 @@ use dayfly_vault::{AccessKey, Material, SecretString, VaultError};
 
 use super::*;
 use crate::limited::{Limit, Limits};
-use crate::limiter::Places;
+use crate::limiter::CallSlots;
 use crate::pace::Rate;
 use crate::provider::BoxFuture;
 
@@ -92,7 +92,7 @@ fn limited(limit: usize, turn: Duration) -> (Arc<Limited>, Arc<AtomicUsize>) {
     };
     let limited = Arc::new(Limited::new(
         Box::new(inner),
-        Arc::new(Places::new(limit)),
+        Arc::new(CallSlots::new(limit)),
         turn,
         None,
     ));

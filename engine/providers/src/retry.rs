@@ -18,9 +18,9 @@ use crate::sts_errors::sources;
 
 /// Takes back every wish for another attempt except the two that are worth it.
 #[derive(Debug)]
-pub(crate) struct OnlyWhatMendsItself;
+pub(crate) struct RetryTransient;
 
-impl ClassifyRetry for OnlyWhatMendsItself {
+impl ClassifyRetry for RetryTransient {
     fn classify_retry(&self, _context: &InterceptorContext) -> RetryAction {
         RetryAction::NoActionIndicated
     }

@@ -1,7 +1,7 @@
 //! SAML assertions: what they say, and where they come from.
 
 pub(crate) mod assertion;
-pub(crate) mod desk;
+pub(crate) mod broker;
 
 use dayfly_core::session::Session;
 use dayfly_core::time::Timestamp;

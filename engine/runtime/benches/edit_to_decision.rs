@@ -14,8 +14,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dayfly_chain::{Chain, CredentialsFile, Kept};
-use dayfly_core::effect::Happening;
+use dayfly_chain::{Chain, CredentialsFile, EncryptedStore};
+use dayfly_core::effect::JournalEvent;
 use dayfly_core::session::SessionId;
 use dayfly_providers::LongLivedKeys;
 use dayfly_runtime::{Engine, Home, Options, Policies};
@@ -78,7 +78,7 @@ async fn measure(sessions: usize) {
         home: home.clone(),
         chain: Chain::new(
             vec![Box::new(CredentialsFile::new(folder.path().join("unused")))],
-            Kept::new(Vault::new(
+            EncryptedStore::new(Vault::new(
                 folder.path().join("k"),
                 folder.path().join("key"),
             )),
@@ -106,7 +106,7 @@ async fn measure(sessions: usize) {
         save(&home.workspace(), &edited);
         loop {
             let note = notes.recv().await.expect("every note is heard");
-            if matches!(&note.what, Happening::Decided { session, .. } if *session == wanted) {
+            if matches!(&note.what, JournalEvent::Decided { session, .. } if *session == wanted) {
                 break;
             }
         }

@@ -16,19 +16,19 @@ use thiserror::Error;
 
 use crate::clock;
 use crate::config::Azure;
-use crate::held::Held;
+use crate::credential_cache::CredentialCache;
 use crate::message::{Handle, Unobtained};
 
 /// The integrations of the Workspace in force, by the settings in force.
 pub(crate) struct AzureInForce {
-    held: Arc<Held>,
+    held: Arc<CredentialCache>,
     settings: RwLock<Azure>,
     folder: PathBuf,
 }
 
 /// What obtains tokens for one engine, as long as it runs.
 pub(crate) fn tokens(
-    held: &Arc<Held>,
+    held: &Arc<CredentialCache>,
     folder: &Path,
     secrets: Arc<dyn AzureSecrets>,
 ) -> (Arc<AzureTokens>, Arc<AzureInForce>) {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use dayfly_chain::{Applied, Chain, ChainError, Look, Order, Placed, Spot};
+use dayfly_chain::{Applied, Chain, ChainError, Order, Placed, PublicationCheck, PublicationPlace};
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::effect::OperationId;
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
@@ -84,7 +84,7 @@ impl From<Placed> for Placement {
 enum Work {
     Change(Job),
     /// To look at a file that somebody wrote; the flag says that this is asked already.
-    Look(Spot, Arc<AtomicBool>),
+    Look(PublicationPlace, Arc<AtomicBool>),
 }
 
 /// The thread that changes the chain.
@@ -92,8 +92,8 @@ enum Work {
 pub(crate) struct ChainWorker {
     // At most one change of each session waits, and one look at each file, so this is bounded.
     work: Option<Sender<Work>>,
-    files: BTreeMap<Spot, PathBuf>,
-    watches: BTreeMap<Spot, Watch>,
+    files: BTreeMap<PublicationPlace, PathBuf>,
+    watches: BTreeMap<PublicationPlace, Watch>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -121,7 +121,7 @@ impl ChainWorker {
 
     /// Watches a file from now on; what was done to it before is looked at too. Why that is not
     /// done as it should be, where it is not.
-    pub(crate) fn watch(&mut self, spot: Spot) -> Option<String> {
+    pub(crate) fn watch(&mut self, spot: PublicationPlace) -> Option<String> {
         let (Some(work), Some(file)) = (&self.work, self.files.get(&spot)) else {
             return None;
         };
@@ -186,9 +186,9 @@ fn serve(chain: &Chain, incoming: &Receiver<Work>, answers: &mpsc::Sender<Messag
         }
         for spot in looks {
             let look = catch_unwind(AssertUnwindSafe(|| chain.look(spot)));
-            let look = look.unwrap_or_else(|_| Look {
+            let look = look.unwrap_or_else(|_| PublicationCheck {
                 unread: Some("it cannot be looked at: an error in Dayfly".to_owned()),
-                ..Look::default()
+                ..PublicationCheck::default()
             });
             let _ = answers.blocking_send(Message::ChainLooked { spot, look });
         }

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use dayfly_chain::{Change, Deliver, Kept, Observed, Target};
+use dayfly_chain::{Change, Deliver, EncryptedStore, Observed, Target};
 use dayfly_core::session::Lease;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::{Material, TemporaryCredentials, Vault};
@@ -93,7 +93,7 @@ fn what_breaks_fails_alone_and_is_told_as_it_is_found() {
                 after,
                 holds: Mutex::default(),
             })],
-            Kept::new(vault.beside(at("kept.age"))),
+            EncryptedStore::new(vault.beside(at("kept.age"))),
         );
         let bad = SessionId::new("bad");
         let all = [publish("a"), publish("bad"), publish("b")];

@@ -94,7 +94,7 @@ impl Clocks {
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rang {
+pub(crate) enum TimerEvent {
     /// The moment came.
     Due,
     /// The clock jumped, or the machine slept.
@@ -104,7 +104,7 @@ pub(crate) enum Rang {
 /// Rings at moments of the clock on the wall.
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(crate) struct WallClockTimer {
     timer: tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
     /// What it is set to; none: it has to be set before a wait.
     set: Option<Option<Timestamp>>,
@@ -126,7 +126,7 @@ fn settime(
 }
 
 #[cfg(target_os = "linux")]
-impl Alarm {
+impl WallClockTimer {
     /// Where the system gives no timer there is an error.
     pub(crate) fn new() -> std::io::Result<Self> {
         Self::with(settime)
@@ -154,9 +154,9 @@ impl Alarm {
 
     /// Waits for the moment; without one, for a jump of the clock only. May be dropped and
     /// called again at any time. Nothing wakes up in between.
-    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<Rang> {
+    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<TimerEvent> {
         if self.set != Some(moment) && self.arm(moment)? == Armed::Jumped {
-            return Ok(Rang::Jumped);
+            return Ok(TimerEvent::Jumped);
         }
         loop {
             let mut ready = self.timer.readable().await?;
@@ -165,9 +165,9 @@ impl Alarm {
                 Ok(_) => {
                     self.set = None;
                     return Ok(if moment.is_some() {
-                        Rang::Due
+                        TimerEvent::Due
                     } else {
-                        Rang::Jumped
+                        TimerEvent::Jumped
                     });
                 }
                 Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
@@ -175,7 +175,7 @@ impl Alarm {
                 Err(rustix::io::Errno::CANCELED) => {
                     // It may jump once more; either way it is looked at by how much.
                     let _ = self.arm(moment)?;
-                    return Ok(Rang::Jumped);
+                    return Ok(TimerEvent::Jumped);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -226,12 +226,12 @@ enum Armed {
 pub(crate) struct Alarm;
 
 #[cfg(not(target_os = "linux"))]
-impl Alarm {
+impl WallClockTimer {
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self)
     }
 
-    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<Rang> {
+    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) -> std::io::Result<TimerEvent> {
         loop {
             let before = now();
             let wait = moment.map_or(LOOK, |m| m.since(before)).min(LOOK);
@@ -239,10 +239,10 @@ impl Alarm {
             tokio::time::sleep(wait).await;
             let (wall, real) = (now().since(before), begun.elapsed());
             if wall.abs_diff(real) > JUMP {
-                return Ok(Rang::Jumped);
+                return Ok(TimerEvent::Jumped);
             }
             if moment.is_some_and(|m| m <= now()) {
-                return Ok(Rang::Due);
+                return Ok(TimerEvent::Due);
             }
         }
     }
@@ -263,11 +263,11 @@ mod tests {
 
     #[tokio::test]
     async fn it_rings_at_the_moment_and_not_before() {
-        let mut alarm = Alarm::new().unwrap();
+        let mut alarm = WallClockTimer::new().unwrap();
         let moment = now().plus(Duration::from_millis(60));
-        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), TimerEvent::Due);
         assert!(now() >= moment);
-        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), TimerEvent::Due);
     }
 
     #[test]
@@ -326,24 +326,25 @@ mod tests {
     #[tokio::test]
     async fn a_jump_that_setting_the_timer_tells_of_is_a_jump_and_the_timer_is_set() {
         JUMPS.set(1);
-        let mut alarm = Alarm::with(set_meanwhile).expect("a jump before the first wait is none");
+        let mut alarm =
+            WallClockTimer::with(set_meanwhile).expect("a jump before the first wait is none");
         let moment = now().plus(Duration::from_millis(40));
         JUMPS.set(1);
-        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Jumped);
-        assert_eq!(alarm.until(Some(moment)).await.unwrap(), Rang::Due);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), TimerEvent::Jumped);
+        assert_eq!(alarm.until(Some(moment)).await.unwrap(), TimerEvent::Due);
         assert!(now() >= moment);
         JUMPS.set(3);
         for _ in 0..3 {
             let later = now().plus(Duration::from_secs(60 + u64::from(JUMPS.get())));
-            assert_eq!(alarm.until(Some(later)).await.unwrap(), Rang::Jumped);
+            assert_eq!(alarm.until(Some(later)).await.unwrap(), TimerEvent::Jumped);
         }
         let soon = now().plus(Duration::from_millis(5));
-        assert_eq!(alarm.until(Some(soon)).await.unwrap(), Rang::Due);
+        assert_eq!(alarm.until(Some(soon)).await.unwrap(), TimerEvent::Due);
     }
 
     #[tokio::test]
     async fn a_dropped_wait_can_be_begun_anew() {
-        let mut alarm = Alarm::new().unwrap();
+        let mut alarm = WallClockTimer::new().unwrap();
         let moment = now().plus(Duration::from_millis(80));
         let soon = Duration::from_millis(20);
         assert!(
@@ -353,7 +354,7 @@ mod tests {
         );
         assert!(tokio::time::timeout(soon, alarm.until(None)).await.is_err());
         let sooner = now().plus(Duration::from_millis(5));
-        assert_eq!(alarm.until(Some(sooner)).await.unwrap(), Rang::Due);
+        assert_eq!(alarm.until(Some(sooner)).await.unwrap(), TimerEvent::Due);
         assert!(now() < moment);
     }
 }

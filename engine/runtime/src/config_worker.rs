@@ -11,7 +11,7 @@ use dayfly_core::grant::Selector;
 use dayfly_core::input::Entry;
 use dayfly_core::policy::EntryName;
 use dayfly_policy::Host;
-use dayfly_store::Shelf;
+use dayfly_store::TrustedStore;
 use dayfly_vault::private_file;
 use dayfly_workspace::Watch;
 use tokio::sync::mpsc;
@@ -264,7 +264,7 @@ impl Reader {
     /// Puts a configuration in force that could be read.
     fn take(&mut self, config: &Config) {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut shelf = Shelf::open(folder, config.trust.clone());
+        let mut shelf = TrustedStore::open(folder, config.trust.clone());
         if let Some(witness) = &self.witness {
             self.suspicions = witness.watch(&mut shelf).into();
         }
@@ -351,7 +351,7 @@ impl Reader {
     fn watch(&mut self, work: &Arc<Mailbox<()>>) -> bool {
         let mut begun = false;
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut wanted = vec![self.path.clone(), Shelf::lock_file(folder)];
+        let mut wanted = vec![self.path.clone(), TrustedStore::lock_file(folder)];
         wanted.extend(self.modules.iter().cloned());
         // Somebody may accept what is older.
         let suspicious = self.suspicions.iter().any(|(_, told)| told.is_some());

@@ -4,12 +4,12 @@
 //! effects out. The task itself never waits for a disk, a cloud or a guest.
 
 mod boot;
+mod deferred_orders;
 mod delivery;
-mod early;
-mod parting;
 mod perform;
 mod published;
 mod reporting;
+mod shutdown;
 mod sources;
 mod watched;
 
@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use dayfly_chain::Chain;
 use dayfly_core::delivery::Delivery as Wanted;
-use dayfly_core::effect::{Cause, Happening, Note, OperationId};
-use dayfly_core::input::{Attended, CommandId, Input, Order};
+use dayfly_core::effect::{Cause, JournalEntry, JournalEvent, OperationId};
+use dayfly_core::input::{CommandId, Input, Order, UserInput};
 use dayfly_core::policy::{EntryName, EvaluationId, Fault, Severity, Verdict};
 use dayfly_core::session::SessionId;
 use dayfly_core::settings::Settings;
@@ -38,28 +38,28 @@ use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use self::delivery::Standings;
+use self::delivery::DeliveryStates;
 pub use self::sources::{sso_integration, sso_settings};
+use crate::active_problems::ActiveProblems;
 use crate::azure::AzureInForce;
 use crate::chain_worker::ChainWorker;
-use crate::clock::{self, Alarm, Clocks, Rang};
+use crate::clock::{self, Clocks, TimerEvent, WallClockTimer};
 use crate::config::{Aws, Config, Imds};
 use crate::config_worker::{ConfigWorker, Configured};
-use crate::desks::Desks;
+use crate::credential_cache::CredentialCache;
 use crate::entries::Prepared;
 use crate::evaluators::Evaluators;
-use crate::held::Held;
 use crate::home::Home;
-use crate::issuing::Issuing;
+use crate::input_brokers::InputBrokers;
 use crate::journal::Journal;
-use crate::memory::Memory;
 use crate::message::{Ask, Handle, Message, OrderError, Ordered};
+use crate::persistent_state::PersistentState;
+use crate::provider_calls::Issuing;
 use crate::recording::Recording;
 use crate::report::{ProblemReport, StandingReport};
 use crate::sign_ins::SignIns;
-use crate::troubles::Troubles;
 use crate::watching::Watching;
-use crate::workspace_worker::{self, Looked, WorkspaceWorker};
+use crate::workspace_worker::{self, WorkspaceReloaded, WorkspaceWorker};
 
 /// Messages that wait for the engine; senders wait beyond that.
 const MESSAGES: usize = 1_024;
@@ -137,7 +137,7 @@ pub enum EngineError {
 #[derive(Debug)]
 pub struct Engine {
     handle: Handle,
-    notes: Option<broadcast::Receiver<Arc<Note>>>,
+    notes: Option<broadcast::Receiver<Arc<JournalEntry>>>,
     imds: watch::Receiver<Option<Imds>>,
     task: JoinHandle<()>,
 }
@@ -151,13 +151,13 @@ impl Engine {
     pub async fn start(options: Options) -> Result<Self, EngineError> {
         let (messages, incoming) = mpsc::channel(MESSAGES);
         let (notes, listener) = broadcast::channel(NOTES);
-        let held = Arc::new(Held::default());
-        let desks = Desks::new(&options.keys, &messages);
+        let held = Arc::new(CredentialCache::default());
+        let desks = InputBrokers::new(&options.keys, &messages);
         let secrets = Arc::clone(&options.azure_secrets);
         let azure = crate::azure::tokens(&held, options.home.folder(), secrets);
         let handle = Handle {
-            desks: desks.clone(),
-            held: Arc::clone(&held),
+            input_brokers: desks.clone(),
+            credential_cache: Arc::clone(&held),
             azure: Arc::clone(&azure.0),
             messages: messages.clone(),
             notes: notes.clone(),
@@ -165,7 +165,7 @@ impl Engine {
         let runtime = tokio::runtime::Handle::current();
         let booting = tokio::task::spawn_blocking(move || {
             let _entered = runtime.enter();
-            Loop::boot(options, messages, notes, held, desks, azure)
+            EngineLoop::boot(options, messages, notes, held, desks, azure)
         });
         let mut running = booting.await.map_err(std::io::Error::other)??;
         let imds = running.imds.subscribe();
@@ -184,7 +184,7 @@ impl Engine {
 
     /// Everything that is recorded from the start on; once. A reader that is too slow misses
     /// lines.
-    pub fn listen(&mut self) -> Option<broadcast::Receiver<Arc<Note>>> {
+    pub fn listen(&mut self) -> Option<broadcast::Receiver<Arc<JournalEntry>>> {
         self.notes.take()
     }
 
@@ -232,17 +232,17 @@ struct InForce {
     state: StateSnapshot,
 }
 
-struct Loop {
+struct EngineLoop {
     home: Home,
     /// Names this run in the journal and the recording.
     run: String,
     started: Timestamp,
     state: State,
-    alarm: Alarm,
+    alarm: WallClockTimer,
     clocks: Clocks,
     messages: mpsc::Sender<Message>,
-    notes: broadcast::Sender<Arc<Note>>,
-    recorded: Vec<Note>,
+    notes: broadcast::Sender<Arc<JournalEntry>>,
+    recorded: Vec<JournalEntry>,
     /// What the policy wrote with the answer that the core looks at just now.
     uncommitted: Option<(EvaluationId, Vec<StateWrite>)>,
     /// Whether policies were asked that the engine is about to stop.
@@ -250,7 +250,7 @@ struct Loop {
     config: Config,
     imds: watch::Sender<Option<Imds>>,
     keys: Arc<dyn LongLivedKeys>,
-    desks: Desks,
+    desks: InputBrokers,
     azure: Arc<AzureTokens>,
     azure_in_force: Arc<AzureInForce>,
     /// How much clouds were called; outlives the providers.
@@ -262,13 +262,13 @@ struct Loop {
     entries: BTreeMap<EntryName, InForce>,
     troubles: BTreeMap<String, (String, Option<String>)>,
     /// What workers tell of theirs.
-    troubles_told: Troubles,
+    troubles_told: ActiveProblems,
     /// Credentials that are in the chain.
-    held: Arc<Held>,
+    held: Arc<CredentialCache>,
     /// Credentials that wait to be published.
-    aside: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
+    pending_publication: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
     delivering: BTreeMap<OperationId, Delivery>,
-    standings: Standings,
+    delivery_states: DeliveryStates,
     evaluating: usize,
     commands: BTreeMap<CommandId, (SessionId, Answer)>,
     next_command: u64,
@@ -292,14 +292,14 @@ struct Loop {
     config_worker: ConfigWorker,
     chain: ChainWorker,
     workspace_worker: WorkspaceWorker,
-    memory: Memory,
+    memory: PersistentState,
     journal: Journal,
     _lock: private_file::Lock,
 }
 
 type Answer = oneshot::Sender<Result<Ordered, OrderError>>;
 
-impl Loop {
+impl EngineLoop {
     async fn run(&mut self, mut incoming: mpsc::Receiver<Message>) {
         loop {
             // Whatever is due by a clock that jumped is due because it jumped.
@@ -332,7 +332,7 @@ impl Loop {
                 () = due(self.stops_go_at) => self.let_stops_go(),
                 // Taken below.
                 () = self.troubles_told.changed() => {}
-                () = due(self.standings.again) => self.try_again(),
+                () = due(self.delivery_states.again) => self.try_again(),
             }
             self.flush();
             if self.halting {
@@ -343,11 +343,11 @@ impl Loop {
         self.part(&mut incoming).await;
     }
 
-    fn rang(&mut self, rang: std::io::Result<Rang>) {
+    fn rang(&mut self, rang: std::io::Result<TimerEvent>) {
         match rang {
-            Ok(Rang::Due) => self.enter(Input::Tick),
+            Ok(TimerEvent::Due) => self.enter(Input::Tick),
             // By how much is found out before the next wait.
-            Ok(Rang::Jumped) => {}
+            Ok(TimerEvent::Jumped) => {}
             // Without a timer the engine would sleep through ends of credentials.
             Err(error) => {
                 self.trouble("clock", Some((error.to_string(), None)));
@@ -375,7 +375,7 @@ impl Loop {
                 self.issuing.ended(operation);
                 let result = result.map(|credentials| {
                     let lease = credentials.lease;
-                    self.aside.insert(operation, credentials);
+                    self.pending_publication.insert(operation, credentials);
                     lease
                 });
                 self.enter(Input::Issued { operation, result });
@@ -390,7 +390,7 @@ impl Loop {
             Message::SignIns(stand) => self.enter(Input::SignIns(stand)),
             Message::Used(session) => self.enter(Input::Used { session }),
             Message::TurnedAway { door, why, count } => {
-                self.note(Happening::TurnedAway { door, why, count });
+                self.note(JournalEvent::TurnedAway { door, why, count });
             }
             Message::Watched { seen, to } => self.enter(Input::Watched { seen, to }),
             Message::Trouble { about, message } => {
@@ -400,7 +400,7 @@ impl Loop {
         }
     }
 
-    fn looked(&mut self, looked: Looked) {
+    fn looked(&mut self, looked: WorkspaceReloaded) {
         if let Some((workspace, change)) = looked.change {
             let of = |w: &Workspace| {
                 let region = w.default_region().map(str::to_owned);
@@ -450,7 +450,7 @@ impl Loop {
         let new = workspace.problems().iter().filter(|p| !known.contains(p));
         let new: Vec<ProblemReport> = new.map(ProblemReport::of_workspace).collect();
         for problem in new {
-            self.note(Happening::Trouble {
+            self.note(JournalEvent::Trouble {
                 about: problem.about,
                 message: problem.message,
                 hint: problem.hint,
@@ -472,7 +472,7 @@ impl Loop {
             }
         };
         if self.ensures(&session, &order) {
-            let waiting = self.standings.ensuring.entry(session).or_default();
+            let waiting = self.delivery_states.ensuring.entry(session).or_default();
             waiting.push((order, answer));
             return;
         }
@@ -611,14 +611,14 @@ impl Loop {
             Err(failed) => (failed.log, Vec::new(), Err(failed.fault)),
         };
         for line in log.lines {
-            self.note(Happening::Said {
+            self.note(JournalEvent::Said {
                 entry: entry.clone(),
                 severity: line.severity,
                 text: line.message,
             });
         }
         if log.dropped > 0 {
-            self.note(Happening::Said {
+            self.note(JournalEvent::Said {
                 entry: entry.clone(),
                 severity: Severity::Warning,
                 text: format!("({} more lines were dropped)", log.dropped),
@@ -665,7 +665,7 @@ impl Loop {
                 let _ = answer.send(());
             }
             Ask::Attended { what, answer } => {
-                if let Attended::SignIn(id) = &what {
+                if let UserInput::SignIn(id) = &what {
                     // Somebody else may have signed in.
                     self.azure.drop_held(id);
                 }
@@ -683,7 +683,7 @@ impl Loop {
             && self.state.queue().next().is_none()
             && self.issuing.is_empty()
             && self.delivering.is_empty()
-            && !self.standings.is_aligning()
+            && !self.delivery_states.is_aligning()
             && self.tickets.is_empty()
             && self.workspace_worker.is_idle()
             && self.config_worker.is_idle()
@@ -732,8 +732,8 @@ impl Loop {
     }
 
     /// Records something that the core does not know of.
-    fn note(&mut self, what: Happening) {
-        self.recorded.push(Note {
+    fn note(&mut self, what: JournalEvent) {
+        self.recorded.push(JournalEntry {
             at: clock::now(),
             cause: Cause::default(),
             what,
@@ -743,7 +743,7 @@ impl Loop {
     fn trouble(&mut self, about: &str, problem: Option<(String, Option<String>)>) {
         match problem {
             Some(problem) if self.troubles.get(about) != Some(&problem) => {
-                self.note(Happening::Trouble {
+                self.note(JournalEvent::Trouble {
                     about: about.to_owned(),
                     message: problem.0.clone(),
                     hint: problem.1.clone(),
@@ -754,7 +754,7 @@ impl Loop {
             None => {
                 if self.troubles.remove(about).is_some() {
                     let about = about.to_owned();
-                    self.note(Happening::Mended { about });
+                    self.note(JournalEvent::Mended { about });
                 }
             }
         }

@@ -14,7 +14,7 @@ use dayfly_fs::{bounded, trusted};
 use dayfly_policy::module::{Digest, LoadError};
 use dayfly_policy::policy::ConfigureError;
 use dayfly_policy::{Host, Module, Paths, Policy, Wasi};
-use dayfly_store::{ContentStore, Refusal, Shelf};
+use dayfly_store::{ContentStore, Refusal, TrustedStore};
 
 use crate::builtin;
 use crate::config::{GrantSettings, ModuleSource, PolicySettings};
@@ -167,7 +167,7 @@ impl Test for Beyond {
 #[derive(Debug)]
 pub struct Loader {
     host: Host,
-    shelf: Shelf,
+    shelf: TrustedStore,
     /// Where the components of entries are kept for replays, where they are.
     archive: Option<ContentStore>,
     modules: BTreeMap<(String, Digest, Wasi), Module>,
@@ -179,14 +179,14 @@ impl Loader {
     pub fn new(host: Host) -> Self {
         Self {
             host,
-            shelf: Shelf::empty(),
+            shelf: TrustedStore::empty(),
             archive: None,
             modules: BTreeMap::new(),
         }
     }
 
     /// From now on entries are held to what this says.
-    pub fn hold_to(&mut self, shelf: Shelf) {
+    pub fn hold_to(&mut self, shelf: TrustedStore) {
         self.shelf = shelf;
     }
 

@@ -7,9 +7,9 @@ use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultK
 use dayfly_policy::{Call, Evaluated, Failed, Policy, StateSnapshot, Used};
 use tokio::sync::mpsc;
 
-use crate::crew::Crew;
 use crate::message::Message;
 use crate::recording::{Answer, Recorder};
+use crate::worker_pool::WorkerPool;
 
 /// A guest takes 512 KiB of it.
 const STACK: usize = 2 << 20;
@@ -31,7 +31,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct Evaluators {
     // Each entry is asked one thing at a time, so what waits is bounded by their number.
-    crew: Crew,
+    crew: WorkerPool,
     answers: mpsc::Sender<Message>,
 }
 
@@ -39,7 +39,7 @@ impl Evaluators {
     /// Starts so many threads; more help out while guests use up their time.
     pub(crate) fn start(number: usize, answers: &mpsc::Sender<Message>) -> std::io::Result<Self> {
         Ok(Self {
-            crew: Crew::start(number, MOST, STACK)?,
+            crew: WorkerPool::start(number, MOST, STACK)?,
             answers: answers.clone(),
         })
     }

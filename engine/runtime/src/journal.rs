@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use dayfly_core::effect::Note;
+use dayfly_core::effect::JournalEntry;
 use dayfly_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::rolling::{self, Keep, Writer};
+use crate::rolling_files::{self, Keep, Writer};
 
 /// Batches that wait for the disk.
 const WAITING: usize = 1_024;
@@ -23,10 +23,10 @@ pub struct Line {
     pub run: Arc<str>,
     /// What it says.
     #[serde(flatten)]
-    pub note: Note,
+    pub note: JournalEntry,
 }
 
-impl rolling::Line for Line {
+impl rolling_files::Line for Line {
     const STEM: &'static str = "journal";
     const LONGEST: u64 = 4 << 20;
 
@@ -36,18 +36,18 @@ impl rolling::Line for Line {
 }
 
 /// Reads a journal from its beginning, and on.
-pub type Reader = rolling::Reader<Line>;
+pub type Reader = rolling_files::Reader<Line>;
 
 /// The file that is written now, for those who want to follow it.
 #[must_use]
 pub fn current(folder: &Path) -> PathBuf {
-    rolling::current::<Line>(folder)
+    rolling_files::current::<Line>(folder)
 }
 
 /// Writes the journal on a thread of its own.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    lines: Option<SyncSender<Vec<Note>>>,
+    lines: Option<SyncSender<Vec<JournalEntry>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -73,7 +73,7 @@ impl Journal {
     }
 
     /// Hands lines over; waits where the disk is far behind.
-    pub(crate) fn write(&self, notes: Vec<Note>) {
+    pub(crate) fn write(&self, notes: Vec<JournalEntry>) {
         if let Some(lines) = &self.lines {
             // The thread ends only after this sender.
             let _ = lines.send(notes);
@@ -94,7 +94,7 @@ impl Drop for Journal {
 fn serve(
     writer: &mut Writer<Line>,
     run: &Arc<str>,
-    incoming: &Receiver<Vec<Note>>,
+    incoming: &Receiver<Vec<JournalEntry>>,
     trouble: &dyn Fn(Option<String>),
 ) {
     let mut told = None;

@@ -5,38 +5,38 @@
 //! of policies, calls of providers, the journal. [`home`] says where everything lies, [`config`]
 //! what the person configured, [`report`] what the person can be told.
 
+mod active_problems;
 pub mod azure;
 pub mod builtin;
 mod chain_worker;
 pub mod clock;
 pub mod config;
 mod config_worker;
-mod crew;
-mod desks;
+pub mod credential_cache;
 pub mod destinations;
 pub mod engine;
 pub mod entries;
 mod evaluators;
-pub mod held;
 pub mod home;
-mod issuing;
+mod input_brokers;
 pub mod journal;
 mod mailbox;
-mod memory;
 pub mod message;
+mod persistent_state;
+mod provider_calls;
 pub mod recording;
 pub mod replay;
 pub mod report;
-pub mod rolling;
+pub mod rolling_files;
 pub mod seen;
 mod sign_ins;
-mod troubles;
 mod watching;
+mod worker_pool;
 mod workspace_worker;
 
 pub use config::{Config, ConfigError};
 pub use engine::{Engine, EngineError, Options, Policies, sso_integration, sso_settings};
 pub use home::Home;
-pub use memory::words;
 pub use message::{Handle, Ordered, Stopped};
+pub use persistent_state::words;
 pub use seen::Witness;

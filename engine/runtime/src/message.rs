@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use dayfly_chain::{Look, Spot};
+use dayfly_chain::{PublicationCheck, PublicationPlace};
 use dayfly_core::delivery::Delivery;
-use dayfly_core::effect::{Note, OperationId, Reply};
-use dayfly_core::input::{Attended, Order, Seen, SignIn};
+use dayfly_core::effect::{JournalEntry, OperationId, Reply};
+use dayfly_core::input::{ObservedPath, Order, SignIn, UserInput};
 use dayfly_core::policy::{EntryName, EvaluationId};
 use dayfly_core::session::{Failure, SessionId};
 use dayfly_policy::{Evaluated, Failed};
@@ -21,16 +21,16 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::chain_worker::{Placement, Purpose};
 use crate::clock;
 use crate::config_worker::Configured;
-use crate::desks::Desks;
-use crate::held::{Held, Issued};
+use crate::credential_cache::{CredentialCache, Issued};
+use crate::input_brokers::InputBrokers;
 use crate::report::{EngineReport, SessionReport, StandingReport};
-use crate::workspace_worker::Looked;
+use crate::workspace_worker::WorkspaceReloaded;
 
 /// What can reach the engine.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// The Workspace file was looked at.
-    Looked(Looked),
+    Looked(WorkspaceReloaded),
     /// The thread for the Workspace file has nothing to do.
     WorkspaceIdle,
     /// States could not be written into the Workspace file; none: it works again.
@@ -56,9 +56,12 @@ pub(crate) enum Message {
         left: Option<Delivery>,
     },
     /// A file of the chain was looked at, because somebody wrote it.
-    ChainLooked { spot: Spot, look: Look },
+    ChainLooked {
+        spot: PublicationPlace,
+        look: PublicationCheck,
+    },
     /// Something came that a person had been asked for, and nobody waited any more.
-    Answered(Attended),
+    Answered(UserInput),
     /// The sign-ins that stand and are known to end, all of them.
     SignIns(Vec<SignIn>),
     /// A program was given the credentials of a session.
@@ -72,7 +75,7 @@ pub(crate) enum Message {
     /// Watched files and repositories are as this says; for one entry only, where it has just
     /// begun to watch.
     Watched {
-        seen: Vec<Seen>,
+        seen: Vec<ObservedPath>,
         to: Option<EntryName>,
     },
     /// Something else went wrong, or is well again.
@@ -107,7 +110,7 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<()>,
     },
     Attended {
-        what: Attended,
+        what: UserInput,
         answer: oneshot::Sender<()>,
     },
     Quiet(oneshot::Sender<()>),
@@ -149,11 +152,11 @@ pub struct Stopped;
 /// Talks to a running engine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    pub(crate) desks: Desks,
+    pub(crate) input_brokers: InputBrokers,
     pub(crate) messages: mpsc::Sender<Message>,
-    pub(crate) held: Arc<Held>,
+    pub(crate) credential_cache: Arc<CredentialCache>,
     pub(crate) azure: Arc<AzureTokens>,
-    pub(crate) notes: broadcast::Sender<Arc<Note>>,
+    pub(crate) notes: broadcast::Sender<Arc<JournalEntry>>,
 }
 
 impl Handle {
@@ -180,11 +183,15 @@ impl Handle {
     /// How the demand ended, where it did not bring credentials.
     pub async fn credentials(&self, asked: &str) -> Result<Issued, Unobtained> {
         let now = clock::now();
-        if let Some(issued) = self.held.get(asked, now) {
+        if let Some(issued) = self.credential_cache.get(asked, now) {
             self.note_use(&issued);
             // The last good ones serve until they end; renewal goes on behind the answer.
             let due = issued.credentials.lease.due(now);
-            if due && self.held.note_refresh(&issued.session, Instant::now()) {
+            if due
+                && self
+                    .credential_cache
+                    .note_refresh(&issued.session, Instant::now())
+            {
                 let (handle, session) = (self.clone(), issued.session.clone());
                 tokio::spawn(async move {
                     let _ = handle.order(session.as_str(), Order::Demand).await;
@@ -194,7 +201,7 @@ impl Handle {
         }
         let ordered = self.order(asked, Order::Demand).await;
         let now = clock::now();
-        match self.held.get(asked, now) {
+        match self.credential_cache.get(asked, now) {
             Some(issued) => {
                 self.note_use(&issued);
                 Ok(issued)
@@ -214,7 +221,10 @@ impl Handle {
     }
 
     fn note_use(&self, issued: &Issued) {
-        if self.held.note_use(&issued.session, Instant::now()) {
+        if self
+            .credential_cache
+            .note_use(&issued.session, Instant::now())
+        {
             let session = issued.session.clone();
             // Knowing the last use is not worth waiting for.
             let _ = self.messages.try_send(Message::Used(session));
@@ -260,7 +270,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn attended(&self, what: Attended) -> Result<(), Stopped> {
+    pub async fn attended(&self, what: UserInput) -> Result<(), Stopped> {
         self.ask(|answer| Ask::Attended { what, answer }).await
     }
 
@@ -269,8 +279,8 @@ impl Handle {
     /// # Errors
     /// [`Stopped`].
     pub async fn hand_code(&self, session: &SessionId, code: SecretString) -> Result<(), Stopped> {
-        self.desks.mfa.hand(session, code);
-        self.attended(Attended::Session(session.clone())).await
+        self.input_brokers.mfa.hand(session, code);
+        self.attended(UserInput::Session(session.clone())).await
     }
 
     /// Leaves a SAML assertion of an identity provider, and has what waited for it tried.
@@ -278,13 +288,13 @@ impl Handle {
     /// # Errors
     /// [`Stopped`].
     pub async fn hand_assertion(&self, idp: &str, assertion: Assertion) -> Result<(), Stopped> {
-        self.desks.assertions.hand(idp, assertion);
-        self.attended(Attended::SignIn(idp.to_owned())).await
+        self.input_brokers.assertions.hand(idp, assertion);
+        self.attended(UserInput::SignIn(idp.to_owned())).await
     }
 
     /// Takes back a code that was left and that nobody used.
     pub fn take_code_back(&self, session: &SessionId) {
-        self.desks.mfa.take_back(session);
+        self.input_brokers.mfa.take_back(session);
     }
 
     /// Waits until nothing is under way: no evaluation, no call of a provider, no change of the
@@ -304,7 +314,7 @@ impl Handle {
 
     /// Everything that is recorded from now on. A reader that is too slow misses lines.
     #[must_use]
-    pub fn notes(&self) -> broadcast::Receiver<Arc<Note>> {
+    pub fn notes(&self) -> broadcast::Receiver<Arc<JournalEntry>> {
         self.notes.subscribe()
     }
 

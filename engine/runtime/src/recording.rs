@@ -20,10 +20,10 @@ use dayfly_store::{ContentDigest, ContentStore};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::recorder::{Recorder, Recording};
-use crate::rolling;
+use crate::rolling_files;
 
 /// Reads a recording from its beginning, and on.
-pub type Reader = rolling::Reader<Record>;
+pub type Reader = rolling_files::Reader<Record>;
 
 /// One evaluation of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl Answer {
     }
 }
 
-impl rolling::Line for Record {
+impl rolling_files::Line for Record {
     const STEM: &'static str = "recording";
     const LONGEST: u64 = 64 << 20;
 

@@ -31,7 +31,7 @@ pub struct Which {
 }
 
 /// Who is asked in the place of what is recorded.
-pub trait Cast {
+pub trait PolicyResolver {
     /// Whether it may be another policy than the one that was recorded. Where it is, it remembers what
     /// it itself would have remembered.
     fn is_other(&self) -> bool;
@@ -125,7 +125,7 @@ struct Known {
 pub fn replay(
     folder: &Path,
     which: &Which,
-    cast: &mut dyn Cast,
+    cast: &mut dyn PolicyResolver,
     told: &mut dyn FnMut(News),
 ) -> io::Result<Tally> {
     let mut reader = Reader::open(folder);

@@ -11,7 +11,7 @@ use super::*;
 use crate::builtin;
 use crate::evaluators::Question;
 use crate::recording::Recording;
-use crate::rolling::{Keep, current};
+use crate::rolling_files::{Keep, current};
 
 /// The lines of these tests are from 2020.
 const AGES: Duration = Duration::from_secs(8 * 100 * 365 * 24 * 60 * 60);
@@ -24,7 +24,7 @@ const LARGE: Keep = Keep {
 
 struct Alone(Policy, bool);
 
-impl Cast for Alone {
+impl PolicyResolver for Alone {
     fn is_other(&self) -> bool {
         self.1
     }
@@ -279,7 +279,7 @@ fn record_forgetful(folder: &Path, policy: &Policy) {
 
 struct Anew(Policy);
 
-impl Cast for Anew {
+impl PolicyResolver for Anew {
     fn is_other(&self) -> bool {
         true
     }

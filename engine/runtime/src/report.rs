@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 use dayfly_core::arbitration::{Tier, Voice};
 use dayfly_core::delivery::Place;
-use dayfly_core::input::Word;
+use dayfly_core::input::ManualOverride;
 use dayfly_core::policy::{Action, Fault, Reason};
 use dayfly_core::session::{ErrorKind, Failure, Lease, Session, SessionId, SessionType, Status};
-use dayfly_core::stands::Stands;
-use dayfly_core::state::{Phase, Stage, Tracked, Tracking};
+use dayfly_core::session_proposals::SessionProposal;
+use dayfly_core::state::{EntryState, OperationStage, Phase, SessionState};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::{Problem, Severity};
 use serde::{Deserialize, Serialize};
@@ -177,7 +177,7 @@ pub struct NeedReport {
 }
 
 impl NeedReport {
-    fn of(tracked: &Tracked) -> Option<Self> {
+    fn of(tracked: &SessionState) -> Option<Self> {
         let kind = tracked.last_failure.as_ref()?.kind;
         let session = &tracked.session;
         let device = session.mfa_device().filter(|_| kind == ErrorKind::NeedsMfa);
@@ -236,8 +236,8 @@ pub struct WordReport {
     pub override_reason: Option<String>,
 }
 
-impl From<&Word> for WordReport {
-    fn from(word: &Word) -> Self {
+impl From<&ManualOverride> for WordReport {
+    fn from(word: &ManualOverride) -> Self {
         Self {
             action: word.action,
             at: word.at,
@@ -273,8 +273,8 @@ pub struct StandingReport {
     pub overruled_by: Option<Voice>,
 }
 
-impl From<&Stands> for StandingReport {
-    fn from(stands: &Stands) -> Self {
+impl From<&SessionProposal> for StandingReport {
+    fn from(stands: &SessionProposal) -> Self {
         Self {
             by: stands.voice.clone(),
             tier: stands.rank.tier,
@@ -337,7 +337,7 @@ pub struct PolicyReport {
 impl SessionReport {
     /// What a running engine knows.
     #[must_use]
-    pub fn of(tracked: &Tracked) -> Self {
+    pub fn of(tracked: &SessionState) -> Self {
         let mut report = Self::written(&tracked.session, tracked.phase.status());
         report.set_lease(tracked.phase.lease());
         report.doing = doing(&tracked.phase);
@@ -346,7 +346,7 @@ impl SessionReport {
         let tried_again = report.error.is_some() && !tracked.needs_person;
         report.retry_at = tracked.retry_at.filter(|_| tried_again);
         report.needs = NeedReport::of(tracked);
-        report.word = tracked.word.as_ref().map(WordReport::from);
+        report.word = tracked.manual_override.as_ref().map(WordReport::from);
         report
     }
 
@@ -393,10 +393,10 @@ fn doing(phase: &Phase) -> Option<String> {
         Phase::Rotating(_, operation) => ("rotating", operation),
     };
     let waits = match operation.stage {
-        Stage::Parent => "waits for the session that it is chained to",
-        Stage::Queued => "waits for its turn",
-        Stage::Issuing => "waits for the cloud",
-        Stage::Publishing(_) => "publishes",
+        OperationStage::Parent => "waits for the session that it is chained to",
+        OperationStage::Queued => "waits for its turn",
+        OperationStage::Issuing => "waits for the cloud",
+        OperationStage::Publishing(_) => "publishes",
     };
     Some(format!("{verb}: {waits}"))
 }
@@ -404,7 +404,7 @@ fn doing(phase: &Phase) -> Option<String> {
 impl PolicyReport {
     /// What a running engine knows.
     #[must_use]
-    pub fn of(tracking: &Tracking, prepared: &Prepared) -> Self {
+    pub fn of(tracking: &EntryState, prepared: &Prepared) -> Self {
         let mut report = Self::prepared(prepared);
         report.state = if tracking.suspended {
             PolicyState::Suspended

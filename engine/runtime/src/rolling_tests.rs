@@ -1,4 +1,4 @@
-use dayfly_core::effect::{Cause, Happening, Note};
+use dayfly_core::effect::{Cause, JournalEntry, JournalEvent};
 use dayfly_core::time::Timestamp;
 
 use super::*;
@@ -13,11 +13,11 @@ const LARGE: Keep = Keep {
     age: AGES,
 };
 
-fn note(n: u64) -> Note {
-    Note {
+fn note(n: u64) -> JournalEntry {
+    JournalEntry {
         at: Timestamp::from_millis(n),
         cause: Cause(n),
-        what: Happening::Mended {
+        what: JournalEvent::Mended {
             about: format!("thing {n}"),
         },
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dayfly_store::{Lock, SeenLock, Shelf};
+use dayfly_store::{Lock, SeenLock, TrustedStore};
 use dayfly_vault::{Ask, Doubt, Vault, VaultError};
 
 use crate::home::Home;
@@ -76,7 +76,7 @@ impl Witness {
     }
 
     /// Tells a shelf which entries its lock file holds to something older than was seen.
-    pub fn judge(&self, shelf: &mut Shelf) -> Look {
+    pub fn judge(&self, shelf: &mut TrustedStore) -> Look {
         let look = self.look();
         let Some(lock) = shelf.lock() else {
             return look;
@@ -92,14 +92,14 @@ impl Witness {
 
     /// The same, and remembers what is newer in the lock file; what there is to be told of the lock
     /// file and of the vault.
-    pub(crate) fn watch(&self, shelf: &mut Shelf) -> [(&'static str, Option<String>); 2] {
+    pub(crate) fn watch(&self, shelf: &mut TrustedStore) -> [(&'static str, Option<String>); 2] {
         let look = self.judge(shelf);
         let doubts = look.doubts.iter().map(|doubt| self.say(doubt));
         let doubts: Vec<String> = doubts.collect();
         let vault = (!doubts.is_empty()).then(|| format!("{} ({DOUBT})", doubts.join("; ")));
         let lock = shelf.lock().and_then(|lock| {
             if look.lost {
-                return Some(format!("{} ({})", self.lost(), dayfly_store::shelf::ACCEPT));
+                return Some(format!("{} ({})", self.lost(), dayfly_store::trusted_store::ACCEPT));
             }
             let next = look.lock.taken_up(lock);
             let kept = match next == look.lock {
@@ -196,7 +196,7 @@ fn told(older: &BTreeMap<String, String>) -> Option<String> {
         .map(|(entry, problem)| format!("policy entry \"{entry}\": {problem}"))
         .collect();
     let all = lines.join("; ");
-    (!lines.is_empty()).then(|| format!("{all} ({})", dayfly_store::shelf::ACCEPT))
+    (!lines.is_empty()).then(|| format!("{all} ({})", dayfly_store::trusted_store::ACCEPT))
 }
 
 /// Whether nothing at all was seen yet.

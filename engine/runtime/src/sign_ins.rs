@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use dayfly_core::input::{Attended, SignIn};
-use dayfly_providers::sso::{Sso, SsoIntegration, Standing};
+use dayfly_core::input::{SignIn, UserInput};
+use dayfly_providers::sso::{SignInStatus, Sso, SsoIntegration};
 use dayfly_workspace::{Watch, watch};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch as level};
 
+use crate::active_problems::ActiveProblems;
 use crate::message::{Ask, Message};
-use crate::troubles::Troubles;
 
 /// What problems with the watch are filed under.
 const ABOUT: &str = "sign-in-watch";
@@ -33,7 +33,7 @@ impl SignIns {
     /// Tells what it notices through these messages; without any, nothing is watched.
     pub(crate) fn start(
         messages: Option<mpsc::Sender<Message>>,
-        troubles: Troubles,
+        troubles: ActiveProblems,
     ) -> std::io::Result<Self> {
         let Some(messages) = messages else {
             return Ok(Self(None));
@@ -66,7 +66,7 @@ fn follow(
     mut incoming: level::Receiver<Wanted>,
     runtime: &Handle,
     messages: &mpsc::Sender<Message>,
-    troubles: &Troubles,
+    troubles: &ActiveProblems,
 ) {
     let mut watches: Vec<Watch> = Vec::new();
     while let Some((sso, integrations)) = next(&mut incoming, runtime) {
@@ -75,7 +75,7 @@ fn follow(
         let mut problem = None;
         for integration in &integrations {
             // What cannot be read is told by who needs it.
-            if let Ok(standing) = runtime.block_on(sso.standing(integration)) {
+            if let Ok(standing) = runtime.block_on(sso.sign_in_status(integration)) {
                 note(&ends, integration, standing);
             }
         }
@@ -93,7 +93,7 @@ fn follow(
                 let (runtime, integration) = (runtime.clone(), integration.clone());
                 let ends = Arc::clone(&ends);
                 let look = move || {
-                    let Ok(standing) = runtime.block_on(sso.standing(&integration)) else {
+                    let Ok(standing) = runtime.block_on(sso.sign_in_status(&integration)) else {
                         return;
                     };
                     if note(&ends, &integration, standing) {
@@ -101,7 +101,7 @@ fn follow(
                     }
                     if standing.signed_in {
                         let (answer, _) = oneshot::channel();
-                        let what = Attended::SignIn(integration.id.clone());
+                        let what = UserInput::SignIn(integration.id.clone());
                         // One that cannot be told has stopped.
                         let _ =
                             messages.blocking_send(Message::Ask(Ask::Attended { what, answer }));
@@ -118,7 +118,7 @@ fn follow(
 }
 
 /// Notes when a sign-in ends; whether that is another moment than before.
-fn note(ends: &Ends, integration: &SsoIntegration, standing: Standing) -> bool {
+fn note(ends: &Ends, integration: &SsoIntegration, standing: SignInStatus) -> bool {
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(at) = standing.ends.filter(|_| standing.signed_in) else {
         return ends.remove(&integration.id).is_some();

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dayfly_core::input::Seen;
+use dayfly_core::input::ObservedPath;
 use dayfly_core::policy::EntryName;
 use tokio::sync::mpsc;
 
@@ -256,7 +256,7 @@ impl Watcher {
         Some(())
     }
 
-    fn tell(&self, mut seen: Vec<Seen>, to: Option<EntryName>) -> Option<()> {
+    fn tell(&self, mut seen: Vec<ObservedPath>, to: Option<EntryName>) -> Option<()> {
         while !seen.is_empty() {
             let rest = seen.split_off(seen.len().min(AT_ONCE));
             let to = to.clone();

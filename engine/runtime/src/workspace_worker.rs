@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dayfly_core::input::{Projection, WorkspaceChange};
+use dayfly_core::input::{PersistedStatus, WorkspaceChange};
 use dayfly_core::session::SessionId;
 use dayfly_workspace::{Loaded, Problem, Rejected, Workspace, WorkspaceFile, WriteError};
 use tokio::sync::mpsc;
@@ -24,12 +24,12 @@ struct Work {
     load: bool,
     /// Asks that want to be answered after the file was looked at.
     tickets: Vec<u64>,
-    states: BTreeMap<SessionId, Projection>,
+    states: BTreeMap<SessionId, PersistedStatus>,
 }
 
 /// What looking at the file brought.
 #[derive(Debug)]
-pub(crate) struct Looked {
+pub(crate) struct WorkspaceReloaded {
     /// What the person changed; none where the file cannot be used.
     pub(crate) change: Option<(Arc<Workspace>, WorkspaceChange)>,
     /// Why it cannot be used.
@@ -47,9 +47,9 @@ pub(crate) struct WorkspaceWorker {
 
 /// Tells the worker that the file may have changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Nudge(Arc<Mailbox<Work>>);
+pub(crate) struct ReloadRequest(Arc<Mailbox<Work>>);
 
-impl Nudge {
+impl ReloadRequest {
     pub(crate) fn nudge(&self) {
         self.0.put(|work| work.load = true);
     }
@@ -71,8 +71,8 @@ impl WorkspaceWorker {
         })
     }
 
-    pub(crate) fn nudge(&self) -> Nudge {
-        Nudge(Arc::clone(&self.work))
+    pub(crate) fn nudge(&self) -> ReloadRequest {
+        ReloadRequest(Arc::clone(&self.work))
     }
 
     /// Looks at the file, then says so.
@@ -88,7 +88,7 @@ impl WorkspaceWorker {
         self.work.is_idle()
     }
 
-    pub(crate) fn write(&self, session: SessionId, projection: Projection) {
+    pub(crate) fn write(&self, session: SessionId, projection: PersistedStatus) {
         self.work.put(|work| {
             work.states.insert(session, projection);
         });
@@ -159,7 +159,7 @@ fn serve(file: &WorkspaceFile, incoming: &Mailbox<Work>, answers: &mpsc::Sender<
 
 fn write(
     file: &WorkspaceFile,
-    states: &BTreeMap<SessionId, Projection>,
+    states: &BTreeMap<SessionId, PersistedStatus>,
     answers: &mpsc::Sender<Message>,
 ) -> Result<(), WriteError> {
     if states.is_empty() {
@@ -178,17 +178,17 @@ fn look(file: &WorkspaceFile, tickets: Vec<u64>, answers: &mpsc::Sender<Message>
         Ok(Loaded::Changed {
             workspace,
             difference,
-        }) => Looked {
+        }) => WorkspaceReloaded {
             change: Some((workspace, difference)),
             rejected: None,
             tickets,
         },
-        Ok(Loaded::Unchanged) => Looked {
+        Ok(Loaded::Unchanged) => WorkspaceReloaded {
             change: None,
             rejected: None,
             tickets,
         },
-        Err(rejected) => Looked {
+        Err(rejected) => WorkspaceReloaded {
             change: None,
             rejected: Some(rejected),
             tickets,
@@ -228,7 +228,7 @@ mod tests {
         let worker = WorkspaceWorker::start(file, answers).unwrap();
         worker.look(1);
         assert!(matches!(messages.blocking_recv(), Some(Message::Looked(_))));
-        let active = Projection {
+        let active = PersistedStatus {
             status: Status::Active,
             start: None,
             expiration: None,

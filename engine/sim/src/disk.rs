@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dayfly_core::input::{Seen, Sight};
+use dayfly_core::input::{ObservedPath, PathObservation};
 use dayfly_core::policy::{BranchChange, EntryName, FileChange, FileChangeKind, Subscription};
 use dayfly_policy::PathPattern;
 use dayfly_policy::module::Digest;
@@ -52,7 +52,7 @@ impl Disk {
     }
 
     /// What each entry is told when it begins to watch.
-    pub(crate) fn present(&self) -> Vec<(EntryName, Vec<Seen>)> {
+    pub(crate) fn present(&self) -> Vec<(EntryName, Vec<ObservedPath>)> {
         let mut all = Vec::new();
         for (name, wanted) in &self.wanted {
             let mut seen = Vec::new();
@@ -74,7 +74,7 @@ impl Disk {
     }
 
     /// A file is written, or removed.
-    pub(crate) fn write(&mut self, path: PathBuf, content: Option<Vec<u8>>) -> Vec<Seen> {
+    pub(crate) fn write(&mut self, path: PathBuf, content: Option<Vec<u8>>) -> Vec<ObservedPath> {
         let before = self.files.remove(&path);
         let kind = match (&before, &content) {
             (None, Some(_)) => FileChangeKind::Created,
@@ -92,7 +92,7 @@ impl Disk {
     }
 
     /// A branch is checked out.
-    pub(crate) fn switch(&mut self, path: PathBuf, branch: Option<String>) -> Vec<Seen> {
+    pub(crate) fn switch(&mut self, path: PathBuf, branch: Option<String>) -> Vec<ObservedPath> {
         let patterns = self.matching(&path, |wanted| &wanted.branches);
         let before = self.repositories.insert(path.clone(), branch.clone());
         let (kind, previous) = match before {
@@ -125,15 +125,15 @@ fn file(
     path: &Path,
     kind: FileChangeKind,
     content: Option<&[u8]>,
-) -> Option<Seen> {
+) -> Option<ObservedPath> {
     let told = content.filter(|content| content.len() <= CONTENT);
-    let what = Sight::File(FileChange {
+    let what = PathObservation::File(FileChange {
         path: path.to_str()?.into(),
         kind,
         digest: content.map(|content| Digest::of(content).0),
         content: told.map(Arc::from),
     });
-    (!patterns.is_empty()).then_some(Seen { patterns, what })
+    (!patterns.is_empty()).then_some(ObservedPath { patterns, what })
 }
 
 fn repository(
@@ -142,12 +142,12 @@ fn repository(
     kind: FileChangeKind,
     branch: Option<String>,
     previous: Option<String>,
-) -> Option<Seen> {
-    let what = Sight::Branch(BranchChange {
+) -> Option<ObservedPath> {
+    let what = PathObservation::Branch(BranchChange {
         repository: path.to_str()?.into(),
         kind,
         branch,
         previous,
     });
-    (!patterns.is_empty()).then_some(Seen { patterns, what })
+    (!patterns.is_empty()).then_some(ObservedPath { patterns, what })
 }

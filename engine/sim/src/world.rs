@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::input::{
-    Attended, CommandId, Entry, Input, Order, Projection, SessionUpsert, SignIn, WorkspaceChange,
+    CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, SignIn, UserInput,
+    WorkspaceChange,
 };
 use dayfly_core::policy::{Action, EntryName, EvaluationId, Fault, FaultKind};
 use dayfly_core::random::Random;
@@ -163,10 +164,10 @@ impl<'a> World<'a> {
     }
 
     /// What the Workspace file says of a session's state: what was written last.
-    fn written(&self, id: &SessionId) -> Projection {
+    fn written(&self, id: &SessionId) -> PersistedStatus {
         self.state
             .session(id)
-            .map_or_else(Projection::default, |tracked| tracked.projected)
+            .map_or_else(PersistedStatus::default, |tracked| tracked.projected)
     }
 
     /// Goes on to the next moment at which something happens; false at the end.
@@ -279,7 +280,7 @@ impl<'a> World<'a> {
             })),
             Deed::Attend(sessions) => {
                 for session in sessions {
-                    self.enter(Input::Attended(Attended::Session(session)));
+                    self.enter(Input::Attended(UserInput::Session(session)));
                 }
             }
             Deed::SignIn {
@@ -294,7 +295,7 @@ impl<'a> World<'a> {
                 self.sign_ins.insert(integration.clone(), stands);
                 let stand = self.sign_ins.values().cloned().collect();
                 self.enter(Input::SignIns(stand));
-                self.enter(Input::Attended(Attended::SignIn(integration)));
+                self.enter(Input::Attended(UserInput::SignIn(integration)));
             }
             Deed::File { path, content } => {
                 let seen = self.disk.write(path, content);

@@ -13,14 +13,14 @@ pub mod lock;
 mod names;
 pub mod problem;
 pub mod seen;
-pub mod shelf;
 pub mod source;
 pub mod trust;
+pub mod trusted_store;
 
 pub use bundle::{Bundle, BundlePolicy};
 pub use content::{ContentDigest, ContentError, ContentStore};
 pub use lock::{Lock, LockError, LockedBundle, LockedModule};
 pub use seen::SeenLock;
-pub use shelf::{Refusal, Shelf};
 pub use source::{GitSource, OciSource, Remote, SourceError};
 pub use trust::{TrustRoot, Trusted, Untrusted};
+pub use trusted_store::{Refusal, TrustedStore};

@@ -7,7 +7,7 @@ mod sample;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::{Workspace, WorkspaceFile, diff, splice};
@@ -28,8 +28,8 @@ fn one_changed(text: &str, size: usize) -> String {
     text.replacen(&name, "renamed and longer ", 1)
 }
 
-fn active(size: usize) -> BTreeMap<SessionId, Projection> {
-    let state = Projection {
+fn active(size: usize) -> BTreeMap<SessionId, PersistedStatus> {
+    let state = PersistedStatus {
         status: Status::Active,
         start: Some(Timestamp::from_millis(1_772_357_400_000)),
         expiration: Some(Timestamp::from_millis(1_772_361_000_000)),
@@ -77,7 +77,7 @@ fn write_the_state_of_one_session_to_disk(bencher: Bencher<'_, '_>, size: usize)
     let on = active(size);
     let mut off = on.clone();
     off.values_mut()
-        .for_each(|state| *state = Projection::default());
+        .for_each(|state| *state = PersistedStatus::default());
     let mut turn = false;
     bencher.bench_local(|| {
         turn = !turn;

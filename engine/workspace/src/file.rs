@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::problem::{Problem, Rejected, Severity};
 use crate::splice;
 use crate::workspace::Workspace;
-use dayfly_core::input::{Projection, WorkspaceChange};
+use dayfly_core::input::{PersistedStatus, WorkspaceChange};
 
 /// The longest file that is read, unless another limit is set: 64 MiB, room for about 100,000
 /// sessions.
@@ -163,7 +163,10 @@ impl WorkspaceFile {
     ///
     /// # Errors
     /// [`WriteError`]; the file is as it was.
-    pub fn project(&self, states: &BTreeMap<SessionId, Projection>) -> Result<Written, WriteError> {
+    pub fn project(
+        &self,
+        states: &BTreeMap<SessionId, PersistedStatus>,
+    ) -> Result<Written, WriteError> {
         let mut told = self.told();
         let target = disk::target(&self.path)?;
         let _lock = Lock::take(&target)?;
@@ -304,7 +307,7 @@ fn refuse<E>(problems: Vec<Problem>) -> Result<(), EditError<E>> {
 fn edited(
     old: Option<&Workspace>,
     present: &Workspace,
-    states: &BTreeMap<SessionId, Projection>,
+    states: &BTreeMap<SessionId, PersistedStatus>,
 ) -> BTreeSet<SessionId> {
     let status =
         |workspace: &Workspace, id: &SessionId| workspace.get(id).map(|e| e.projection.status);

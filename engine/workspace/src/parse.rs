@@ -13,14 +13,14 @@ use dayfly_core::session::SessionId;
 use serde_json::value::RawValue;
 
 use crate::check::{self, Finding};
-use crate::force::InForce;
 use crate::format::{DeliveryWords, WorkspaceObject};
 use crate::position::{Walk, message_of, offset_in, offset_of};
 use crate::problem::{Note, Problem, Rejected};
 use crate::raw::{ELEMENTS_EXPECTED, Field, TOO_MANY};
 use crate::read;
-use crate::refer;
+use crate::references;
 use crate::section::Placed;
+use crate::versions_in_force::InForce;
 use crate::workspace::{Element, Lists, Workspace};
 
 /// A byte order mark, as some editors write it.
@@ -72,7 +72,7 @@ impl Workspace {
         let elements = read_elements(source, &raws, previous, &mut notes);
         let in_force = InForce::choose(source, &elements, previous, &mut notes);
         let (by_id, unique_ids) = (Arc::clone(&in_force.by_id), in_force.unique_ids);
-        let entries = refer::resolve(in_force, &elements, &lists, previous, &mut notes);
+        let entries = references::resolve(in_force, &elements, &lists, previous, &mut notes);
         Ok(Self {
             path: previous
                 .filter(|old| &*old.path == path)

@@ -12,7 +12,7 @@ use crate::problem::{Note, Severity};
 use crate::raw::{Field, Members};
 use crate::region::partition;
 use crate::timestamp;
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 
 /// A text and where it stands in the session's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) struct Spot {
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) session: Session,
-    pub(crate) projection: Projection,
+    pub(crate) projection: PersistedStatus,
     pub(crate) profile_id: Option<Spot>,
     pub(crate) profile_name: Option<Spot>,
     pub(crate) delivery: Option<Delivery>,
@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields that the engine writes. A wrong moment is as good as none.
-    fn projection(&mut self, object: &mut SessionObject<'_>) -> Projection {
+    fn projection(&mut self, object: &mut SessionObject<'_>) -> PersistedStatus {
         let status = self.take("status", object.status.take());
         let mut moment = |name: &str, field: Option<Field<'_, String>>| {
             let field = field?;
@@ -354,7 +354,7 @@ impl<'a> Reader<'a> {
             "sessionTokenExpiration",
             object.session_token_expiration.take(),
         );
-        Projection {
+        PersistedStatus {
             status: status.map_or(Status::Inactive, |(word, _)| word.0),
             start,
             expiration,

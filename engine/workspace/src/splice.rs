@@ -13,7 +13,7 @@ use crate::render::{self, Style};
 use crate::tree::{self, Edit, Object};
 use crate::workspace::Workspace;
 use crate::write::{ordered, projected};
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 
 pub use crate::bulk::{add_all, remove_all, update_all};
 
@@ -111,8 +111,8 @@ pub struct Projected {
 /// other words (a number for `status`, another time zone) stays as it is. Where an id stands
 /// twice, its first session is taken.
 #[must_use]
-pub fn project(workspace: &Workspace, wanted: &BTreeMap<SessionId, Projection>) -> Projected {
-    let mut open: BTreeMap<&SessionId, &Projection> = wanted.iter().collect();
+pub fn project(workspace: &Workspace, wanted: &BTreeMap<SessionId, PersistedStatus>) -> Projected {
+    let mut open: BTreeMap<&SessionId, &PersistedStatus> = wanted.iter().collect();
     let mut edits = Vec::new();
     for element in &workspace.elements {
         if open.is_empty() {
@@ -136,7 +136,7 @@ pub fn project(workspace: &Workspace, wanted: &BTreeMap<SessionId, Projection>) 
     }
 }
 
-fn project_one(object: &Object<'_>, state: &Projection) -> Vec<Edit> {
+fn project_one(object: &Object<'_>, state: &PersistedStatus) -> Vec<Edit> {
     let now = read::projection(object.text);
     let mut changes = Vec::new();
     for (name, text) in projected(state) {

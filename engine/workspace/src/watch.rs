@@ -190,13 +190,13 @@ fn begin(
         files: Mutex::new(Vec::new()),
         moved: AtomicBool::new(false),
     });
-    let mut guard = Guard {
+    let mut guard = CallbackGuard {
         file: file.clone(),
         shared: Arc::clone(&shared),
         wake: wake.clone(),
         native: None,
         watched: Vec::new(),
-        seen: Sight::of(&file),
+        seen: FileStamp::of(&file),
     };
     guard.start(no_notices);
     let thread = thread::Builder::new()
@@ -212,9 +212,9 @@ fn begin(
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sight(Option<(u64, Option<SystemTime>, u64)>);
+struct FileStamp(Option<(u64, Option<SystemTime>, u64)>);
 
-impl Sight {
+impl FileStamp {
     fn of(path: &Path) -> Self {
         let seen = fs::metadata(path).ok();
         Self(seen.map(|m| (m.len(), m.modified().ok(), identity(&m))))
@@ -232,17 +232,17 @@ fn identity(_: &fs::Metadata) -> u64 {
 }
 
 /// What the thread of a watch has.
-struct Guard {
+struct CallbackGuard {
     file: PathBuf,
     shared: Arc<Shared>,
     wake: SyncSender<()>,
     native: Option<RecommendedWatcher>,
     /// Folders under watch, and which folder each was.
     watched: Vec<(PathBuf, u64)>,
-    seen: Sight,
+    seen: FileStamp,
 }
 
-impl Guard {
+impl CallbackGuard {
     fn start(&mut self, refused: Option<String>) {
         let deaf = || nearest(&self.file).and_then(no_notices);
         if let Some(reason) = refused.or_else(deaf) {
@@ -281,7 +281,7 @@ impl Guard {
             match notice {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let now = Sight::of(&self.file);
+                    let now = FileStamp::of(&self.file);
                     if now == self.seen {
                         continue;
                     }
@@ -358,7 +358,7 @@ impl Guard {
         *self.shared.backend() = Backend::Polling { reason };
         self.native = None;
         self.watched.clear();
-        self.seen = Sight(None);
+        self.seen = FileStamp(None);
         // A change may have been missed on the way.
         let _ = self.wake.try_send(());
     }

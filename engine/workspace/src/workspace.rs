@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::projection;
 use crate::read::Draft;
 use crate::section::Placed;
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 
 /// One version of the file: its sessions in file order, what they refer to, and its problems.
 /// [`Workspace::parse`] makes one.
@@ -37,7 +37,7 @@ pub struct Entry {
     /// The session.
     pub session: Arc<Session>,
     /// Its state as the file has it.
-    pub projection: Projection,
+    pub projection: PersistedStatus,
     /// The line that it begins on, from 1.
     pub line: u32,
     /// Whether this is the previous version of the session, still in force because the present
@@ -163,7 +163,7 @@ impl Workspace {
     }
 
     /// The same with other states, as they read back once they are written.
-    pub(crate) fn with_states(&self, states: &BTreeMap<SessionId, Projection>) -> Self {
+    pub(crate) fn with_states(&self, states: &BTreeMap<SessionId, PersistedStatus>) -> Self {
         let mut next = self.clone();
         for (id, state) in states {
             if let Some(entry) = next.by_id.get(id).and_then(|p| next.entries.get_mut(*p)) {

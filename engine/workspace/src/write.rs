@@ -4,7 +4,7 @@ use dayfly_core::session::{Access, Session, Status};
 use serde_json::{Map, Value};
 
 use crate::timestamp;
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 
 /// The fields that a person may expect first, in this order; others follow as they come.
 pub(crate) const ORDER: [&str; 41] = [
@@ -66,7 +66,7 @@ pub(crate) fn ordered(object: &Map<String, Value>) -> Vec<(&str, &Value)> {
 /// The object that reads as this session in this state; its named profile stands in
 /// `profileName`. For [`splice::add`](crate::splice::add), imports and exports.
 #[must_use]
-pub fn session_object(session: &Session, projection: &Projection) -> Map<String, Value> {
+pub fn session_object(session: &Session, projection: &PersistedStatus) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -166,7 +166,7 @@ fn map<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
 }
 
 /// The three fields of a projection as they are written; none for a field that is left out.
-pub(crate) fn projected(projection: &Projection) -> [(&'static str, Option<String>); 3] {
+pub(crate) fn projected(projection: &PersistedStatus) -> [(&'static str, Option<String>); 3] {
     let moment = |moment: Option<_>| moment.and_then(timestamp::write);
     let status: Status = projection.status;
     [

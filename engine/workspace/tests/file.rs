@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use dayfly_core::input::{Projection, WorkspaceChange};
+use dayfly_core::input::{PersistedStatus, WorkspaceChange};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::splice::{self, List};
@@ -70,9 +70,9 @@ impl Home {
     }
 }
 
-fn state(id: &str, status: Status) -> BTreeMap<SessionId, Projection> {
+fn state(id: &str, status: Status) -> BTreeMap<SessionId, PersistedStatus> {
     let start = (status == Status::Active).then(|| Timestamp::from_millis(1_772_357_400_000));
-    let projection = Projection {
+    let projection = PersistedStatus {
         status,
         start,
         expiration: None,
@@ -159,7 +159,7 @@ fn a_status_edited_by_hand_is_not_overwritten_before_it_was_told() {
         home.text().replace("\"active\"", "\"inactive\""),
     )
     .unwrap();
-    let rotated = Projection {
+    let rotated = PersistedStatus {
         status: Status::Active,
         start: Some(Timestamp::from_millis(1_772_357_999_000)),
         expiration: None,
@@ -629,7 +629,7 @@ fn a_session_that_was_gone_when_its_state_was_written_is_news_when_it_comes_back
     let mut one: Value = serde_json::from_str(TWO).unwrap();
     one["sessions"].as_array_mut().unwrap().pop();
     fs::write(home.path(), one.to_string()).unwrap();
-    let active = Projection {
+    let active = PersistedStatus {
         status: Status::Active,
         start: Some(Timestamp::from_millis(1_800_000_000_000)),
         expiration: None,
@@ -641,6 +641,6 @@ fn a_session_that_was_gone_when_its_state_was_written_is_news_when_it_comes_back
     fs::write(home.path(), TWO).unwrap();
     let change = home.change();
     let upsert = change.upserts.iter().find(|u| u.session.id == id).unwrap();
-    assert_eq!(upsert.written, Projection::default());
+    assert_eq!(upsert.written, PersistedStatus::default());
     assert!(change.removed.is_empty());
 }

@@ -6,7 +6,7 @@ mod sample;
 use std::path::Path;
 use std::sync::Arc;
 
-use dayfly_core::input::{Projection, WorkspaceChange};
+use dayfly_core::input::{PersistedStatus, WorkspaceChange};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::{ResolveError, Severity, Workspace, diff};
@@ -39,7 +39,7 @@ fn reads_fields_and_defaults() {
     assert_eq!(b.session.region.as_deref(), Some("eu-west-1"));
     assert_eq!(
         b.projection,
-        Projection {
+        PersistedStatus {
             status: Status::Active,
             start: Some(Timestamp::from_millis(1000)),
             expiration: None
@@ -47,7 +47,7 @@ fn reads_fields_and_defaults() {
     );
     let a = workspace.get(&SessionId::new("a")).unwrap();
     assert_eq!(a.session.named_profile, None);
-    assert_eq!(a.projection, Projection::default());
+    assert_eq!(a.projection, PersistedStatus::default());
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod sample;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::splice::{self, List};
@@ -41,7 +41,7 @@ fn exercise(text: &str) {
                 let all = workspace.sessions().iter().map(|e| {
                     (
                         e.session.id.clone(),
-                        Projection {
+                        PersistedStatus {
                             status: Status::Active,
                             ..e.projection
                         },
@@ -69,7 +69,7 @@ fn exercise(text: &str) {
     let _ = splice::remove(text, List::Profiles, "profile-0");
 }
 
-fn projection() -> impl Strategy<Value = Projection> {
+fn projection() -> impl Strategy<Value = PersistedStatus> {
     let moment =
         || proptest::option::of((0..253_402_300_800_000_u64).prop_map(Timestamp::from_millis));
     let status = prop_oneof![
@@ -77,7 +77,7 @@ fn projection() -> impl Strategy<Value = Projection> {
         Just(Status::Pending),
         Just(Status::Active)
     ];
-    (status, moment(), moment()).prop_map(|(status, start, expiration)| Projection {
+    (status, moment(), moment()).prop_map(|(status, start, expiration)| PersistedStatus {
         status,
         start,
         expiration,
@@ -183,7 +183,7 @@ proptest! {
         }
         let mut workspace = parse(&text, None).unwrap();
         for round in [first, second] {
-            let states: BTreeMap<SessionId, Projection> =
+            let states: BTreeMap<SessionId, PersistedStatus> =
                 round.into_iter().map(|(n, state)| (SessionId::new(&sample::id(n)), state)).collect();
             let text = splice::project(&workspace, &states).text;
             let same = states.iter().all(|(id, s)| workspace.get(id).unwrap().projection == *s);

@@ -6,7 +6,7 @@ mod sample;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::splice::{self, List, SpliceError};
@@ -24,13 +24,13 @@ fn object(value: Value) -> Map<String, Value> {
     object
 }
 
-const ACTIVE: Projection = Projection {
+const ACTIVE: PersistedStatus = PersistedStatus {
     status: Status::Active,
     start: Some(Timestamp::from_millis(1_772_357_400_000)),
     expiration: Some(Timestamp::from_millis(1_772_361_000_000)),
 };
 
-fn project(text: &str, id: &str, state: Projection) -> Option<String> {
+fn project(text: &str, id: &str, state: PersistedStatus) -> Option<String> {
     splice::project(&parse(text), &BTreeMap::from([(SessionId::new(id), state)])).text
 }
 
@@ -38,7 +38,7 @@ fn project(text: &str, id: &str, state: Projection) -> Option<String> {
 fn both_ways(inactive: &str, active: &str) {
     assert_eq!(project(inactive, "a", ACTIVE).as_deref(), Some(active));
     assert_eq!(project(active, "a", ACTIVE), None);
-    assert_eq!(project(inactive, "a", Projection::default()), None);
+    assert_eq!(project(inactive, "a", PersistedStatus::default()), None);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn removes_with_the_comma() {
         ),
     ] {
         assert_eq!(
-            project(&of(&before), "a", Projection::default()),
+            project(&of(&before), "a", PersistedStatus::default()),
             Some(of(&after))
         );
     }
@@ -95,7 +95,7 @@ fn other_words_for_the_same_stay() {
         project(
             &wrong,
             "a",
-            Projection {
+            PersistedStatus {
                 start: None,
                 ..ACTIVE
             }
@@ -103,7 +103,7 @@ fn other_words_for_the_same_stay() {
         .is_some_and(|t| !t.contains("soon"))
     );
     // A moment that never comes is left out.
-    let forever = Projection {
+    let forever = PersistedStatus {
         expiration: Some(Timestamp::MAX),
         ..ACTIVE
     };

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dayfly_core::input::Projection;
+use dayfly_core::input::PersistedStatus;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_fuzz::{fuzz, seeds};
@@ -96,7 +96,7 @@ fn workspace() {
             if previous.is_some() {
                 continue;
             }
-            let state = Projection {
+            let state = PersistedStatus {
                 status: Status::Active,
                 start: Some(Timestamp::from_millis(1_800_000_000_000)),
                 expiration: None,

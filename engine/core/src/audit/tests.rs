@@ -5,12 +5,12 @@ use super::*;
 use crate::arbitration::{Rank, Voice};
 use crate::effect::Cause;
 use crate::grant::{Grant, Selector};
-use crate::input::{Entry, Input, Projection, SessionUpsert, WorkspaceChange};
+use crate::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
 use crate::policy::{Action, Actions, Event, Fields};
 use crate::queue::{Lane, Next};
 use crate::session::{Access, AssumeRole, Session};
 use crate::settings::Settings;
-use crate::state::{Dirty, Operation};
+use crate::state::{Operation, PendingChange};
 use crate::step::step;
 use crate::timers::TimerKey;
 
@@ -28,8 +28,8 @@ fn lease() -> Lease {
     }
 }
 
-fn found(session: &str, profile: &str) -> Found {
-    Found {
+fn found(session: &str, profile: &str) -> RecoveredCredentials {
+    RecoveredCredentials {
         session: id(session),
         profile: Some(profile.to_owned()),
         lease: lease(),
@@ -40,7 +40,7 @@ fn found(session: &str, profile: &str) -> Found {
 /// `d` inactive; one policy.
 struct World {
     state: State,
-    chain: Vec<Found>,
+    chain: Vec<RecoveredCredentials>,
 }
 
 impl World {
@@ -66,7 +66,7 @@ impl World {
                 labels: BTreeMap::new(),
                 fault: None,
             }),
-            written: Projection::default(),
+            written: PersistedStatus::default(),
         });
         let entry = Entry {
             name: EntryName::new("policy"),
@@ -101,12 +101,12 @@ impl World {
         world
     }
 
-    fn tracked(&mut self, name: &str) -> &mut Tracked {
+    fn tracked(&mut self, name: &str) -> &mut SessionState {
         self.state.sessions.get_mut(&id(name)).unwrap()
     }
 
     /// An operation for a session, known to the core.
-    fn operation(&mut self, name: &str, stage: Stage) -> Operation {
+    fn operation(&mut self, name: &str, stage: OperationStage) -> Operation {
         self.state.next_operation += 1;
         let operation = OperationId(self.state.next_operation);
         self.state.operations.insert(operation, id(name));
@@ -139,9 +139,9 @@ impl World {
         let tracked = &self.state.sessions[&id(name)];
         for entry in self.state.entries.values_mut() {
             if tracked.present {
-                entry.sight.show(&tracked.view);
+                entry.visibility.show(&tracked.view);
             } else {
-                entry.sight.hide(&id(name));
+                entry.visibility.hide(&id(name));
             }
         }
     }
@@ -200,7 +200,7 @@ fn credentials_that_nobody_stands_for() {
 #[test]
 fn credentials_on_their_way_may_be_there_and_not_when_all_is_quiet() {
     let mut world = World::new();
-    let operation = world.operation("d", Stage::Publishing(lease()));
+    let operation = world.operation("d", OperationStage::Publishing(lease()));
     world.phase("d", Phase::Starting(operation));
     world.is_watched("d");
     world.tracked("d").publishing_profile = Some("pd".to_owned());
@@ -216,7 +216,7 @@ fn credentials_that_the_chain_does_not_hold() {
     world.chain.remove(1);
     world.finds(&[Violation::Missing { session: id("b") }]);
     world.finds_when_moving(&[Violation::Missing { session: id("b") }]);
-    let operation = world.operation("b", Stage::Queued).id;
+    let operation = world.operation("b", OperationStage::Queued).id;
     world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
     world.is_watched("b");
     world.finds(&[Violation::Missing { session: id("b") }]);
@@ -291,17 +291,21 @@ fn a_pending_session_that_nothing_ends() {
         session: id("d"),
         lacks,
     };
-    for stage in [Stage::Parent, Stage::Issuing, Stage::Publishing(lease())] {
+    for stage in [
+        OperationStage::Parent,
+        OperationStage::Issuing,
+        OperationStage::Publishing(lease()),
+    ] {
         let mut world = World::new();
         let operation = world.operation("d", stage);
         world.phase("d", Phase::Starting(operation));
-        world.state.issuing = usize::from(stage == Stage::Issuing);
+        world.state.issuing = usize::from(stage == OperationStage::Issuing);
         world.finds(&[stuck("a deadline")]);
         world.is_watched("d");
         world.finds(&[]);
     }
     let mut world = World::new();
-    let operation = world.operation("b", Stage::Queued).id;
+    let operation = world.operation("b", OperationStage::Queued).id;
     world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
     let session = id("b");
     let lacks = "a deadline";
@@ -309,7 +313,7 @@ fn a_pending_session_that_nothing_ends() {
     world.is_watched("b");
     world.finds(&[]);
     let mut world = World::new();
-    let operation = world.operation("d", Stage::Queued);
+    let operation = world.operation("d", OperationStage::Queued);
     world.phase("d", Phase::Starting(operation.clone()));
     world.finds(&[stuck("a place in the queue")]);
     world.state.operations.remove(&operation.id);
@@ -342,7 +346,7 @@ fn a_session_beyond_the_one_it_is_chained_to() {
 fn an_operation_of_nobody() {
     for name in ["b", "d", "unknown"] {
         let mut world = World::new();
-        let operation = world.operation(name, Stage::Queued).id;
+        let operation = world.operation(name, OperationStage::Queued).id;
         let session = id(name);
         world.finds(&[Violation::StrayOperation { operation, session }]);
     }
@@ -351,7 +355,7 @@ fn an_operation_of_nobody() {
 #[test]
 fn providers_beyond_their_bound_or_out_of_count() {
     let mut world = World::new();
-    let operation = world.operation("d", Stage::Issuing);
+    let operation = world.operation("d", OperationStage::Issuing);
     world.phase("d", Phase::Starting(operation));
     let key = TimerKey::Deadline(id("d"));
     world.state.timers.set(key, NOW.plus(HOUR));
@@ -372,7 +376,7 @@ fn providers_beyond_their_bound_or_out_of_count() {
 fn a_queue_that_is_wrong_or_stands_still() {
     let mut world = World::new();
     world.state.settings.issuing_max = 0;
-    let operation = world.operation("d", Stage::Queued);
+    let operation = world.operation("d", OperationStage::Queued);
     world.phase("d", Phase::Starting(operation));
     let push = |world: &mut World, name: &str| {
         let lane = Lane::Sts("123456789012".to_owned());
@@ -420,7 +424,7 @@ fn an_entry_that_sees_what_it_is_not_granted_or_not_what_it_is() {
     world.finds(&[beyond("a"), beyond("c"), beyond("d"), unknown]);
     let mut world = World::new();
     let tracking = world.state.entries.get_mut(&entry()).unwrap();
-    tracking.sight.hide(&id("b"));
+    tracking.visibility.hide(&id("b"));
     let (entry, session) = (entry(), id("b"));
     world.finds(&[
         Violation::Unseen {
@@ -457,14 +461,14 @@ fn what_waits_for_a_policy_without_a_bound() {
     };
     tracking.others.extend(vec![event; 4]);
     tracking.wakes = ["x", "y"].map(|wake| (wake.to_owned(), NOW)).into();
-    let dirty = Dirty {
+    let dirty = PendingChange {
         fields: Fields::REMOVED,
         previous_status: None,
         outcome: None,
         last_view: None,
         cause: Cause::default(),
     };
-    tracking.dirty.insert(id("unknown"), dirty);
+    tracking.pending_changes.insert(id("unknown"), dirty);
     tracking.suspended = true;
     world.finds(&[
         backlog("events", 4, 3),
@@ -528,11 +532,11 @@ fn credentials_on_their_way_before_anybody_knows_what_is_forbidden() {
     let mut world = World::new();
     world.state.policies_known = false;
     // What is in force stays so, and may be taken back.
-    let operation = world.operation("b", Stage::Queued).id;
+    let operation = world.operation("b", OperationStage::Queued).id;
     world.phase("b", Phase::Stopping(lease(), operation, Outcome::Stopped));
     world.is_watched("b");
     world.finds(&[]);
-    let operation = world.operation("d", Stage::Parent);
+    let operation = world.operation("d", OperationStage::Parent);
     world.phase("d", Phase::Starting(operation));
     world.is_watched("d");
     world.finds(&[Violation::Unruled { session: id("d") }]);

@@ -11,7 +11,8 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
-    CommandId, Entry, Found, Input, Order, Projection, SessionUpsert, WorkspaceChange,
+    CommandId, Entry, Input, Order, PersistedStatus, RecoveredCredentials, SessionUpsert,
+    WorkspaceChange,
 };
 use dayfly_core::policy::{
     Action, Actions, EntryName, EvaluationId, Fault, SessionFilter, Subscription, Verdict,
@@ -65,7 +66,7 @@ pub(crate) fn session(name: &str, role: &str) -> SessionUpsert {
             labels: BTreeMap::new(),
             fault: None,
         }),
-        written: Projection::default(),
+        written: PersistedStatus::default(),
     }
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn failure() -> Failure {
 }
 
 impl Stage {
-    pub(crate) fn new(found: Vec<Found>) -> Self {
+    pub(crate) fn new(found: Vec<RecoveredCredentials>) -> Self {
         let mut stage = Self {
             state: State::new(Settings::default(), 1),
             now: NOW,

@@ -4,9 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::commands::Dayfly;
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal::print_data;
-use crate::trouble::Trouble;
 
 /// Print what a shell needs to complete commands.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Dayfly::command(), "dayfly", &mut text);
     print_data(&text);

@@ -6,15 +6,15 @@ use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use serde_json::json;
 
-use crate::clients::direct;
-use crate::clients::given::Given;
-use crate::commands::{print, print_json};
 use crate::control::protocol::not_found;
-use crate::endpoint::browser;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::show::table::tame;
-use crate::trouble::Trouble;
-use crate::{engine, locate};
+use crate::export::credentials::Given;
+use crate::export::direct;
+use crate::render::table::sanitize;
+use crate::sign_in::browser;
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
 
 /// Print an address that signs a browser in to the AWS console as a session's role.
 ///
@@ -38,8 +38,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let workspace = engine::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
@@ -56,14 +56,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
         let address = sign_in(&console, session, &given).await?;
         if args.open {
             browser::open(&address).await.map_err(|trouble| {
                 trouble.hint("set BROWSER, or leave out --open to have the address printed")
             })?;
-            print(&format!("{}: handed to the browser\n", tame(&session.name)));
+            print(&format!(
+                "{}: handed to the browser\n",
+                sanitize(&session.name)
+            ));
             return Ok(Exit::Done);
         }
         if args.json {
@@ -75,8 +78,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
 }
 
 /// The console takes the credentials of roles only.
-fn refuse(session: &Session) -> Result<(), Trouble> {
-    let name = tame(&session.name);
+fn refuse(session: &Session) -> Result<(), CliError> {
+    let name = sanitize(&session.name);
     let (why, hint) = match session.session_type() {
         SessionType::AwsIamUser => (
             "the AWS console does not take the temporary credentials of an IAM user",
@@ -92,7 +95,7 @@ fn refuse(session: &Session) -> Result<(), Trouble> {
         ),
         _ => return Ok(()),
     };
-    Err(Trouble::usage(format!("cannot open the console of \"{name}\": {why}")).hint(hint))
+    Err(CliError::usage(format!("cannot open the console of \"{name}\": {why}")).hint(hint))
 }
 
 fn console(
@@ -100,7 +103,7 @@ fn console(
     session: &Session,
     region: Option<&str>,
     service: &str,
-) -> Result<Console, Trouble> {
+) -> Result<Console, CliError> {
     let of_role = session.role_arn().and_then(|arn| arn.split(':').nth(1));
     let of_region = match region {
         Some(region) if region.starts_with("cn-") => "aws-cn",
@@ -119,11 +122,11 @@ async fn sign_in(
     console: &Console,
     session: &Session,
     given: &Given,
-) -> Result<SecretString, Trouble> {
-    let name = tame(&session.name);
+) -> Result<SecretString, CliError> {
+    let name = sanitize(&session.name);
     let Some(token) = &given.session_token else {
         let message = format!("the credentials of \"{name}\" are not those of a role");
-        return Err(Trouble::failed(message));
+        return Err(CliError::failed(message));
     };
     let keys = RoleKeys {
         access_key_id: &given.access_key_id,
@@ -141,7 +144,7 @@ async fn sign_in(
                 "look at `signin-endpoint-url` in dayfly.toml, if it is there"
             }
         };
-        Trouble::failed(format!("no sign-in address for \"{name}\": {error}")).hint(hint)
+        CliError::failed(format!("no sign-in address for \"{name}\": {error}")).hint(hint)
     })
 }
 

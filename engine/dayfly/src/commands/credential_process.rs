@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::clients::direct;
 use crate::control::client;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::locate;
+use crate::export::direct;
+use crate::paths;
 use crate::terminal;
-use crate::trouble::Trouble;
 
 /// Print the credentials of a session as cloud SDKs ask a `credential_process` for them.
 ///
@@ -25,25 +25,25 @@ pub(crate) struct Args {
     home: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     print(&args.session, args.home.as_deref())
 }
 
 /// Does it, without what other commands need: SDKs run this often.
-pub(crate) fn print(session: &str, home: Option<&Path>) -> Result<Exit, Trouble> {
+pub(crate) fn print(session: &str, home: Option<&Path>) -> Result<Exit, CliError> {
     let home = match home {
-        Some(folder) => locate::home_at(folder)?,
-        None => locate::home()?,
+        Some(folder) => paths::home_at(folder)?,
+        None => paths::home()?,
     };
     let text = match client::credentials(&home, session) {
         Some(answer) => answer?,
         None => {
             // No person is waited for inside a request.
-            crate::secrets::ask_nobody();
+            crate::vault_access::ask_nobody();
             direct::credentials(&home, session)?
         }
     };
     terminal::print_answer(&text)
-        .map_err(|e| Trouble::failed(format!("cannot be printed: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot be printed: {e}")))?;
     Ok(Exit::Done)
 }

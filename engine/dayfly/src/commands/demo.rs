@@ -3,8 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::trouble::Trouble;
 
 /// Watch the whole engine at work, on a throw-away home with an STS emulator.
 ///
@@ -18,13 +18,13 @@ pub(crate) struct Args {
     pace: f64,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        let failed = |e| Trouble::failed(format!("cannot listen for signals: {e}"));
+        let failed = |e| CliError::failed(format!("cannot listen for signals: {e}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let interrupted = async {

@@ -1,11 +1,11 @@
 //! `dayfly doctor`
 
-use crate::commands::{print, print_json};
 use crate::doctor::{self, Findings, Grade};
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::locate;
-use crate::show::table::tame;
-use crate::trouble::Trouble;
+use crate::paths;
+use crate::render::table::sanitize;
+use crate::terminal::{print, print_json};
 
 /// Look for what keeps credentials from being obtained or found, and say how to mend it.
 ///
@@ -24,8 +24,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let mut findings = Findings::default();
     doctor::engine_runs(&home, &mut findings);
     let workspace = doctor::workspace(&home, &mut findings);
@@ -56,9 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
             Grade::Notice => '·',
             Grade::Wrong => '✗',
         };
-        text += &format!("{mark} {}: {}\n", finding.about, tame(&finding.message));
+        text += &format!("{mark} {}: {}\n", finding.about, sanitize(&finding.message));
         if let Some(hint) = &finding.hint {
-            text += &format!("    {}\n", tame(hint));
+            text += &format!("    {}\n", sanitize(hint));
         }
     }
     print(&text);

@@ -2,9 +2,9 @@
 
 use crate::control::client;
 use crate::control::protocol::Request;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::locate;
-use crate::trouble::Trouble;
+use crate::paths;
 
 /// Send an event of your own to the policies that asked for it.
 #[derive(Debug, clap::Args)]
@@ -19,11 +19,11 @@ pub(crate) struct Args {
     data: serde_json::Value,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if args.name.trim().is_empty() {
-        return Err(Trouble::usage("the name of the event is empty"));
+        return Err(CliError::usage("the name of the event is empty"));
     }
-    let home = locate::home()?;
+    let home = paths::home()?;
     let request = Request::Emit {
         name: args.name.clone(),
         data: args.data.clone(),
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     match client::ask::<serde_json::Value>(&home, &request) {
         Some(answer) => answer.map(|_| Exit::Done),
         None => Err(
-            Trouble::failed("no Dayfly runs here, so nobody hears the event")
+            CliError::failed("no Dayfly runs here, so nobody hears the event")
                 .hint("`dayfly run` starts one"),
         ),
     }

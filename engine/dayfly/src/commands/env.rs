@@ -8,18 +8,18 @@ use dayfly_vault::SecretString;
 use dayfly_workspace::Workspace;
 use zeroize::Zeroizing;
 
-use crate::clients::environment::{At, Environment};
-use crate::clients::given::Given;
-use crate::clients::shadow::shadowing;
-use crate::clients::{azure, azure_environment, direct};
-use crate::commands::warn;
 use crate::control::client;
 use crate::control::protocol::{Access, By, Request, not_found};
 use crate::endpoint::imds::WARNING;
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::export::credentials::Given;
+use crate::export::environment::{At, Environment};
+use crate::export::shadowing::shadowing;
+use crate::export::{azure, azure_environment, direct};
 use crate::terminal::print_data;
-use crate::trouble::Trouble;
-use crate::{engine, locate};
+use crate::terminal::warn;
+use crate::{engine, paths};
 
 /// Print what a shell has to set for the credentials of a session.
 ///
@@ -60,8 +60,8 @@ enum Shell {
     Powershell,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let workspace = engine::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         Some(access) => of_endpoint(access?, region),
         None if by != By::Token || args.new_token => {
             return Err(
-                Trouble::failed("no Dayfly runs that could have an endpoint")
+                CliError::failed("no Dayfly runs that could have an endpoint")
                     .hint("`dayfly run` starts one; `dayfly exec` brings its own"),
             );
         }
@@ -131,7 +131,7 @@ fn run_azure(
     home: &Home,
     workspace: &Workspace,
     session: &Session,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     if args.fixed || args.imds || args.token_file {
         return Err(azure::no_other_way());
     }
@@ -146,7 +146,7 @@ fn run_azure(
     let Some(access) = client::ask::<Access>(home, &request) else {
         let message = "the Azure SDKs ask an endpoint for tokens, and none is running";
         let hint = "start `dayfly run`, or use `dayfly exec`, which brings its own";
-        return Err(Trouble::failed(message).hint(hint));
+        return Err(CliError::failed(message).hint(hint));
     };
     let Access { url, token, .. } = access?;
     let host = authority.host.as_deref();
@@ -167,7 +167,7 @@ fn usual_shell() -> Shell {
     }
 }
 
-fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, Trouble> {
+fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, CliError> {
     let mut text = Zeroizing::new(String::with_capacity(8_192));
     for name in environment.unset() {
         *text += &match shell {
@@ -183,7 +183,7 @@ fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, Tr
         if value.chars().any(is_hidden) {
             let message = format!("the value of {name} has a character in it that is not seen");
             let hint = "`dayfly session show SESSION` shows where; mend it in the Workspace";
-            return Err(Trouble::failed(message).hint(hint));
+            return Err(CliError::failed(message).hint(hint));
         }
         *text += &match shell {
             Shell::Bash | Shell::Zsh => {

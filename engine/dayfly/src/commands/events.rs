@@ -8,15 +8,15 @@ use dayfly_core::time::Timestamp;
 use dayfly_runtime::clock;
 use dayfly_runtime::journal::{self, Line, Reader};
 
-use crate::commands::print;
 use crate::control::protocol::not_found;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::show::line::{self, Names};
-use crate::show::table::tame;
-use crate::show::time::{self, parse_span};
+use crate::render::journal_line::{self, Names};
+use crate::render::table::sanitize;
+use crate::render::time::{self, parse_span};
 use crate::terminal;
-use crate::trouble::Trouble;
-use crate::{engine, locate};
+use crate::terminal::print;
+use crate::{engine, paths};
 
 /// Show the journal: events, decisions, actions and how they ended.
 #[derive(Debug, clap::Args)]
@@ -50,8 +50,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let mut names = engine::names(&home);
     let workspace = engine::load(&home).ok();
     let session = match (&args.session, &workspace) {
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
                 .is_none_or(|name| what.entry().is_some_and(|e| e.as_str() == name))
             && args.since.is_none_or(|since| line.note.at >= since)
             && args.until.is_none_or(|until| line.note.at <= until)
-            && (args.json || args.verbose || args.policy.is_some() || line::is_main(what))
+            && (args.json || args.verbose || args.policy.is_some() || journal_line::is_main(what))
     };
     let folder = home.journal();
     // Before the reading, so that nothing falls in between.
@@ -84,12 +84,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         let watch = dayfly_workspace::watch(&journal::current(&folder), move || {
             let _ = dirty.try_send(());
         });
-        Some(watch.map_err(|e| Trouble::failed(e.to_string()))?)
+        Some(watch.map_err(|e| CliError::failed(e.to_string()))?)
     } else {
         None
     };
     let failed = |e: std::io::Error| {
-        Trouble::failed(format!(
+        CliError::failed(format!(
             "cannot read the journal in {}: {e}",
             folder.display()
         ))
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         let mut reader = Reader::open(&folder);
         let mut gone = Names::new();
         while let Some(line) = reader.next_line().map_err(failed)? {
-            line::learn(&mut gone, &line.note);
+            journal_line::learn(&mut gone, &line.note);
         }
         for (id, name) in gone {
             names.entry(id).or_insert(name);
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let mut newest = VecDeque::new();
     let mut known = Known::new(args, session.as_ref(), &home);
     while let Some(line) = reader.next_line().map_err(failed)? {
-        line::learn(&mut names, &line.note);
+        journal_line::learn(&mut names, &line.note);
         known.learn(&line);
         if !wanted(&line) {
             continue;
@@ -133,7 +133,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     };
     while news.recv().is_ok() {
         while let Some(line) = reader.next_line().map_err(failed)? {
-            line::learn(&mut names, &line.note);
+            journal_line::learn(&mut names, &line.note);
             if wanted(&line) {
                 show(args, &line, &names)?;
             }
@@ -181,13 +181,13 @@ impl<'a> Known<'a> {
 
     fn tell(&self) {
         if let Some((asked, _)) = self.session {
-            let asked = tame(asked);
+            let asked = sanitize(asked);
             terminal::say(&format!(
                 "note: neither the Workspace nor the journal knows a session \"{asked}\""
             ));
         }
         if let Some(name) = self.policy {
-            let name = tame(name);
+            let name = sanitize(name);
             terminal::say(&format!(
                 "note: neither dayfly.toml nor the journal knows a policy entry \"{name}\""
             ));
@@ -195,11 +195,11 @@ impl<'a> Known<'a> {
     }
 }
 
-fn show(args: &Args, line: &Line, names: &Names) -> Result<(), Trouble> {
+fn show(args: &Args, line: &Line, names: &Names) -> Result<(), CliError> {
     if args.json {
         return terminal::print_json_line(line);
     }
-    let (mark, text) = line::text(&line.note, names);
+    let (mark, text) = journal_line::text(&line.note, names);
     let at = time::date_and_clock(line.note.at);
     print(&format!("{at} {mark} {text}\n"));
     Ok(())

@@ -11,21 +11,21 @@ use dayfly_workspace::Workspace;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::SignalKind;
 
-use crate::clients::environment::{At, Environment};
-use crate::clients::given::Given;
-use crate::clients::shadow::shadowing;
-use crate::clients::{azure, azure_environment, direct};
-use crate::commands::warn;
 use crate::control::protocol::not_found;
 use crate::endpoint::imds::{Metadata, WARNING};
 use crate::endpoint::refusals::Nobody;
 use crate::endpoint::server::{Endpoint, Port};
 use crate::endpoint::source::{ForCommand, Source};
 use crate::endpoint::tokens::Tokens;
+use crate::error::{CliError, Code};
 use crate::exit::Exit;
+use crate::export::credentials::Given;
+use crate::export::environment::{At, Environment};
+use crate::export::shadowing::shadowing;
+use crate::export::{azure, azure_environment, direct};
 use crate::signals::Listener;
-use crate::trouble::{Code, Trouble};
-use crate::{engine, locate};
+use crate::terminal::warn;
+use crate::{engine, paths};
 
 /// Run a command with the credentials of a session.
 ///
@@ -57,8 +57,8 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let workspace = engine::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let vault = engine::vault(&home)?;
     let given = Given::parse(&direct::attended(&home, &vault, session.id.as_str())?)?;
     // From here on the terminal is the command's, and no person is waited for inside a request.
-    crate::secrets::ask_nobody();
+    crate::vault_access::ask_nobody();
     if args.imds {
         warn(WARNING);
     }
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     let status = runtime.block_on(async {
         let id = session.id.as_str();
         let source = ForCommand::new(&home, &vault, &session.id, given.clone());
@@ -127,7 +127,7 @@ fn run_azure(
     home: &Home,
     workspace: &Workspace,
     session: &Session,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     if args.fixed || args.imds || args.token_file {
         return Err(azure::no_other_way());
     }
@@ -136,12 +136,12 @@ fn run_azure(
     // Whether there is a token is told here and now, not by the command.
     azure::direct(home, &vault, &session.id, &authority.resource_manager)?;
     // From here on the terminal is the command's, and no person is waited for inside a request.
-    crate::secrets::ask_nobody();
+    crate::vault_access::ask_nobody();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     let status = runtime.block_on(async {
         let id = session.id.as_str();
         let source: Arc<dyn Source> = Arc::new(ForCommand::of_azure(home, &vault, &session.id));
@@ -156,11 +156,11 @@ fn run_azure(
     Ok(Exit::Command(code(status?)))
 }
 
-async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, Trouble> {
+async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, CliError> {
     let (program, rest) = args
         .command
         .split_first()
-        .ok_or_else(|| Trouble::usage("no command"))?;
+        .ok_or_else(|| CliError::usage("no command"))?;
     let mut command = Command::new(program);
     command.args(rest);
     for name in environment.unset() {
@@ -171,14 +171,14 @@ async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, Tr
     }
     // Before there is a command that one could be for.
     let signals =
-        Signals::new().map_err(|e| Trouble::failed(format!("cannot listen for signals: {e}")))?;
+        Signals::new().map_err(|e| CliError::failed(format!("cannot listen for signals: {e}")))?;
     let failed = |e: std::io::Error| {
         let name = program.to_string_lossy();
         let code = match e.kind() {
             std::io::ErrorKind::NotFound => Code::NotFound,
             _ => Code::Failed,
         };
-        Trouble::new(code, format!("cannot run {name}: {e}"))
+        CliError::new(code, format!("cannot run {name}: {e}"))
     };
     let mut child = command.spawn().map_err(failed)?;
     // It has the secrets now; what they were handed over with is overwritten.

@@ -1,7 +1,7 @@
 //! `dayfly explain`
 
 use dayfly_core::arbitration::{Lost, Tier, Voice};
-use dayfly_core::effect::{Happening, Loss};
+use dayfly_core::effect::{JournalEvent, Loss};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_runtime::journal::{Line, Reader};
@@ -9,15 +9,15 @@ use dayfly_runtime::report::{EngineReport, SessionReport, StandingReport};
 use dayfly_runtime::{Home, clock};
 use serde_json::json;
 
-use crate::commands::{print, print_json};
 use crate::control::client;
 use crate::control::protocol::{Request, not_found};
+use crate::error::{CliError, Code};
 use crate::exit::Exit;
-use crate::show::line::{self, Names};
-use crate::show::table::tame;
-use crate::show::{sessions, time};
-use crate::trouble::{Code, Trouble};
-use crate::{engine, locate};
+use crate::render::journal_line::{self, Names};
+use crate::render::table::sanitize;
+use crate::render::{sessions, time};
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
 
 /// Say why a session is in its present state: what happened, who decided what, what comes next.
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let workspace = engine::require(&home)?;
     let entry = workspace
         .resolve(&args.session)
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let session = report.sessions.iter().find(|s| s.id == id);
     let session = session.ok_or_else(|| {
         let message = format!("the running Dayfly does not know \"{}\" yet", args.session);
-        Trouble::new(Code::NotFound, message).hint("try again in a moment")
+        CliError::new(Code::NotFound, message).hint("try again in a moment")
     })?;
     let standing = standing(&home, &id)?;
     let story = story(lines(&home, &id)?, &id);
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
 }
 
 /// What stands for the session; none where no engine runs, so that nothing stands.
-fn standing(home: &Home, id: &SessionId) -> Result<Option<Vec<StandingReport>>, Trouble> {
+fn standing(home: &Home, id: &SessionId) -> Result<Option<Vec<StandingReport>>, CliError> {
     let request = Request::Standing {
         session: id.to_string(),
     };
@@ -66,10 +66,10 @@ fn standing(home: &Home, id: &SessionId) -> Result<Option<Vec<StandingReport>>, 
 }
 
 /// Lines about the session, and lines about no session, which may be what they came of.
-fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, Trouble> {
+fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, CliError> {
     let folder = home.journal();
     let failed = |e: std::io::Error| {
-        Trouble::failed(format!(
+        CliError::failed(format!(
             "cannot read the journal in {}: {e}",
             folder.display()
         ))
@@ -91,7 +91,7 @@ fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, Trouble> {
 fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
     let about = |line: &Line| line.note.what.session() == Some(id);
     let ended = |line: &Line| match &line.note.what {
-        Happening::Ended { outcome, .. } if about(line) => Some(*outcome),
+        JournalEvent::Ended { outcome, .. } if about(line) => Some(*outcome),
         _ => None,
     };
     let last = lines.iter().rposition(|line| ended(line).is_some());
@@ -128,7 +128,7 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
             about(line)
                 && matches!(
                     line.note.what,
-                    Happening::Decided { .. } | Happening::Displaced { .. }
+                    JournalEvent::Decided { .. } | JournalEvent::Displaced { .. }
                 )
         });
         let from = decided.unwrap_or(end);
@@ -153,20 +153,20 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
 }
 
 /// What other lines may come of.
-fn is_origin(what: &Happening) -> bool {
+fn is_origin(what: &JournalEvent) -> bool {
     matches!(
         what,
-        Happening::WorkspaceAccepted { .. }
-            | Happening::SessionEdited { .. }
-            | Happening::Commanded { .. }
-            | Happening::Custom { .. }
-            | Happening::SignInEnds { .. }
-            | Happening::Scheduled { .. }
-            | Happening::FilesSeen { .. }
-            | Happening::BranchSeen { .. }
-            | Happening::Proposed { .. }
-            | Happening::Held { .. }
-            | Happening::PoliciesAccepted { .. }
+        JournalEvent::WorkspaceAccepted { .. }
+            | JournalEvent::SessionEdited { .. }
+            | JournalEvent::Commanded { .. }
+            | JournalEvent::Custom { .. }
+            | JournalEvent::SignInEnds { .. }
+            | JournalEvent::Scheduled { .. }
+            | JournalEvent::FilesSeen { .. }
+            | JournalEvent::BranchSeen { .. }
+            | JournalEvent::Proposed { .. }
+            | JournalEvent::Held { .. }
+            | JournalEvent::PoliciesAccepted { .. }
     )
 }
 
@@ -178,7 +178,7 @@ fn text(
     names: &Names,
 ) -> String {
     let now = clock::now();
-    let name = tame(&session.name);
+    let name = sanitize(&session.name);
     let mut text = format!("{name} is {}", session.status);
     if let Some(at) = session.started_at {
         text += &format!(
@@ -188,20 +188,23 @@ fn text(
         );
     }
     if let Some(profile) = &session.profile {
-        text += &format!("; profile {}", tame(profile));
+        text += &format!("; profile {}", sanitize(profile));
     }
     text += "\n";
     if let Some(fault) = &session.fault {
-        text += &format!("it cannot be started as it is written: {}\n", tame(fault));
+        text += &format!(
+            "it cannot be started as it is written: {}\n",
+            sanitize(fault)
+        );
     }
     text += "\nhow it came to this\n";
     if story.is_empty() {
         text += "  nothing is recorded of it\n";
     }
     for line in story {
-        let (mark, told) = line::text(&line.note, names);
+        let (mark, told) = journal_line::text(&line.note, names);
         text += &format!("  {} {mark} {told}\n", time::date_and_clock(line.note.at));
-        if let Happening::Decided { losers, .. } = &line.note.what {
+        if let JournalEvent::Decided { losers, .. } = &line.note.what {
             for loss in losers.iter().filter(|loss| loss.lost != Lost::Satisfied) {
                 text += &format!("      not: {}\n", lost(loss));
             }
@@ -230,7 +233,7 @@ fn lost(loss: &Loss) -> String {
         Lost::Ended => "its time was over".to_owned(),
         Lost::Stale => "the session had changed since".to_owned(),
         Lost::Satisfied => "it was so already".to_owned(),
-        Lost::Held { by, why } => format!("{by} holds: {}", tame(why)),
+        Lost::Held { by, why } => format!("{by} holds: {}", sanitize(why)),
         Lost::Outranked { by } => format!("{by} counts more, or is safer"),
     };
     format!("{} by {}: {why}", loss.action, loss.by)
@@ -262,7 +265,7 @@ fn proposal(stands: &StandingReport) -> String {
         "{}{tier}{shadow}: {what}{}: {}",
         stands.by,
         until.unwrap_or_default(),
-        tame(&stands.why.message)
+        sanitize(&stands.why.message)
     )
 }
 
@@ -288,13 +291,13 @@ fn waits(story: &[Line]) -> Option<String> {
     let mut last = told.filter(|what| {
         matches!(
             what,
-            Happening::Deferred { .. }
-                | Happening::Decided { .. }
-                | Happening::Began { .. }
-                | Happening::Ended { .. }
+            JournalEvent::Deferred { .. }
+                | JournalEvent::Decided { .. }
+                | JournalEvent::Began { .. }
+                | JournalEvent::Ended { .. }
         )
     });
-    let Happening::Deferred {
+    let JournalEvent::Deferred {
         action, why, until, ..
     } = last.next()?
     else {
@@ -302,7 +305,7 @@ fn waits(story: &[Line]) -> Option<String> {
     };
     let until = until.map(|at| format!(", at {}", time::date_and_clock(at)));
     let until = until.unwrap_or_default();
-    Some(format!("{action} waits{until}: {}", tame(why)))
+    Some(format!("{action} waits{until}: {}", sanitize(why)))
 }
 
 fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -> String {
@@ -316,10 +319,10 @@ fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -
             "  not tried again by itself before {} ({}): {}\n",
             time::clock(at),
             time::relative(at, now),
-            tame(&error.message)
+            sanitize(&error.message)
         );
         if let Some(hint) = &error.hint {
-            text += &format!("  {}\n", tame(hint));
+            text += &format!("  {}\n", sanitize(hint));
         }
     }
     match (session.status, session.expires_at) {
@@ -352,16 +355,16 @@ fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -
 
 #[cfg(test)]
 mod tests {
-    use dayfly_core::effect::{Cause, Note, OperationId};
+    use dayfly_core::effect::{Cause, JournalEntry, OperationId};
     use dayfly_core::policy::{Action, Reason};
     use dayfly_core::time::Timestamp;
 
     use super::*;
 
-    fn line(cause: u64, what: Happening) -> Line {
+    fn line(cause: u64, what: JournalEvent) -> Line {
         Line {
             run: "r".into(),
-            note: Note {
+            note: JournalEntry {
                 at: Timestamp::from_millis(cause),
                 cause: Cause(cause),
                 what,
@@ -370,7 +373,7 @@ mod tests {
     }
 
     fn ended(cause: u64, session: &SessionId, outcome: Outcome) -> Line {
-        let what = Happening::Ended {
+        let what = JournalEvent::Ended {
             session: session.clone(),
             operation: OperationId(cause),
             outcome,
@@ -382,7 +385,7 @@ mod tests {
     }
 
     fn decided(cause: u64, session: &SessionId) -> Line {
-        let what = Happening::Decided {
+        let what = JournalEvent::Decided {
             session: session.clone(),
             action: Action::Start,
             by: Voice::Person,
@@ -393,7 +396,7 @@ mod tests {
     }
 
     fn accepted(cause: u64) -> Line {
-        let what = Happening::WorkspaceAccepted {
+        let what = JournalEvent::WorkspaceAccepted {
             revision: cause,
             added: 1,
             changed: 0,

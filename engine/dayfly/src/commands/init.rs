@@ -4,10 +4,10 @@ use dayfly_runtime::Home;
 use dayfly_vault::private_file;
 use dayfly_workspace::WorkspaceFile;
 
-use crate::commands::print;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::locate;
-use crate::trouble::Trouble;
+use crate::paths;
+use crate::terminal::print;
 
 /// Make an empty Workspace and a commented configuration. What is there already is kept.
 #[derive(Debug, clap::Args)]
@@ -17,8 +17,8 @@ pub(crate) struct Args {}
 const WORKSPACE: &str = "{\n  \"sessions\": []\n}\n";
 const CONFIG: &str = include_str!("init.toml");
 
-pub(crate) fn run(_: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(_: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let mut text = String::new();
     let mut tell = |path: std::path::PathBuf, made: bool| {
         let word = if made { "made" } else { "kept" };
@@ -32,7 +32,7 @@ pub(crate) fn run(_: &Args) -> Result<Exit, Trouble> {
     tell(workspace, made);
     let config = home.config();
     let made = private_file::create(&config, CONFIG.as_bytes())
-        .map_err(|e| Trouble::failed(e.to_string()))?;
+        .map_err(|e| CliError::failed(e.to_string()))?;
     tell(config, made);
     text += "\nnext:\n  dayfly session add --help    a session for each account and role\n  \
              dayfly secret set SESSION    the access key of an IAM user\n  \
@@ -42,12 +42,12 @@ pub(crate) fn run(_: &Args) -> Result<Exit, Trouble> {
 }
 
 /// Makes an empty Workspace.
-pub(crate) fn make_workspace(home: &Home) -> Result<(), Trouble> {
-    private_file::create_folder(home.folder()).map_err(|e| Trouble::failed(e.to_string()))?;
+pub(crate) fn make_workspace(home: &Home) -> Result<(), CliError> {
+    private_file::create_folder(home.folder()).map_err(|e| CliError::failed(e.to_string()))?;
     WorkspaceFile::at(&home.workspace())
         .create(WORKSPACE)
         .map(drop)
-        .map_err(|e| Trouble::failed(e.to_string()))
+        .map_err(|e| CliError::failed(e.to_string()))
 }
 
 #[cfg(test)]

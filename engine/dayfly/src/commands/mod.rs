@@ -11,66 +11,27 @@ mod events;
 mod exec;
 mod explain;
 mod init;
-mod integration_add;
-mod integration_list;
-mod integration_login;
-mod integration_logout;
-mod integration_remove;
-mod integration_sync;
-pub(crate) mod policy_accept;
-mod policy_add;
-mod policy_build;
-mod policy_check;
-mod policy_disable;
-mod policy_enable;
-pub(crate) mod policy_inspect;
-mod policy_keygen;
-mod policy_list;
-mod policy_new;
-mod policy_pull;
-mod policy_push;
-mod policy_remove;
-pub(crate) mod policy_sign;
-pub(crate) mod policy_simulate;
-mod policy_test;
-pub(crate) mod policy_update;
-mod policy_verify;
+pub(crate) mod integration;
+pub(crate) mod policy;
 pub(crate) mod replay;
 mod respond;
 mod run;
-mod secret_accept;
-mod secret_import_aws;
-mod secret_list;
-mod secret_rekey;
-mod secret_remove;
-mod secret_set;
-mod secret_totp;
-mod session_add;
-mod session_edit;
-mod session_fields;
-mod session_list;
-mod session_login;
-mod session_order;
-mod session_release;
-mod session_remove;
-mod session_show;
+pub(crate) mod secret;
+pub(crate) mod session;
 mod status;
-mod workspace_schema;
-mod workspace_validate;
+pub(crate) mod workspace;
 
-pub(crate) use integration_add::refused;
-pub(crate) use integration_list::Standing;
-
-pub(crate) use crate::terminal::{print, print_json, warn};
+pub(crate) use integration::add::refused;
+pub(crate) use integration::list::SignInRow;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use dayfly_core::policy::Action;
 
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal;
-use crate::trouble::Trouble;
 
 /// Keeps temporary cloud credentials alive exactly as long as rules say they should be.
 #[derive(Debug, Parser)]
@@ -124,75 +85,75 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Session {
-    List(session_list::Args),
-    Show(session_show::Args),
-    Add(session_add::Args),
-    Edit(session_edit::Args),
-    Remove(session_remove::Args),
+    List(session::list::Args),
+    Show(session::show::Args),
+    Add(session::add::Args),
+    Edit(session::edit::Args),
+    Remove(session::remove::Args),
     /// Obtain temporary credentials and put them where cloud SDKs look.
     #[command(
         after_help = "Examples:\n  dayfly session start dev\n  dayfly session start dev --for 2h"
     )]
-    Start(session_order::Args),
+    Start(session::order::Args),
     /// Remove the credentials of a session from where cloud SDKs look. Policies leave it stopped
     /// until you start or release it.
     #[command(
         after_help = "Examples:\n  dayfly session stop prod\n  dayfly session stop prod --for 1h"
     )]
-    Stop(session_order::Args),
+    Stop(session::order::Args),
     /// Obtain new credentials and substitute them for the old.
     #[command(after_help = "Example:\n  dayfly session rotate dev")]
-    Rotate(session_order::Args),
-    Login(session_login::Args),
-    Release(session_release::Args),
+    Rotate(session::order::Args),
+    Login(session::login::Args),
+    Release(session::release::Args),
 }
 
 #[derive(Debug, Subcommand)]
 enum Integration {
-    List(integration_list::Args),
-    Add(integration_add::Args),
-    Remove(integration_remove::Args),
-    Login(integration_login::Args),
-    Sync(integration_sync::Args),
-    Logout(integration_logout::Args),
+    List(integration::list::Args),
+    Add(integration::add::Args),
+    Remove(integration::remove::Args),
+    Login(integration::login::Args),
+    Sync(integration::sync::Args),
+    Logout(integration::logout::Args),
 }
 
 #[derive(Debug, Subcommand)]
 enum Secret {
-    Set(secret_set::Args),
-    ImportAws(secret_import_aws::Args),
-    List(secret_list::Args),
-    Remove(secret_remove::Args),
-    Rekey(secret_rekey::Args),
-    Accept(secret_accept::Args),
+    Set(secret::set::Args),
+    ImportAws(secret::import_aws::Args),
+    List(secret::list::Args),
+    Remove(secret::remove::Args),
+    Rekey(secret::rekey::Args),
+    Accept(secret::accept::Args),
 }
 
 #[derive(Debug, Subcommand)]
 enum Policy {
-    List(policy_list::Args),
-    Inspect(policy_inspect::Args),
-    Enable(policy_enable::Args),
-    Simulate(policy_simulate::Args),
-    Test(policy_test::Args),
-    New(policy_new::Args),
-    Build(policy_build::Args),
-    Check(policy_check::Args),
-    Add(policy_add::Args),
-    Remove(policy_remove::Args),
-    Disable(policy_disable::Args),
-    Update(policy_update::Args),
-    Accept(policy_accept::Args),
-    Pull(policy_pull::Args),
-    Push(policy_push::Args),
-    Keygen(policy_keygen::Args),
-    Sign(policy_sign::Args),
-    Verify(policy_verify::Args),
+    List(policy::list::Args),
+    Inspect(policy::inspect::Args),
+    Enable(policy::enable::Args),
+    Simulate(policy::simulate::Args),
+    Test(policy::test::Args),
+    New(policy::new::Args),
+    Build(policy::build::Args),
+    Check(policy::check::Args),
+    Add(policy::add::Args),
+    Remove(policy::remove::Args),
+    Disable(policy::disable::Args),
+    Update(policy::update::Args),
+    Accept(policy::accept::Args),
+    Pull(policy::pull::Args),
+    Push(policy::push::Args),
+    Keygen(policy::keygen::Args),
+    Sign(policy::sign::Args),
+    Verify(policy::verify::Args),
 }
 
 #[derive(Debug, Subcommand)]
 enum Workspace {
-    Validate(workspace_validate::Args),
-    Schema(workspace_schema::Args),
+    Validate(workspace::validate::Args),
+    Schema(workspace::schema::Args),
 }
 
 impl Dayfly {
@@ -204,64 +165,64 @@ impl Dayfly {
             Command::Completions(args) => end(completions::run(&args)),
             Command::Run(args) => end(run::run(&args)),
             Command::Status(args) => end(status::run(&args)),
-            Command::Session(Session::List(args)) => end(session_list::run(&args)),
-            Command::Session(Session::Show(args)) => end(session_show::run(&args)),
-            Command::Session(Session::Add(args)) => end(session_add::run(&args)),
-            Command::Session(Session::Edit(args)) => end(session_edit::run(&args)),
-            Command::Session(Session::Remove(args)) => end(session_remove::run(&args)),
+            Command::Session(Session::List(args)) => end(session::list::run(&args)),
+            Command::Session(Session::Show(args)) => end(session::show::run(&args)),
+            Command::Session(Session::Add(args)) => end(session::add::run(&args)),
+            Command::Session(Session::Edit(args)) => end(session::edit::run(&args)),
+            Command::Session(Session::Remove(args)) => end(session::remove::run(&args)),
             Command::Session(Session::Start(args)) => order(&args, Action::Start),
             Command::Session(Session::Stop(args)) => order(&args, Action::Stop),
             Command::Session(Session::Rotate(args)) => order(&args, Action::Rotate),
-            Command::Session(Session::Login(args)) => end(session_login::run(&args)),
-            Command::Session(Session::Release(args)) => end(session_release::run(&args)),
-            Command::Integration(Integration::List(args)) => end(integration_list::run(&args)),
-            Command::Integration(Integration::Add(args)) => end(integration_add::run(&args)),
-            Command::Integration(Integration::Remove(args)) => end(integration_remove::run(&args)),
-            Command::Integration(Integration::Login(args)) => end(integration_login::run(&args)),
-            Command::Integration(Integration::Sync(args)) => end(integration_sync::run(&args)),
-            Command::Integration(Integration::Logout(args)) => end(integration_logout::run(&args)),
+            Command::Session(Session::Login(args)) => end(session::login::run(&args)),
+            Command::Session(Session::Release(args)) => end(session::release::run(&args)),
+            Command::Integration(Integration::List(args)) => end(integration::list::run(&args)),
+            Command::Integration(Integration::Add(args)) => end(integration::add::run(&args)),
+            Command::Integration(Integration::Remove(args)) => end(integration::remove::run(&args)),
+            Command::Integration(Integration::Login(args)) => end(integration::login::run(&args)),
+            Command::Integration(Integration::Sync(args)) => end(integration::sync::run(&args)),
+            Command::Integration(Integration::Logout(args)) => end(integration::logout::run(&args)),
             Command::Exec(args) => end(exec::run(&args)),
             Command::Env(args) => end(env::run(&args)),
             Command::Console(args) => end(console::run(&args)),
             Command::CredentialProcess(args) => end(credential_process::run(&args)),
             Command::Respond(args) => end(respond::run(&args)),
-            Command::Secret(Secret::Set(args)) => end(secret_set::run(&args)),
-            Command::Secret(Secret::ImportAws(args)) => end(secret_import_aws::run(&args)),
-            Command::Secret(Secret::List(args)) => end(secret_list::run(&args)),
-            Command::Secret(Secret::Remove(args)) => end(secret_remove::run(&args)),
-            Command::Secret(Secret::Rekey(args)) => end(secret_rekey::run(&args)),
-            Command::Secret(Secret::Accept(args)) => end(secret_accept::run(&args)),
-            Command::Policy(Policy::List(args)) => end(policy_list::run(&args)),
-            Command::Policy(Policy::Inspect(args)) => end(policy_inspect::run(&args)),
-            Command::Policy(Policy::Enable(args)) => end(policy_enable::run(&args)),
-            Command::Policy(Policy::Simulate(args)) => end(policy_simulate::run(&args)),
-            Command::Policy(Policy::Test(args)) => end(policy_test::run(&args)),
-            Command::Policy(Policy::New(args)) => end(policy_new::run(&args)),
-            Command::Policy(Policy::Build(args)) => end(policy_build::run(&args)),
-            Command::Policy(Policy::Check(args)) => end(policy_check::run(&args)),
-            Command::Policy(Policy::Add(args)) => end(policy_add::run(&args)),
-            Command::Policy(Policy::Remove(args)) => end(policy_remove::run(&args)),
-            Command::Policy(Policy::Disable(args)) => end(policy_disable::run(&args)),
-            Command::Policy(Policy::Update(args)) => end(policy_update::run(&args)),
-            Command::Policy(Policy::Accept(args)) => end(policy_accept::run(&args)),
-            Command::Policy(Policy::Pull(args)) => end(policy_pull::run(&args)),
-            Command::Policy(Policy::Push(args)) => end(policy_push::run(&args)),
-            Command::Policy(Policy::Keygen(args)) => end(policy_keygen::run(&args)),
-            Command::Policy(Policy::Sign(args)) => end(policy_sign::run(&args)),
-            Command::Policy(Policy::Verify(args)) => end(policy_verify::run(&args)),
+            Command::Secret(Secret::Set(args)) => end(secret::set::run(&args)),
+            Command::Secret(Secret::ImportAws(args)) => end(secret::import_aws::run(&args)),
+            Command::Secret(Secret::List(args)) => end(secret::list::run(&args)),
+            Command::Secret(Secret::Remove(args)) => end(secret::remove::run(&args)),
+            Command::Secret(Secret::Rekey(args)) => end(secret::rekey::run(&args)),
+            Command::Secret(Secret::Accept(args)) => end(secret::accept::run(&args)),
+            Command::Policy(Policy::List(args)) => end(policy::list::run(&args)),
+            Command::Policy(Policy::Inspect(args)) => end(policy::inspect::run(&args)),
+            Command::Policy(Policy::Enable(args)) => end(policy::enable::run(&args)),
+            Command::Policy(Policy::Simulate(args)) => end(policy::simulate::run(&args)),
+            Command::Policy(Policy::Test(args)) => end(policy::test::run(&args)),
+            Command::Policy(Policy::New(args)) => end(policy::new::run(&args)),
+            Command::Policy(Policy::Build(args)) => end(policy::build::run(&args)),
+            Command::Policy(Policy::Check(args)) => end(policy::check::run(&args)),
+            Command::Policy(Policy::Add(args)) => end(policy::add::run(&args)),
+            Command::Policy(Policy::Remove(args)) => end(policy::remove::run(&args)),
+            Command::Policy(Policy::Disable(args)) => end(policy::disable::run(&args)),
+            Command::Policy(Policy::Update(args)) => end(policy::update::run(&args)),
+            Command::Policy(Policy::Accept(args)) => end(policy::accept::run(&args)),
+            Command::Policy(Policy::Pull(args)) => end(policy::pull::run(&args)),
+            Command::Policy(Policy::Push(args)) => end(policy::push::run(&args)),
+            Command::Policy(Policy::Keygen(args)) => end(policy::keygen::run(&args)),
+            Command::Policy(Policy::Sign(args)) => end(policy::sign::run(&args)),
+            Command::Policy(Policy::Verify(args)) => end(policy::verify::run(&args)),
             Command::Events(args) => end(events::run(&args)),
             Command::Doctor(args) => end(doctor::run(&args)),
             Command::Explain(args) => end(explain::run(&args)),
             Command::Replay(args) => end(replay::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),
-            Command::Workspace(Workspace::Validate(args)) => end(workspace_validate::run(&args)),
-            Command::Workspace(Workspace::Schema(args)) => end(workspace_schema::run(&args)),
+            Command::Workspace(Workspace::Validate(args)) => end(workspace::validate::run(&args)),
+            Command::Workspace(Workspace::Schema(args)) => end(workspace::schema::run(&args)),
         }
     }
 }
 
-fn order(args: &session_order::Args, action: Action) -> Exit {
-    end(session_order::run(args, action))
+fn order(args: &session::order::Args, action: Action) -> Exit {
+    end(session::order::run(args, action))
 }
 
 /// `dayfly credential-process SESSION` without the parser of the command line, which is most of
@@ -292,7 +253,7 @@ pub(crate) fn short_cut() -> Option<Exit> {
 }
 
 /// Says what went wrong, where something did.
-fn end(result: Result<Exit, Trouble>) -> Exit {
+fn end(result: Result<Exit, CliError>) -> Exit {
     match result {
         // What was to be told was not.
         Ok(Exit::Done) if terminal::lost_something() => Exit::Failed,

@@ -9,17 +9,17 @@ use dayfly_policy::{Module, Policy};
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_runtime::entries::Loader;
 use dayfly_runtime::recording::{self, MadeOf};
-use dayfly_runtime::replay::{self, Cast, News, Tally, Which};
+use dayfly_runtime::replay::{self, News, PolicyResolver, Tally, Which};
 use dayfly_store::ContentStore;
 
 use crate::commands::events::parse_when;
-use crate::commands::policy_inspect::wakes_on;
-use crate::commands::{print, warn};
+use crate::commands::policy::inspect::wakes_on;
+use crate::error::{CliError, Code};
 use crate::exit::Exit;
-use crate::show::replayed;
+use crate::render::replayed;
 use crate::terminal;
-use crate::trouble::{Code, Trouble};
-use crate::{locate, policies};
+use crate::terminal::{print, warn};
+use crate::{paths, policies};
 
 /// Ask policies again what they were asked before, and show where the answers differ: of the same
 /// policies, of another version, or of other rules.
@@ -62,8 +62,8 @@ pub(crate) struct Args {
 /// Differences that are printed where nobody asks for all.
 const SHOWN: usize = 100;
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let folder = home.recording();
     let named: BTreeSet<EntryName> = args.entries.iter().map(|n| EntryName::new(n)).collect();
     let mut which = Which {
@@ -71,9 +71,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         since: args.since,
     };
     let loader = policies::loader(&home)?;
-    let cast: Box<dyn Cast> = if let Some(asked) = &args.module {
+    let cast: Box<dyn PolicyResolver> = if let Some(asked) = &args.module {
         if args.entries.len() != 1 {
-            return Err(Trouble::usage("--module is about one policy entry")
+            return Err(CliError::usage("--module is about one policy entry")
                 .hint("name it: `dayfly replay ENTRY --module MODULE`"));
         }
         Box::new(Other(module(loader, asked)?))
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
         let path = args.config.clone().unwrap_or_else(|| home.config());
         if !path.exists() {
             let message = format!("there is no file {}", path.display());
-            return Err(Trouble::new(Code::NotFound, message));
+            return Err(CliError::new(Code::NotFound, message));
         }
         let configured = Configured::of(loader, &path)?;
         let entries = which.entries;
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     }
     let tally = tally.map_err(|e| {
         let folder = folder.display();
-        Trouble::failed(format!("cannot read the recording in {folder}: {e}"))
+        CliError::failed(format!("cannot read the recording in {folder}: {e}"))
     })?;
     require_any(&tally, args)?;
     let exit = if args.check && tally.different > 0 {
@@ -165,33 +165,33 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
 }
 
 /// Fails where there was nothing to ask.
-fn require_any(tally: &Tally, args: &Args) -> Result<(), Trouble> {
+fn require_any(tally: &Tally, args: &Args) -> Result<(), CliError> {
     if tally.evaluations > 0 {
         return Ok(());
     }
     if let Some((why, _)) = tally.passed_over.first_key_value() {
         let message = format!("nothing of what is recorded can be asked again: {why}");
-        return Err(Trouble::failed(message));
+        return Err(CliError::failed(message));
     }
     if tally.unreadable > 0 {
         warn(&format!("{} lines cannot be read", tally.unreadable));
     }
     if !args.entries.is_empty() || args.since.is_some() {
         let message = "no such evaluations are recorded";
-        return Err(Trouble::new(Code::NotFound, message)
+        return Err(CliError::new(Code::NotFound, message)
             .hint("`dayfly replay` without an entry and --since asks all that is recorded again"));
     }
     let message = "no evaluations are recorded";
-    Err(Trouble::new(Code::NotFound, message).hint(
+    Err(CliError::new(Code::NotFound, message).hint(
         "write enabled = true into [recording] of dayfly.toml: what policies are asked is kept \
          from then on",
     ))
 }
 
-fn module(mut loader: Loader, asked: &str) -> Result<Module, Trouble> {
+fn module(mut loader: Loader, asked: &str) -> Result<Module, CliError> {
     let here = std::env::current_dir().unwrap_or_default();
     let source = ModuleSource::parse(&here, asked)
-        .map_err(|(message, hint)| Trouble::usage(message).hint(hint))?;
+        .map_err(|(message, hint)| CliError::usage(message).hint(hint))?;
     policies::loaded(loader.module(&source))
 }
 
@@ -212,12 +212,12 @@ impl AsRecorded {
 
 /// Notes what others ask to hear of that was not asked for then, and so is not in the recording.
 struct Noting {
-    cast: Box<dyn Cast>,
+    cast: Box<dyn PolicyResolver>,
     recorded: AsRecorded,
     notes: BTreeSet<String>,
 }
 
-impl Cast for Noting {
+impl PolicyResolver for Noting {
     fn is_other(&self) -> bool {
         self.cast.is_other()
     }
@@ -238,7 +238,7 @@ impl Cast for Noting {
     }
 }
 
-impl Cast for AsRecorded {
+impl PolicyResolver for AsRecorded {
     fn is_other(&self) -> bool {
         false
     }
@@ -267,7 +267,7 @@ impl Cast for AsRecorded {
 /// Another component in the place of the one that was.
 struct Other(Module);
 
-impl Cast for Other {
+impl PolicyResolver for Other {
     fn is_other(&self) -> bool {
         true
     }
@@ -281,20 +281,20 @@ impl Cast for Other {
 pub(crate) struct Configured(pub(crate) BTreeMap<EntryName, Policy>);
 
 impl Configured {
-    fn of(mut loader: Loader, path: &Path) -> Result<Self, Trouble> {
-        let config = Config::load(path).map_err(|e| Trouble::failed(e.to_string()))?;
+    fn of(mut loader: Loader, path: &Path) -> Result<Self, CliError> {
+        let config = Config::load(path).map_err(|e| CliError::failed(e.to_string()))?;
         let mut policies = BTreeMap::new();
         for settings in &config.policies {
             let prepared = loader
                 .prepare(path, settings)
-                .map_err(|problem| Trouble::failed(problem.to_string()))?;
+                .map_err(|problem| CliError::failed(problem.to_string()))?;
             policies.insert(prepared.entry.name, prepared.policy);
         }
         Ok(Self(policies))
     }
 }
 
-impl Cast for Configured {
+impl PolicyResolver for Configured {
     fn is_other(&self) -> bool {
         true
     }

@@ -9,15 +9,17 @@ use dayfly_runtime::{Home, clock};
 use dayfly_vault::SecretString;
 use serde_json::json;
 
-use crate::clients::direct;
-use crate::commands::{print, print_json, session_order};
+use crate::commands::session::order as session_order;
 use crate::control::protocol::{Answered, Response, not_found};
 use crate::control::secret::Secret;
+use crate::error::{CliError, Code};
 use crate::exit::Exit;
-use crate::show::sessions;
-use crate::show::table::{Table, tame};
-use crate::trouble::{Code, Trouble};
-use crate::{attend, engine, locate};
+use crate::export::direct;
+use crate::render::sessions;
+use crate::render::table::{Table, sanitize};
+use crate::sign_in::user_prompts;
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
 
 /// Enter what sessions wait for: a code of an MFA device.
 ///
@@ -40,15 +42,15 @@ pub(crate) struct Args {
 /// The longest input, in bytes.
 const INPUT: usize = 4 << 10;
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let report = engine::report(&home)?;
     let Some(asked) = &args.session else {
         return list(&report, args.json);
     };
     let workspace = engine::require(&home)?;
     let resolved = workspace.resolve(asked).map_err(|e| not_found(&e))?;
-    let session = attend::needy(&report, resolved.session.id.as_str())
+    let session = user_prompts::needy(&report, resolved.session.id.as_str())
         .and_then(|needy| workspace.get(&needy.id))
         .map_or(&resolved.session, |needy| &needy.session);
     let device = device(&report, session)?;
@@ -73,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     if wanted.id != session.id {
         // What it is chained to is there; nobody has said that it is to stay.
         direct::credentials(&home, wanted.id.as_str())?;
-        print(&format!("{} started\n", tame(&wanted.name)));
+        print(&format!("{} started\n", sanitize(&wanted.name)));
     }
     let rest = waiting_elsewhere(&home, session);
     if !rest.is_empty() {
@@ -88,8 +90,8 @@ fn has_credentials(report: &EngineReport, session: &Session) -> bool {
 }
 
 /// The device whose code is wanted.
-fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, Trouble> {
-    let name = tame(&session.name);
+fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, CliError> {
+    let name = sanitize(&session.name);
     let known = report.sessions.iter().find(|s| s.id == session.id);
     let needs = known.and_then(|s| s.needs.as_ref());
     if let Some(needs) = needs.filter(|n| n.kind == ErrorKind::NeedsSignIn) {
@@ -97,36 +99,36 @@ fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, Tr
         let hint = known.and_then(|s| s.error.as_ref()?.hint.clone());
         let at = needs.sign_in.as_deref().unwrap_or_default();
         return Err(
-            Trouble::usage(message).hint(hint.unwrap_or_else(|| format!("sign in to {at}")))
+            CliError::usage(message).hint(hint.unwrap_or_else(|| format!("sign in to {at}")))
         );
     }
     let device = session.mfa_device().ok_or_else(|| {
-        Trouble::usage(format!(
+        CliError::usage(format!(
             "{name} has no MFA device, so there is no code to enter"
         ))
     })?;
     if report.engine.is_some() && needs.is_none() && has_credentials(report, session) {
         let message = format!("{name} has credentials and waits for no code");
         let hint = format!("`dayfly session rotate {name}` gets new ones, and asks for a code");
-        return Err(Trouble::new(Code::Failed, message).hint(hint));
+        return Err(CliError::new(Code::Failed, message).hint(hint));
     }
     Ok(device)
 }
 
-fn code(args: &Args, session: &Session, device: &str) -> Result<SecretString, Trouble> {
+fn code(args: &Args, session: &Session, device: &str) -> Result<SecretString, CliError> {
     if let Some(code) = &args.code {
         return Ok(SecretString::from(code.clone()));
     }
     if std::io::stdin().is_terminal() {
-        let code = attend::ask_code_now(&tame(&session.name), device)?;
-        return code.ok_or_else(|| Trouble::usage("no code was entered"));
+        let code = user_prompts::ask_code_now(&sanitize(&session.name), device)?;
+        return code.ok_or_else(|| CliError::usage("no code was entered"));
     }
     let text = crate::input::secret(INPUT)
-        .map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot read the standard input: {e}")))?;
     let line = text.expose().lines().next().unwrap_or_default();
     let digits: String = line.split_whitespace().collect();
     if digits.is_empty() {
-        return Err(Trouble::usage("the standard input holds no code"));
+        return Err(CliError::usage("the standard input holds no code"));
     }
     Ok(SecretString::from(digits))
 }
@@ -140,10 +142,10 @@ fn waiting_elsewhere(home: &Home, answered: &Session) -> Vec<String> {
     let report = engine::report(home).ok();
     let waiting = report.as_ref().map(waiting).unwrap_or_default();
     let others = waiting.into_iter().filter(|s| s.id != answered.id);
-    others.map(|s| tame(&s.name)).collect()
+    others.map(|s| sanitize(&s.name)).collect()
 }
 
-fn list(report: &EngineReport, as_json: bool) -> Result<Exit, Trouble> {
+fn list(report: &EngineReport, as_json: bool) -> Result<Exit, CliError> {
     let waiting = waiting(report);
     if as_json {
         let rows: Vec<_> = waiting
@@ -177,15 +179,15 @@ fn list(report: &EngineReport, as_json: bool) -> Result<Exit, Trouble> {
         let of = needs.device.as_ref().or(needs.sign_in.as_ref());
         let hint = session.error.as_ref().and_then(|e| e.hint.clone());
         table.row([
-            tame(&session.name),
+            sanitize(&session.name),
             match (needs.kind, needs.asking) {
                 (_, true) => "the prompt command asks".to_owned(),
                 (ErrorKind::NeedsMfa, false) => "a code".to_owned(),
                 (_, false) => "a sign-in".to_owned(),
             },
-            of.map(|of| tame(of)).unwrap_or_default(),
+            of.map(|of| sanitize(of)).unwrap_or_default(),
             sessions::ends(session, now),
-            hint.map(|h| tame(&h)).unwrap_or_default(),
+            hint.map(|h| sanitize(&h)).unwrap_or_default(),
         ]);
     }
     print(&table.to_string());

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::effect::Note;
+use dayfly_core::effect::JournalEntry;
 use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::commands::{print, warn};
 use crate::control::client;
 use crate::control::protocol::Request;
 use crate::control::server::Server;
-use crate::endpoint::Doors;
+use crate::endpoint::Endpoints;
 use crate::endpoint::follow::Follow;
 use crate::endpoint::server::Endpoint;
 use crate::endpoint::tokens::Tokens;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::show::line::{self, Names};
-use crate::show::time;
+use crate::render::journal_line::{self, Names};
+use crate::render::time;
 use crate::signals::Listener;
-use crate::trouble::Trouble;
-use crate::{engine, locate};
+use crate::terminal::{print, warn};
+use crate::{engine, paths};
 
 /// Run the engine: watch the Workspace, ask the policies, keep the credentials.
 ///
@@ -42,8 +42,8 @@ pub(crate) struct Args {
     verbose: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     // One that runs is not waited for, a single command is.
     let taken = client::ask::<serde_json::Value>(&home, &Request::Report {}).is_some();
     let patience = Duration::from_secs(if taken { 0 } else { 15 });
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     raise_descriptors();
     let done = runtime.block_on(serve(args, &home, options));
     // What still waits for a lock or a disk is not waited for.
@@ -84,8 +84,8 @@ fn raise_descriptors() {
     }
 }
 
-async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, Trouble> {
-    let cannot_listen = |e| Trouble::failed(format!("cannot listen for signals: {e}"));
+async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliError> {
+    let cannot_listen = |e| CliError::failed(format!("cannot listen for signals: {e}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
     let mut hangup = Listener::start(SignalKind::hangup()).map_err(cannot_listen)?;
@@ -99,12 +99,12 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, Troub
     tokio::pin!(ends);
     let started = tokio::select! {
         started = Engine::start(options) => started,
-        () = &mut ends => return Err(Trouble::failed("ended by a signal before the engine had started")),
+        () = &mut ends => return Err(CliError::failed("ended by a signal before the engine had started")),
     };
     let mut running = started.map_err(|e| engine::not_started(e, home))?;
     let handle = running.handle().clone();
     let notes = running.listen();
-    let doors = Arc::new(Doors::new(endpoint(home, &handle).await?));
+    let doors = Arc::new(Endpoints::new(endpoint(home, &handle).await?));
     let server = Server::start(home, handle.clone(), Arc::clone(&doors))?;
     if !args.quiet {
         print(&format!(
@@ -144,7 +144,7 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, Troub
 }
 
 /// Opens what programs ask.
-async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, Trouble> {
+async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, CliError> {
     let tokens = Tokens::kept(&home.endpoint(), &home.tokens());
     let before = tokens.port();
     let source = Arc::new(handle.clone());
@@ -160,7 +160,7 @@ async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, Trouble> {
     Ok(endpoint)
 }
 
-async fn once(handle: &Handle) -> Result<Exit, Trouble> {
+async fn once(handle: &Handle) -> Result<Exit, CliError> {
     let stopped = crate::control::protocol::stopped;
     handle.quiet().await.map_err(stopped)?;
     let report = handle.report().await.map_err(stopped)?;
@@ -172,16 +172,16 @@ async fn once(handle: &Handle) -> Result<Exit, Trouble> {
 async fn finish(
     ended: Result<(), dayfly_runtime::EngineError>,
     printing: Option<tokio::task::JoinHandle<()>>,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     if let Some(printing) = printing {
         // Ends by itself with the engine, once everything is printed.
         let _ = tokio::time::timeout(Duration::from_secs(2), printing).await;
     }
-    ended.map_err(|e| Trouble::failed(e.to_string()))
+    ended.map_err(|e| CliError::failed(e.to_string()))
 }
 
 async fn show(
-    mut notes: tokio::sync::broadcast::Receiver<Arc<Note>>,
+    mut notes: tokio::sync::broadcast::Receiver<Arc<JournalEntry>>,
     mut names: Names,
     quiet: bool,
     verbose: bool,
@@ -189,12 +189,12 @@ async fn show(
     loop {
         match notes.recv().await {
             Ok(note) => {
-                line::learn(&mut names, &note);
-                let (mark, text) = line::text(&note, &names);
+                journal_line::learn(&mut names, &note);
+                let (mark, text) = journal_line::text(&note, &names);
                 let wanted = match (quiet, verbose) {
                     (true, _) => matches!(mark, '!' | '✗'),
                     (_, true) => true,
-                    _ => line::is_main(&note.what),
+                    _ => journal_line::is_main(&note.what),
                 };
                 if wanted {
                     print(&format!("{} {mark} {text}\n", time::clock(note.at)));

@@ -4,13 +4,13 @@ use dayfly_core::session::Status;
 use dayfly_runtime::clock;
 use dayfly_runtime::report::{EngineReport, ProblemReport};
 
-use crate::commands::{print, print_json};
 use crate::doctor::disk;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::show::table::tame;
-use crate::show::{policies, sessions, time};
-use crate::trouble::Trouble;
-use crate::{engine, locate};
+use crate::render::table::sanitize;
+use crate::render::{policies, sessions, time};
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
 
 /// Show what runs: the engine, sessions, policies, and what is wrong.
 ///
@@ -28,8 +28,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Trouble> {
-    let home = locate::home()?;
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
     let mut report = engine::report(&home)?;
     let full = disk::without_room(&home);
     report
@@ -102,9 +102,13 @@ pub(crate) fn text(report: &EngineReport) -> String {
     if !report.problems.is_empty() {
         text += "\nproblems:\n";
         for problem in &report.problems {
-            text += &format!("  {}: {}\n", tame(&problem.about), tame(&problem.message));
+            text += &format!(
+                "  {}: {}\n",
+                sanitize(&problem.about),
+                sanitize(&problem.message)
+            );
             if let Some(hint) = &problem.hint {
-                text += &format!("    {}\n", tame(hint));
+                text += &format!("    {}\n", sanitize(hint));
             }
         }
     }
@@ -113,7 +117,7 @@ pub(crate) fn text(report: &EngineReport) -> String {
         Some((s, hint))
     });
     let hints: Vec<String> = errors
-        .map(|(session, hint)| format!("  {}: {}\n", tame(&session.name), tame(hint)))
+        .map(|(session, hint)| format!("  {}: {}\n", sanitize(&session.name), sanitize(hint)))
         .collect();
     if !hints.is_empty() {
         text += &format!("\nwhat to do:\n{}", hints.concat());

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::protocol::{Answer, LINE, OK, Request};
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
 /// How long an answer may take that waits for the cloud.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -22,7 +22,7 @@ const PROMPT: Duration = Duration::from_secs(10);
 pub(crate) fn ask<T: DeserializeOwned>(
     home: &Home,
     request: &Request,
-) -> Option<Result<T, Trouble>> {
+) -> Option<Result<T, CliError>> {
     let stream = match connect(home)? {
         Ok(stream) => stream,
         Err(trouble) => return Some(Err(trouble)),
@@ -34,7 +34,7 @@ pub(crate) fn ask<T: DeserializeOwned>(
 ///
 /// Whoever listens has to be this user: a request may hold a code or an assertion, and what is
 /// answered may become somebody's credentials.
-fn connect(home: &Home) -> Option<Result<UnixStream, Trouble>> {
+fn connect(home: &Home) -> Option<Result<UnixStream, CliError>> {
     let path = home.socket();
     let stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
@@ -63,7 +63,7 @@ fn owner(_stream: &UnixStream, path: &Path) -> io::Result<u32> {
     std::fs::symlink_metadata(path).map(|meta| meta.uid())
 }
 
-fn unreached(home: &Home, path: &Path, error: &io::Error) -> Trouble {
+fn unreached(home: &Home, path: &Path, error: &io::Error) -> CliError {
     use std::os::unix::fs::MetadataExt as _;
     let own = rustix::process::geteuid().as_raw();
     let owners = [home.state(), home.folder()].map(|folder| {
@@ -77,14 +77,14 @@ fn unreached(home: &Home, path: &Path, error: &io::Error) -> Trouble {
         "cannot reach the running Dayfly at {}: {error}",
         path.display()
     );
-    Trouble::failed(message)
+    CliError::failed(message)
 }
 
 /// The engine belongs to another user.
-pub(super) fn of_another(user: u32) -> Trouble {
+pub(super) fn of_another(user: u32) -> CliError {
     let name = user_name(user);
     let message = format!("this Dayfly is that of {name}, and answers no other user");
-    Trouble::failed(message).hint(format!(
+    CliError::failed(message).hint(format!(
         "give the command as {name}, or set DAYFLY_HOME to a folder of your own"
     ))
 }
@@ -101,17 +101,17 @@ fn user_name(user: u32) -> String {
     name.map_or_else(|| format!("user {user}"), str::to_owned)
 }
 
-fn unanswered(error: &io::Error, request: &Request) -> Trouble {
+fn unanswered(error: &io::Error, request: &Request) -> CliError {
     if matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
     ) {
         let seconds = patience(request).as_secs();
         let message = format!("the running Dayfly did not answer within {seconds} s");
-        return Trouble::failed(message)
+        return CliError::failed(message)
             .hint("it may be stopped (Ctrl-Z), or the machine very busy; if it stays so, end it and start it anew");
     }
-    Trouble::failed(format!("the running Dayfly gave no answer: {error}"))
+    CliError::failed(format!("the running Dayfly gave no answer: {error}"))
         .hint("see `dayfly status`, and give the command again")
 }
 
@@ -136,7 +136,7 @@ fn gone(error: &io::Error) -> bool {
 fn talk<T: DeserializeOwned>(
     stream: UnixStream,
     request: &Request,
-) -> io::Result<Result<T, Trouble>> {
+) -> io::Result<Result<T, CliError>> {
     let answer = exchange(stream, request)?;
     match serde_json::from_slice(&answer)? {
         Answer::Ok(value) => Ok(Ok(serde_json::from_value(value)?)),
@@ -148,7 +148,7 @@ fn talk<T: DeserializeOwned>(
 pub(crate) fn credentials(
     home: &Home,
     session: &str,
-) -> Option<Result<Zeroizing<Vec<u8>>, Trouble>> {
+) -> Option<Result<Zeroizing<Vec<u8>>, CliError>> {
     let stream = match connect(home)? {
         Ok(stream) => stream,
         Err(trouble) => return Some(Err(trouble)),
@@ -164,7 +164,7 @@ pub(crate) fn credentials(
         }
         Ok(answer) => match serde_json::from_slice(&answer) {
             Ok(Answer::Error(trouble)) => Err(trouble),
-            _ => Err(Trouble::failed(
+            _ => Err(CliError::failed(
                 "the running Dayfly gave an answer that is not understood",
             )),
         },

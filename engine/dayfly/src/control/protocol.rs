@@ -14,7 +14,7 @@ use dayfly_runtime::{Ordered, Stopped, report};
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
 
 /// The longest line, in bytes.
 pub(crate) const LINE: usize = 64 << 20;
@@ -223,14 +223,14 @@ pub(crate) enum Answer {
     /// It was done.
     Ok(serde_json::Value),
     /// It was not.
-    Error(Trouble),
+    Error(CliError),
 }
 
 /// How an order ended, as a person is told.
 pub(crate) fn outcome(
     order: &SessionOrder,
     result: Result<Ordered, OrderError>,
-) -> Result<OrderDone, Trouble> {
+) -> Result<OrderDone, CliError> {
     let Ordered { reply, session } = result.map_err(order_trouble)?;
     let name = session.as_ref().map_or(&order.session, |s| &s.name).clone();
     let verb = order.action.map_or("release", Action::as_str);
@@ -265,26 +265,26 @@ pub(crate) fn outcome(
             if let Some(at) = retry_at {
                 message += &format!("; next try at {}", report::moment(at));
             }
-            Err(Trouble::new(code, message).maybe_hint(failure.hint))
+            Err(CliError::new(code, message).maybe_hint(failure.hint))
         }
         Reply::Refused { by, why } if by == Voice::Person.to_string() => {
             let message = format!("cannot {verb} \"{name}\": {why}");
             let hint =
                 format!("`dayfly session release {name}` lets the policies and programs decide");
-            Err(Trouble::new(Code::Refused, message).hint(hint))
+            Err(CliError::new(Code::Refused, message).hint(hint))
         }
         Reply::Refused { by, why } => {
             let message = format!("{by} does not let you {verb} \"{name}\": {why}");
-            Err(Trouble::new(Code::Refused, message).hint(way_on(order, &name, verb, &by)))
+            Err(CliError::new(Code::Refused, message).hint(way_on(order, &name, verb, &by)))
         }
         Reply::Superseded => {
             let message =
                 format!("\"{name}\": a later command, or the session's removal, took its place");
-            Err(Trouble::failed(message))
+            Err(CliError::failed(message))
         }
         Reply::NotFound => {
             let message = format!("session \"{name}\" is not in the Workspace any more");
-            Err(Trouble::new(Code::NotFound, message))
+            Err(CliError::new(Code::NotFound, message))
         }
     }
 }
@@ -309,33 +309,33 @@ fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
 }
 
 /// Why a program gets no credentials.
-pub(crate) fn unobtained(session: &str, unobtained: Unobtained) -> Trouble {
+pub(crate) fn unobtained(session: &str, unobtained: Unobtained) -> CliError {
     let order = SessionOrder::plain(session, Action::Start);
     match outcome(&order, unobtained.0) {
         Ok(done) => {
             let name = done.session.as_ref().map_or(session, |known| &known.name);
-            Trouble::failed(format!("the credentials of \"{name}\" ended meanwhile"))
+            CliError::failed(format!("the credentials of \"{name}\" ended meanwhile"))
         }
         Err(trouble) => trouble,
     }
 }
 
-fn order_trouble(error: OrderError) -> Trouble {
+fn order_trouble(error: OrderError) -> CliError {
     match error {
         OrderError::Resolve(error) => not_found(&error),
-        OrderError::NoWorkspace(_) => Trouble::failed(error.to_string())
+        OrderError::NoWorkspace(_) => CliError::failed(error.to_string())
             .hint("mend the file; `dayfly workspace validate` lists all problems"),
         OrderError::Stopped(error) => stopped(error),
     }
 }
 
-pub(crate) fn not_found(error: &dayfly_workspace::ResolveError) -> Trouble {
-    Trouble::new(Code::NotFound, error.to_string())
+pub(crate) fn not_found(error: &dayfly_workspace::ResolveError) -> CliError {
+    CliError::new(Code::NotFound, error.to_string())
         .hint("`dayfly session list` shows all; use an id, the beginning of one, or a unique name")
 }
 
-pub(crate) fn stopped(error: Stopped) -> Trouble {
-    Trouble::failed(error.to_string()).hint("see `dayfly status`, and give the command again")
+pub(crate) fn stopped(error: Stopped) -> CliError {
+    CliError::failed(error.to_string()).hint("see `dayfly status`, and give the command again")
 }
 
 #[cfg(test)]

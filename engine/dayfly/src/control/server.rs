@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::input::Attended;
+use dayfly_core::input::UserInput;
 use dayfly_core::session::SessionId;
 use dayfly_runtime::{Handle, Home};
 use dayfly_vault::private_file;
@@ -21,12 +21,12 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::client;
-use super::places::{Class, Places, Silent};
 use super::protocol::{self, Access, Answer, By, OK, REQUEST, Request};
-use crate::attend;
-use crate::clients::{azure, process};
-use crate::endpoint::Doors;
-use crate::trouble::{Code, Trouble};
+use super::request_slots::{Class, RequestSlots, Silent};
+use crate::endpoint::Endpoints;
+use crate::error::{CliError, Code};
+use crate::export::{azure, process};
+use crate::sign_in::user_prompts;
 
 /// How long a peer may take to ask, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,11 +41,15 @@ pub(crate) struct Server {
 impl Server {
     /// Listens. The caller has to be the one engine of this home: a socket that is there already
     /// is taken for one that a killed engine left.
-    pub(crate) fn start(home: &Home, handle: Handle, doors: Arc<Doors>) -> Result<Self, Trouble> {
+    pub(crate) fn start(
+        home: &Home,
+        handle: Handle,
+        doors: Arc<Endpoints>,
+    ) -> Result<Self, CliError> {
         let path = home.socket();
         let listener = bind(&path).map_err(|e| {
             let message = format!("cannot listen at {}: {e}", path.display());
-            Trouble::failed(message)
+            CliError::failed(message)
         })?;
         let task = tokio::spawn(serve(listener, handle, doors));
         Ok(Self { path, task })
@@ -80,8 +84,8 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Doors>) {
-    let places = Arc::new(Places::new());
+async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Endpoints>) {
+    let places = Arc::new(RequestSlots::new());
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -92,7 +96,7 @@ async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Doors>) {
             }
         };
         let (handle, doors) = (handle.clone(), Arc::clone(&doors));
-        let (places, silent) = (Arc::clone(&places), places.welcome().await);
+        let (places, silent) = (Arc::clone(&places), places.accept().await);
         tokio::spawn(async move {
             // A peer that goes away is no matter.
             let _ = converse(stream, &handle, &doors, &places, silent).await;
@@ -103,8 +107,8 @@ async fn serve(listener: UnixListener, handle: Handle, doors: Arc<Doors>) {
 async fn converse(
     mut stream: UnixStream,
     handle: &Handle,
-    doors: &Doors,
-    places: &Places,
+    doors: &Endpoints,
+    places: &RequestSlots,
     silent: Arc<Silent>,
 ) -> io::Result<()> {
     let peer = stream.peer_cred()?;
@@ -169,7 +173,7 @@ async fn converse(
         },
         Ok(request) => answer(request, handle).await,
         Err(error) => Answer::Error(
-            Trouble::usage(format!("the request is not understood: {error}"))
+            CliError::usage(format!("the request is not understood: {error}"))
                 .hint("the program and the running Dayfly may be of different versions"),
         ),
     };
@@ -183,7 +187,7 @@ async fn send(write: &mut WriteHalf<'_>, answer: &Answer) -> io::Result<()> {
     Ok(())
 }
 
-fn access(doors: &Doors, session: &str, by: By, renew: bool) -> Result<Access, Trouble> {
+fn access(doors: &Endpoints, session: &str, by: By, renew: bool) -> Result<Access, CliError> {
     let tokens = doors.endpoint.tokens();
     if renew {
         tokens.renew(session)?;
@@ -226,7 +230,7 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
         }
         // Answered before, as they need more than the engine.
         Request::Credentials { .. } | Request::Token { .. } | Request::Endpoint { .. } => {
-            Err(Trouble::usage("not here"))
+            Err(CliError::usage("not here"))
         }
         Request::Standing { session } => handle
             .standing(&session)
@@ -237,22 +241,22 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
             Ok(true) => Ok(serde_json::Value::Null),
             Ok(false) => {
                 let message = format!("no policy entry \"{entry}\" is in force");
-                let trouble = Trouble::new(Code::NotFound, message);
+                let trouble = CliError::new(Code::NotFound, message);
                 Err(trouble.hint("`dayfly policy list` shows all"))
             }
             Err(error) => Err(protocol::stopped(error)),
         },
         Request::SignedIn { id } => handle
-            .attended(Attended::SignIn(id))
+            .attended(UserInput::SignIn(id))
             .await
             .map_err(protocol::stopped)
             .map(|()| serde_json::Value::Null),
         Request::Attended { session } => handle
-            .attended(Attended::Session(SessionId::new(&session)))
+            .attended(UserInput::Session(SessionId::new(&session)))
             .await
             .map_err(protocol::stopped)
             .map(|()| serde_json::Value::Null),
-        Request::Respond(response) => attend::respond(handle, response)
+        Request::Respond(response) => user_prompts::respond(handle, response)
             .await
             .map(|done| json(&done)),
         Request::Emit { name, data } => handle

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::effect::{Happening, Note};
+use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::time::Timestamp;
 use dayfly_runtime::{Engine, Handle, Policies, clock};
@@ -14,18 +14,18 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::stage::Stage;
-use crate::commands::print;
 use crate::control::protocol::{self, SessionOrder};
 use crate::engine;
-use crate::show::line::{self, Names};
-use crate::show::sessions;
-use crate::trouble::Trouble;
+use crate::error::CliError;
+use crate::render::journal_line::{self, Names};
+use crate::render::sessions;
+use crate::terminal::print;
 
 /// How long credentials live, where the demo takes its usual time.
 const LIFETIME: Duration = Duration::from_secs(20);
 
 /// Plays the demo; `pace` is 1 for its usual time of about 45 seconds. `interrupted` ends it early.
-pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Result<(), Trouble> {
+pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Result<(), CliError> {
     let stage = Stage::build(LIFETIME.mul_f64(pace)).await?;
     print(&format!(
         "The whole of Dayfly on a throw-away home, {}, with an STS emulator on\n\
@@ -59,7 +59,7 @@ pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Re
     let folder = stage.home.folder().to_owned();
     stage.strike()?;
     played?;
-    ended.map_err(|e| Trouble::failed(e.to_string()))?;
+    ended.map_err(|e| CliError::failed(e.to_string()))?;
     print(&finale?);
     print(&format!(
         "\n{} times credentials were issued ({} calls of the STS failed), {} starts, {} rotations, {} stops, \
@@ -81,7 +81,7 @@ async fn script(
     handle: &Handle,
     pace: f64,
     begun: Timestamp,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     tell(
         begun,
         "policies start what is labelled \"work\"; two roles are chained to the session \"main\"",
@@ -123,7 +123,7 @@ async fn script(
     Ok(())
 }
 
-async fn order(handle: &Handle, session: &str, action: Action) -> Result<(), Trouble> {
+async fn order(handle: &Handle, session: &str, action: Action) -> Result<(), CliError> {
     let order = SessionOrder {
         session: session.to_owned(),
         action: Some(action),
@@ -157,24 +157,28 @@ async fn counts(showing: JoinHandle<Counts>) -> Counts {
     showing.await.unwrap_or_default()
 }
 
-async fn show(mut notes: Receiver<Arc<Note>>, mut names: Names, begun: Timestamp) -> Counts {
+async fn show(
+    mut notes: Receiver<Arc<JournalEntry>>,
+    mut names: Names,
+    begun: Timestamp,
+) -> Counts {
     let mut counts = Counts::default();
     loop {
         match notes.recv().await {
             Ok(note) => {
-                line::learn(&mut names, &note);
-                if let Happening::Ended { outcome, .. } = &note.what {
+                journal_line::learn(&mut names, &note);
+                if let JournalEvent::Ended { outcome, .. } = &note.what {
                     *counts.0.entry(*outcome).or_default() += 1;
                 }
-                let shown = line::is_main(&note.what)
+                let shown = journal_line::is_main(&note.what)
                     && !matches!(
                         note.what,
-                        Happening::Began { .. }
-                            | Happening::WorkspaceAccepted { .. }
-                            | Happening::Halted
+                        JournalEvent::Began { .. }
+                            | JournalEvent::WorkspaceAccepted { .. }
+                            | JournalEvent::Halted
                     );
                 if shown {
-                    let (mark, text) = line::text(&note, &names);
+                    let (mark, text) = journal_line::text(&note, &names);
                     print(&format!("{} {mark} {text}\n", elapsed(begun, note.at)));
                 }
             }
@@ -185,13 +189,13 @@ async fn show(mut notes: Receiver<Arc<Note>>, mut names: Names, begun: Timestamp
 }
 
 /// How things stand at the end.
-async fn finale(stage: &Stage, handle: &Handle) -> Result<String, Trouble> {
+async fn finale(stage: &Stage, handle: &Handle) -> Result<String, CliError> {
     let report = handle.report().await.map_err(protocol::stopped)?;
     let table = sessions::table(&report.sessions, clock::now());
     let path = stage.credentials_file();
     let text = dayfly_fs::bounded::read_text(&path, 1 << 20);
     let text = text
-        .map_err(|e| Trouble::failed(e.to_string()))?
+        .map_err(|e| CliError::failed(e.to_string()))?
         .unwrap_or_default();
     Ok(format!(
         "\n{table}\nWhat AWS clients find in the credentials file, secrets left out:\n{}",

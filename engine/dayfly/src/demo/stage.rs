@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::sts::{EmulatedRole, EmulatorOptions, StsEmulator};
 use crate::engine;
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
 const USER: &str = "user-main";
 const ACCOUNT: &str = "123456789012";
@@ -28,8 +28,8 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Builds it. Credentials will live so long.
-    pub(crate) async fn build(lifetime: Duration) -> Result<Self, Trouble> {
-        let failed = |e: io::Error| Trouble::failed(format!("cannot prepare the demo: {e}"));
+    pub(crate) async fn build(lifetime: Duration) -> Result<Self, CliError> {
+        let failed = |e: io::Error| CliError::failed(format!("cannot prepare the demo: {e}"));
         let folder = tempfile::Builder::new()
             .prefix("dayfly-demo-")
             .tempdir()
@@ -54,7 +54,7 @@ impl Stage {
         let stage = Self { home, sts, folder };
         engine::vault(&stage.home)?
             .set_access_key(&SessionId::new(USER), &key)
-            .map_err(|e| Trouble::failed(format!("cannot prepare the demo: {e}")))?;
+            .map_err(|e| CliError::failed(format!("cannot prepare the demo: {e}")))?;
         std::fs::write(stage.home.workspace(), workspace()).map_err(failed)?;
         std::fs::write(stage.home.config(), stage.config()).map_err(failed)?;
         Ok(stage)
@@ -85,25 +85,25 @@ module = "builtin:rotate-before-expiry"
     }
 
     /// Adds a session to the Workspace file, as with a text editor.
-    pub(crate) fn add(&self, name: &str) -> Result<(), Trouble> {
+    pub(crate) fn add(&self, name: &str) -> Result<(), CliError> {
         let session = chained(name);
         self.edit(|text| splice::add(text, List::Sessions, &session))
     }
 
     /// Removes a session from the Workspace file, as with a text editor.
-    pub(crate) fn remove(&self, name: &str) -> Result<(), Trouble> {
+    pub(crate) fn remove(&self, name: &str) -> Result<(), CliError> {
         self.edit(|text| splice::remove(text, List::Sessions, &id(name)))
     }
 
     fn edit(
         &self,
         change: impl FnOnce(&str) -> Result<String, splice::SpliceError>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CliError> {
         let path = self.home.workspace();
-        let failed = |e: io::Error| Trouble::failed(format!("cannot edit the Workspace: {e}"));
+        let failed = |e: io::Error| CliError::failed(format!("cannot edit the Workspace: {e}"));
         let text = dayfly_fs::bounded::read_text(&path, 1 << 20).map_err(io::Error::other);
         let text = text.map_err(failed)?.unwrap_or_default();
-        let text = change(&text).map_err(|e| Trouble::failed(e.to_string()))?;
+        let text = change(&text).map_err(|e| CliError::failed(e.to_string()))?;
         let part = self.folder.path().join("workspace.part");
         std::fs::write(&part, text)
             .and_then(|()| std::fs::rename(&part, &path))
@@ -111,11 +111,11 @@ module = "builtin:rotate-before-expiry"
     }
 
     /// Removes everything.
-    pub(crate) fn strike(self) -> Result<(), Trouble> {
+    pub(crate) fn strike(self) -> Result<(), CliError> {
         drop(self.sts);
         self.folder
             .close()
-            .map_err(|e| Trouble::failed(format!("cannot remove the demo's folder: {e}")))
+            .map_err(|e| CliError::failed(format!("cannot remove the demo's folder: {e}")))
     }
 }
 

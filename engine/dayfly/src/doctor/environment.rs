@@ -8,8 +8,8 @@ use std::time::Duration;
 use dayfly_awsfiles::{Kind, load};
 
 use super::Findings;
-use crate::clients::environment::CONFLICTING;
-use crate::clients::shadow::shadowing;
+use crate::export::environment::CONFLICTING;
+use crate::export::shadowing::shadowing;
 
 /// How long an endpoint on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -13,8 +13,8 @@ use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
-use crate::trouble::Trouble;
-use crate::{engine, locate};
+use crate::error::CliError;
+use crate::{engine, paths};
 
 /// The longest shared file that is read.
 const LIMIT: u64 = 64 << 20;
@@ -25,7 +25,7 @@ pub(crate) fn shared_files(
     home: &Home,
     workspace: Option<&Workspace>,
     findings: &mut Findings,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let config = match engine::in_force(home) {
         Ok(config) => config,
         Err(_) => {
@@ -55,13 +55,13 @@ pub(crate) fn shared_files(
             Place::CredentialsFile,
             "credentials file",
             credentials.clone(),
-            locate::credentials_file()?,
+            paths::credentials_file()?,
         ),
         (
             Place::CredentialProcess,
             "config file",
             engine::config_file(&config)?,
-            locate::config_file()?,
+            paths::config_file()?,
         ),
     ] {
         let to: Vec<_> = sessions
@@ -182,8 +182,8 @@ fn try_out(
     text: &[u8],
     session: &Session,
     profile: &str,
-) -> Result<Result<(), (String, String)>, Trouble> {
-    let (word, process) = (home.word(), locate::process(home)?);
+) -> Result<Result<(), (String, String)>, CliError> {
+    let (word, process) = (home.word(), paths::process(home)?);
     let mut profiles = match place {
         Place::CredentialProcess => Profiles::parse_config(path, text, Some(&word), &process),
         _ => Profiles::parse_for(path, text, Some(&word)),

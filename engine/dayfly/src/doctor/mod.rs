@@ -6,7 +6,7 @@ mod files;
 mod home;
 mod network;
 mod published;
-mod reach;
+mod reachability;
 mod seen;
 
 use serde::Serialize;
@@ -17,7 +17,7 @@ pub(crate) use self::files::shared_files;
 pub(crate) use self::home::{configuration, engine_runs, modes, vault, workspace};
 pub(crate) use self::network::network;
 pub(crate) use self::published::published;
-pub(crate) use self::reach::{clouds, endpoint};
+pub(crate) use self::reachability::{clouds, endpoint};
 pub(crate) use self::seen::newest;
 
 /// How bad it is.

@@ -3,7 +3,7 @@
 use dayfly_net::{Bundle, Proxies, Unusable};
 
 use super::Findings;
-use super::reach::waiting;
+use super::reachability::waiting;
 
 /// An address that stands for all that is called.
 const ANY: &str = "https://sts.amazonaws.com/";

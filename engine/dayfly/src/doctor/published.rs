@@ -10,7 +10,7 @@ use dayfly_runtime::Home;
 
 use super::Findings;
 use crate::engine;
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
 const ABOUT: &str = "delivery";
 
@@ -18,7 +18,7 @@ const ABOUT: &str = "delivery";
 type There = BTreeMap<SessionId, Option<Timestamp>>;
 
 /// Looks for the credentials of every active session in the files themselves.
-pub(crate) fn published(home: &Home, findings: &mut Findings) -> Result<(), Trouble> {
+pub(crate) fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
     let report = match engine::report(home) {
         Ok(report) => report,
         Err(trouble) => {

@@ -3,7 +3,7 @@
 use dayfly_runtime::{Home, seen};
 
 use super::{Finding, Findings};
-use crate::share::locking;
+use crate::sharing::locking;
 
 pub(crate) fn newest(home: &Home, findings: &mut Findings) {
     // Where the configuration or the lock file cannot be read, that is told already.

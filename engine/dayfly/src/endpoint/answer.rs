@@ -9,8 +9,8 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::source::Source;
-use crate::clients::given::Given;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
+use crate::export::credentials::Given;
 
 /// How long an answer may take. Clients give up after a second or a few and ask again.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -96,7 +96,7 @@ pub(crate) async fn credentials(source: &dyn Source, session: &str) -> Result<Gi
     Ok(given)
 }
 
-fn of_trouble(trouble: &Trouble) -> Answer {
+fn of_trouble(trouble: &CliError) -> Answer {
     // What a client retries by itself is told apart from what it need not retry.
     let status = match trouble.code {
         Code::NotFound => StatusCode::NOT_FOUND,

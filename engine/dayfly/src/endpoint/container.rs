@@ -10,10 +10,10 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 
 use super::answer::{self, Answer};
-use super::server::Door;
+use super::server::EndpointHandler;
 use super::source::{BoxFuture, Source};
 use super::tokens::Tokens;
-use super::{gate, identity};
+use super::{authorization, identity};
 
 /// When clients are to ask again about credentials that have no end.
 pub(crate) const AGAIN: Duration = Duration::from_secs(3_600);
@@ -34,7 +34,7 @@ impl Container {
         if identity::is_asked(uri.path()) {
             return identity::answer(request, &*self.source, &self.tokens).await;
         }
-        let session = gate::admit(
+        let session = authorization::admit(
             request.method(),
             uri.path(),
             request.headers(),
@@ -58,7 +58,7 @@ impl Container {
     }
 }
 
-impl Door for Container {
+impl EndpointHandler for Container {
     fn name(&self) -> &'static str {
         "container endpoint"
     }

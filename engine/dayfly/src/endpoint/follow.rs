@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::effect::{Happening, Note};
+use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_runtime::config::Imds;
 use dayfly_runtime::{Handle, Home};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
-use super::Doors;
+use super::Endpoints;
 use super::imds::{Identity, Metadata, WARNING};
 use super::server::Port;
 use crate::engine;
+use crate::error::{CliError, Code};
 use crate::terminal::print;
-use crate::trouble::{Code, Trouble};
 
 /// How long a port may be taken by the endpoint that was there before.
 const GONE: Duration = Duration::from_secs(1);
@@ -26,16 +26,16 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Follow {
     home: Home,
     handle: Handle,
-    doors: Arc<Doors>,
+    doors: Arc<Endpoints>,
     quiet: bool,
     /// The port that is open, and who is shown there.
     open: Option<(u16, Identity)>,
     /// What was said last of why there is none.
-    said: Option<Trouble>,
+    said: Option<CliError>,
 }
 
 impl Follow {
-    pub(crate) fn new(home: &Home, handle: &Handle, doors: &Arc<Doors>, quiet: bool) -> Self {
+    pub(crate) fn new(home: &Home, handle: &Handle, doors: &Arc<Endpoints>, quiet: bool) -> Self {
         Self {
             home: home.clone(),
             handle: handle.clone(),
@@ -50,7 +50,7 @@ impl Follow {
     pub(crate) async fn follow(
         mut self,
         mut configured: watch::Receiver<Option<Imds>>,
-        mut notes: broadcast::Receiver<Arc<Note>>,
+        mut notes: broadcast::Receiver<Arc<JournalEntry>>,
     ) {
         loop {
             tokio::select! {
@@ -60,7 +60,7 @@ impl Follow {
                     }
                 }
                 note = notes.recv() => match note {
-                    Ok(note) if matches!(note.what, Happening::WorkspaceAccepted { .. }) => {}
+                    Ok(note) if matches!(note.what, JournalEvent::WorkspaceAccepted { .. }) => {}
                     // One of those that were missed may have been such a one.
                     Err(RecvError::Lagged(_)) => {}
                     Ok(_) => continue,
@@ -97,7 +97,7 @@ impl Follow {
     }
 
     /// Whose endpoint it is to be; none where that cannot be known now.
-    fn identity(&self, imds: &Imds) -> Result<Option<Identity>, Trouble> {
+    fn identity(&self, imds: &Imds) -> Result<Option<Identity>, CliError> {
         let workspace = match engine::require(&self.home) {
             Ok(workspace) => workspace,
             Err(_) if self.open.is_some() => return Ok(None),
@@ -106,7 +106,7 @@ impl Follow {
         let session = workspace.resolve(&imds.session).map_err(|e| {
             let message = format!("no metadata endpoint: {e}");
             let hint = "add the session, or name another one as `session` of [imds] in dayfly.toml";
-            Trouble::new(Code::NotFound, message).hint(hint)
+            CliError::new(Code::NotFound, message).hint(hint)
         })?;
         Ok(Some(engine::identity(&workspace, &session.session)))
     }
@@ -139,7 +139,7 @@ impl Follow {
         }
     }
 
-    fn close(&mut self, trouble: Trouble) {
+    fn close(&mut self, trouble: CliError) {
         if self.said.as_ref() != Some(&trouble) {
             print(&format!("{trouble}\n"));
         }

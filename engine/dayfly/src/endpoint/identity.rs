@@ -16,11 +16,11 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::answer::Answer;
-use super::gate;
+use super::authorization;
 use super::source::Source;
 use super::tokens::Tokens;
-use crate::clients::azure::GivenToken;
-use crate::trouble::Code;
+use crate::error::Code;
+use crate::export::azure::GivenToken;
 
 const BEGIN: &str = "/azure/";
 const END: &str = "/msi/token";
@@ -38,7 +38,7 @@ pub(super) fn is_asked(path: &str) -> bool {
 
 /// The path of a session.
 pub(super) fn path(session: &str) -> String {
-    format!("{BEGIN}{}{END}", gate::encoded(session))
+    format!("{BEGIN}{}{END}", authorization::encoded(session))
 }
 
 /// What is asked for.
@@ -68,7 +68,7 @@ fn admit(
         return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET is understood"));
     }
     let session = path.strip_prefix(BEGIN).and_then(|p| p.strip_suffix(END));
-    let session = session.and_then(gate::decoded).ok_or(REFUSED)?;
+    let session = session.and_then(authorization::decoded).ok_or(REFUSED)?;
     let mut given = headers.get_all(HEADER).iter();
     let token = match (given.next(), given.next()) {
         (Some(token), None) => token.as_bytes(),

@@ -22,10 +22,10 @@ use sha2::Sha256;
 use super::answer::{self, Answer};
 use super::container::AGAIN;
 use super::refusals::Told;
-use super::server::{Door, Listening, Port};
+use super::server::{EndpointHandler, Listening, Port};
 use super::source::{BoxFuture, Source};
 use super::tokens;
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
 /// What a person should know before a program has credentials from here.
 pub(crate) const WARNING: &str = "some clients go on using credentials from an instance metadata \
@@ -65,12 +65,12 @@ impl Metadata {
         source: Arc<dyn Source>,
         identity: Identity,
         told: impl Told,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, CliError> {
         let shown = Arc::new(Mutex::new(Arc::new(identity)));
         let door = Imds {
             source,
             shown: Arc::clone(&shown),
-            passes: Passes::new(),
+            passes: MetadataTokens::new(),
         };
         let listening = Listening::start(port, door, told).await?;
         Ok(Self { listening, shown })
@@ -106,7 +106,7 @@ pub(crate) fn role(name: &str) -> String {
 struct Imds {
     source: Arc<dyn Source>,
     shown: Shown,
-    passes: Passes,
+    passes: MetadataTokens,
 }
 
 impl Imds {
@@ -195,7 +195,7 @@ impl Imds {
     }
 }
 
-impl Door for Imds {
+impl EndpointHandler for Imds {
     fn name(&self) -> &'static str {
         "metadata endpoint"
     }
@@ -212,9 +212,9 @@ impl Door for Imds {
 
 /// Metadata tokens. Each says when it ends and is signed, so none has to be remembered, and
 /// nobody can fill the memory with them.
-struct Passes(dayfly_vault::SecretString);
+struct MetadataTokens(dayfly_vault::SecretString);
 
-impl Passes {
+impl MetadataTokens {
     fn new() -> Self {
         Self(tokens::random())
     }
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_metadata_token_is_good_until_its_end_and_cannot_be_made_up() {
-        let passes = Passes::new();
+        let passes = MetadataTokens::new();
         let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
         let token = passes.make(at(100));
         assert!(passes.opens(token.as_bytes(), at(99)));
@@ -271,7 +271,7 @@ mod tests {
         let (_, sum) = token.split_once('.').unwrap();
         let forged = format!("{:x}.{sum}", 1_000_000_000);
         assert!(!passes.opens(forged.as_bytes(), at(99)));
-        assert!(!Passes::new().opens(token.as_bytes(), at(99)));
+        assert!(!MetadataTokens::new().opens(token.as_bytes(), at(99)));
         for odd in ["", ".", "zz", "1f.", "1f.zz", &token[..token.len() - 1]] {
             assert!(!passes.opens(odd.as_bytes(), at(99)), "{odd}");
         }

@@ -1,18 +1,12 @@
 //! Endpoints on loopback: programs that ask again and again keep working across rotations.
 
-pub(crate) mod acs;
 mod answer;
-pub(crate) mod browser;
-pub(crate) mod callback;
-pub(crate) mod capture;
+mod authorization;
 mod container;
 pub(crate) mod follow;
-mod gate;
-pub(crate) mod handover;
 mod identity;
 pub(crate) mod imds;
-mod loopback;
-mod peer;
+pub(crate) mod peer;
 pub(crate) mod refusals;
 pub(crate) mod server;
 pub(crate) mod source;
@@ -22,20 +16,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::imds::{Identity, Metadata};
 use self::server::Endpoint;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
 
 /// All that a running engine listens on for programs.
 #[derive(Debug)]
-pub(crate) struct Doors {
+pub(crate) struct Endpoints {
     /// Container credentials.
     pub(crate) endpoint: Endpoint,
     metadata: Mutex<Option<Opened>>,
 }
 
 /// A metadata service and the id of its session, or why there is none.
-pub(crate) type Opened = Result<(String, Metadata), Trouble>;
+pub(crate) type Opened = Result<(String, Metadata), CliError>;
 
-impl Doors {
+impl Endpoints {
     pub(crate) const fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
@@ -61,19 +55,19 @@ impl Doors {
     }
 
     /// The address of the metadata service, where it is this session's.
-    pub(crate) fn metadata(&self, session: &str) -> Result<String, Trouble> {
+    pub(crate) fn metadata(&self, session: &str) -> Result<String, CliError> {
         let mend = "say [imds] session = \"NAME\" in dayfly.toml, or use \
                     `dayfly exec SESSION --imds -- CMD`";
         match &*self.lock() {
             Some(Ok((id, metadata))) if id == session => Ok(metadata.url()),
             Some(Ok(_)) => {
                 let message = "the metadata endpoint of the running Dayfly is another session's";
-                Err(Trouble::new(Code::NotFound, message).hint(mend))
+                Err(CliError::new(Code::NotFound, message).hint(mend))
             }
             Some(Err(trouble)) => Err(trouble.clone()),
             None => {
                 let message = "the running Dayfly has no metadata endpoint";
-                Err(Trouble::new(Code::NotFound, message).hint(mend))
+                Err(CliError::new(Code::NotFound, message).hint(mend))
             }
         }
     }

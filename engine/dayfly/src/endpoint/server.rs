@@ -22,8 +22,8 @@ use super::peer;
 use super::refusals::{Refusals, Told};
 use super::source::{BoxFuture, Source};
 use super::tokens::{self, Tokens};
-use super::{gate, identity};
-use crate::trouble::Trouble;
+use super::{authorization, identity};
+use crate::error::CliError;
 
 /// Connections at once that have said nothing yet. Where there is one more, those that have been
 /// silent for the longest give way: whoever holds connections open keeps nobody out.
@@ -40,7 +40,7 @@ const WAITING: u32 = 4_096;
 const HEAD: Duration = Duration::from_secs(5);
 
 /// What answers the requests that were let in.
-pub(crate) trait Door: Send + Sync + 'static {
+pub(crate) trait EndpointHandler: Send + Sync + 'static {
     /// Names it in what is recorded.
     fn name(&self) -> &'static str;
 
@@ -64,10 +64,10 @@ impl Listening {
     /// Listens on this port where it is free, else, where it need not be that one, on another.
     pub(crate) async fn start(
         port: Port,
-        door: impl Door,
+        door: impl EndpointHandler,
         told: impl Told,
-    ) -> Result<Self, Trouble> {
-        let failed = |e: io::Error| Trouble::failed(format!("cannot listen on loopback: {e}"));
+    ) -> Result<Self, CliError> {
+        let failed = |e: io::Error| CliError::failed(format!("cannot listen on loopback: {e}"));
         let listener = match port {
             Port::Any => listen(0).map_err(failed)?,
             Port::Rather(port) => match listen(port) {
@@ -75,7 +75,7 @@ impl Listening {
                 Err(_) => listen(0).map_err(failed)?,
             },
             Port::Only(port) => listen(port).map_err(|e| {
-                Trouble::failed(format!("cannot listen on port {port} of 127.0.0.1: {e}"))
+                CliError::failed(format!("cannot listen on port {port} of 127.0.0.1: {e}"))
             })?,
         };
         let address = listener.local_addr().map_err(failed)?;
@@ -111,14 +111,14 @@ impl Drop for Listening {
     }
 }
 
-async fn serve<D: Door, T: Told>(
+async fn serve<D: EndpointHandler, T: Told>(
     listener: TcpListener,
     shared: Arc<(D, Refusals<T>)>,
     own: SocketAddr,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let requests = Arc::new(Semaphore::new(REQUESTS));
-    let mut guests = Guests::default();
+    let mut guests = Connections::default();
     loop {
         let (stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -134,7 +134,7 @@ async fn serve<D: Door, T: Told>(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let (shared, guest) = (Arc::clone(&shared), guests.welcome(place));
+        let (shared, guest) = (Arc::clone(&shared), guests.accept(place));
         let requests = Arc::clone(&requests);
         tokio::spawn(async move {
             let talk = converse(stream, from, shared, own, &guest, &requests);
@@ -166,10 +166,10 @@ struct Guest {
 
 /// Those who are connected, the longest first.
 #[derive(Debug, Default)]
-struct Guests(VecDeque<Weak<Guest>>);
+struct Connections(VecDeque<Weak<Guest>>);
 
-impl Guests {
-    fn welcome(&mut self, place: OwnedSemaphorePermit) -> Arc<Guest> {
+impl Connections {
+    fn accept(&mut self, place: OwnedSemaphorePermit) -> Arc<Guest> {
         if self.0.len() >= CONNECTIONS * 2 {
             self.0.retain(|guest| guest.strong_count() > 0);
         }
@@ -197,7 +197,7 @@ impl Guests {
     }
 }
 
-async fn converse<D: Door, T: Told>(
+async fn converse<D: EndpointHandler, T: Told>(
     stream: TcpStream,
     from: SocketAddr,
     shared: Arc<(D, Refusals<T>)>,
@@ -226,7 +226,7 @@ async fn converse<D: Door, T: Told>(
         async move {
             let (door, refusals) = &*shared;
             let foreign = *foreign.get_or_init(|| peer::is_foreign(from, own));
-            let answer = match gate::enters(request.headers(), own.port(), foreign) {
+            let answer = match authorization::enters(request.headers(), own.port(), foreign) {
                 Ok(()) if waiting.is_err() => {
                     let why = "too many requests wait for an answer; ask again later";
                     Answer::none(StatusCode::SERVICE_UNAVAILABLE, why)
@@ -265,7 +265,7 @@ impl Endpoint {
         source: Arc<dyn Source>,
         tokens: Tokens,
         told: impl Told,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, CliError> {
         let tokens = Arc::new(tokens);
         let door = Container::new(source, Arc::clone(&tokens));
         let port = tokens.port().map_or(Port::Any, Port::Rather);
@@ -293,7 +293,11 @@ impl Endpoint {
 
     /// Where a program asks for the credentials of this session.
     pub(crate) fn url(&self, session: &str) -> String {
-        format!("http://{}{}", self.listening.address, gate::path(session))
+        format!(
+            "http://{}{}",
+            self.listening.address,
+            authorization::path(session)
+        )
     }
 
     /// Where a program asks for the tokens of this session of Azure.

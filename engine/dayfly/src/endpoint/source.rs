@@ -9,29 +9,29 @@ use dayfly_core::session::SessionId;
 use dayfly_runtime::{Handle, Home, clock};
 use dayfly_vault::Vault;
 
-use crate::clients::azure::{self, GivenToken};
-use crate::clients::given::Given;
-use crate::clients::{direct, process};
 use crate::control::protocol;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
+use crate::export::azure::{self, GivenToken};
+use crate::export::credentials::Given;
+use crate::export::{direct, process};
 
 /// A future that may move between threads.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Gives credentials for sessions, by id.
 pub(crate) trait Source: Send + Sync + 'static {
-    fn credentials<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Given, Trouble>>;
+    fn credentials<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Given, CliError>>;
 
     /// A token of an Azure session for this resource.
     fn token<'a>(
         &'a self,
         session: &'a str,
         resource: &'a str,
-    ) -> BoxFuture<'a, Result<GivenToken, Trouble>>;
+    ) -> BoxFuture<'a, Result<GivenToken, CliError>>;
 }
 
 impl Source for Handle {
-    fn credentials<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Given, Trouble>> {
+    fn credentials<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Given, CliError>> {
         Box::pin(async move {
             let issued = Handle::credentials(self, session).await;
             let issued = issued.map_err(|why| protocol::unobtained(session, why))?;
@@ -43,7 +43,7 @@ impl Source for Handle {
         &'a self,
         session: &'a str,
         resource: &'a str,
-    ) -> BoxFuture<'a, Result<GivenToken, Trouble>> {
+    ) -> BoxFuture<'a, Result<GivenToken, CliError>> {
         Box::pin(azure::of_engine(self, session, resource))
     }
 }
@@ -97,7 +97,7 @@ impl ForCommand {
 }
 
 impl Source for ForCommand {
-    fn credentials<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Given, Trouble>> {
+    fn credentials<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Given, CliError>> {
         Box::pin(async move {
             let fresh = || self.last().filter(|(_, at)| at.elapsed() < FRESH);
             if let Some((given, _)) = fresh() {
@@ -113,7 +113,7 @@ impl Source for ForCommand {
                 let text = direct::with_vault(&home, &vault, session.as_str())?;
                 Given::parse(&text)
             });
-            let result = asked.await.map_err(|e| Trouble::failed(e.to_string()))?;
+            let result = asked.await.map_err(|e| CliError::failed(e.to_string()))?;
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             match result {
                 Ok(given) => {
@@ -138,7 +138,7 @@ impl Source for ForCommand {
         &'a self,
         _: &'a str,
         resource: &'a str,
-    ) -> BoxFuture<'a, Result<GivenToken, Trouble>> {
+    ) -> BoxFuture<'a, Result<GivenToken, CliError>> {
         let obtained = azure::for_command(
             &self.home,
             &self.vault,

@@ -13,7 +13,7 @@ use dayfly_vault::{SecretString, private_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
 /// How long a token stands in a file.
 pub(crate) const TURN: Duration = Duration::from_secs(3_600);
@@ -109,7 +109,7 @@ impl Tokens {
     }
 
     /// Remembers the port.
-    pub(crate) fn set_port(&self, port: u16) -> Result<(), Trouble> {
+    pub(crate) fn set_port(&self, port: u16) -> Result<(), CliError> {
         let mut inner = self.lock();
         if inner.port == Some(port) {
             return Ok(());
@@ -124,7 +124,7 @@ impl Tokens {
     }
 
     /// The token of a session for a variable; made where there is none.
-    pub(crate) fn token(&self, session: &str) -> Result<SecretString, Trouble> {
+    pub(crate) fn token(&self, session: &str) -> Result<SecretString, CliError> {
         let mut inner = self.lock();
         if let Some(token) = inner.tokens.get(session) {
             return Ok(token.clone());
@@ -140,7 +140,7 @@ impl Tokens {
     }
 
     /// The file with the token of a session; written where there is none.
-    pub(crate) fn file(&self, session: &str) -> Result<PathBuf, Trouble> {
+    pub(crate) fn file(&self, session: &str) -> Result<PathBuf, CliError> {
         let mut inner = self.lock();
         let path = self.file_of(session);
         if !inner.filed.contains_key(session) || !path.exists() {
@@ -155,7 +155,7 @@ impl Tokens {
 
     /// Makes the tokens of a session new at once: who has an earlier one from a variable is
     /// refused from now on, and who reads a file goes on.
-    pub(crate) fn renew(&self, session: &str) -> Result<(), Trouble> {
+    pub(crate) fn renew(&self, session: &str) -> Result<(), CliError> {
         let mut inner = self.lock();
         inner.tokens.remove(session);
         let filed = inner.filed.remove(session).is_some();
@@ -177,7 +177,7 @@ impl Tokens {
     }
 
     /// Puts a new token into each file; the earlier ones open for a while yet.
-    pub(crate) fn turn(&self) -> Result<(), Trouble> {
+    pub(crate) fn turn(&self) -> Result<(), CliError> {
         let mut inner = self.lock();
         let filed = inner.filed.iter();
         let filed: Vec<(String, SecretString)> = filed
@@ -228,7 +228,7 @@ impl Tokens {
         inner: &mut Inner,
         session: &str,
         before: Option<SecretString>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CliError> {
         let token = random();
         let path = self.file_of(session);
         private_file::create_folder(&self.folder)
@@ -247,7 +247,7 @@ impl Tokens {
         self.folder.join(name)
     }
 
-    fn keep(&self, inner: &Inner) -> Result<(), Trouble> {
+    fn keep(&self, inner: &Inner) -> Result<(), CliError> {
         let Some(path) = &self.path else {
             return Ok(());
         };
@@ -281,8 +281,8 @@ pub(crate) fn random() -> SecretString {
     SecretString::from(halves.map(|half| half.simple().to_string()).concat())
 }
 
-fn cannot_write(path: &Path, error: &impl std::fmt::Display) -> Trouble {
-    Trouble::failed(format!("{} cannot be written: {error}", path.display()))
+fn cannot_write(path: &Path, error: &impl std::fmt::Display) -> CliError {
+    CliError::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
 #[cfg(test)]

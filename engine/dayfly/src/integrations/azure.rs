@@ -12,9 +12,9 @@ use dayfly_runtime::{Config, Home};
 use dayfly_vault::Vault;
 use dayfly_workspace::Workspace;
 
-use crate::commands::Standing;
+use crate::commands::SignInRow;
 use crate::engine;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
 
 /// An integration as it is called.
 pub(crate) struct Called {
@@ -24,12 +24,12 @@ pub(crate) struct Called {
 }
 
 /// Makes ready to call for the integration with this id.
-pub(crate) fn called(home: &Home, workspace: &Workspace, id: &str) -> Result<Called, Trouble> {
-    let config = Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))?;
+pub(crate) fn called(home: &Home, workspace: &Workspace, id: &str) -> Result<Called, CliError> {
+    let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
     let found = azure_integration(workspace, &config.azure, home.folder(), id);
     let found = found
-        .map_err(|problem| Trouble::failed(problem).hint("correct it in the Workspace"))?
-        .ok_or_else(|| Trouble::new(Code::NotFound, format!("no integration is \"{id}\"")))?;
+        .map_err(|problem| CliError::failed(problem).hint("correct it in the Workspace"))?
+        .ok_or_else(|| CliError::new(Code::NotFound, format!("no integration is \"{id}\"")))?;
     let vault = engine::vault(home)?;
     let tokens = AzureTokens::new(
         Timeouts::default(),
@@ -44,13 +44,17 @@ pub(crate) fn called(home: &Home, workspace: &Workspace, id: &str) -> Result<Cal
 }
 
 /// Whether tokens can be had without a person, as the vault has it. Nobody is called.
-pub(crate) fn standing(home: &Home, workspace: &Workspace, id: &str) -> Result<Standing, Trouble> {
+pub(crate) fn standing(
+    home: &Home,
+    workspace: &Workspace,
+    id: &str,
+) -> Result<SignInRow, CliError> {
     let Called {
         integration, vault, ..
     } = called(home, workspace, id)?;
     let kept = |kind: &str| {
         let kept = vault.get(&format!("{kind}{id}"));
-        kept.map_err(|e| Trouble::failed(e.to_string()))
+        kept.map_err(|e| CliError::failed(e.to_string()))
     };
     let signed_in = match integration.credential {
         AzureCredential::SignIn => {
@@ -68,19 +72,19 @@ pub(crate) fn standing(home: &Home, workspace: &Workspace, id: &str) -> Result<S
         | AzureCredential::ManagedIdentity
         | AzureCredential::AzureCli => None,
     };
-    Ok(Standing {
+    Ok(SignInRow {
         signed_in,
-        ..Standing::default()
+        ..SignInRow::default()
     })
 }
 
 /// Why there is no token, for a person.
-pub(crate) fn trouble(error: AzureError) -> Trouble {
+pub(crate) fn trouble(error: AzureError) -> CliError {
     let code = match error.kind().needs_person() {
         true => Code::NeedsPerson,
         false => Code::Failed,
     };
     let id = error.request_id().map(|id| format!(" (request {id})"));
     let message = format!("{error}{}", id.unwrap_or_default());
-    Trouble::new(code, message).maybe_hint(error.hint())
+    CliError::new(code, message).maybe_hint(error.hint())
 }

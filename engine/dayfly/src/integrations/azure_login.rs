@@ -16,14 +16,14 @@ use dayfly_workspace::Workspace;
 
 use super::azure::{self, Called};
 use super::sso::block_on;
-use crate::commands::print;
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::endpoint::browser;
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::prompt;
-use crate::show::table::tame;
-use crate::trouble::Trouble;
+use crate::render::table::sanitize;
+use crate::sign_in::browser;
+use crate::terminal::print;
 
 /// The longest secret or certificate, in bytes.
 const INPUT: usize = 256 << 10;
@@ -33,13 +33,13 @@ pub(crate) fn run(
     workspace: &Workspace,
     id: &str,
     open: bool,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let called = azure::called(home, workspace, id)?;
-    let name = tame(&called.integration.name);
+    let name = sanitize(&called.integration.name);
     let said = match called.integration.credential {
         AzureCredential::SignIn => {
             let account = block_on(sign_in(&called, open))?;
-            let by = account.map(|account| format!(" as {}", tame(&account)));
+            let by = account.map(|account| format!(" as {}", sanitize(&account)));
             format!("signed in to {name}{}", by.unwrap_or_default())
         }
         AzureCredential::ClientSecret | AzureCredential::ClientCertificate => {
@@ -73,13 +73,13 @@ pub(crate) fn run(
 }
 
 /// Ends a sign-in: what the vault keeps of the integration is removed.
-pub(crate) fn sign_out(home: &Home, workspace: &Workspace, id: &str) -> Result<Exit, Trouble> {
+pub(crate) fn sign_out(home: &Home, workspace: &Workspace, id: &str) -> Result<Exit, CliError> {
     let called = azure::called(home, workspace, id)?;
     let forgotten = block_on(async {
         let forgotten = called.tokens.forget(&called.integration);
         forgotten.await.map_err(azure::trouble)
     })?;
-    let name = tame(&called.integration.name);
+    let name = sanitize(&called.integration.name);
     print(&match forgotten {
         true => format!("{name} has nothing in the vault any more\n"),
         false => format!("{name} had nothing in the vault\n"),
@@ -105,7 +105,7 @@ impl AzureSecrets for OnTrial {
 }
 
 /// Gets a token.
-async fn try_out(tokens: &AzureTokens, integration: &AzureIntegration) -> Result<(), Trouble> {
+async fn try_out(tokens: &AzureTokens, integration: &AzureIntegration) -> Result<(), CliError> {
     let tokens = tokens.token(
         integration,
         &integration.tenant_id,
@@ -116,7 +116,7 @@ async fn try_out(tokens: &AzureTokens, integration: &AzureIntegration) -> Result
     tokens.await.map(drop).map_err(azure::trouble)
 }
 
-async fn sign_in(called: &Called, open: bool) -> Result<Option<String>, Trouble> {
+async fn sign_in(called: &Called, open: bool) -> Result<Option<String>, CliError> {
     let begun = called.tokens.begin_sign_in(&called.integration);
     let code = begun.await.map_err(azure::trouble)?;
     print(&invitation(&code));
@@ -136,28 +136,28 @@ fn invitation(code: &DeviceCode) -> String {
     let minutes = code.expires_in.as_secs().div_ceil(60);
     format!(
         "Open {} in a browser on any device\nand enter the code {} within {minutes} minutes.\n",
-        tame(&code.verification_uri),
-        tame(&code.user_code)
+        sanitize(&code.verification_uri),
+        sanitize(&code.user_code)
     )
 }
 
 /// What the person gives: on a terminal it is asked for, else it is the standard input.
-fn given(credential: AzureCredential) -> Result<SecretString, Trouble> {
+fn given(credential: AzureCredential) -> Result<SecretString, CliError> {
     let input = std::io::stdin();
     let is_secret = credential == AzureCredential::ClientSecret;
     let text = if input.is_terminal() && is_secret {
         let text = prompt::secret("Client secret (not shown): ");
-        text.map_err(|e| Trouble::failed(format!("cannot read from the terminal: {e}")))?
+        text.map_err(|e| CliError::failed(format!("cannot read from the terminal: {e}")))?
     } else {
         if input.is_terminal() {
             print("Paste the certificate and its key as PEM, then end with Ctrl-D:\n");
         }
         let read = crate::input::secret(INPUT);
-        read.map_err(|e| Trouble::failed(format!("cannot read the standard input: {e}")))?
+        read.map_err(|e| CliError::failed(format!("cannot read the standard input: {e}")))?
     };
     let trimmed = SecretString::copy_of(text.expose().trim());
     if trimmed.expose().is_empty() {
-        return Err(Trouble::usage("nothing was given").hint(match is_secret {
+        return Err(CliError::usage("nothing was given").hint(match is_secret {
             true => "give the client secret on the standard input",
             false => "give the certificate and its key as PEM on the standard input",
         }));

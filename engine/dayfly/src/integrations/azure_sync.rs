@@ -12,11 +12,12 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::sso::block_on;
 use super::{azure, remove, sso_sync};
-use crate::commands::{print, print_json, refused};
+use crate::commands::refused;
 use crate::engine;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::show::table::tame;
-use crate::trouble::Trouble;
+use crate::render::table::sanitize;
+use crate::terminal::{print, print_json};
 
 /// Lines of one sort that are printed; a number says how many more there are.
 const SHOWN: usize = 20;
@@ -35,7 +36,7 @@ struct Outcome {
     unchanged: usize,
 }
 
-pub(crate) fn run(home: &Home, id: &str, how: sso_sync::How) -> Result<Exit, Trouble> {
+pub(crate) fn run(home: &Home, id: &str, how: sso_sync::How) -> Result<Exit, CliError> {
     let workspace = engine::require(home)?;
     let listed = listed(home, &workspace, id)?;
     let mut plan = AzureSyncPlan::new(&workspace, id, &listed);
@@ -45,7 +46,7 @@ pub(crate) fn run(home: &Home, id: &str, how: sso_sync::How) -> Result<Exit, Tro
             plan.removed.len()
         );
         let hint = "nothing is changed; say --remove-all where that is so";
-        return Err(Trouble::failed(message).hint(hint));
+        return Err(CliError::failed(message).hint(hint));
     }
     let named = |id: &SessionId| {
         let entry = workspace.get(id);
@@ -88,7 +89,7 @@ fn listed(
     home: &Home,
     workspace: &Workspace,
     id: &str,
-) -> Result<Vec<ListedSubscription>, Trouble> {
+) -> Result<Vec<ListedSubscription>, CliError> {
     let called = azure::called(home, workspace, id)?;
     let progress = Progress::start();
     let listed = block_on(async {
@@ -115,7 +116,7 @@ fn carry_out(
     id: &str,
     listed: &[ListedSubscription],
     kept: &BTreeSet<SessionId>,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let path = home.workspace();
     let file = WorkspaceFile::at(&path);
     file.edit(|text| {
@@ -133,7 +134,7 @@ fn text(name: &str, outcome: &Outcome) -> String {
     let mut text = String::new();
     for (mark, names) in [("+", &outcome.added), ("-", &outcome.removed)] {
         for name in names.iter().take(SHOWN) {
-            text += &format!("{mark} {}\n", tame(name));
+            text += &format!("{mark} {}\n", sanitize(name));
         }
         if names.len() > SHOWN {
             text += &format!("{mark} … and {} more\n", names.len() - SHOWN);
@@ -142,12 +143,12 @@ fn text(name: &str, outcome: &Outcome) -> String {
     for name in &outcome.kept {
         text += &format!(
             "! {} is not listed any more but could not be stopped\n",
-            tame(name)
+            sanitize(name)
         );
     }
     text += &format!(
         "{}: {} subscriptions; {} {}, {} removed, {} as before\n",
-        tame(name),
+        sanitize(name),
         outcome.subscriptions,
         outcome.added.len(),
         if outcome.dry_run {

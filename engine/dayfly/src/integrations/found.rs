@@ -4,7 +4,7 @@ use dayfly_core::session::{Access, Session};
 use dayfly_workspace::{AwsSsoIntegration, AzureIntegration, Workspace};
 
 use super::kind::Kind;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
 
 /// An integration of the Workspace.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Found> {
 }
 
 /// The integration that is meant: by its id, its name, or a beginning of its id that only it has.
-pub(crate) fn find(workspace: &Workspace, asked: &str) -> Result<Found, Trouble> {
+pub(crate) fn find(workspace: &Workspace, asked: &str) -> Result<Found, CliError> {
     let all = all(workspace);
     let by = |fits: &dyn Fn(&Found) -> bool| -> Vec<&Found> {
         all.iter().filter(|found| fits(found)).collect()
@@ -85,7 +85,7 @@ pub(crate) fn find(workspace: &Workspace, asked: &str) -> Result<Found, Trouble>
     match fitting.as_slice() {
         [one] => Ok((*one).clone()),
         [] => Err(
-            Trouble::new(Code::NotFound, format!("no integration is \"{asked}\"")).hint(
+            CliError::new(Code::NotFound, format!("no integration is \"{asked}\"")).hint(
                 if all.is_empty() {
                     "`dayfly integration add --help` says how to add one"
                 } else {
@@ -97,7 +97,7 @@ pub(crate) fn find(workspace: &Workspace, asked: &str) -> Result<Found, Trouble>
             let ids: Vec<&str> = several.iter().map(|found| found.id()).collect();
             let message = format!("several integrations are \"{asked}\"");
             let hint = format!("use an id: {}", ids.join(", "));
-            Err(Trouble::new(Code::NotFound, message).hint(hint))
+            Err(CliError::new(Code::NotFound, message).hint(hint))
         }
     }
 }

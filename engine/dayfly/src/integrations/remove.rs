@@ -13,7 +13,7 @@ use super::found::Found;
 use crate::commands::refused;
 use crate::control::protocol::SessionOrder;
 use crate::engine;
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
 /// Removes an integration with these sessions of it.
 pub(crate) fn integration(
@@ -21,7 +21,7 @@ pub(crate) fn integration(
     workspace: &Workspace,
     found: &Found,
     sessions: &[SessionId],
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let going: BTreeSet<&SessionId> = sessions.iter().collect();
     let stays = workspace.sessions().iter().map(|entry| &entry.session);
     let orphan = stays
@@ -29,7 +29,7 @@ pub(crate) fn integration(
         .find(|s| s.parent().is_some_and(|parent| going.contains(parent)));
     if let Some(orphan) = orphan {
         let message = format!("\"{}\" would be left without a parent", orphan.name);
-        return Err(Trouble::usage(message).hint("remove it too, or give it another parent"));
+        return Err(CliError::usage(message).hint("remove it too, or give it another parent"));
     }
     let failed = stop(home, &going)?;
     if let Some((_, trouble)) = failed.into_iter().next() {
@@ -49,7 +49,7 @@ pub(crate) fn integration(
 pub(crate) fn stop(
     home: &Home,
     sessions: &BTreeSet<&SessionId>,
-) -> Result<Vec<(SessionId, Trouble)>, Trouble> {
+) -> Result<Vec<(SessionId, CliError)>, CliError> {
     if sessions.is_empty() {
         return Ok(Vec::new());
     }

@@ -6,13 +6,13 @@ use dayfly_providers::sso::{Sso, SsoError};
 use dayfly_runtime::{Config, Home, sso_settings};
 use dayfly_workspace::AwsSsoIntegration;
 
-use crate::commands::Standing;
+use crate::commands::SignInRow;
 use crate::engine;
-use crate::trouble::{Code, Trouble};
+use crate::error::{CliError, Code};
 
 /// Calls portals as the configuration has it.
-pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, Trouble> {
-    let config = Config::load(&home.config()).map_err(|e| Trouble::failed(e.to_string()))?;
+pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, CliError> {
+    let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
     let mut settings = sso_settings(&config);
     if settings.config_file.is_none() {
         settings.config_file = Some(engine::config_file(&config)?);
@@ -21,22 +21,28 @@ pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, Trouble> {
 }
 
 /// Carries out what waits for a network.
-pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Trouble::failed(format!("cannot start: {e}")))?
+        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?
         .block_on(work)
 }
 
 /// Whether somebody is signed in, as the shared files have it. Nobody is called.
-pub(crate) fn standing(home: &Home, integration: &AwsSsoIntegration) -> Result<Standing, Trouble> {
+pub(crate) fn standing(
+    home: &Home,
+    integration: &AwsSsoIntegration,
+) -> Result<SignInRow, CliError> {
     let portals = portals(home)?;
     let integration = dayfly_runtime::sso_integration(integration);
     block_on(async {
-        let standing = portals.standing(&integration).await.map_err(trouble)?;
-        Ok(Standing {
+        let standing = portals
+            .sign_in_status(&integration)
+            .await
+            .map_err(trouble)?;
+        Ok(SignInRow {
             signed_in: Some(standing.signed_in),
             until: standing.until.filter(|_| !standing.renewable),
             ends: standing.ends,
@@ -45,7 +51,7 @@ pub(crate) fn standing(home: &Home, integration: &AwsSsoIntegration) -> Result<S
 }
 
 /// An error of the portal, for a person.
-pub(crate) fn trouble(error: SsoError) -> Trouble {
+pub(crate) fn trouble(error: SsoError) -> CliError {
     let code = if error.kind().needs_person() {
         Code::NeedsPerson
     } else {
@@ -63,5 +69,5 @@ pub(crate) fn trouble(error: SsoError) -> Trouble {
     {
         message += &format!(" (request {id})");
     }
-    Trouble::new(code, message).maybe_hint(error.hint())
+    CliError::new(code, message).maybe_hint(error.hint())
 }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use dayfly_providers::sso::{Sso, SsoError, SsoIntegration, Standing};
+use dayfly_providers::sso::{SignInStatus, Sso, SsoError, SsoIntegration};
 use dayfly_runtime::{Home, clock, sso_integration};
 use dayfly_vault::SecretString;
 use dayfly_workspace::AwsSsoIntegration;
 
 use super::sso;
-use crate::commands::print;
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::endpoint::browser;
-use crate::endpoint::callback::{Brought, Callback, PATIENCE};
+use crate::error::{CliError, Code};
 use crate::exit::Exit;
-use crate::show::table::tame;
-use crate::show::time;
-use crate::trouble::{Code, Trouble};
+use crate::render::table::sanitize;
+use crate::render::time;
+use crate::sign_in::browser;
+use crate::sign_in::oauth_callback::{Brought, Callback, PATIENCE};
+use crate::terminal::print;
 
 /// How a person wants to sign in.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,11 @@ pub(crate) struct How {
     pub(crate) open: bool,
 }
 
-pub(crate) fn run(home: &Home, integration: &AwsSsoIntegration, how: How) -> Result<Exit, Trouble> {
+pub(crate) fn run(
+    home: &Home,
+    integration: &AwsSsoIntegration,
+    how: How,
+) -> Result<Exit, CliError> {
     let portals = sso::portals(home)?;
     let integration = sso_integration(integration);
     let standing = sso::block_on(sign_in(&portals, &integration, how))?;
@@ -43,13 +47,13 @@ pub(crate) fn run(home: &Home, integration: &AwsSsoIntegration, how: How) -> Res
     }
     print(&format!(
         "signed in to {}{}\n",
-        tame(&integration.name),
+        sanitize(&integration.name),
         until(&standing)
     ));
     Ok(Exit::Done)
 }
 
-fn until(standing: &Standing) -> String {
+fn until(standing: &SignInStatus) -> String {
     let Some(until) = standing.until else {
         return String::new();
     };
@@ -65,7 +69,7 @@ async fn sign_in(
     portals: &Arc<Sso>,
     integration: &SsoIntegration,
     how: How,
-) -> Result<Standing, Trouble> {
+) -> Result<SignInStatus, CliError> {
     if how.device {
         return by_code(portals, integration, how.open && browser::can_open()).await;
     }
@@ -80,11 +84,11 @@ async fn by_browser(
     portals: &Arc<Sso>,
     integration: &SsoIntegration,
     open: bool,
-) -> Result<Standing, Trouble> {
+) -> Result<SignInStatus, CliError> {
     let callback = Callback::start().await?;
     let begun = portals.authorize(integration, callback.port()).await;
     let authorization = begun.map_err(sso::trouble)?;
-    let name = tame(&integration.name);
+    let name = sanitize(&integration.name);
     if open {
         print(&format!("sign in to {name} in the browser that opens\n"));
     } else {
@@ -132,8 +136,11 @@ async fn by_browser(
             Err(not_completed("it was refused in the browser"))
         }
         Brought::Refused(word) => {
-            let message = format!("the portal did not sign you in to {name} ({})", tame(&word));
-            Err(Trouble::failed(message))
+            let message = format!(
+                "the portal did not sign you in to {name} ({})",
+                sanitize(&word)
+            );
+            Err(CliError::failed(message))
         }
     };
     match &result {
@@ -147,9 +154,9 @@ async fn by_browser(
 }
 
 /// A code that is not taken is no expired sign-in.
-fn redeeming(error: SsoError, name: &str) -> Trouble {
+fn redeeming(error: SsoError, name: &str) -> CliError {
     match error {
-        SsoError::NotAccepted { service, code, .. } => Trouble::new(
+        SsoError::NotAccepted { service, code, .. } => CliError::new(
             Code::NeedsPerson,
             format!("{service} did not take what the browser brought for {name} ({code})"),
         )
@@ -162,14 +169,14 @@ async fn by_code(
     portals: &Arc<Sso>,
     integration: &SsoIntegration,
     open: bool,
-) -> Result<Standing, Trouble> {
+) -> Result<SignInStatus, CliError> {
     let device = portals.device(integration).await.map_err(sso::trouble)?;
     print(&format!(
         "open {} in a browser on any device and enter\n\n    {}\n\nor open {}\n\
          the code is good for {}\n",
-        tame(&device.page),
-        tame(&device.user_code),
-        tame(&device.page_with_code),
+        sanitize(&device.page),
+        sanitize(&device.user_code),
+        sanitize(&device.page_with_code),
         time::span(device.good_for)
     ));
     if open {
@@ -182,10 +189,10 @@ async fn by_code(
 }
 
 /// Ends the sign-in for all who share it.
-pub(crate) fn sign_out(home: &Home, integration: &AwsSsoIntegration) -> Result<Exit, Trouble> {
+pub(crate) fn sign_out(home: &Home, integration: &AwsSsoIntegration) -> Result<Exit, CliError> {
     let portals = sso::portals(home)?;
     let integration = sso_integration(integration);
-    let name = tame(&integration.name);
+    let name = sanitize(&integration.name);
     let was = sso::block_on(async {
         portals.sign_out(&integration).await.map_err(|error| {
             let trouble = sso::trouble(error);
@@ -193,7 +200,7 @@ pub(crate) fn sign_out(home: &Home, integration: &AwsSsoIntegration) -> Result<E
                 "the sign-in is removed from this machine, but the portal could not be told: {}",
                 trouble.message
             );
-            Trouble::failed(message).maybe_hint(trouble.hint)
+            CliError::failed(message).maybe_hint(trouble.hint)
         })
     })?;
     print(&if was {

@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{remove, sso};
-use crate::commands::{print, print_json, refused};
+use crate::commands::refused;
 use crate::engine;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::show::table::tame;
-use crate::trouble::Trouble;
+use crate::render::table::sanitize;
+use crate::terminal::{print, print_json};
 
 /// How the person wants it.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,11 @@ struct Kept {
 /// Lines of one sort that are printed; a number says how many more there are.
 const SHOWN: usize = 20;
 
-pub(crate) fn run(home: &Home, integration: &AwsSsoIntegration, how: How) -> Result<Exit, Trouble> {
+pub(crate) fn run(
+    home: &Home,
+    integration: &AwsSsoIntegration,
+    how: How,
+) -> Result<Exit, CliError> {
     let roles = listed(home, integration)?;
     let workspace = engine::require(home)?;
     let name = integration.alias.as_ref().unwrap_or(&integration.id);
@@ -66,7 +71,7 @@ pub(crate) fn run(home: &Home, integration: &AwsSsoIntegration, how: How) -> Res
             "the portal of \"{name}\" lists no role at all, so {count} sessions would be removed"
         );
         return Err(
-            Trouble::failed(message).hint("nothing is changed; say --remove-all where that is so")
+            CliError::failed(message).hint("nothing is changed; say --remove-all where that is so")
         );
     }
     let mut kept = Vec::new();
@@ -103,7 +108,7 @@ pub(crate) fn run(home: &Home, integration: &AwsSsoIntegration, how: How) -> Res
 }
 
 /// The roles that the portal lists.
-fn listed(home: &Home, integration: &AwsSsoIntegration) -> Result<Vec<ListedRole>, Trouble> {
+fn listed(home: &Home, integration: &AwsSsoIntegration) -> Result<Vec<ListedRole>, CliError> {
     let portals = sso::portals(home)?;
     let integration = sso_integration(integration);
     let progress = Progress::start();
@@ -132,7 +137,7 @@ fn carry_out(
     integration: &AwsSsoIntegration,
     roles: &[ListedRole],
     kept: &[Kept],
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let path = home.workspace();
     let file = WorkspaceFile::at(&path);
     file.edit(|text| {
@@ -184,7 +189,7 @@ fn text(name: &str, outcome: &Outcome) -> String {
         ("-", &outcome.removed),
     ] {
         for line in lines.iter().take(SHOWN) {
-            text += &format!("{mark} {}\n", tame(&line.name));
+            text += &format!("{mark} {}\n", sanitize(&line.name));
         }
         if lines.len() > SHOWN {
             text += &format!("{mark} … and {} more\n", lines.len() - SHOWN);
@@ -193,13 +198,13 @@ fn text(name: &str, outcome: &Outcome) -> String {
     for one in &outcome.kept {
         text += &format!(
             "! {} is not listed any more but kept: {}\n",
-            tame(&one.name),
-            tame(&one.reason)
+            sanitize(&one.name),
+            sanitize(&one.reason)
         );
     }
     text += &format!(
         "{}: {} roles in {} accounts; {} {}, {} changed, {} removed, {} as before\n",
-        tame(name),
+        sanitize(name),
         outcome.roles,
         outcome.accounts,
         outcome.added.len(),

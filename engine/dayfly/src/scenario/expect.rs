@@ -9,8 +9,8 @@ use dayfly_sim::{Outcome, Scenario, Track};
 use serde::{Deserialize, Serialize};
 
 use super::{File, chosen, offset};
-use crate::show::time::{self, parse_span};
-use crate::trouble::Trouble;
+use crate::error::CliError;
+use crate::render::time::{self, parse_span};
 
 /// `[[expect]]`
 #[derive(Debug, Deserialize)]
@@ -60,7 +60,7 @@ impl File {
         scenario: &Scenario,
         outcome: &Outcome,
         sessions: &[Arc<Session>],
-    ) -> Result<Vec<Checked>, Trouble> {
+    ) -> Result<Vec<Checked>, CliError> {
         let run = Run {
             scenario,
             outcome,
@@ -88,7 +88,7 @@ const USAGE: &str = "with `session`: status or by (and `at`), active-at-least, a
     calls-per-minute-at-most, faults-at-most, evaluations-at-most, notice";
 
 impl Run<'_> {
-    fn broken(&self, expect: &ExpectTable) -> Result<Vec<String>, Trouble> {
+    fn broken(&self, expect: &ExpectTable) -> Result<Vec<String>, CliError> {
         let mut broken = Vec::new();
         let whole = self.whole(expect, &mut broken)?;
         let one = match &expect.session {
@@ -100,18 +100,18 @@ impl Run<'_> {
                 (None, None) => "an expectation says nothing",
                 _ => "an expectation needs `at`, `session` and `status`",
             };
-            return Err(Trouble::usage(message).hint(USAGE));
+            return Err(CliError::usage(message).hint(USAGE));
         }
         Ok(broken)
     }
 
     /// Expectations of the whole; how many there are.
-    fn whole(&self, expect: &ExpectTable, broken: &mut Vec<String>) -> Result<usize, Trouble> {
+    fn whole(&self, expect: &ExpectTable, broken: &mut Vec<String>) -> Result<usize, CliError> {
         let outcome = self.outcome;
         let mut count = 0;
         if let Some(span) = &expect.gap_at_most {
             count += 1;
-            let most = parse_span(span).map_err(Trouble::usage)?;
+            let most = parse_span(span).map_err(CliError::usage)?;
             let gap = outcome.gap_while_up;
             if gap > most {
                 broken.push(format!(
@@ -178,7 +178,7 @@ impl Run<'_> {
         asked: &str,
         expect: &ExpectTable,
         broken: &mut Vec<String>,
-    ) -> Result<usize, Trouble> {
+    ) -> Result<usize, CliError> {
         let begin = self.scenario.begin;
         let end = begin.plus(self.scenario.span);
         let moment = |text: &Option<String>, default: Timestamp| match text {
@@ -189,7 +189,7 @@ impl Run<'_> {
         let wanted = status(expect.status.as_deref())?;
         let span = |text: &Option<String>| {
             let read = text.as_ref().map(|text| parse_span(text));
-            read.transpose().map_err(Trouble::usage)
+            read.transpose().map_err(CliError::usage)
         };
         let (least, most) = (
             span(&expect.active_at_least)?,
@@ -305,12 +305,12 @@ impl Run<'_> {
     }
 }
 
-fn status(text: Option<&str>) -> Result<Option<Status>, Trouble> {
+fn status(text: Option<&str>) -> Result<Option<Status>, CliError> {
     match text {
         None => Ok(None),
         Some("active") => Ok(Some(Status::Active)),
         Some("inactive") => Ok(Some(Status::Inactive)),
-        Some(other) => Err(Trouble::usage(format!("`status` is \"{other}\""))
+        Some(other) => Err(CliError::usage(format!("`status` is \"{other}\""))
             .hint("there are active and inactive")),
     }
 }

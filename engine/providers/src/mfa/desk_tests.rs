@@ -42,16 +42,16 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
 }
 
-fn desk(seed: Option<&'static str>) -> (MfaDesk, Arc<AtomicUsize>) {
+fn desk(seed: Option<&'static str>) -> (MfaBroker, Arc<AtomicUsize>) {
     let told = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&told);
     let answered = Box::new(move |_| {
         count.fetch_add(1, Ordering::SeqCst);
     });
-    (MfaDesk::new(Arc::new(Seeds(seed)), answered), told)
+    (MfaBroker::new(Arc::new(Seeds(seed)), answered), told)
 }
 
-async fn ask(desk: &MfaDesk, id: &str, now: Timestamp) -> Result<(String, Origin), NoCode> {
+async fn ask(desk: &MfaBroker, id: &str, now: Timestamp) -> Result<(String, Origin), NoCode> {
     let session = session(id);
     let request = MfaRequest {
         session: &session,

@@ -44,17 +44,17 @@ fn session(id: &str) -> Session {
     }
 }
 
-fn desk() -> (AssertionDesk, Arc<AtomicUsize>) {
+fn desk() -> (AssertionBroker, Arc<AtomicUsize>) {
     let told = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&told);
-    let desk = AssertionDesk::new(Box::new(move |id| {
+    let desk = AssertionBroker::new(Box::new(move |id| {
         assert_eq!(id, "corp");
         count.fetch_add(1, Ordering::SeqCst);
     }));
     (desk, told)
 }
 
-async fn ask(desk: &AssertionDesk, id: &str) -> Result<Arc<Assertion>, NoAssertion> {
+async fn ask(desk: &AssertionBroker, id: &str) -> Result<Arc<Assertion>, NoAssertion> {
     let session = session(id);
     let request = AssertionRequest {
         session: &session,

@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::calls::Asked;
 use super::error::SsoError;
-use super::keeper::Standing;
 use super::names::Names;
 use super::register::Way;
 use super::token_file::{Client, SignIn};
+use super::token_manager::SignInStatus;
 use super::{Sso, SsoIntegration};
 
 /// A sign-in that a browser is to bring to its end.
@@ -99,7 +99,7 @@ impl Sso {
         &self,
         authorization: &Authorization,
         code: &SecretString,
-    ) -> Result<Standing, SsoError> {
+    ) -> Result<SignInStatus, SsoError> {
         let Authorization {
             integration,
             names,
@@ -133,7 +133,7 @@ impl Sso {
         };
         let sign_in = self.signed_in(&asked, client, &names.home().start_url, answer)?;
         self.keep(integration, names, &sign_in).await?;
-        self.standing(integration).await
+        self.sign_in_status(integration).await
     }
 
     /// The sign-in that an answer of `CreateToken` is.

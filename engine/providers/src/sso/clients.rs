@@ -17,7 +17,7 @@ use crate::aws_sts::{self, Loaded};
 use crate::errors::Unreachable;
 use crate::http::Place;
 use crate::registry::Timeouts;
-use crate::retry::OnlyWhatMendsItself;
+use crate::retry::RetryTransient;
 
 /// Makes clients. Connections are kept for the next call.
 pub(crate) struct Clients {
@@ -63,7 +63,7 @@ impl Clients {
         let loaded = self.portal.load(&self.timeouts, integration).await?;
         let config = portal::config::Builder::from(&loaded.config)
             .region(Region::new(integration.region.clone()))
-            .retry_classifier(OnlyWhatMendsItself)
+            .retry_classifier(RetryTransient)
             .build();
         let asked = self.portal.asked(loaded, integration, operation);
         Ok((portal::Client::from_conf(config), asked))

@@ -10,10 +10,10 @@ use dayfly_vault::SecretString;
 use tokio::time::Instant;
 
 use super::error::SsoError;
-use super::keeper::Standing;
 use super::names::Names;
 use super::register::Way;
 use super::token_file::Client;
+use super::token_manager::SignInStatus;
 use super::{Sso, SsoIntegration};
 
 /// How often the service is asked where it does not say it, and how much slower it is asked each
@@ -123,7 +123,7 @@ impl Sso {
     ///
     /// # Errors
     /// The person said no or took too long, or the sign-in cannot be kept.
-    pub async fn confirmed(&self, device: Device) -> Result<Standing, SsoError> {
+    pub async fn confirmed(&self, device: Device) -> Result<SignInStatus, SsoError> {
         let Device {
             integration,
             names,
@@ -158,7 +158,7 @@ impl Sso {
                     let home = &names.home().start_url;
                     let sign_in = self.signed_in(&asked, &client, home, answer)?;
                     self.keep(&integration, &names, &sign_in).await?;
-                    return self.standing(&integration).await;
+                    return self.sign_in_status(&integration).await;
                 }
                 Err(error) => error,
             };

@@ -14,11 +14,11 @@ mod calls;
 mod clients;
 mod device;
 mod error;
-mod keeper;
 mod names;
 mod portal;
 mod register;
 mod token_file;
+mod token_manager;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,13 +34,13 @@ use crate::registry::Timeouts;
 pub use browser::Authorization;
 pub use device::Device;
 pub use error::SsoError;
-pub use keeper::Standing;
 pub(crate) use portal::Wanted;
 pub use portal::{Account, Role};
+pub use token_manager::SignInStatus;
 
 use cache::Cache;
 use clients::Clients;
-use keeper::Keeper;
+use token_manager::TokenManager;
 
 /// A portal that a person signs in to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub struct Sso {
     settings: SsoSettings,
     cache: Cache,
     clients: Clients,
-    keepers: Mutex<BTreeMap<String, Arc<Keeper>>>,
+    keepers: Mutex<BTreeMap<String, Arc<TokenManager>>>,
 }
 
 impl fmt::Debug for Sso {
@@ -125,7 +125,7 @@ impl Sso {
     }
 
     /// The one who keeps the sign-in to an integration.
-    fn keeper(&self, integration: &SsoIntegration) -> Arc<Keeper> {
+    fn keeper(&self, integration: &SsoIntegration) -> Arc<TokenManager> {
         let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(keepers.entry(integration.id.clone()).or_default())
     }

@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use dayfly_core::session::{Access, AssumeRole, ErrorKind, Lease, Session, SessionId};
 use dayfly_core::time::Timestamp;
 use dayfly_providers::{
-    Assertion, AssertionDesk, AwsSettings, IssueRequest, Providers, ProvidersConfig,
+    Assertion, AssertionBroker, AwsSettings, IssueRequest, Providers, ProvidersConfig,
 };
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 
@@ -153,7 +153,7 @@ fn an_hour(_: usize, request: &Request) -> Reply {
 #[tokio::test]
 async fn what_only_the_identity_provider_wished_is_not_insisted_on() {
     let stub = Stub::start(an_hour);
-    let desk = AssertionDesk::new(Box::new(|_| {}));
+    let desk = AssertionBroker::new(Box::new(|_| {}));
     let config = ProvidersConfig {
         aws: AwsSettings {
             sts_endpoint_url: Some(stub.endpoint.clone()),

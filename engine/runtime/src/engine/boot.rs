@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use dayfly_chain::{Chain, ChainError, FoundAll};
 use dayfly_core::delivery::Place;
-use dayfly_core::effect::Note;
-use dayfly_core::input::{Found, Input};
+use dayfly_core::effect::JournalEntry;
+use dayfly_core::input::{Input, RecoveredCredentials};
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_policy::{CodeCache, Host, HostConfig};
@@ -18,41 +18,41 @@ use dayfly_vault::private_file;
 use dayfly_workspace::{Backend, WorkspaceFile};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::delivery::{Standing, Standings};
+use super::delivery::{DeliveryState, DeliveryStates};
 use super::sources::{limiter, providers};
-use super::{EngineError, Loop, MEND, Options};
+use super::{EngineError, EngineLoop, MEND, Options};
+use crate::active_problems::ActiveProblems;
 use crate::azure::AzureInForce;
 use crate::chain_worker::{ChainWorker, KEPT};
-use crate::clock::{self, Alarm, Clocks};
+use crate::clock::{self, Clocks, WallClockTimer};
 use crate::config::{Config, RecordingSettings};
 use crate::config_worker::ConfigWorker;
-use crate::desks::Desks;
+use crate::credential_cache::CredentialCache;
 use crate::destinations;
 use crate::evaluators::Evaluators;
-use crate::held::Held;
 use crate::home::Home;
-use crate::issuing::Issuing;
+use crate::input_brokers::InputBrokers;
 use crate::journal::Journal;
-use crate::memory::Memory;
 use crate::message::Message;
+use crate::persistent_state::PersistentState;
+use crate::provider_calls::Issuing;
 use crate::recording::Recording;
-use crate::rolling::Keep;
+use crate::rolling_files::Keep;
 use crate::sign_ins::SignIns;
-use crate::troubles::Troubles;
 use crate::watching::{Secrets, Watching};
-use crate::workspace_worker::{Looked, WorkspaceWorker};
+use crate::workspace_worker::{WorkspaceReloaded, WorkspaceWorker};
 
 /// What troubles of the recording are about.
 const RECORDING: &str = "recording";
 
-impl Loop {
+impl EngineLoop {
     /// Everything that may wait for a disk, before the task begins.
     pub(super) fn boot(
         options: Options,
         messages: mpsc::Sender<Message>,
-        notes: broadcast::Sender<Arc<Note>>,
-        held: Arc<Held>,
-        desks: Desks,
+        notes: broadcast::Sender<Arc<JournalEntry>>,
+        held: Arc<CredentialCache>,
+        desks: InputBrokers,
         (azure, azure_in_force): (Arc<AzureTokens>, Arc<AzureInForce>),
     ) -> Result<Self, EngineError> {
         let home = options.home;
@@ -69,7 +69,7 @@ impl Loop {
         let file = Arc::new(WorkspaceFile::at(&home.workspace()));
         let mut run = uuid::Uuid::new_v4().simple().to_string();
         run.truncate(12);
-        let troubles_told = Troubles::default();
+        let troubles_told = ActiveProblems::default();
         let journal = Journal::open(
             home.journal(),
             &run,
@@ -77,7 +77,7 @@ impl Loop {
             troubles_told.about("journal"),
         )?;
         let tell = troubles_told.about("state");
-        let (memory, forgot) = Memory::open(&home, tell)?;
+        let (memory, forgot) = PersistentState::open(&home, tell)?;
         let host = Host::new(HostConfig {
             cache: CodeCache::open(&home.code()).ok(),
             compiler: options.compiler,
@@ -118,7 +118,7 @@ impl Loop {
             started: clock::now(),
             run,
             state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
-            alarm: Alarm::new()?,
+            alarm: WallClockTimer::new()?,
             clocks: Clocks::now(),
             evaluators: Evaluators::start(parallel, &messages)?,
             recording: None,
@@ -150,9 +150,9 @@ impl Loop {
             troubles: BTreeMap::new(),
             troubles_told,
             held,
-            aside: BTreeMap::new(),
+            pending_publication: BTreeMap::new(),
             delivering: BTreeMap::new(),
-            standings: Standings::new(files),
+            delivery_states: DeliveryStates::new(files),
             evaluating: 0,
             commands: BTreeMap::new(),
             next_command: 0,
@@ -187,7 +187,7 @@ impl Loop {
         // What the file says is there before anybody can ask.
         this.look_now(&file);
         this.align();
-        for session in this.standings.sessions() {
+        for session in this.delivery_states.sessions() {
             this.watch_spots(&session);
         }
         this.config_worker.read();
@@ -237,7 +237,7 @@ impl Loop {
     }
 
     /// Takes what the chain holds for what is in force.
-    fn find(&mut self, all: FoundAll) -> Vec<Found> {
+    fn find(&mut self, all: FoundAll) -> Vec<RecoveredCredentials> {
         for (place, error) in all.problems {
             let hint = error.hint();
             self.trouble(place.as_str(), Some((error.to_string(), hint)));
@@ -252,13 +252,13 @@ impl Loop {
         }
         let mut found = Vec::new();
         for (session, one) in all.sessions {
-            found.push(Found {
+            found.push(RecoveredCredentials {
                 session: session.clone(),
                 profile: one.profile,
                 lease: one.credentials.lease,
             });
-            let standing = Standing::found(one.in_force);
-            self.standings.insert(session.clone(), standing);
+            let standing = DeliveryState::found(one.in_force);
+            self.delivery_states.insert(session.clone(), standing);
             self.held.put(session, Arc::new(one.credentials));
         }
         found
@@ -318,7 +318,7 @@ impl Loop {
             Ok(dayfly_workspace::Loaded::Unchanged) => (None, None),
             Err(rejected) => (None, Some(rejected)),
         };
-        self.looked(Looked {
+        self.looked(WorkspaceReloaded {
             change: looked.0,
             rejected: looked.1,
             tickets: Vec::new(),

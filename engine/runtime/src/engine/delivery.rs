@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dayfly_chain::{Deliver, Order, Spot};
+use dayfly_chain::{Deliver, Order, PublicationPlace};
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::session::{ErrorKind, Failure, SessionId, SessionType};
-use dayfly_core::state::{Phase, Tracked};
+use dayfly_core::state::{Phase, SessionState};
 use tokio::time::Instant;
 
-use super::Loop;
+use super::EngineLoop;
 use super::published::{Ensuring, Removals};
 use super::sources::default_region;
 use crate::chain_worker::{Job, Placement, Purpose};
@@ -29,7 +29,7 @@ const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Where credentials stand.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct DeliveryState {
     /// Where they were to go.
     pub(super) wanted: Delivery,
     /// Where they are.
@@ -42,7 +42,7 @@ pub(super) struct Standing {
     disturbed: bool,
 }
 
-impl Standing {
+impl DeliveryState {
     /// Of what was found in these places.
     pub(super) fn found(in_force: Delivery) -> Self {
         Self {
@@ -59,8 +59,8 @@ impl Standing {
 
 /// Where all credentials stand.
 #[derive(Debug, Default)]
-pub(super) struct Standings {
-    sessions: BTreeMap<SessionId, Standing>,
+pub(super) struct DeliveryStates {
+    sessions: BTreeMap<SessionId, DeliveryState>,
     /// Those that are being put elsewhere, and where.
     aligning: BTreeMap<SessionId, Delivery>,
     /// When what failed is tried again.
@@ -79,7 +79,7 @@ pub(super) struct Standings {
     files: BTreeMap<Place, PathBuf>,
 }
 
-impl Standings {
+impl DeliveryStates {
     pub(super) fn new(files: BTreeMap<Place, PathBuf>) -> Self {
         Self {
             files,
@@ -87,7 +87,7 @@ impl Standings {
         }
     }
 
-    pub(super) fn insert(&mut self, session: SessionId, standing: Standing) {
+    pub(super) fn insert(&mut self, session: SessionId, standing: DeliveryState) {
         self.sessions.insert(session, standing);
     }
 
@@ -103,7 +103,7 @@ impl Standings {
         self.removals.forgive(session);
     }
 
-    pub(super) fn get(&self, session: &SessionId) -> Option<&Standing> {
+    pub(super) fn get(&self, session: &SessionId) -> Option<&DeliveryState> {
         self.sessions.get(session)
     }
 
@@ -162,8 +162,10 @@ impl Standings {
     }
 
     /// Whether something failed there a while ago, so that a change of the file may have mended it.
-    pub(super) fn may_retry(&self, spot: Spot) -> bool {
-        let Spot::At(place) = spot else { return false };
+    pub(super) fn may_retry(&self, spot: PublicationPlace) -> bool {
+        let PublicationPlace::At(place) = spot else {
+            return false;
+        };
         let ago = self.tried.is_none_or(|tried| tried.elapsed() > BETWEEN);
         let at = |all: &[(Place, Failure)]| all.iter().any(|(failed, _)| *failed == place);
         ago && { self.sessions.values() }.any(|s| at(&s.failed) || at(&s.left))
@@ -174,7 +176,7 @@ impl Standings {
     }
 }
 
-impl Loop {
+impl EngineLoop {
     /// Where the credentials of a session are to go: what it says itself, else the Workspace,
     /// else the configuration.
     pub(super) fn wanted(&self, session: &SessionId) -> Delivery {
@@ -187,7 +189,7 @@ impl Loop {
     /// Credentials of a session as the chain takes them.
     pub(super) fn deliver(
         &self,
-        tracked: &Tracked,
+        tracked: &SessionState,
         profile: Option<String>,
         credentials: std::sync::Arc<dayfly_vault::TemporaryCredentials>,
         displaced: Vec<SessionId>,
@@ -217,9 +219,9 @@ impl Loop {
         let left = placement.left.first().map(|left| ("still at", left));
         let failed = failed.or(left);
         if failed.is_some() {
-            self.standings.retry_later();
+            self.delivery_states.retry_later();
         }
-        let alone = { self.standings.removals.left_alone(session) }.next();
+        let alone = { self.delivery_states.removals.left_alone(session) }.next();
         let alone = alone.map(|(place, why)| ("not at", (place, why.clone())));
         let failed = failed.map(|(how, failed)| (how, failed.clone())).or(alone);
         let problem = failed.map(|(how, (place, failure))| {
@@ -227,23 +229,28 @@ impl Loop {
             (message, failure.hint)
         });
         self.trouble(&about, problem);
-        let standing = Standing {
+        let standing = DeliveryState {
             wanted,
             in_force: placement.in_force,
             failed: placement.failed,
             left: placement.left,
             disturbed: false,
         };
-        self.standings.insert(session.clone(), standing);
-        if self.standings.sessions.values().all(Standing::is_well) {
-            self.standings.delay = None;
+        self.delivery_states.insert(session.clone(), standing);
+        if self
+            .delivery_states
+            .sessions
+            .values()
+            .all(DeliveryState::is_well)
+        {
+            self.delivery_states.delay = None;
         }
         self.watch_spots(session);
     }
 
     /// The credentials are out of the chain.
     pub(super) fn unplaced(&mut self, session: &SessionId) {
-        self.standings.remove(session);
+        self.delivery_states.remove(session);
         let about = self.about(session);
         self.trouble(&about, None);
     }
@@ -268,7 +275,7 @@ impl Loop {
             if giving_way.contains(id) {
                 continue;
             }
-            let Some(standing) = self.standings.sessions.get(id) else {
+            let Some(standing) = self.delivery_states.sessions.get(id) else {
                 continue;
             };
             let profile = &tracked.published_profile;
@@ -279,7 +286,7 @@ impl Loop {
                 continue;
             }
             let as_wanted = standing.is_well() && standing.wanted == self.wanted_now(id);
-            let under_way = self.standings.aligning.contains_key(id);
+            let under_way = self.delivery_states.aligning.contains_key(id);
             if !tracked.present || as_wanted || under_way {
                 continue;
             }
@@ -290,7 +297,9 @@ impl Loop {
         }
         for deliver in jobs {
             let (session, wanted) = (deliver.session.clone(), deliver.delivery.clone());
-            self.standings.aligning.insert(session.clone(), wanted);
+            self.delivery_states
+                .aligning
+                .insert(session.clone(), wanted);
             self.chain.send(Job {
                 purpose: Purpose::Align(session),
                 order: Order::Publish(Box::new(deliver)),
@@ -310,10 +319,10 @@ impl Loop {
 
     /// Credentials that were in force were put elsewhere, or could not be.
     pub(super) fn aligned(&mut self, session: &SessionId, result: Result<Placement, Failure>) {
-        let Some(wanted) = self.standings.aligning.remove(session) else {
+        let Some(wanted) = self.delivery_states.aligning.remove(session) else {
             return;
         };
-        let Some(standing) = self.standings.sessions.get(session) else {
+        let Some(standing) = self.delivery_states.sessions.get(session) else {
             return self.ensured(session);
         };
         let placement = match result {
@@ -331,15 +340,20 @@ impl Loop {
         };
         self.placed(session, wanted, placement);
         // What the person wrote meanwhile.
-        let stale = |s: &Standing| s.failed.is_empty() && s.wanted != self.wanted_now(session);
-        if self.standings.sessions.get(session).is_some_and(stale) {
+        let stale = |s: &DeliveryState| s.failed.is_empty() && s.wanted != self.wanted_now(session);
+        if self
+            .delivery_states
+            .sessions
+            .get(session)
+            .is_some_and(stale)
+        {
             self.align();
         }
         self.ensured(session);
     }
 
     /// A session as a person is told of it.
-    pub(super) fn session_report(&self, tracked: &Tracked) -> SessionReport {
+    pub(super) fn session_report(&self, tracked: &SessionState) -> SessionReport {
         let mut report = SessionReport::of(tracked);
         if let Some(needs) = &mut report.needs {
             needs.asking = match needs.sign_in.as_deref() {
@@ -347,17 +361,21 @@ impl Loop {
                 None => self.desks.mfa.is_asking(&tracked.session.id),
             };
         }
-        let Some(standing) = self.standings.sessions.get(&tracked.session.id) else {
+        let Some(standing) = self.delivery_states.sessions.get(&tracked.session.id) else {
             return report;
         };
         let of = |target: Place, error: Option<&Failure>, left: bool| PlaceReport {
             target,
-            file: self.standings.files.get(&target).cloned(),
+            file: self.delivery_states.files.get(&target).cloned(),
             error: error.map(FailureReport::from),
             left,
         };
         let failed = standing.failed.iter().map(|(place, why)| (*place, why));
-        let failed = failed.chain(self.standings.removals.left_alone(&tracked.session.id));
+        let failed = failed.chain(
+            self.delivery_states
+                .removals
+                .left_alone(&tracked.session.id),
+        );
         let in_force = standing
             .in_force
             .iter()

@@ -9,14 +9,14 @@ use dayfly_core::input::Input;
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
 
-use super::{Delivery, Loop, MEND};
+use super::{Delivery, EngineLoop, MEND};
 use crate::chain_worker::{Job, Placement, Purpose};
 use crate::clock;
 use crate::evaluators::Question;
 use crate::message::Ordered;
 use crate::recording::Recording;
 
-impl Loop {
+impl EngineLoop {
     /// Has an effect carried out. What fails at once comes back as an input.
     pub(super) fn perform(&mut self, effect: Effect) -> Option<Input> {
         match effect {
@@ -56,7 +56,7 @@ impl Loop {
                 None
             }
             Effect::Discard { operation } => {
-                self.aside.remove(&operation);
+                self.pending_publication.remove(&operation);
                 None
             }
             Effect::Project {
@@ -182,7 +182,8 @@ impl Loop {
         displaced: Vec<SessionId>,
     ) -> Option<Input> {
         let known = self.state.session(&session);
-        let (Some(known), Some(credentials)) = (known, self.aside.get(&operation)) else {
+        let (Some(known), Some(credentials)) = (known, self.pending_publication.get(&operation))
+        else {
             let message = "the credentials that were to be published are gone";
             let result = Err(Failure::new(ErrorKind::Other, message));
             return Some(Input::Delivered { operation, result });
@@ -215,9 +216,9 @@ impl Loop {
         };
         let delivery = self.delivering.remove(&operation);
         if let (Some(Delivery::Retract { session }), Some(left)) = (&delivery, left) {
-            self.standings.leave(session, left);
+            self.delivery_states.leave(session, left);
         }
-        let credentials = self.aside.remove(&operation);
+        let credentials = self.pending_publication.remove(&operation);
         // Those that were to give way and did not may have had to be put elsewhere meanwhile.
         let mut moved = matches!(
             (&delivery, &result),

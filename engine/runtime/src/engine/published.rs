@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dayfly_chain::{Look, Order, Spot};
+use dayfly_chain::{Order, PublicationCheck, PublicationPlace};
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::input::Order as Command;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
-use dayfly_core::state::{Phase, Tracked};
+use dayfly_core::state::{Phase, SessionState};
 use tokio::time::Instant;
 
-use super::{Answer, Loop};
+use super::{Answer, EngineLoop};
 use crate::chain_worker::{Job, Purpose};
 
 /// What is taken away again so soon after it was put back is taken away on purpose.
@@ -34,11 +34,11 @@ struct Taken {
 
 /// What others took away.
 #[derive(Debug, Default)]
-pub(super) struct Removals(BTreeMap<SessionId, BTreeMap<Spot, Taken>>);
+pub(super) struct Removals(BTreeMap<SessionId, BTreeMap<PublicationPlace, Taken>>);
 
 impl Removals {
     /// Counts one; whether it is to be put back.
-    fn note(&mut self, session: &SessionId, spot: Spot, gone: bool) -> bool {
+    fn note(&mut self, session: &SessionId, spot: PublicationPlace, gone: bool) -> bool {
         let now = Instant::now();
         let spots = self.0.entry(session.clone()).or_default();
         let taken = spots.entry(spot).or_insert(Taken {
@@ -59,7 +59,7 @@ impl Removals {
         *count <= most
     }
 
-    fn leave_alone(&mut self, session: &SessionId, spot: Spot, why: Failure) {
+    fn leave_alone(&mut self, session: &SessionId, spot: PublicationPlace, why: Failure) {
         let spots = self.0.get_mut(session);
         if let Some(taken) = spots.and_then(|spots| spots.get_mut(&spot)) {
             taken.left_alone = Some(why);
@@ -78,8 +78,8 @@ impl Removals {
     ) -> impl Iterator<Item = (Place, &Failure)> {
         let spots = self.0.get(session).into_iter().flatten();
         spots.filter_map(|(spot, taken)| match spot {
-            Spot::At(place) => Some((*place, taken.left_alone.as_ref()?)),
-            Spot::Kept => None,
+            PublicationPlace::At(place) => Some((*place, taken.left_alone.as_ref()?)),
+            PublicationPlace::Kept => None,
         })
     }
 }
@@ -87,11 +87,11 @@ impl Removals {
 /// Orders that wait until what they are about is put back.
 pub(super) type Ensuring = BTreeMap<SessionId, Vec<(Command, Answer)>>;
 
-impl Loop {
+impl EngineLoop {
     /// Where the credentials of a session are to go, but for where somebody does not want them.
     pub(super) fn wanted_now(&self, session: &SessionId) -> Delivery {
         let mut wanted = self.wanted(session);
-        for (place, _) in self.standings.removals.left_alone(session) {
+        for (place, _) in self.delivery_states.removals.left_alone(session) {
             wanted.remove(&place);
         }
         wanted
@@ -102,10 +102,10 @@ impl Loop {
         if self.watching.is_none() {
             return;
         }
-        let standing = self.standings.get(session);
+        let standing = self.delivery_states.get(session);
         let in_file = standing.is_some_and(|s| s.in_force.contains(&Place::CredentialsFile));
-        let kept = (!in_file).then_some(Spot::Kept);
-        let places = self.wanted(session).into_iter().map(Spot::At);
+        let kept = (!in_file).then_some(PublicationPlace::Kept);
+        let places = self.wanted(session).into_iter().map(PublicationPlace::At);
         for spot in places.chain(kept).collect::<Vec<_>>() {
             if let Some(problem) = self.chain.watch(spot) {
                 self.trouble(&format!("watch of {}", name(spot)), Some((problem, None)));
@@ -114,8 +114,8 @@ impl Loop {
     }
 
     /// A file of the chain was written by somebody: takes what is there for what is there.
-    pub(super) fn chain_looked(&mut self, spot: Spot, look: Look) {
-        if let Spot::At(place) = spot {
+    pub(super) fn chain_looked(&mut self, spot: PublicationPlace, look: PublicationCheck) {
+        if let PublicationPlace::At(place) = spot {
             let problem = look.unread.map(|problem| (problem, None));
             self.trouble(place.as_str(), problem);
         }
@@ -127,13 +127,13 @@ impl Loop {
             align |= self.strange(session, spot);
         }
         // What kept others out may be mended now.
-        if align || self.standings.may_retry(spot) {
+        if align || self.delivery_states.may_retry(spot) {
             self.align();
         }
     }
 
     /// Credentials are not where they were put; whether they are to be put there again.
-    fn lost(&mut self, session: &SessionId, spot: Spot, gone: bool) -> bool {
+    fn lost(&mut self, session: &SessionId, spot: PublicationPlace, gone: bool) -> bool {
         let Some(tracked) = self.state.session(session) else {
             return false;
         };
@@ -144,21 +144,21 @@ impl Loop {
         let profile = called(tracked);
         if matches!(tracked.phase, Phase::Rotating(..)) {
             // Should that fail, it is put back by the clock.
-            self.standings.retry_later();
+            self.delivery_states.retry_later();
         }
         let name = tracked.session.name.clone();
         let place = match spot {
-            Spot::Kept => {
-                let back = self.standings.removals.note(session, spot, gone);
-                return back && self.standings.unkept(session);
+            PublicationPlace::Kept => {
+                let back = self.delivery_states.removals.note(session, spot, gone);
+                return back && self.delivery_states.unkept(session);
             }
-            Spot::At(place) => place,
+            PublicationPlace::At(place) => place,
         };
-        let file = self.standings.file(place);
-        if !self.standings.lose(session, place) || !self.wanted(session).contains(&place) {
+        let file = self.delivery_states.file(place);
+        if !self.delivery_states.lose(session, place) || !self.wanted(session).contains(&place) {
             return false;
         }
-        let back = self.standings.removals.note(session, spot, gone);
+        let back = self.delivery_states.removals.note(session, spot, gone);
         let what = format!("{profile} was removed from {file} by somebody else");
         let failure = if back {
             let message = format!("{what}; Dayfly puts it back");
@@ -174,20 +174,24 @@ impl Loop {
         let told = format!("not at {place}: {}", failure.message);
         self.trouble(&about, Some((told, failure.hint.clone())));
         if back {
-            self.standings.missing(session, place, failure);
+            self.delivery_states.missing(session, place, failure);
         } else {
-            self.standings.removals.leave_alone(session, spot, failure);
+            self.delivery_states
+                .removals
+                .leave_alone(session, spot, failure);
         }
         // Also where it is left alone: the credentials have to stand somewhere.
         true
     }
 
     /// Something of ours is somewhere that nobody put there: a copy of the file came back.
-    fn strange(&mut self, session: SessionId, spot: Spot) -> bool {
-        let Spot::At(_) = spot else { return false };
+    fn strange(&mut self, session: SessionId, spot: PublicationPlace) -> bool {
+        let PublicationPlace::At(_) = spot else {
+            return false;
+        };
         let tracked = self.state.session(&session);
         match tracked.map(|tracked| &tracked.phase) {
-            Some(Phase::Active(_)) => self.standings.unkept(&session),
+            Some(Phase::Active(_)) => self.delivery_states.unkept(&session),
             None | Some(Phase::Inactive) => {
                 self.tidy(session);
                 false
@@ -210,7 +214,7 @@ impl Loop {
         let about = format!("what is left of {}", self.name_of(session));
         match result {
             Ok(()) => {
-                self.standings.leftovers.remove(session);
+                self.delivery_states.leftovers.remove(session);
                 self.trouble(&about, None);
             }
             Err(failure) => self.left_over(session, &failure),
@@ -222,15 +226,15 @@ impl Loop {
         let about = format!("what is left of {}", self.name_of(session));
         let message = format!("{}; it is tried again", failure.message);
         self.trouble(&about, Some((message, failure.hint.clone())));
-        self.standings.leftovers.insert(session.clone());
-        self.standings.retry_later();
+        self.delivery_states.leftovers.insert(session.clone());
+        self.delivery_states.retry_later();
     }
 
     /// Tries again what failed.
     pub(super) fn try_again(&mut self) {
-        self.standings.again = None;
-        self.standings.wait_longer();
-        for session in std::mem::take(&mut self.standings.leftovers) {
+        self.delivery_states.again = None;
+        self.delivery_states.wait_longer();
+        for session in std::mem::take(&mut self.delivery_states.leftovers) {
             let phase = self.state.session(&session).map(|tracked| &tracked.phase);
             // With a life of its own it is seen to there.
             if matches!(phase, None | Some(Phase::Inactive)) {
@@ -257,18 +261,23 @@ impl Loop {
         if !starts || active.is_none() || self.halting {
             return false;
         }
-        self.standings.removals.forgive(session);
-        self.standings.unkept(session);
+        self.delivery_states.removals.forgive(session);
+        self.delivery_states.unkept(session);
         self.align();
-        self.standings.aligns(session)
+        self.delivery_states.aligns(session)
     }
 
     /// Carries out the orders that waited for that.
     pub(super) fn ensured(&mut self, session: &SessionId) {
-        if self.standings.aligns(session) {
+        if self.delivery_states.aligns(session) {
             return;
         }
-        for (order, answer) in self.standings.ensuring.remove(session).unwrap_or_default() {
+        for (order, answer) in self
+            .delivery_states
+            .ensuring
+            .remove(session)
+            .unwrap_or_default()
+        {
             self.command(session.clone(), order, answer);
         }
     }
@@ -281,16 +290,16 @@ impl Loop {
 }
 
 /// What stands in a file for a session, for a person.
-fn called(tracked: &Tracked) -> String {
+fn called(tracked: &SessionState) -> String {
     match &tracked.published_profile {
         Some(profile) => format!("profile \"{profile}\""),
         None => "the entry of the session".to_owned(),
     }
 }
 
-fn name(spot: Spot) -> &'static str {
+fn name(spot: PublicationPlace) -> &'static str {
     match spot {
-        Spot::At(place) => place.as_str(),
-        Spot::Kept => crate::chain_worker::KEPT,
+        PublicationPlace::At(place) => place.as_str(),
+        PublicationPlace::Kept => crate::chain_worker::KEPT,
     }
 }

@@ -1,10 +1,10 @@
 //! What a running engine tells of itself.
 
-use super::Loop;
+use super::EngineLoop;
 use crate::report::{EngineFacts, EngineReport, PolicyReport, ProblemReport, SessionReport};
 use crate::workspace_worker;
 
-impl Loop {
+impl EngineLoop {
     pub(super) fn report(&self) -> EngineReport {
         let mut problems: Vec<ProblemReport> = self
             .troubles

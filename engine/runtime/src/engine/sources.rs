@@ -9,12 +9,12 @@ use dayfly_providers::{
 };
 use dayfly_workspace::{AwsSsoIntegration, Workspace};
 
-use super::Loop;
+use super::EngineLoop;
 use crate::clock;
 use crate::config::Config;
-use crate::desks::Desks;
+use crate::input_brokers::InputBrokers;
 
-impl Loop {
+impl EngineLoop {
     /// Makes the providers anew. Calls that are under way keep theirs, and count on.
     pub(super) fn provide(&mut self) {
         let workspace = self.workspace.as_deref();
@@ -86,7 +86,7 @@ pub(super) fn providers(
     config: &Config,
     workspace: Option<&Workspace>,
     keys: &Arc<dyn LongLivedKeys>,
-    desks: &Desks,
+    desks: &InputBrokers,
     azure: &Arc<AzureTokens>,
     limiter: &Limiter,
 ) -> (Arc<Providers>, Arc<Sso>) {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use dayfly_core::policy::{EntryName, Subscription};
 use dayfly_policy::{PathPattern, Paths};
 
-use super::Loop;
+use super::EngineLoop;
 use crate::watching::{Terms, Wanted};
 
-impl Loop {
+impl EngineLoop {
     /// Has watched what the entries in force asked for; those that are new or different are told
     /// what is there.
     pub(super) fn watch_files(&self, fresh: &BTreeSet<EntryName>) {

@@ -17,7 +17,7 @@ use imbl::ordmap::DiffItem;
 
 use super::{Answer, MadeOf, Record, modules};
 use crate::evaluators::Question;
-use crate::rolling::{self, Keep, Line as _, Writer};
+use crate::rolling_files::{self, Keep, Line as _, Writer};
 
 /// How much later than another an evaluation can be recorded that began before it: several are
 /// made at once.
@@ -70,7 +70,7 @@ impl Recording {
         let (heard, incoming) = sync_channel(WAITING);
         let missed = Arc::new(AtomicU64::new(0));
         let ending = Arc::new(AtomicBool::new(false));
-        let mut clerk = Clerk {
+        let mut clerk = RecordingThread {
             writer: Writer::new(folder.clone(), keep),
             folder,
             run: run.into(),
@@ -106,7 +106,7 @@ impl Drop for Recording {
     }
 }
 
-struct Clerk {
+struct RecordingThread {
     folder: PathBuf,
     run: Arc<str>,
     writer: Writer<Record>,
@@ -138,7 +138,7 @@ struct Said {
     state: StateSnapshot,
 }
 
-impl Clerk {
+impl RecordingThread {
     fn serve(&mut self, incoming: &Receiver<Box<Heard>>, trouble: &dyn Fn(Option<String>)) {
         let mut told = None;
         let mut end = None;
@@ -254,7 +254,7 @@ impl Clerk {
     /// Removes components that no file names any more: those that were wanted last before the oldest
     /// line.
     fn tidy(&self) -> io::Result<()> {
-        let oldest = match rolling::begin::<Record>(&self.folder) {
+        let oldest = match rolling_files::begin::<Record>(&self.folder) {
             Ok(Some(oldest)) => {
                 let oldest = oldest.as_millis().saturating_sub(OUT_OF_ORDER_MS);
                 UNIX_EPOCH + Duration::from_millis(oldest)

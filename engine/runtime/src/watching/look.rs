@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dayfly_core::input::Seen;
+use dayfly_core::input::ObservedPath;
 use dayfly_core::policy::FileChangeKind;
 use dayfly_policy::PathPattern;
 use dayfly_policy::pattern::Progress;
@@ -23,12 +23,12 @@ const DEPTH: usize = 128;
 /// What a look is for.
 pub(super) struct Looking<'a> {
     pub(super) notices: &'a mut Notices,
-    pub(super) news: &'a mut Vec<Seen>,
+    pub(super) news: &'a mut Vec<ObservedPath>,
 }
 
 impl Tree {
     /// Looks again from the uppermost folder on, with the specs that are now there.
-    pub(super) fn begin(&mut self, notices: &mut Notices, news: &mut Vec<Seen>) {
+    pub(super) fn begin(&mut self, notices: &mut Notices, news: &mut Vec<ObservedPath>) {
         let mut looking = Looking { notices, news };
         let root = PathBuf::from("/");
         let specs = self.specs.iter();
@@ -43,7 +43,7 @@ impl Tree {
     }
 
     /// Looks where this says.
-    pub(super) fn look(&mut self, dirty: Dirty, notices: &mut Notices) -> Vec<Seen> {
+    pub(super) fn look(&mut self, dirty: Dirty, notices: &mut Notices) -> Vec<ObservedPath> {
         let mut news = Vec::new();
         let mut looking = Looking {
             notices,

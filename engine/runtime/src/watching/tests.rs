@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use dayfly_core::input::Sight;
+use dayfly_core::input::PathObservation;
 use dayfly_core::policy::FileChangeKind;
 use dayfly_core::policy::FileChangeKind::{Changed, Created, Present, Removed};
 
@@ -116,10 +116,10 @@ impl Stage {
         }
     }
 
-    fn seen(&mut self, seen: Seen) {
+    fn seen(&mut self, seen: ObservedPath) {
         assert!(!seen.patterns.is_empty());
         match seen.what {
-            Sight::File(change) => {
+            PathObservation::File(change) => {
                 let root = self.at("");
                 let path = Path::new(&*change.path).strip_prefix(root).unwrap();
                 let path = path.to_str().unwrap().to_owned();
@@ -134,7 +134,7 @@ impl Stage {
                     self.known.insert(path, change.digest);
                 }
             }
-            Sight::Branch(change) => {
+            PathObservation::Branch(change) => {
                 let root = self.at("");
                 let path = Path::new(&*change.repository).strip_prefix(root).unwrap();
                 let path = path.to_str().unwrap().to_owned();

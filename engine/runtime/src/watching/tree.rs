@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dayfly_core::input::{Seen, Sight};
+use dayfly_core::input::{ObservedPath, PathObservation};
 use dayfly_core::policy::{BranchChange, FileChange, FileChangeKind};
 use dayfly_policy::PathPattern;
 use dayfly_policy::pattern::Progress;
@@ -92,7 +92,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// From now on this is looked for; what has changed about what was looked for already.
-    pub(super) fn want(&mut self, wanted: &Wanted, notices: &mut Notices) -> Vec<Seen> {
+    pub(super) fn want(&mut self, wanted: &Wanted, notices: &mut Notices) -> Vec<ObservedPath> {
         let mut all: BTreeMap<(String, bool), Terms> = BTreeMap::new();
         for (pattern, terms) in &wanted.files {
             all.insert((pattern.clone(), false), terms.clone());
@@ -195,7 +195,7 @@ impl Tree {
     }
 
     /// All that is there and matches one of these, for who begins to watch.
-    pub(super) fn present(&self, patterns: &Fresh) -> Vec<Seen> {
+    pub(super) fn present(&self, patterns: &Fresh) -> Vec<ObservedPath> {
         let mut seen = Vec::new();
         for (folder, node) in &self.nodes {
             for (name, tracked) in &node.files {
@@ -269,14 +269,14 @@ pub(super) fn file(
     kind: FileChangeKind,
     digest: Option<[u8; 32]>,
     content: Option<Arc<[u8]>>,
-) -> Option<Seen> {
-    let what = Sight::File(FileChange {
+) -> Option<ObservedPath> {
+    let what = PathObservation::File(FileChange {
         path: path.to_str()?.into(),
         kind,
         digest,
         content,
     });
-    Some(Seen { patterns, what })
+    Some(ObservedPath { patterns, what })
 }
 
 /// News of a repository.
@@ -286,12 +286,12 @@ pub(super) fn branch_seen(
     kind: FileChangeKind,
     branch: Option<String>,
     previous: Option<String>,
-) -> Option<Seen> {
-    let what = Sight::Branch(BranchChange {
+) -> Option<ObservedPath> {
+    let what = PathObservation::Branch(BranchChange {
         repository: repository.to_str()?.into(),
         kind,
         branch,
         previous,
     });
-    Some(Seen { patterns, what })
+    Some(ObservedPath { patterns, what })
 }

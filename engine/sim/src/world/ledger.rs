@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dayfly_core::effect::Happening;
+use dayfly_core::effect::JournalEvent;
 use dayfly_core::policy::Outcome as Ended;
 use dayfly_core::session::{ErrorKind, SessionId, Status};
 
@@ -14,10 +14,10 @@ const FLAP: Duration = Duration::from_secs(600);
 
 impl World<'_> {
     /// Takes in a line of the journal.
-    pub(super) fn follow(&mut self, what: Happening) {
+    pub(super) fn follow(&mut self, what: JournalEvent) {
         let now = self.now;
         match what {
-            Happening::Ended {
+            JournalEvent::Ended {
                 session,
                 outcome,
                 failure,
@@ -47,7 +47,7 @@ impl World<'_> {
                     }
                 }
             }
-            Happening::Decided {
+            JournalEvent::Decided {
                 session,
                 action,
                 by,
@@ -62,13 +62,13 @@ impl World<'_> {
                     why,
                 });
             }
-            Happening::Displaced { session, .. } => self.track(&session, Status::Inactive),
-            Happening::Faulted { entry, fault, .. } => {
+            JournalEvent::Displaced { session, .. } => self.track(&session, Status::Inactive),
+            JournalEvent::Faulted { entry, fault, .. } => {
                 self.outcome.faults += 1;
                 let first = &mut self.outcome.first_fault;
                 first.get_or_insert_with(|| (entry.to_string(), fault.message));
             }
-            Happening::Notice { entry, text, .. } => {
+            JournalEvent::Notice { entry, text, .. } => {
                 self.outcome.notices.push((now, format!("{entry}: {text}")));
             }
             _ => {}

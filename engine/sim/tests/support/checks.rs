@@ -57,7 +57,7 @@ impl Machine {
             .sessions()
             .any(|(_, t)| t.phase.status() == Status::Pending || !t.present);
         // A retraction that failed is tried again.
-        let ended = |t: &dayfly_core::state::Tracked| {
+        let ended = |t: &dayfly_core::state::SessionState| {
             let lease = t.phase.lease();
             lease.is_some_and(|lease| lease.expired(self.now))
         };

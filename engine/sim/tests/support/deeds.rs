@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dayfly_core::input::{Attended, CommandId, Input, Order};
+use dayfly_core::input::{CommandId, Input, Order, UserInput};
 use dayfly_core::policy::{
     Act, Action, Event, Fault, FaultKind, Hold, PolicyEffect, Reason, SessionView, Verdict,
 };
@@ -247,7 +247,7 @@ impl Machine {
                 10 if !self.states.is_empty() => self.project(),
                 11 => {
                     let session = SessionId::new(&format!("s{}", self.random.up_to(SESSIONS - 1)));
-                    self.input(Input::Attended(Attended::Session(session)));
+                    self.input(Input::Attended(UserInput::Session(session)));
                 }
                 _ if !self.questions.is_empty() => self.policy_answers(),
                 _ => {}

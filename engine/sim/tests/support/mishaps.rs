@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_core::arbitration::Tier;
-use dayfly_core::effect::{Effect, Happening};
-use dayfly_core::input::{Entry, Found, Input};
+use dayfly_core::effect::{Effect, JournalEvent};
+use dayfly_core::input::{Entry, Input, RecoveredCredentials};
 use dayfly_core::random::Random;
 use dayfly_core::session::SessionId;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(crate) struct Mishaps {
     /// Whether the credentials file was removed, and what was in it with it.
     pub(super) foreign_is_gone: bool,
     /// What somebody took away with that file: no engine is told of it before it looks.
-    pub(super) taken: BTreeMap<SessionId, Found>,
+    pub(super) taken: BTreeMap<SessionId, RecoveredCredentials>,
 }
 
 impl Mishaps {
@@ -130,7 +130,7 @@ impl Machine {
         };
         for effect in effects {
             let begins = match effect {
-                Effect::Record(note) => matches!(note.what, Happening::Began { .. }),
+                Effect::Record(note) => matches!(note.what, JournalEvent::Began { .. }),
                 // What was begun before is brought to its end.
                 Effect::Issue { .. } | Effect::Publish { .. } => !mishaps.known,
                 _ => false,
@@ -231,7 +231,7 @@ impl Machine {
     }
 
     /// What the engine put into the chain: what is there, and what others took away since.
-    pub(super) fn put(&self) -> Vec<Found> {
+    pub(super) fn put(&self) -> Vec<RecoveredCredentials> {
         let mut found = self.found();
         let taken = self.mishaps.iter().flat_map(|m| m.taken.values());
         let there: BTreeSet<_> = found.iter().map(|f| f.session.clone()).collect();

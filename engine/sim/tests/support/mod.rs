@@ -10,12 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_chain::{Chain, CredentialsFile, Deliver, Kept, Order};
+use dayfly_chain::{Chain, CredentialsFile, Deliver, EncryptedStore, Order};
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::delivery::Place;
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::grant::{Grant, Selector};
-use dayfly_core::input::{CommandId, Entry, Found, Input, Projection, Word};
+use dayfly_core::input::{
+    CommandId, Entry, Input, ManualOverride, PersistedStatus, RecoveredCredentials,
+};
 use dayfly_core::policy::{Actions, EntryName, EvaluationId, Event, SessionFilter, Subscription};
 use dayfly_core::random::Random;
 use dayfly_core::session::{Lease, Session, SessionId};
@@ -43,9 +45,9 @@ pub(crate) struct Machine {
     /// Whether the Workspace file was edited since it was last looked at.
     dirty: bool,
     /// States that are to be written into the Workspace file.
-    states: BTreeMap<SessionId, Projection>,
+    states: BTreeMap<SessionId, PersistedStatus>,
     /// Outlives a crash, as its file does.
-    words: BTreeMap<SessionId, Word>,
+    words: BTreeMap<SessionId, ManualOverride>,
     to_chain: VecDeque<Effect>,
     to_provider: Vec<(OperationId, SessionId)>,
     /// Credentials that wait to be published.
@@ -123,7 +125,7 @@ impl Machine {
     /// What a start does: the chain is asked, then the Workspace is read, then the rules come.
     fn boot(&mut self) {
         self.forget();
-        let found: Vec<Found> = self.found();
+        let found: Vec<RecoveredCredentials> = self.found();
         self.say(|| format!("boot, found {found:?}"));
         let words = self
             .words
@@ -339,10 +341,10 @@ impl Machine {
     }
 
     /// What the credentials file holds, as a start would find it.
-    fn found(&self) -> Vec<Found> {
+    fn found(&self) -> Vec<RecoveredCredentials> {
         let all = self.chain.observe();
         assert!(all.problems.is_empty(), "{:?}", all.problems);
-        let one = |(session, found): (SessionId, dayfly_chain::Found)| Found {
+        let one = |(session, found): (SessionId, dayfly_chain::Found)| RecoveredCredentials {
             session,
             profile: found.profile,
             lease: found.credentials.lease,
@@ -366,7 +368,10 @@ fn open(folder: &tempfile::TempDir) -> (Chain, WorkspaceFile) {
     let at = |name: &str| folder.path().join(name);
     let vault = Vault::new(at("vault"), at("key"));
     let target = CredentialsFile::new(at("credentials"));
-    let chain = Chain::new(vec![Box::new(target)], Kept::new(vault.beside(at("kept"))));
+    let chain = Chain::new(
+        vec![Box::new(target)],
+        EncryptedStore::new(vault.beside(at("kept"))),
+    );
     (chain, WorkspaceFile::at(&at("workspace.json")))
 }
 

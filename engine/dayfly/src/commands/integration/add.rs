@@ -1,0 +1,205 @@
+//! `dayfly integration add`
+
+use dayfly_workspace::splice;
+use dayfly_workspace::{EditError, WorkspaceFile};
+use serde_json::{Map, Value};
+
+use crate::commands::init;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::integrations::{Kind, found};
+use crate::render::table::sanitize;
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
+
+/// Add an integration to the Workspace. Nothing else in the file changes, and nobody is called.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly integration add corp --portal-url https://corp.awsapps.com/start --region eu-west-1\n  dayfly integration add corp --portal-url https://corp.awsapps.com/start --region eu-west-1 \\\n      --sso-session corp\n  dayfly integration add contoso --kind azure --tenant-id contoso.onmicrosoft.com\n  dayfly integration add app --kind azure --tenant-id contoso.onmicrosoft.com \\\n      --credential clientSecret --client-id 00001111-aaaa-2222-bbbb-3333cccc4444"
+)]
+pub(crate) struct Args {
+    /// What you call it.
+    name: String,
+    /// What it is with.
+    #[arg(long, value_enum, default_value = "sso")]
+    kind: Kind,
+    /// Its id; a new one without this.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// The portal's start address.
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "SSO",
+        required_if_eq("kind", "sso")
+    )]
+    portal_url: Option<String>,
+    /// SSO: the region that Identity Center runs in. Azure: the location of the sessions.
+    #[arg(long, value_name = "REGION", required_if_eq("kind", "sso"))]
+    region: Option<String>,
+    /// Share the sign-in with this [sso-session] of the AWS config file. Without this, with what
+    /// that file has for the portal.
+    #[arg(long, value_name = "NAME", help_heading = "SSO")]
+    sso_session: Option<String>,
+    /// The tenant: its id or its domain.
+    #[arg(
+        long,
+        value_name = "ID",
+        help_heading = "Azure",
+        required_if_eq("kind", "azure")
+    )]
+    tenant_id: Option<String>,
+    /// Who asks for tokens; without this, a person who signs in.
+    #[arg(long, value_name = "WHO", help_heading = "Azure", value_parser = CREDENTIALS)]
+    credential: Option<String>,
+    /// The application's id; for a managed identity, the one of several that is meant.
+    #[arg(long, value_name = "ID", help_heading = "Azure")]
+    client_id: Option<String>,
+    /// PEM file with the application's certificate and key, where the vault is not to keep them.
+    #[arg(long, value_name = "PATH", help_heading = "Azure")]
+    certificate_file: Option<String>,
+    /// File with the token of a workload.
+    #[arg(long, value_name = "PATH", help_heading = "Azure")]
+    token_file: Option<String>,
+    /// Which Azure; without this, the global one.
+    #[arg(long, value_name = "CLOUD", help_heading = "Azure", value_parser = CLOUDS)]
+    cloud: Option<String>,
+    /// The address of Entra ID, before the cloud's.
+    #[arg(long, value_name = "URL", help_heading = "Azure")]
+    authority_host: Option<String>,
+    /// The address of the resource manager, before the cloud's.
+    #[arg(long, value_name = "URL", help_heading = "Azure")]
+    resource_manager_url: Option<String>,
+    /// Print the integration as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The words of `credential`, as the Workspace has them.
+const CREDENTIALS: [&str; 6] = [
+    "signIn",
+    "clientSecret",
+    "clientCertificate",
+    "workloadIdentity",
+    "managedIdentity",
+    "azureCli",
+];
+/// The words of `cloud`.
+const CLOUDS: [&str; 3] = ["public", "china", "usGovernment"];
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    if !home.workspace().exists() {
+        init::make_workspace(&home)?;
+    }
+    let before = engine::require(&home)?;
+    if found::all(&before).iter().any(|f| f.name() == args.name) {
+        let message = format!("an integration is called \"{}\" already", args.name);
+        return Err(CliError::usage(message).hint("give this one another name"));
+    }
+    let object = object(args)?;
+    let file = WorkspaceFile::at(&home.workspace());
+    file.edit(|text| splice::add(text, args.kind.list(), &object))
+        .map_err(refused)?;
+    if args.json {
+        return print_json(&object);
+    }
+    let name = sanitize(&args.name);
+    print(&format!(
+        "{name} is added ({})\nnext: dayfly integration login {name}\n",
+        object["id"].as_str().unwrap_or_default()
+    ));
+    Ok(Exit::Done)
+}
+
+fn object(args: &Args) -> Result<Map<String, Value>, CliError> {
+    let id = match &args.id {
+        Some(id) => id.clone(),
+        None => uuid::Uuid::new_v4().to_string(),
+    };
+    let mut object = Map::new();
+    object.insert("id".to_owned(), Value::from(id));
+    object.insert("alias".to_owned(), Value::from(args.name.as_str()));
+    for (field, flag, value, kind) in [
+        (
+            "portalUrl",
+            "--portal-url",
+            &args.portal_url,
+            Some(Kind::Sso),
+        ),
+        (
+            "tenantId",
+            "--tenant-id",
+            &args.tenant_id,
+            Some(Kind::Azure),
+        ),
+        ("region", "--region", &args.region, None),
+        (
+            "credential",
+            "--credential",
+            &args.credential,
+            Some(Kind::Azure),
+        ),
+        (
+            "clientId",
+            "--client-id",
+            &args.client_id,
+            Some(Kind::Azure),
+        ),
+        (
+            "certificateFile",
+            "--certificate-file",
+            &args.certificate_file,
+            Some(Kind::Azure),
+        ),
+        (
+            "tokenFile",
+            "--token-file",
+            &args.token_file,
+            Some(Kind::Azure),
+        ),
+        ("cloud", "--cloud", &args.cloud, Some(Kind::Azure)),
+        (
+            "authorityHost",
+            "--authority-host",
+            &args.authority_host,
+            Some(Kind::Azure),
+        ),
+        (
+            "resourceManagerUrl",
+            "--resource-manager-url",
+            &args.resource_manager_url,
+            Some(Kind::Azure),
+        ),
+        (
+            "ssoSession",
+            "--sso-session",
+            &args.sso_session,
+            Some(Kind::Sso),
+        ),
+    ] {
+        let Some(value) = value else { continue };
+        if kind.is_some_and(|kind| kind != args.kind) {
+            let message = format!("an integration of kind {} takes no {flag}", args.kind);
+            return Err(CliError::usage(message));
+        }
+        object.insert(field.to_owned(), Value::from(value.as_str()));
+    }
+    Ok(object)
+}
+
+/// Why the Workspace was not edited, for a person who wrote flags and not lines.
+pub(crate) fn refused(error: EditError<splice::SpliceError>) -> CliError {
+    match &error {
+        EditError::Refused { problems } => {
+            let plain = problems.iter().map(|problem| match &problem.hint {
+                Some(hint) => format!("{} ({hint})", problem.message),
+                None => problem.message.clone(),
+            });
+            let lines: Vec<String> = plain.collect();
+            CliError::usage(lines.join("\n  ")).hint("the Workspace is as it was")
+        }
+        EditError::Change(error) => CliError::usage(error.to_string()),
+        EditError::Write(_) => CliError::failed(error.to_string()),
+    }
+}

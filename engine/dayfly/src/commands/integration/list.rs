@@ -1,0 +1,106 @@
+//! `dayfly integration list`
+
+use dayfly_runtime::clock;
+use serde::Serialize;
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::integrations::{Found, Kind, azure, found, sso};
+use crate::render::table::{Table, sanitize};
+use crate::render::time;
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
+
+/// List the integrations, and whether you are signed in.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dayfly integration list")]
+pub(crate) struct Args {
+    /// Print an array of JSON objects.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of an integration.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    id: String,
+    name: String,
+    kind: Kind,
+    /// The portal's address, the tenant.
+    place: String,
+    sessions: usize,
+    #[serde(flatten)]
+    sign_in: SignInRow,
+}
+
+/// Whether somebody is signed in.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignInRow {
+    /// Whether credentials can be had without a person; none where this version cannot tell.
+    pub(crate) signed_in: Option<bool>,
+    /// When a person is needed again, in milliseconds since 1970; none where it is renewed by
+    /// itself, or not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<dayfly_core::time::Timestamp>,
+    /// When a person is needed again at the latest, in milliseconds since 1970, also where it is
+    /// renewed by itself until then; none where that is not known. The other side may end it before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ends: Option<dayfly_core::time::Timestamp>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let mut lines = Vec::new();
+    for found in found::all(&workspace) {
+        let served = workspace.sessions().iter();
+        let sign_in = match &found {
+            Found::Sso(integration) => sso::standing(&home, integration)?,
+            Found::Azure(one) => azure::standing(&home, &workspace, &one.id)?,
+        };
+        lines.push(Line {
+            id: found.id().to_owned(),
+            name: found.name().to_owned(),
+            kind: found.kind(),
+            place: found.place().to_owned(),
+            sessions: served.filter(|entry| found.serves(&entry.session)).count(),
+            sign_in,
+        });
+    }
+    if args.json {
+        return print_json(&lines);
+    }
+    if lines.is_empty() {
+        print("no integration; `dayfly integration add --help` says how to add one\n");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(["NAME", "KIND", "PLACE", "SESSIONS", "SIGNED IN"]);
+    for line in &lines {
+        table.row([
+            sanitize(&line.name),
+            line.kind.to_string(),
+            sanitize(&line.place),
+            line.sessions.to_string(),
+            words(&line.sign_in),
+        ]);
+    }
+    print(&table.to_string());
+    Ok(Exit::Done)
+}
+
+fn words(standing: &SignInRow) -> String {
+    match (standing.signed_in, standing.until) {
+        (Some(true), Some(until)) => format!("until {}", time::relative(until, clock::now())),
+        (Some(true), None) => match standing.ends {
+            Some(ends) => {
+                let ends = time::relative(ends, clock::now());
+                format!("yes, renewed by itself; anew {ends} at the latest")
+            }
+            None => "yes, renewed by itself".to_owned(),
+        },
+        (Some(false), _) => "no".to_owned(),
+        (None, _) => "not known".to_owned(),
+    }
+}

@@ -1,0 +1,27 @@
+//! `dayfly integration logout`
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::integrations::{Found, azure_login, find, sso_login};
+use crate::{engine, paths};
+
+/// End the sign-in to an integration, also for the AWS CLI and SDKs that share it.
+///
+/// Credentials that sessions have already stay good until they end; `dayfly session stop` takes
+/// them back.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dayfly integration logout corp")]
+pub(crate) struct Args {
+    /// A name, an id, or the beginning of one.
+    integration: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let found = find(&workspace, &args.integration)?;
+    match &found {
+        Found::Sso(integration) => sso_login::sign_out(&home, integration),
+        Found::Azure(one) => azure_login::sign_out(&home, &workspace, &one.id),
+    }
+}

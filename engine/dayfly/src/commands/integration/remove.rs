@@ -1,0 +1,47 @@
+//! `dayfly integration remove`
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::integrations::{find, remove};
+use crate::render::table::sanitize;
+use crate::terminal::print;
+use crate::{engine, paths};
+
+/// Remove an integration from the Workspace.
+///
+/// The sign-in stays as it is: `dayfly integration logout` ends it.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly integration remove corp\n  dayfly integration remove corp --with-sessions"
+)]
+pub(crate) struct Args {
+    /// A name, an id, or the beginning of one.
+    integration: String,
+    /// Remove its sessions as well; active ones are stopped first.
+    #[arg(long)]
+    with_sessions: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let found = find(&workspace, &args.integration)?;
+    let served = workspace.sessions().iter();
+    let served = served.filter(|entry| found.serves(&entry.session));
+    let sessions: Vec<_> = served.map(|entry| entry.session.id.clone()).collect();
+    let name = sanitize(found.name());
+    if !args.with_sessions && !sessions.is_empty() {
+        let count = sessions.len();
+        let s = if count == 1 { "session" } else { "sessions" };
+        let message = format!("{count} {s} would be left without integration \"{name}\"");
+        return Err(CliError::usage(message).hint("say --with-sessions to remove those too"));
+    }
+    remove::integration(&home, &workspace, &found, &sessions)?;
+    let and = match sessions.len() {
+        0 => String::new(),
+        1 => " with 1 session".to_owned(),
+        n => format!(" with {n} sessions"),
+    };
+    print(&format!("{name} is removed{and}\n"));
+    Ok(Exit::Done)
+}

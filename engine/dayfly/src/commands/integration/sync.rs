@@ -1,0 +1,44 @@
+//! `dayfly integration sync`
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::integrations::{Found, azure_sync, find, sso_sync};
+use crate::{engine, paths};
+
+/// Take over the accounts and roles, or the subscriptions, of an integration as sessions.
+///
+/// New ones are added, what the portal tells of known ones is brought up to date, and sessions of
+/// roles that you do not have any more are stopped and removed. Names, labels, profiles, regions,
+/// delivery and all else that you wrote stay as they are.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly integration sync corp --dry-run\n  dayfly integration sync corp"
+)]
+pub(crate) struct Args {
+    /// A name, an id, or the beginning of one.
+    integration: String,
+    /// Say what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Remove all its sessions where the portal lists no account at all.
+    #[arg(long)]
+    remove_all: bool,
+    /// Print what changed as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let found = find(&workspace, &args.integration)?;
+    let how = sso_sync::How {
+        dry_run: args.dry_run,
+        remove_all: args.remove_all,
+        json: args.json,
+    };
+    match &found {
+        Found::Sso(integration) => sso_sync::run(&home, integration, how),
+        Found::Azure(one) => azure_sync::run(&home, &one.id, how),
+    }
+}

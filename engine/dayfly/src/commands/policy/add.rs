@@ -1,0 +1,252 @@
+//! `dayfly policy add`
+
+use dayfly_core::policy::Subscription;
+use dayfly_policy::{Limits, Module, Policy, Wasi};
+use dayfly_runtime::Home;
+use dayfly_runtime::config::{ModuleSource, json_of};
+use toml_edit::{InlineTable, Table, value};
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::paths;
+use crate::policies;
+use crate::render::table::sanitize;
+use crate::sharing::acquire::{self, Acquired, Found};
+use crate::sharing::config_edit::{self, Edit};
+use crate::sharing::{bundles, consent, locking, preview, wants};
+use crate::terminal::print;
+
+/// Add a policy, or a bundle of them, to the configuration: shows what it wants and would do now, and asks.
+///
+/// A source is builtin:NAME, the path of a component, a project or a bundle, git:FOLDER//FILE?ref=REVISION, or
+/// oci://HOST/REPOSITORY:TAG. What was looked at is written into dayfly.lock: `run` refuses anything else
+/// until `dayfly policy update` shows the difference.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly policy add builtin:rotate-before-expiry\n  dayfly policy add . --config '{\"label\":\"auto\"}'\n  dayfly policy add oci://registry.example/team/stop-idle:1 --sessions \"labels.env == 'dev'\"\n  dayfly policy add oci://registry.example/team/rules:stable --shadow"
+)]
+pub(crate) struct Args {
+    /// Where it comes from.
+    source: String,
+    /// What the entry is called, instead of as the policy calls itself.
+    #[arg(long)]
+    name: Option<String>,
+    /// Its configuration.
+    #[arg(long, value_name = "JSON")]
+    config: Option<String>,
+    /// The sessions that it sees: an expression. Without it, all.
+    #[arg(long, value_name = "EXPRESSION")]
+    sessions: Option<String>,
+    /// How often what it decides may start or renew a session: 10/min.
+    #[arg(long, value_name = "RATE")]
+    rate: Option<String>,
+    /// Let its component import the part of WASI that reaches nothing outside.
+    #[arg(long)]
+    wasi: bool,
+    /// How much it counts.
+    #[arg(long, value_parser = ["personal", "team", "guard-rail"])]
+    tier: Option<String>,
+    /// Put it on trial: what it decides is recorded, and nothing is done.
+    #[arg(long)]
+    shadow: bool,
+    /// Take every new build of this file without asking; for a policy that you are working on.
+    #[arg(long)]
+    follow: bool,
+    /// Add it without asking.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let source = acquire::source(&args.source)?;
+    if let ModuleSource::Builtin(name) = &source {
+        return add(&home, args, &source, name.clone(), None);
+    }
+    let (_, config) = Edit::open(&home.config())?;
+    let acquired = acquire::acquire(&home, &config, &source)?;
+    match &acquired.found {
+        Found::Module(bytes) => {
+            let mut loader = policies::loader(&home)?;
+            let module =
+                policies::loaded(loader.load(source.to_string(), bytes, args.wasi.into()))?;
+            let name = module.descriptor().name.clone();
+            add(
+                &home,
+                args,
+                &source,
+                name,
+                Some((&acquired, bytes.as_slice())),
+            )
+        }
+        Found::Bundle { .. } => {
+            let own = args.config.is_some() || args.sessions.is_some() || args.tier.is_some();
+            let own = own || args.rate.is_some() || args.wasi;
+            if own || args.name.is_some() || args.follow {
+                let message = "a bundle brings names, configurations and grants along";
+                return Err(CliError::usage(message).hint(
+                    "change them in dayfly.toml afterwards; updates leave what you changed",
+                ));
+            }
+            bundles::add(&home, &acquired, args.shadow, args.yes)
+        }
+    }
+}
+
+fn add(
+    home: &Home,
+    args: &Args,
+    source: &ModuleSource,
+    own_name: String,
+    found: Option<(&Acquired, &[u8])>,
+) -> Result<Exit, CliError> {
+    let follow = args.follow;
+    if follow && !matches!(source, ModuleSource::Path(_)) {
+        return Err(CliError::usage(
+            "only a file of this machine can be followed",
+        ));
+    }
+    let (mut edit, _) = Edit::open(&home.config())?;
+    let mut lock = locking::load_to_write(home)?;
+    let name = args.name.clone().unwrap_or(own_name);
+    if edit.has(&name) {
+        let message = format!("there is a policy entry \"{name}\" already");
+        return Err(CliError::usage(message)
+            .hint("nothing was changed; give this one another name with --name"));
+    }
+    let mut loader = policies::loader(home)?;
+    let module = match found {
+        Some((_, bytes)) => {
+            policies::loaded(loader.load(source.to_string(), bytes, args.wasi.into()))?
+        }
+        None => policies::loaded(loader.module(source))?,
+    };
+    edit.add(table(args, source, &name, &module)?)?;
+    let settings = edit.settings(&name)?;
+    let prepared = loader
+        .prepare_with(&home.config(), &settings, &module)
+        .map_err(|problem| CliError::usage(problem.message.clone()).maybe_hint(problem.hint))?;
+    let descriptor = module.descriptor();
+    let mut text = format!(
+        "{name}: {} {}, from {source}\n  {}\n",
+        descriptor.name,
+        descriptor.version,
+        sanitize(&descriptor.summary)
+    );
+    let mut row = |key: &str, value: &str| text += &format!("  {key:<10}{value}\n");
+    if let Some((acquired, _)) = found {
+        let signer = acquired.signer.as_ref().map(|trusted| trusted.key.as_str());
+        row("signed by", signer.unwrap_or("nobody who was asked for"));
+    }
+    row("asks for", &wants::asks(&module));
+    for subscription in prepared.policy.subscriptions() {
+        row(
+            "wakes on",
+            &crate::commands::policy::inspect::wakes_on(subscription),
+        );
+    }
+    if module.wasi() == Wasi::Granted {
+        row(
+            "imports",
+            "WASI: clocks, random numbers and streams that tell it nothing new",
+        );
+    }
+    for line in preview::would(&prepared, &preview::sessions(home)?) {
+        row("would", &line);
+    }
+    print(&text);
+    consent::ask("Add it and grant it what it asks for?", args.yes, "--yes")?;
+    if let Some((acquired, bytes)) = found.filter(|_| !follow) {
+        edit.unchanged()?;
+        acquire::keep(home, acquired)?;
+        lock.set(wants::locked(
+            &prepared,
+            bytes,
+            source.to_string(),
+            acquired.resolved.clone(),
+            acquired.signer.as_ref(),
+            None,
+        ));
+        locking::save(home, &mut lock)?;
+    }
+    edit.save()?;
+    let trial = if args.shadow { ", on trial" } else { "" };
+    print(&format!("{name} is in dayfly.toml{trial}\n"));
+    Ok(Exit::Done)
+}
+
+/// The table of the entry.
+fn table(
+    args: &Args,
+    source: &ModuleSource,
+    name: &str,
+    module: &Module,
+) -> Result<Table, CliError> {
+    let mut table = Table::new();
+    table.insert("name", value(name));
+    table.insert("module", value(source.to_string()));
+    if let Some(config) = &args.config {
+        let wrong = |e: String| CliError::usage(format!("--config is no JSON object: {e}"));
+        let config: toml::Table = serde_json::from_str(config).map_err(|e| wrong(e.to_string()))?;
+        table.insert("config", config_edit::inline(&toml::Value::Table(config))?);
+    }
+    if let Some(tier) = &args.tier {
+        table.insert("tier", value(tier.as_str()));
+    }
+    if args.shadow {
+        table.insert("mode", value("shadow"));
+    }
+    let builtin = matches!(source, ModuleSource::Builtin(_));
+    let paths = paths(&table, module);
+    let usual = args.sessions.is_none() && args.rate.is_none() && paths.is_empty();
+    if builtin && usual {
+        return Ok(table);
+    }
+    let asks = dayfly_policy::asks(module.descriptor(), &config(&table));
+    let mut grant = InlineTable::new();
+    if let Some(sessions) = &args.sessions {
+        grant.insert("sessions", sessions.as_str().into());
+    }
+    let actions: toml_edit::Array = asks.actions.iter().map(|a| a.as_str()).collect();
+    grant.insert("actions", actions.into());
+    if asks.hold {
+        grant.insert("hold", true.into());
+    }
+    if !paths.is_empty() {
+        let paths: toml_edit::Array = paths.into_iter().collect();
+        grant.insert("paths", paths.into());
+    }
+    if let Some(rate) = &args.rate {
+        grant.insert("rate", rate.as_str().into());
+    }
+    if module.wasi() == Wasi::Granted {
+        grant.insert("wasi", true.into());
+    }
+    table.insert("grant", value(grant));
+    Ok(table)
+}
+
+/// The configuration of an entry, as its component is handed it.
+fn config(table: &Table) -> serde_json::Value {
+    toml::from_str::<toml::Table>(&table.to_string())
+        .ok()
+        .and_then(|table| table.get("config").cloned())
+        .map_or_else(|| serde_json::json!({}), json_of)
+}
+
+/// The files and repositories that it asks to hear of, where it takes its configuration.
+fn paths(table: &Table, module: &Module) -> Vec<String> {
+    let config = config(table).to_string();
+    let Ok(policy) = Policy::configure(module, &config, Limits::default()) else {
+        return Vec::new();
+    };
+    let asked = policy.subscriptions().iter();
+    let mut paths: Vec<String> = asked
+        .filter_map(|subscription| match subscription {
+            Subscription::Files(pattern) | Subscription::Branch(pattern) => Some(pattern.clone()),
+            _ => None,
+        })
+        .collect();
+    paths.dedup();
+    paths
+}

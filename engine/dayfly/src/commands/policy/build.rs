@@ -1,0 +1,61 @@
+//! `dayfly policy build`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::authoring::build;
+use crate::authoring::project::Project;
+use crate::commands::policy::inspect::may;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::terminal::{print, print_json};
+
+/// Build the policy of a project into a component, with the tools of its language.
+///
+/// Rust needs the target wasm32-unknown-unknown, C needs clang, JavaScript and Python the packages that
+/// the project names; what is missing is said, with how to get it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly policy build\n  dayfly policy build rules/stop-idle")]
+pub(crate) struct Args {
+    /// The project.
+    #[arg(default_value = ".")]
+    project: PathBuf,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let project = Project::require(&args.project)?;
+    let built = build::build(&project)?;
+    let module = &built.module;
+    let descriptor = module.descriptor();
+    if args.json {
+        return print_json(&json!({
+            "path": built.path,
+            "bytes": module.bytes(),
+            "sha256": module.digest().to_string(),
+            "contract": module.contract(),
+            "world": module.world().as_str(),
+            "imports": module.imports(),
+        }));
+    }
+    let shown = built
+        .path
+        .strip_prefix(&project.folder)
+        .unwrap_or(&built.path);
+    let asks = may(descriptor.actions.iter().copied(), descriptor.may_hold);
+    print(&format!(
+        "{}: {} {}, {} bytes\n  sha256    {}\n  contract  {} ({})\n  imports   {}\n  asks for  {asks}\n",
+        shown.display(),
+        descriptor.name,
+        descriptor.version,
+        module.bytes(),
+        module.digest(),
+        module.contract(),
+        module.world().as_str(),
+        module.imports().join(", "),
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,28 @@
+//! `dayfly policy disable`
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::paths;
+use crate::sharing::config_edit::Edit;
+use crate::terminal::print;
+
+/// Disable a policy entry: it stays in the configuration, and is not asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dayfly policy disable keep-dev")]
+pub(crate) struct Args {
+    /// The entry.
+    entry: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let (mut edit, _) = Edit::open(&home.config())?;
+    edit.entry(&args.entry)?
+        .insert("enabled", toml_edit::value(false));
+    edit.save()?;
+    print(&format!(
+        "{0} is disabled; `dayfly policy enable {0}` has it asked again\n",
+        args.entry
+    ));
+    Ok(Exit::Done)
+}

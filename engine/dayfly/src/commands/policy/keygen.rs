@@ -1,0 +1,37 @@
+//! `dayfly policy keygen`
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::sharing::keys;
+use crate::terminal;
+use crate::terminal::print;
+use crate::{engine, paths};
+
+/// Make a key that signs policies, and keep it in the vault; prints its public key.
+///
+/// It is an Ed25519 key in the format of minisign. Those who trust you write the public key into `[[trust]]`
+/// of their dayfly.toml. Where there is a key of this name, its public key is printed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly policy keygen\n  dayfly policy keygen team")]
+pub(crate) struct Args {
+    /// What it is called.
+    #[arg(default_value = "default")]
+    name: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let (public, new) = keys::generate(&engine::vault(&home)?, &args.name)?;
+    let said = if new {
+        "is kept in the vault"
+    } else {
+        "was there already"
+    };
+    print(&format!("{public}\n"));
+    // The standard output is the key alone.
+    terminal::say(&format!(
+        "the key {} {said}; to trust it for a source:\n\n  [[trust]]\n  source = \"oci://HOST/REPOSITORY*\"\n  keys = [\"{public}\"]",
+        args.name
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,83 @@
+//! `dayfly policy list`
+
+use dayfly_runtime::report::PolicyReport;
+use serde::Serialize;
+
+use crate::control::client;
+use crate::control::protocol::Request;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::paths;
+use crate::policies::{self, Loaded};
+use crate::render::policies::table;
+use crate::render::table::sanitize;
+use crate::terminal::{print, print_json};
+
+/// List the policy entries of the configuration, and what is wrong with any.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly policy list\n  dayfly policy list --json")]
+pub(crate) struct Args {
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    policies: Vec<PolicyReport>,
+    /// Names of entries that are disabled.
+    disabled: Vec<String>,
+    problems: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    // What is wrong with the file is told below.
+    let disabled = policies::config(&home).map_or_else(|_| Vec::new(), |config| config.disabled);
+    // How an entry fares is known to the engine only; what is configured stands in the file.
+    let running = client::ask(&home, &Request::Report {});
+    let (policies, problems): (Vec<_>, Vec<String>) = match running {
+        Some(report) => {
+            let report: dayfly_runtime::report::EngineReport = report?;
+            let problems = report.problems.into_iter();
+            let of_policies =
+                problems.filter(|p| p.about == "config" || p.about.starts_with("policy "));
+            let lines = of_policies.map(|p| match p.hint {
+                Some(hint) => format!("{} ({hint})", p.message),
+                None => p.message,
+            });
+            (report.policies, lines.collect())
+        }
+        None => {
+            let Loaded { entries, problems } = policies::load(&home)?;
+            let reports = entries.iter().map(PolicyReport::prepared);
+            let problems = problems.iter().map(ToString::to_string);
+            (reports.collect(), problems.collect())
+        }
+    };
+    let exit = if problems.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    if args.json {
+        let disabled = disabled.into_iter().map(|(name, _)| name).collect();
+        print_json(&Listing {
+            policies,
+            disabled,
+            problems,
+        })?;
+        return Ok(exit);
+    }
+    if policies.is_empty() && disabled.is_empty() && problems.is_empty() {
+        print(
+            "no policies; write [[policy]] entries into dayfly.toml (`dayfly init` makes one with examples)\n",
+        );
+    } else if !(policies.is_empty() && disabled.is_empty()) {
+        print(&table(&policies, &disabled));
+    }
+    for problem in &problems {
+        print(&format!("{}\n", sanitize(problem)));
+    }
+    Ok(exit)
+}

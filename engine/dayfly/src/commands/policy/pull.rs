@@ -1,0 +1,149 @@
+//! `dayfly policy pull`
+
+use std::path::PathBuf;
+
+use dayfly_runtime::Home;
+use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_store::{GitSource, Lock, OciSource, Remote, TrustedStore};
+
+use crate::error::{CliError, Code};
+use crate::exit::Exit;
+use crate::paths;
+use crate::sharing::acquire::{self, Acquired, Found};
+use crate::sharing::locking;
+use crate::terminal::print;
+
+/// Fetch exactly the modules that dayfly.lock names, so that they run on this machine; or save one to a file.
+///
+/// For a configuration that came from elsewhere with its lock file. Nothing newer is taken; that is
+/// `dayfly policy update`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly policy pull\n  dayfly policy pull oci://registry.example/team/stop-idle:1 --output stop-idle.wasm"
+)]
+pub(crate) struct Args {
+    /// An entry, or with --output a source; without one, every entry that is locked.
+    what: Option<String>,
+    /// Save the component to this file, and nothing else.
+    #[arg(long, short, value_name = "FILE", requires = "what")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
+    if let (Some(file), Some(what)) = (&args.output, &args.what) {
+        return save(&home, &config, what, file);
+    }
+    let lock = locking::load(&home)?;
+    let store = TrustedStore::store(home.folder());
+    let wanted: Vec<_> = lock
+        .modules()
+        .iter()
+        .filter(|module| args.what.as_ref().is_none_or(|what| *what == module.entry))
+        .collect();
+    if let Some(what) = &args.what
+        && wanted.is_empty()
+    {
+        let message = format!("dayfly.lock names no entry \"{what}\"");
+        return Err(CliError::new(Code::NotFound, message));
+    }
+    let mut fetched = 0;
+    for module in wanted {
+        if store.get(&module.digest).is_ok_and(|kept| kept.is_some())
+            && has_bundle(&lock, module, &store)
+        {
+            continue;
+        }
+        let source = ModuleSource::parse(home.folder(), &module.source)
+            .map_err(|(message, hint)| CliError::failed(message).hint(hint))?;
+        let pinned = pinned(&source, module.resolved.as_deref());
+        let acquired = acquire::acquire(&home, &config, &pinned)?;
+        let matches = digests(&acquired).contains(&module.digest);
+        if !matches {
+            let message = format!(
+                "{source} no longer has the module that {} is held to ({})",
+                module.entry, module.digest
+            );
+            return Err(CliError::new(Code::Refused, message).hint(format!(
+                "`dayfly policy update {}` shows what is there now",
+                module.entry
+            )));
+        }
+        acquire::keep(&home, &acquired)?;
+        print(&format!(
+            "{}: {} {}\n",
+            module.entry, module.name, module.version
+        ));
+        fetched += 1;
+    }
+    if fetched == 0 {
+        print("everything that dayfly.lock names is on this machine\n");
+    }
+    Ok(Exit::Done)
+}
+
+fn has_bundle(
+    lock: &Lock,
+    module: &dayfly_store::LockedModule,
+    store: &dayfly_store::ContentStore,
+) -> bool {
+    let bundle = module.bundle.as_ref().and_then(|name| lock.bundle(name));
+    bundle.is_none_or(|bundle| store.get(&bundle.digest).is_ok_and(|kept| kept.is_some()))
+}
+
+fn digests(acquired: &Acquired) -> Vec<dayfly_store::ContentDigest> {
+    use dayfly_store::ContentDigest;
+    match &acquired.found {
+        Found::Module(bytes) => vec![ContentDigest::of(bytes)],
+        Found::Bundle { files, .. } => files
+            .values()
+            .map(|bytes| ContentDigest::of(bytes))
+            .collect(),
+    }
+}
+
+/// The source at what it named when it was looked at; the file of a bundle stands for the bundle.
+fn pinned(source: &ModuleSource, resolved: Option<&str>) -> ModuleSource {
+    match source {
+        ModuleSource::Remote(Remote::Oci(oci)) => ModuleSource::Remote(Remote::Oci(OciSource {
+            digest: resolved.map(str::to_owned).or(oci.digest.clone()),
+            file: None,
+            ..oci.clone()
+        })),
+        ModuleSource::Remote(Remote::Git(git)) => ModuleSource::Remote(Remote::Git(GitSource {
+            revision: resolved.map(str::to_owned).or(git.revision.clone()),
+            module: None,
+            ..git.clone()
+        })),
+        other => other.clone(),
+    }
+}
+
+fn save(
+    home: &Home,
+    config: &Config,
+    what: &str,
+    file: &std::path::Path,
+) -> Result<Exit, CliError> {
+    let source = acquire::source(what)?;
+    let acquired = acquire::acquire(home, config, &source)?;
+    let Found::Module(bytes) = &acquired.found else {
+        return Err(CliError::usage(format!(
+            "{source} is a bundle, which is not one file"
+        )));
+    };
+    let failed =
+        |e: std::io::Error| CliError::failed(format!("{} cannot be written: {e}", file.display()));
+    std::fs::write(file, bytes).map_err(failed)?;
+    for signature in acquired.signatures.iter().take(1) {
+        let beside = crate::commands::policy::sign::beside(file);
+        std::fs::write(beside, signature).map_err(failed)?;
+    }
+    print(&format!(
+        "{}: {} bytes from {source}\n",
+        file.display(),
+        bytes.len()
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,167 @@
+//! `dayfly policy push`
+
+use std::path::{Path, PathBuf};
+
+use dayfly_registry::{Artifact, Kind, Layer};
+use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_store::bundle;
+use dayfly_store::{OciSource, Remote};
+use serde_json::json;
+
+use crate::authoring::build;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::paths;
+use crate::render::table::sanitize;
+use crate::sharing::acquire::{self, Found};
+use crate::sharing::{folder, registry};
+use crate::terminal::{print, print_json};
+
+/// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature that lies
+/// beside it.
+///
+/// Components go to a registry in the layout of the CNCF, so that other tools can pull them. The credentials are
+/// those that Docker keeps. Into a folder, such as a share or a checkout of git, a component goes as
+/// NAME.wasm, and a bundle as it is.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly policy push build/stop-idle.wasm oci://registry.example/team/stop-idle:1.0.0\n  dayfly policy push team-rules oci://registry.example/team/rules:stable\n  dayfly policy push build/stop-idle.wasm /mnt/team/policies"
+)]
+pub(crate) struct Args {
+    /// A component, or the folder of a project or a bundle.
+    what: String,
+    /// Where to: oci://HOST/REPOSITORY:TAG, or a folder.
+    to: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let target = target(&args.to)?;
+    let source = acquire::source(&args.what)?;
+    let acquired = acquire::acquire(&home, &Config::default(), &source)?;
+    let artifact = match acquired.found {
+        Found::Module(bytes) => {
+            let module = build::load(&source.to_string(), &bytes)?;
+            let descriptor = module.descriptor();
+            let exports = vec![format!("dayfly:policy/policy@{}", module.contract())];
+            Artifact {
+                kind: Kind::Module,
+                layers: vec![Layer {
+                    name: format!("{}.wasm", descriptor.name),
+                    bytes,
+                }],
+                name: descriptor.name.clone(),
+                version: descriptor.version.clone(),
+                summary: descriptor.summary.clone(),
+                interfaces: (module.imports().to_vec(), exports),
+            }
+        }
+        Found::Bundle {
+            bundle,
+            text,
+            files,
+        } => {
+            for (name, bytes) in &files {
+                build::load(name, bytes)?;
+            }
+            let first = Layer {
+                name: bundle::FILE.into(),
+                bytes: text,
+            };
+            let files = files.into_iter().map(|(name, bytes)| Layer { name, bytes });
+            Artifact {
+                kind: Kind::Bundle,
+                layers: std::iter::once(first).chain(files).collect(),
+                name: bundle.name,
+                version: bundle.version,
+                summary: bundle.summary,
+                interfaces: (Vec::new(), Vec::new()),
+            }
+        }
+    };
+    let signatures = acquired.signatures;
+    let signed = signatures.len();
+    let target = match target {
+        Target::Folder(path) => return into_folder(args, &path, &artifact, &signatures),
+        Target::Registry(oci) => oci,
+    };
+    let digest = registry::talk(&target, |registry, place| {
+        let artifact = &artifact;
+        async move {
+            let digest = registry.push(&place, artifact).await?;
+            for signature in &signatures {
+                registry.push_signature(&place, &digest, signature).await?;
+            }
+            Ok(digest)
+        }
+    })?;
+    let name = Remote::Oci(target);
+    if args.json {
+        return print_json(&json!({
+            "source": name.to_string(),
+            "digest": digest,
+            "signatures": signed,
+        }));
+    }
+    let with = match signed {
+        0 => "without a signature",
+        _ => "with its signature",
+    };
+    print(&format!(
+        "{name}: {} {} {with}\n  {digest}\n",
+        artifact.name, artifact.version
+    ));
+    Ok(Exit::Done)
+}
+
+enum Target {
+    Registry(OciSource),
+    Folder(PathBuf),
+}
+
+fn target(text: &str) -> Result<Target, CliError> {
+    let here = std::env::current_dir()
+        .map_err(|e| CliError::failed(format!("there is no current folder: {e}")))?;
+    let source = ModuleSource::parse(&here, text)
+        .map_err(|(message, hint)| CliError::usage(message).hint(hint))?;
+    match source {
+        ModuleSource::Remote(Remote::Oci(oci)) if oci.digest.is_none() && oci.file.is_none() => {
+            Ok(Target::Registry(oci))
+        }
+        ModuleSource::Path(path) => Ok(Target::Folder(path)),
+        _ => {
+            let message = format!("\"{text}\" is no place to push to");
+            let hint = "write oci://HOST/REPOSITORY:TAG, or a folder; what is in a checkout of git is \
+                        pushed by its folder, and committed by you";
+            Err(CliError::usage(message).hint(hint))
+        }
+    }
+}
+
+fn into_folder(
+    args: &Args,
+    path: &Path,
+    artifact: &Artifact,
+    signatures: &[String],
+) -> Result<Exit, CliError> {
+    let place = folder::put(path, artifact, signatures)?;
+    let place = place.display().to_string();
+    if args.json {
+        return print_json(&json!({ "source": place, "signatures": signatures.len().min(1) }));
+    }
+    let with = match signatures {
+        [] => "without a signature",
+        _ => "with its signature",
+    };
+    print(&format!(
+        "{}: {} {} {with}\n  next: dayfly policy add {}\n",
+        sanitize(&place),
+        artifact.name,
+        artifact.version,
+        sanitize(&place)
+    ));
+    Ok(Exit::Done)
+}

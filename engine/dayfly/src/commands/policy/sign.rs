@@ -1,0 +1,82 @@
+//! `dayfly policy sign`
+
+use std::path::{Path, PathBuf};
+
+use dayfly_runtime::Home;
+use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_store::bundle;
+
+use crate::authoring::build;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::sharing::acquire::{self, Found};
+use crate::sharing::keys;
+use crate::terminal::print;
+use crate::{engine, paths};
+
+/// Sign a component, a project or a bundle with a key of the vault.
+///
+/// The signature is written beside the file, as minisign writes it; `minisign -V` verifies it. The digests of
+/// a bundle's files are written into bundle.toml first, which is what is signed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly policy sign build/stop-idle.wasm\n  dayfly policy sign team-rules --key team"
+)]
+pub(crate) struct Args {
+    /// A component, or the folder of a project or a bundle.
+    what: String,
+    /// The key; `dayfly policy keygen` makes it.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    key: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let (file, content, comment) = content(&home, &args.what)?;
+    let vault = engine::vault(&home)?;
+    let signature = keys::sign(&vault, &args.key, &content, &comment)?;
+    let target = beside(&file);
+    write(&target, signature.as_bytes())?;
+    let public = keys::public(&vault, &args.key)?;
+    print(&format!(
+        "{}: {comment}, signed by {public}\n",
+        target.display()
+    ));
+    Ok(Exit::Done)
+}
+
+/// The file that is signed, its content, and the comment that is signed as well.
+pub(crate) fn content(home: &Home, what: &str) -> Result<(PathBuf, Vec<u8>, String), CliError> {
+    let ModuleSource::Path(path) = acquire::source(what)? else {
+        return Err(CliError::usage(format!("{what} is no file")).hint(
+            "what is signed lies on this machine; `dayfly policy push` takes the signature along",
+        ));
+    };
+    // Whom the person trusts is of no account for what they sign.
+    let acquired = acquire::acquire(home, &Config::default(), &ModuleSource::Path(path.clone()))?;
+    match acquired.found {
+        Found::Module(bytes) => {
+            let module = build::load(&path.display().to_string(), &bytes)?;
+            let descriptor = module.descriptor();
+            let comment = format!("{} {}", descriptor.name, descriptor.version);
+            Ok((path, bytes, comment))
+        }
+        Found::Bundle { bundle, text, .. } => {
+            let file = path.join(bundle::FILE);
+            write(&file, &text)?;
+            Ok((file, text, format!("{} {}", bundle.name, bundle.version)))
+        }
+    }
+}
+
+/// Where the signature of a file lies.
+pub(crate) fn beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".minisig");
+    name.into()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    std::fs::write(path, bytes)
+        .map_err(|e| CliError::failed(format!("{} cannot be written: {e}", path.display())))
+}

@@ -1,0 +1,74 @@
+//! `dayfly policy verify`
+
+use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_store::bundle;
+use dayfly_store::trust;
+
+use crate::error::{CliError, Code};
+use crate::exit::Exit;
+use crate::paths;
+use crate::sharing::acquire::{self, Found};
+use crate::terminal::print;
+
+/// Verify the signature of a component or a bundle; 4 where it is not what the key signed.
+///
+/// With --key that key has to have signed it. Without, one that [[trust]] of dayfly.toml names for where it
+/// comes from.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly policy verify stop-idle.wasm --key RWQ…\n  dayfly policy verify oci://registry.example/team/stop-idle:1"
+)]
+pub(crate) struct Args {
+    /// A component, the folder of a project or a bundle, or where one comes from.
+    what: String,
+    /// A public key; may be given several times.
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    if let Some(bad) = args.key.iter().find(|key| !trust::is_public_key(key)) {
+        return Err(CliError::usage(format!(
+            "\"{bad}\" is no public key of minisign"
+        )));
+    }
+    let source = acquire::source(&args.what)?;
+    let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
+    if args.key.is_empty() {
+        let acquired = acquire::acquire(&home, &config, &source)?;
+        return match acquired.signer {
+            Some(trusted) => good(&args.what, &trusted),
+            None => Err(CliError::new(
+                Code::NotFound,
+                format!("[[trust]] of dayfly.toml says nothing of {source}"),
+            )
+            .hint("name a key with --key")),
+        };
+    }
+    let acquired = acquire::acquire(&home, &Config::default(), &source)?;
+    let content = match &acquired.found {
+        Found::Module(bytes) => bytes,
+        Found::Bundle { text, .. } => text,
+    };
+    let mut signatures = acquired.signatures.clone();
+    if let ModuleSource::Path(path) = &source
+        && path.is_dir()
+    {
+        signatures.extend(acquire::signatures(&path.join(bundle::FILE))?);
+    }
+    let mut problem = format!("{} is not signed", args.what);
+    for signature in &signatures {
+        match trust::verify(content, signature, &args.key) {
+            Ok(trusted) => return good(&args.what, &trusted),
+            Err(why) => problem = format!("{}: {why}", args.what),
+        }
+    }
+    Err(CliError::new(Code::Refused, problem))
+}
+
+fn good(what: &str, trusted: &trust::Trusted) -> Result<Exit, CliError> {
+    let comment = crate::render::table::sanitize(&trusted.comment);
+    print(&format!("{what}: {comment}, signed by {}\n", trusted.key));
+    Ok(Exit::Done)
+}

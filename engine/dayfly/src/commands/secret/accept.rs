@@ -1,0 +1,41 @@
+//! `dayfly secret accept`
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::paths;
+use crate::render::table::sanitize;
+use crate::sharing::{consent, locking};
+use crate::terminal::print;
+
+/// Take the vault as it is, although it is older than one that was seen here, or gone: after a restore,
+/// or on another machine.
+///
+/// Shows what is older, and asks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly secret accept\n  dayfly secret accept --yes")]
+pub(crate) struct Args {
+    /// Take it without asking.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let witness = locking::witness(&home)?;
+    let look = witness.look();
+    if look.doubts.is_empty() {
+        print("the vault is the newest that was seen here\n");
+        return Ok(Exit::Done);
+    }
+    let lines = look.doubts.iter();
+    let text: String = lines
+        .map(|doubt| format!("{}\n", sanitize(&witness.say(doubt))))
+        .collect();
+    print(&text);
+    consent::ask("Take what is there now?", args.yes, "--yes")?;
+    witness
+        .accept_vault()
+        .map_err(|e| CliError::failed(e.to_string()))?;
+    print("the vault counts as it is now\n");
+    Ok(Exit::Done)
+}

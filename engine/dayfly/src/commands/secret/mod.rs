@@ -1,0 +1,9 @@
+//! Commands on secrets in the vault.
+
+pub(crate) mod accept;
+pub(crate) mod import_aws;
+pub(crate) mod list;
+pub(crate) mod rekey;
+pub(crate) mod remove;
+pub(crate) mod set;
+pub(crate) mod totp;

@@ -1,0 +1,279 @@
+//! The flags that become fields of a session in the Workspace file.
+
+use dayfly_awsfiles::Kind;
+use dayfly_awsfiles::name::profile_problem;
+use dayfly_core::delivery::{self, Place};
+use dayfly_core::session::{SessionId, SessionType};
+use dayfly_runtime::{Config, Home};
+use dayfly_workspace::{Workspace, takes};
+use serde_json::{Map, Value};
+
+use crate::control::protocol::not_found;
+use crate::error::CliError;
+use crate::render::time::parse_span;
+
+/// Fields of a session. Each access method takes some of them.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Fields {
+    /// Named profile that the credentials are published under.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Where they are published: credentials-file, credential-process, both with a comma, or none.
+    /// For Azure: azure-profile or none.
+    #[arg(long, value_name = "TARGETS", value_parser = delivery)]
+    delivery: Option<Value>,
+    /// Region.
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// A label; may be given several times, and together they are all that it has.
+    #[arg(long = "label", value_name = "KEY[=VALUE]", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// ARN of the role to assume.
+    #[arg(long, value_name = "ARN", help_heading = "Roles")]
+    role_arn: Option<String>,
+    /// The session whose credentials are used to assume the role: a name or an id.
+    #[arg(long, value_name = "SESSION", help_heading = "Roles")]
+    parent: Option<String>,
+    /// RoleSessionName of AssumeRole.
+    #[arg(long, value_name = "NAME", help_heading = "Roles")]
+    role_session_name: Option<String>,
+    /// ExternalId of AssumeRole.
+    #[arg(long, value_name = "ID", help_heading = "Roles")]
+    external_id: Option<String>,
+    /// SourceIdentity of AssumeRole.
+    #[arg(long, value_name = "NAME", help_heading = "Roles")]
+    source_identity: Option<String>,
+    /// A session tag of AssumeRole; may be given several times.
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Roles")]
+    tags: Vec<(String, String)>,
+    /// Wished lifetime of the credentials: seconds, 15m, 12h.
+    #[arg(long, value_name = "SPAN", value_parser = seconds)]
+    duration: Option<u32>,
+    /// Serial number or ARN of the MFA device.
+    #[arg(long, value_name = "DEVICE")]
+    mfa_device: Option<String>,
+    /// Account id.
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// ARN of the SAML provider.
+    #[arg(long, value_name = "ARN", help_heading = "SAML and web identity")]
+    idp_arn: Option<String>,
+    /// Id of the IdP URL in the Workspace.
+    #[arg(long, value_name = "ID", help_heading = "SAML and web identity")]
+    idp_url_id: Option<String>,
+    /// File that holds the web identity token.
+    #[arg(long, value_name = "PATH", help_heading = "SAML and web identity")]
+    token_file: Option<String>,
+    /// Program, with arguments after blanks, that prints the web identity token.
+    #[arg(long, value_name = "COMMAND", help_heading = "SAML and web identity")]
+    token_command: Option<String>,
+    /// Id of the SSO or Azure integration in the Workspace.
+    #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
+    integration: Option<String>,
+    /// E-mail address of the SSO account.
+    #[arg(long, value_name = "ADDRESS", help_heading = "SSO and Azure")]
+    email: Option<String>,
+    /// Azure subscription id.
+    #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
+    subscription_id: Option<String>,
+    /// Azure tenant id.
+    #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
+    tenant_id: Option<String>,
+    /// Where the LocalStack listens.
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+}
+
+impl Fields {
+    /// The fields that were given, as the file has them. `parents` is where a parent is looked up.
+    pub(crate) fn object(
+        &self,
+        kind: SessionType,
+        parents: Option<&Workspace>,
+    ) -> Result<Map<String, Value>, CliError> {
+        let mut object = Map::new();
+        let text = |value: &Option<String>| value.clone().map(Value::from);
+        let pairs = |pairs: &[(String, String)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(k, v)| (k.clone(), Value::from(v.clone())));
+            let object: Map<String, Value> = pairs.collect();
+            (!object.is_empty()).then_some(Value::Object(object))
+        };
+        let integration = match kind {
+            SessionType::Azure => "azureIntegrationId",
+            _ => "awsSsoConfigurationId",
+        };
+        let parent = match (&self.parent, parents) {
+            (Some(asked), Some(workspace)) => {
+                let entry = workspace.resolve(asked).map_err(|e| not_found(&e))?;
+                Some(Value::from(entry.session.id.as_str()))
+            }
+            (parent, _) => text(parent),
+        };
+        let account = self.account.as_ref().map(|id| {
+            let id = ("accountId".to_owned(), Value::from(id.as_str()));
+            Value::Object(Map::from_iter([id]))
+        });
+        let command = self.token_command.as_ref();
+        let command = command.map(|c| c.split_whitespace().map(Value::from).collect());
+        for (flag, field, value) in [
+            ("--profile", "profileName", text(&self.profile)),
+            ("--delivery", "delivery", self.delivery.clone()),
+            ("--region", "region", text(&self.region)),
+            ("--label", "labels", pairs(&self.labels)),
+            ("--role-arn", "roleArn", text(&self.role_arn)),
+            ("--parent", "parentSessionId", parent),
+            (
+                "--role-session-name",
+                "roleSessionName",
+                text(&self.role_session_name),
+            ),
+            ("--external-id", "externalId", text(&self.external_id)),
+            (
+                "--source-identity",
+                "sourceIdentity",
+                text(&self.source_identity),
+            ),
+            ("--tag", "tags", pairs(&self.tags)),
+            (
+                "--duration",
+                "durationSeconds",
+                self.duration.map(Value::from),
+            ),
+            ("--mfa-device", "mfaDevice", text(&self.mfa_device)),
+            ("--account", "awsAccount", account),
+            ("--idp-arn", "idpArn", text(&self.idp_arn)),
+            ("--idp-url-id", "idpUrlId", text(&self.idp_url_id)),
+            ("--token-file", "tokenFile", text(&self.token_file)),
+            ("--token-command", "tokenCommand", command),
+            ("--integration", integration, text(&self.integration)),
+            ("--email", "email", text(&self.email)),
+            (
+                "--subscription-id",
+                "subscriptionId",
+                text(&self.subscription_id),
+            ),
+            ("--tenant-id", "tenantId", text(&self.tenant_id)),
+            ("--endpoint-url", "endPointUrl", text(&self.endpoint_url)),
+        ] {
+            let Some(value) = value else { continue };
+            if !takes(kind, field) {
+                return Err(CliError::usage(format!(
+                    "a session of type {kind} takes no {flag}"
+                )));
+            }
+            object.insert(field.to_owned(), value);
+        }
+        Ok(object)
+    }
+}
+
+/// Refuses a named profile that no place of the session's delivery can take, where that follows from
+/// `dayfly.toml`: what the Workspace says by itself is checked there.
+pub(crate) fn refuse_profile(
+    home: &Home,
+    workspace: &Workspace,
+    id: &SessionId,
+    object: &Map<String, Value>,
+) -> Result<(), CliError> {
+    let known = workspace.get(id).map(|entry| &entry.session);
+    let before = known.and_then(|session| session.named_profile.as_deref());
+    let name = object.get("profileName").map_or(before, Value::as_str);
+    let says = object.contains_key("delivery") || workspace.delivery(id).is_some();
+    let Some(name) = name.filter(|_| !says) else {
+        return Ok(());
+    };
+    let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
+    let places = config.delivery.unwrap_or_else(delivery::usual);
+    let kind = |place: &Place| match place {
+        Place::CredentialsFile => Some(Kind::Credentials),
+        Place::CredentialProcess => Some(Kind::Config),
+        Place::AzureProfile => None,
+    };
+    let files: Vec<Kind> = places.iter().filter_map(kind).collect();
+    let problems = files.iter().filter_map(|kind| profile_problem(name, *kind));
+    let problems: Vec<&str> = problems.collect();
+    match problems.first() {
+        Some(problem) if problems.len() == files.len() => {
+            let message = format!("the named profile \"{name}\" {problem}");
+            let hint = "give another --profile, or --delivery credentials-file; dayfly.toml says where \
+                        credentials go";
+            Err(CliError::usage(message).hint(hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The flag for a field that is missing.
+pub(crate) fn flag(field: &str) -> &str {
+    match field {
+        "roleArn" => "--role-arn",
+        "parentSessionId" => "--parent",
+        "idpArn" => "--idp-arn",
+        "idpUrlId" => "--idp-url-id",
+        "awsSsoConfigurationId" => "--integration",
+        "subscriptionId" => "--subscription-id",
+        "tenantId" => "--tenant-id",
+        other => other,
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if key.is_empty() {
+        return Err("the key is empty; write KEY=VALUE".into());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn delivery(text: &str) -> Result<Value, String> {
+    if text == "none" {
+        return Ok(Value::Array(Vec::new()));
+    }
+    if text.split(',').any(|word| word.trim() == "none") {
+        return Err("none goes with no other chain target".into());
+    }
+    let words = text.split(',').map(str::trim).map(|word| {
+        Place::from_word(word)
+            .map(|place| place.as_str().into())
+            .ok_or_else(|| {
+                let known = Place::ALL.map(Place::as_str).join(", ");
+                format!("\"{word}\" is no chain target; there are {known}, and none")
+            })
+    });
+    words.collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    let span = parse_span(text)?;
+    u32::try_from(span.as_secs()).map_err(|_| format!("\"{text}\" is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_another_access_method_are_refused() {
+        let fields = Fields {
+            tenant_id: Some("t".into()),
+            ..Fields::default()
+        };
+        let told = fields.object(SessionType::AwsIamUser, None).unwrap_err();
+        assert!(
+            told.message.contains("awsIamUser takes no --tenant-id"),
+            "{told}"
+        );
+        assert!(fields.object(SessionType::Azure, None).is_ok());
+    }
+
+    #[test]
+    fn every_required_field_has_a_flag() {
+        for kind in SessionType::ALL {
+            for field in dayfly_workspace::requires(kind) {
+                assert!(flag(field).starts_with("--"), "{field}");
+            }
+        }
+    }
+}

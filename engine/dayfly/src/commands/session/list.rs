@@ -1,0 +1,32 @@
+//! `dayfly session list`
+
+use dayfly_runtime::clock;
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::sessions;
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
+
+/// List the sessions of the Workspace and where each stands.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly session list\n  dayfly session list --json")]
+pub(crate) struct Args {
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let report = engine::report(&home)?;
+    if report.engine.is_none() && report.sessions.is_empty() {
+        // Nothing to list may be for a reason.
+        engine::require(&home)?;
+    }
+    if args.json {
+        return print_json(&report.sessions);
+    }
+    print(&sessions::table(&report.sessions, clock::now()));
+    Ok(Exit::Done)
+}

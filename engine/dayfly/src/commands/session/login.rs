@@ -1,0 +1,125 @@
+//! `dayfly session login`
+
+use dayfly_core::policy::Action;
+use dayfly_core::session::{Session, SessionType, Status};
+use dayfly_vault::SecretString;
+use zeroize::Zeroizing;
+
+use crate::commands::session::order as session_order;
+use crate::control::protocol::{Answered, Response, not_found};
+use crate::control::secret::Secret;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::table::sanitize;
+use crate::sign_in::saml_login::{self, Means};
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
+
+/// Sign in at the identity provider of a federated session, and get its credentials.
+///
+/// The browser opens at the IdP URL; the identity provider brings the assertion to
+/// http://127.0.0.1:35017/saml, where it is taken from. It is kept in memory alone, for the few
+/// minutes that it is good; all sessions of the identity provider that wait for a sign-in go on.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly session login prod\n  dayfly session login prod --no-browser\n  saml-tool --print | dayfly session login prod --assertion"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// Print the address instead of opening it.
+    #[arg(long)]
+    no_browser: bool,
+    /// The port on 127.0.0.1 that the assertion is brought to.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Read the assertion from the standard input: the SAMLResponse, in base64.
+    #[arg(long, conflicts_with_all = ["no_browser", "port"])]
+    assertion: bool,
+    /// Print the session as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The longest input, in bytes.
+const INPUT: usize = 512 << 10;
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let session = &workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?
+        .session;
+    refuse(session)?;
+    let text = if args.assertion {
+        from_input()?
+    } else {
+        let means = Means {
+            by_hand: args.no_browser,
+            port: args.port,
+        };
+        let runtime = engine::plain_runtime()?;
+        runtime.block_on(saml_login::sign_in(&home, &session.id, &means))?
+    };
+    let before = engine::report(&home)?;
+    let renews = before
+        .sessions
+        .iter()
+        .any(|s| s.id == session.id && s.status == Status::Active);
+    let response = Response {
+        session: session.id.to_string(),
+        given: Answered::Assertion(Secret(text)),
+        order: None,
+    };
+    let done = engine::respond(&home, &response)?;
+    if args.json {
+        return print_json(&done);
+    }
+    let action = if renews {
+        Action::Rotate
+    } else {
+        Action::Start
+    };
+    print(&session_order::text(Some(action), &done, &session.name));
+    Ok(Exit::Done)
+}
+
+fn refuse(session: &Session) -> Result<(), CliError> {
+    let name = sanitize(&session.name);
+    let hint = match session.session_type() {
+        SessionType::AwsIamRoleFederated => return Ok(()),
+        SessionType::AwsSsoRole | SessionType::Azure => {
+            format!(
+                "sign in to its integration: dayfly integration login {}",
+                session.sign_in().unwrap_or_default()
+            )
+        }
+        _ if session.mfa_device().is_some() => {
+            format!("enter the code of its device: dayfly respond {name}")
+        }
+        _ => format!("start it: dayfly session start {name}"),
+    };
+    let kind = session.session_type();
+    let message = format!("{name} is of type {kind}, for which nobody signs in by itself");
+    Err(CliError::usage(message).hint(hint))
+}
+
+fn from_input() -> Result<SecretString, CliError> {
+    let text = crate::input::secret(INPUT)
+        .map_err(|e| CliError::failed(format!("cannot read the standard input: {e}")))?;
+    let trimmed = text.expose().trim();
+    // As a browser's own tools show the form.
+    let trimmed = trimmed.strip_prefix("SAMLResponse=").unwrap_or(trimmed);
+    if trimmed.is_empty() {
+        return Err(CliError::usage("the standard input holds no assertion"));
+    }
+    if trimmed.contains('%') {
+        let line = Zeroizing::new(format!("x={trimmed}"));
+        let (_, value) = form_urlencoded::parse(line.as_bytes())
+            .next()
+            .ok_or_else(|| CliError::usage("the standard input holds no assertion"))?;
+        return Ok(SecretString::from(value.into_owned()));
+    }
+    Ok(SecretString::copy_of(trimmed))
+}

@@ -1,0 +1,11 @@
+//! Commands on sessions.
+
+pub(crate) mod add;
+pub(crate) mod edit;
+pub(crate) mod fields;
+pub(crate) mod list;
+pub(crate) mod login;
+pub(crate) mod order;
+pub(crate) mod release;
+pub(crate) mod remove;
+pub(crate) mod show;

@@ -1,0 +1,126 @@
+//! `dayfly session start`, `stop` and `rotate`
+
+use std::time::Duration;
+
+use dayfly_core::policy::Action;
+use dayfly_runtime::clock;
+
+use crate::control::protocol::{OrderDone, SessionOrder};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::table::sanitize;
+use crate::render::time::{self, parse_span};
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
+
+/// What all three take.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// How long policies go by what you say: 90s, 15m, 8h, 2d. Without it, until you say
+    /// something else, or until a started session ends.
+    #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
+    lasting: Option<Duration>,
+    /// Pass guard rails, for this reason; it is recorded.
+    #[arg(long = "override", value_name = "REASON")]
+    override_reason: Option<String>,
+    /// Why, for policies that ask for a reason; it is recorded.
+    #[arg(long, value_name = "TEXT", conflicts_with = "override_reason")]
+    reason: Option<String>,
+    /// Print the session as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args, action: Action) -> Result<Exit, CliError> {
+    let empty = |text: &Option<String>| text.as_ref().is_some_and(|t| t.trim().is_empty());
+    if empty(&args.override_reason) || empty(&args.reason) {
+        return Err(CliError::usage("the reason is empty; say why"));
+    }
+    if args.lasting.is_some_and(|span| span.is_zero()) {
+        return Err(CliError::usage("--for 0s is no time at all"));
+    }
+    let order = SessionOrder {
+        session: args.session.clone(),
+        action: Some(action),
+        for_seconds: args.lasting.map(|span| span.as_secs()),
+        override_reason: args.override_reason.clone(),
+        reason: args.reason.clone(),
+    };
+    carry_out(&order, args.json)
+}
+
+/// Has an order carried out, and tells how it ended.
+pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let done = engine::order(&home, order)?;
+    let nowhere = nowhere(order.action, &done);
+    if json {
+        let exit = print_json(&done)?;
+        return Ok(if nowhere { Exit::Failed } else { exit });
+    }
+    let text = text(order.action, &done, &order.session);
+    if nowhere {
+        let name = done.session.map_or(order.session.clone(), |s| s.name);
+        let hint = format!(
+            "`dayfly exec {name} -- COMMAND` has them; `dayfly session edit {name} --delivery none` \
+             says that no file is to"
+        );
+        return Err(CliError::failed(text.trim_end()).hint(hint));
+    }
+    print(&text);
+    Ok(Exit::Done)
+}
+
+/// Whether credentials were to be put somewhere and could be put nowhere: programs that look there
+/// find none, or somebody else's.
+fn nowhere(action: Option<Action>, done: &OrderDone) -> bool {
+    let places = done.session.as_ref().map_or(&[][..], |s| &s.delivery);
+    matches!(action, Some(Action::Start | Action::Rotate))
+        && !places.is_empty()
+        && places.iter().all(|place| place.error.is_some())
+}
+
+/// How an order ended, for a person.
+pub(crate) fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> String {
+    let session = done.session.as_ref();
+    let name = sanitize(session.map_or(asked, |s| &s.name));
+    let what = match (action, done.changed) {
+        (Some(Action::Start), true) => "started",
+        (Some(Action::Start), false) => "is active already",
+        (Some(Action::Stop), true) => "stopped",
+        (Some(Action::Stop), false) => "is inactive already",
+        (Some(Action::Rotate), _) => "rotated",
+        (None, _) => "is left to the policies",
+    };
+    let mut text = format!("{name} {what}");
+    if matches!(action, Some(Action::Start | Action::Rotate))
+        && let Some(session) = session
+    {
+        if let Some(profile) = &session.profile {
+            text += &format!("; profile {}", sanitize(profile));
+        }
+        for other in &done.displaced {
+            text += &format!(", taken from {}, which is stopped", sanitize(other));
+        }
+        if let Some(end) = session.expires_at {
+            let now = clock::now();
+            text += &format!(
+                "; valid until {} ({})",
+                time::clock(end),
+                time::relative(end, now)
+            );
+        }
+        for place in &session.delivery {
+            let Some(problem) = place.problem() else {
+                continue;
+            };
+            text += &format!("\nbut {}", sanitize(&problem));
+            if let Some(hint) = place.error.as_ref().and_then(|e| e.hint.as_ref()) {
+                text += &format!("\n  {}", sanitize(hint));
+            }
+        }
+    }
+    text + "\n"
+}

@@ -1,0 +1,117 @@
+//! `dayfly session remove`
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
+
+use dayfly_core::policy::Action;
+use dayfly_core::session::{SessionId, Status};
+use dayfly_workspace::splice::{self, List};
+
+use crate::commands::session::add::edit;
+use crate::control::protocol::{SessionOrder, not_found};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::table::sanitize;
+use crate::terminal::print;
+use crate::{engine, paths};
+
+/// Remove sessions from the Workspace, and their credentials from where cloud SDKs look.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly session remove old\n  dayfly session remove old older --yes"
+)]
+pub(crate) struct Args {
+    /// Ids, beginnings of ids, or unique names.
+    #[arg(required = true)]
+    sessions: Vec<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let mut going: Vec<(SessionId, String)> = Vec::new();
+    for asked in &args.sessions {
+        let session = &workspace.resolve(asked).map_err(|e| not_found(&e))?.session;
+        if going.iter().all(|(id, _)| *id != session.id) {
+            going.push((session.id.clone(), session.name.clone()));
+        }
+    }
+    let ids: BTreeSet<&SessionId> = going.iter().map(|(id, _)| id).collect();
+    let orphans: Vec<String> = workspace
+        .sessions()
+        .iter()
+        .map(|entry| &entry.session)
+        .filter(|s| !ids.contains(&s.id) && s.parent().is_some_and(|p| ids.contains(p)))
+        .map(|s| format!("\"{}\"", sanitize(&s.name)))
+        .collect();
+    if !orphans.is_empty() {
+        let message = format!("{} would be left without a parent", orphans.join(", "));
+        return Err(CliError::usage(message).hint("remove those too, or give them another parent"));
+    }
+    let names: Vec<String> = going.iter().map(|(_, name)| sanitize(name)).collect();
+    if !args.yes && !confirmed(&names)? {
+        print("nothing was removed\n");
+        return Ok(Exit::Failed);
+    }
+    stop_unattended(&home, &ids)?;
+    // In one edit, so that no child is without its parent in between.
+    edit(&home, &going[0].0, |text| {
+        let mut text = text.to_owned();
+        for (id, _) in &going {
+            text = splice::remove(&text, List::Sessions, id.as_str())?;
+        }
+        Ok(text)
+    })?;
+    for (id, name) in &going {
+        print(&format!("{} is removed\n", sanitize(name)));
+        let vault = engine::vault(&home)?;
+        if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
+            print(&format!(
+                "its access key is still kept: dayfly secret remove {id}\n"
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Where an engine runs, it removes the credentials of sessions that go. Without one they would
+/// stay, so they are removed first.
+fn stop_unattended(
+    home: &dayfly_runtime::Home,
+    going: &BTreeSet<&SessionId>,
+) -> Result<(), CliError> {
+    let report = engine::report(home)?;
+    if report.engine.is_some() {
+        return Ok(());
+    }
+    let active = report
+        .sessions
+        .iter()
+        .filter(|s| s.status == Status::Active);
+    for session in active.filter(|s| going.contains(&s.id)) {
+        let order = SessionOrder {
+            session: session.id.to_string(),
+            action: Some(Action::Stop),
+            for_seconds: None,
+            override_reason: None,
+            reason: None,
+        };
+        engine::order(home, &order)?;
+    }
+    Ok(())
+}
+
+fn confirmed(names: &[String]) -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::usage("nobody is there to be asked").hint("say --yes to remove them"));
+    }
+    print(&format!("Remove {}? [y/N] ", names.join(", ")));
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|e| CliError::failed(format!("cannot read from the terminal: {e}")))?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}

@@ -1,0 +1,108 @@
+//! `dayfly session show`
+
+use dayfly_runtime::clock;
+use dayfly_runtime::report::SessionReport;
+
+use crate::control::protocol::not_found;
+use crate::error::{CliError, Code};
+use crate::exit::Exit;
+use crate::render::table::sanitize;
+use crate::render::{sessions, time};
+use crate::terminal::{print, print_json};
+use crate::{engine, paths};
+
+/// Show all that is known of one session. Never shows a secret.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  dayfly session show dev\n  dayfly session show dev --json")]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = engine::require(&home)?;
+    let id = &workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?
+        .session
+        .id;
+    let report = engine::report(&home)?;
+    let session = report.sessions.iter().find(|s| s.id == *id);
+    let session = session.ok_or_else(|| {
+        let message = format!("the running Dayfly does not know \"{}\" yet", args.session);
+        CliError::new(Code::NotFound, message).hint("try again in a moment")
+    })?;
+    if args.json {
+        return print_json(session);
+    }
+    let parent = session
+        .parent
+        .as_ref()
+        .and_then(|parent| report.sessions.iter().find(|s| s.id == *parent))
+        .map(|parent| parent.name.clone());
+    print(&text(session, parent));
+    Ok(Exit::Done)
+}
+
+fn text(session: &SessionReport, parent: Option<String>) -> String {
+    let now = clock::now();
+    let moment = |at| format!("{} ({})", time::date_and_clock(at), time::relative(at, now));
+    let labels = session
+        .labels
+        .iter()
+        .map(|(key, value)| match value.as_str() {
+            "" => key.clone(),
+            value => format!("{key}={value}"),
+        });
+    let places = sessions::places(session);
+    let mut rows = vec![
+        ("name", Some(session.name.clone())),
+        ("id", Some(session.id.to_string())),
+        ("type", Some(session.session_type.to_string())),
+        ("status", Some(session.status.to_string())),
+        ("doing", session.doing.clone()),
+        ("profile", session.profile.clone()),
+        ("region", session.region.clone()),
+        ("account", session.account.clone()),
+        ("role", session.role_arn.clone()),
+        (
+            "chained to",
+            parent.or_else(|| session.parent.as_ref().map(ToString::to_string)),
+        ),
+        (
+            "labels",
+            Some(labels.collect::<Vec<_>>().join(", ")).filter(|l| !l.is_empty()),
+        ),
+        ("issued", session.started_at.map(moment)),
+        ("ends", session.expires_at.map(moment)),
+        ("error", session.error.as_ref().map(|e| e.message.clone())),
+        ("", session.error.as_ref().and_then(|e| e.hint.clone())),
+        (
+            "request",
+            session.error.as_ref().and_then(|e| e.request_id.clone()),
+        ),
+        ("next try", session.retry_at.map(moment)),
+        (
+            "note",
+            Some(sessions::note(session, now)).filter(|n| !n.is_empty() && session.error.is_none()),
+        ),
+    ];
+    let ends = rows.iter().position(|(key, _)| *key == "ends");
+    let after_ends = ends.map_or(rows.len(), |at| at + 1);
+    let labelled = places.into_iter().enumerate().map(|(n, place)| {
+        let key = if n == 0 { "delivered" } else { "" };
+        (key, Some(place))
+    });
+    rows.splice(after_ends..after_ends, labelled);
+    let mut text = String::new();
+    for (key, value) in rows {
+        if let Some(value) = value {
+            text += &format!("{key:<11}{}\n", sanitize(&value));
+        }
+    }
+    text
+}

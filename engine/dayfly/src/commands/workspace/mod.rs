@@ -1,0 +1,4 @@
+//! Commands on the Workspace file.
+
+pub(crate) mod schema;
+pub(crate) mod validate;

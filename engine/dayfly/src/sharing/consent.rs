@@ -1,0 +1,27 @@
+//! Has a person say yes.
+
+use std::io::IsTerminal as _;
+
+use crate::error::{CliError, Code};
+use crate::terminal;
+
+/// Asks on the terminal; where nobody can be asked, it takes the option named.
+pub(crate) fn ask(question: &str, given: bool, option: &str) -> Result<(), CliError> {
+    if given {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let message = format!("{question} Nobody can be asked here, so nothing was changed");
+        return Err(
+            CliError::new(Code::Refused, message).hint(format!("if it is meant, say {option}"))
+        );
+    }
+    terminal::ask(&format!("{question} [y/N] "));
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    if yes {
+        return Ok(());
+    }
+    Err(CliError::new(Code::Refused, "nothing was changed"))
+}
