@@ -343,6 +343,24 @@ fn sources_keep_the_house_rules() {
     assert_eq!(faults, Vec::<String>::new());
 }
 
+/// Commands are on top of everything else in `dayfly`: what two of them need lies below them.
+#[test]
+fn only_commands_and_the_entry_point_import_commands() {
+    let src = root().join(folder("dayfly")).join("src");
+    let commands = src.join("commands");
+    let mut checked = 0;
+    for path in sources(&src) {
+        if path.starts_with(&commands) || path == src.join("main.rs") {
+            continue;
+        }
+        checked += 1;
+        let text = std::fs::read_to_string(&path).unwrap();
+        let imports = code(&text).contains("crate::commands");
+        assert!(!imports, "{} imports a command", path.display());
+    }
+    assert!(checked > 50, "{checked}");
+}
+
 /// Words that say of an address on this machine that packages come from there.
 const PACKAGES: [&str; 7] = [
     "registry", "index", "crates", "npm", "pypi", "simple", "mirror",

@@ -182,7 +182,7 @@ impl EncryptedStore {
     /// What is kept of one session.
     ///
     /// # Errors
-    /// As for [`Kept::all`].
+    /// As for [`EncryptedStore::all`].
     pub fn get(&self, session: &SessionId) -> Result<Option<EncryptedCredentials>, VaultError> {
         let found = self.0.get(session.as_str()).or_else(nothing_if_lost)?;
         Ok(found.as_ref().and_then(read))

@@ -1,10 +1,16 @@
 //! Policies as the configuration has them, without an engine.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use dayfly_core::arbitration::Rank;
+use dayfly_core::policy::EntryName;
 use dayfly_policy::{CodeCache, Compiler, Host, HostConfig, Module, Policy};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource, PolicySettings};
 use dayfly_runtime::entries::{EntryProblem, Loader, Prepared};
+use dayfly_runtime::recording::MadeOf;
+use dayfly_runtime::replay::PolicyResolver;
 use dayfly_store::TrustedStore;
 
 use crate::error::{CliError, Code};
@@ -135,5 +141,33 @@ pub(crate) fn rank(rank: Rank) -> String {
     match rank.priority {
         0 => tier.to_owned(),
         priority => format!("{tier} {priority:+}"),
+    }
+}
+
+/// Entries as a configuration has them.
+pub(crate) struct Configured(pub(crate) BTreeMap<EntryName, Policy>);
+
+impl Configured {
+    pub(crate) fn of(mut loader: Loader, path: &Path) -> Result<Self, CliError> {
+        let config = Config::load(path).map_err(|e| CliError::failed(e.to_string()))?;
+        let mut policies = BTreeMap::new();
+        for settings in &config.policies {
+            let prepared = loader
+                .prepare(path, settings)
+                .map_err(|problem| CliError::failed(problem.to_string()))?;
+            policies.insert(prepared.entry.name, prepared.policy);
+        }
+        Ok(Self(policies))
+    }
+}
+
+impl PolicyResolver for Configured {
+    fn is_other(&self) -> bool {
+        true
+    }
+
+    fn policy(&mut self, entry: &EntryName, _made_of: &MadeOf) -> Result<Policy, String> {
+        let policy = self.0.get(entry).cloned();
+        policy.ok_or_else(|| format!("no policy entry is named \"{entry}\""))
     }
 }

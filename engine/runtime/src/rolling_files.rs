@@ -391,5 +391,5 @@ impl<L: Line> Reader<L> {
 }
 
 #[cfg(test)]
-#[path = "rolling_tests.rs"]
+#[path = "rolling_files_tests.rs"]
 mod tests;

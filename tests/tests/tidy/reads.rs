@@ -38,7 +38,7 @@ const MAY: [(&str, usize, &str); 12] = [
         "a file of the kernel in /proc",
     ),
     ("dayfly/src/prompt.rs", 1, "the terminal of the person"),
-    ("dayfly/src/share/folder.rs", 1, "a new file of its own"),
+    ("dayfly/src/sharing/folder.rs", 1, "a new file of its own"),
     (
         "net/src/roots.rs",
         1,
@@ -50,7 +50,7 @@ const MAY: [(&str, usize, &str); 12] = [
         "it looks at what it opened, and never waits",
     ),
     (
-        "runtime/src/rolling.rs",
+        "runtime/src/rolling_files.rs",
         1,
         "it writes; it looks at what it opened, and never waits",
     ),

@@ -21,9 +21,6 @@ pub(crate) mod session;
 mod status;
 pub(crate) mod workspace;
 
-pub(crate) use integration::add::refused;
-pub(crate) use integration::list::SignInRow;
-
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};

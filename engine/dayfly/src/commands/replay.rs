@@ -1,21 +1,22 @@
 //! `dayfly replay`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dayfly_core::policy::EntryName;
 use dayfly_core::time::Timestamp;
 use dayfly_policy::{Module, Policy};
-use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Loader;
 use dayfly_runtime::recording::{self, MadeOf};
 use dayfly_runtime::replay::{self, News, PolicyResolver, Tally, Which};
 use dayfly_store::ContentStore;
 
 use crate::commands::events::parse_when;
-use crate::commands::policy::inspect::wakes_on;
 use crate::error::{CliError, Code};
 use crate::exit::Exit;
+use crate::policies::Configured;
+use crate::render::permissions::wakes_on;
 use crate::render::replayed;
 use crate::terminal;
 use crate::terminal::{print, warn};
@@ -274,33 +275,5 @@ impl PolicyResolver for Other {
 
     fn policy(&mut self, _entry: &EntryName, made_of: &MadeOf) -> Result<Policy, String> {
         Policy::configure(&self.0, &made_of.config, made_of.limits).map_err(|e| e.to_string())
-    }
-}
-
-/// Entries as a configuration has them.
-pub(crate) struct Configured(pub(crate) BTreeMap<EntryName, Policy>);
-
-impl Configured {
-    fn of(mut loader: Loader, path: &Path) -> Result<Self, CliError> {
-        let config = Config::load(path).map_err(|e| CliError::failed(e.to_string()))?;
-        let mut policies = BTreeMap::new();
-        for settings in &config.policies {
-            let prepared = loader
-                .prepare(path, settings)
-                .map_err(|problem| CliError::failed(problem.to_string()))?;
-            policies.insert(prepared.entry.name, prepared.policy);
-        }
-        Ok(Self(policies))
-    }
-}
-
-impl PolicyResolver for Configured {
-    fn is_other(&self) -> bool {
-        true
-    }
-
-    fn policy(&mut self, entry: &EntryName, _made_of: &MadeOf) -> Result<Policy, String> {
-        let policy = self.0.get(entry).cloned();
-        policy.ok_or_else(|| format!("no policy entry is named \"{entry}\""))
     }
 }

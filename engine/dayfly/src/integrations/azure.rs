@@ -12,9 +12,9 @@ use dayfly_runtime::{Config, Home};
 use dayfly_vault::Vault;
 use dayfly_workspace::Workspace;
 
-use crate::commands::SignInRow;
 use crate::engine;
 use crate::error::{CliError, Code};
+use crate::integrations::SignInRow;
 
 /// An integration as it is called.
 pub(crate) struct Called {

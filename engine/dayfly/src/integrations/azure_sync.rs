@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::sso::block_on;
 use super::{azure, remove, sso_sync};
-use crate::commands::refused;
 use crate::engine;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::integrations::refused;
 use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 

@@ -10,10 +10,10 @@ use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, WorkspaceFile};
 
 use super::found::Found;
-use crate::commands::refused;
 use crate::control::protocol::SessionOrder;
 use crate::engine;
 use crate::error::CliError;
+use crate::integrations::refused;
 
 /// Removes an integration with these sessions of it.
 pub(crate) fn integration(

@@ -6,9 +6,9 @@ use dayfly_providers::sso::{Sso, SsoError};
 use dayfly_runtime::{Config, Home, sso_settings};
 use dayfly_workspace::AwsSsoIntegration;
 
-use crate::commands::SignInRow;
 use crate::engine;
 use crate::error::{CliError, Code};
+use crate::integrations::SignInRow;
 
 /// Calls portals as the configuration has it.
 pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, CliError> {

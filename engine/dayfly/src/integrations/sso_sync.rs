@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{remove, sso};
-use crate::commands::refused;
 use crate::engine;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::integrations::refused;
 use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod chart;
 pub(crate) mod journal_line;
+pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod replayed;
 pub(crate) mod sessions;

@@ -13,11 +13,11 @@ use toml_edit::{Table, value};
 use super::acquire::{self, Acquired, Found};
 use super::config_edit::{self, Edit};
 use super::{consent, locking, past_decisions, preview, wants};
-use crate::commands::policy::update::{May, refuse_others};
 use crate::error::{CliError, Code};
 use crate::exit::Exit;
 use crate::policies;
 use crate::render::table::sanitize;
+use crate::sharing::newer::{May, refuse_others};
 use crate::terminal::print;
 
 /// What a bundle recommends for an entry.
@@ -352,7 +352,7 @@ fn lines(
     let module = ready.prepared.policy.module();
     let descriptor = module.descriptor();
     let grant = &ready.prepared.entry.grant;
-    let granted = crate::commands::policy::inspect::may(grant.actions.iter(), grant.may_hold);
+    let granted = crate::render::permissions::may(grant.actions.iter(), grant.may_hold);
     let mut text = format!(
         "  {}: {} {}, counts as {}\n    {:<10}{}\n    {:<10}{granted}\n",
         policy.name,

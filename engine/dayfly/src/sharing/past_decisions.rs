@@ -6,8 +6,8 @@ use dayfly_runtime::Home;
 use dayfly_runtime::replay::{self, News, Which};
 use serde_json::{Value, json};
 
-use crate::commands::replay::Configured;
 use crate::error::CliError;
+use crate::policies::Configured;
 use crate::render::replayed;
 
 /// Differences that are shown.

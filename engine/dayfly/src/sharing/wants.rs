@@ -6,7 +6,7 @@ use dayfly_store::trust::Trusted;
 use dayfly_store::{ContentDigest, LockedModule};
 use serde::Serialize;
 
-use crate::commands::policy::inspect::{may, wakes_on};
+use crate::render::permissions::{may, wakes_on};
 
 /// What an entry is held to from now on.
 pub(crate) fn locked(

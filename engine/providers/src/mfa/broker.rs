@@ -285,5 +285,5 @@ impl MfaCodes for MfaBroker {
 }
 
 #[cfg(test)]
-#[path = "desk_tests.rs"]
+#[path = "broker_tests.rs"]
 mod tests;

@@ -203,5 +203,5 @@ impl Assertions for AssertionBroker {
 }
 
 #[cfg(test)]
-#[path = "desk_tests.rs"]
+#[path = "broker_tests.rs"]
 mod tests;

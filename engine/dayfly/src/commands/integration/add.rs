@@ -1,13 +1,13 @@
 //! `dayfly integration add`
 
+use dayfly_workspace::WorkspaceFile;
 use dayfly_workspace::splice;
-use dayfly_workspace::{EditError, WorkspaceFile};
 use serde_json::{Map, Value};
 
 use crate::commands::init;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::integrations::{Kind, found};
+use crate::integrations::{Kind, found, refused};
 use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
@@ -186,20 +186,4 @@ fn object(args: &Args) -> Result<Map<String, Value>, CliError> {
         object.insert(field.to_owned(), Value::from(value.as_str()));
     }
     Ok(object)
-}
-
-/// Why the Workspace was not edited, for a person who wrote flags and not lines.
-pub(crate) fn refused(error: EditError<splice::SpliceError>) -> CliError {
-    match &error {
-        EditError::Refused { problems } => {
-            let plain = problems.iter().map(|problem| match &problem.hint {
-                Some(hint) => format!("{} ({hint})", problem.message),
-                None => problem.message.clone(),
-            });
-            let lines: Vec<String> = plain.collect();
-            CliError::usage(lines.join("\n  ")).hint("the Workspace is as it was")
-        }
-        EditError::Change(error) => CliError::usage(error.to_string()),
-        EditError::Write(_) => CliError::failed(error.to_string()),
-    }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::integrations::{Found, Kind, azure, found, sso};
+use crate::integrations::{Found, Kind, SignInRow, azure, found, sso};
 use crate::render::table::{Table, sanitize};
 use crate::render::time;
 use crate::terminal::{print, print_json};
@@ -32,22 +32,6 @@ struct Line {
     sessions: usize,
     #[serde(flatten)]
     sign_in: SignInRow,
-}
-
-/// Whether somebody is signed in.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SignInRow {
-    /// Whether credentials can be had without a person; none where this version cannot tell.
-    pub(crate) signed_in: Option<bool>,
-    /// When a person is needed again, in milliseconds since 1970; none where it is renewed by
-    /// itself, or not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) until: Option<dayfly_core::time::Timestamp>,
-    /// When a person is needed again at the latest, in milliseconds since 1970, also where it is
-    /// renewed by itself until then; none where that is not known. The other side may end it before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ends: Option<dayfly_core::time::Timestamp>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {

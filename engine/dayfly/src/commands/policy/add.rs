@@ -142,7 +142,7 @@ fn add(
     for subscription in prepared.policy.subscriptions() {
         row(
             "wakes on",
-            &crate::commands::policy::inspect::wakes_on(subscription),
+            &crate::render::permissions::wakes_on(subscription),
         );
     }
     if module.wasi() == Wasi::Granted {

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::authoring::build;
 use crate::authoring::project::Project;
-use crate::commands::policy::inspect::may;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::permissions::may;
 use crate::terminal::{print, print_json};
 
 /// Build the policy of a project into a component, with the tools of its language.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::authoring::build;
 use crate::authoring::check::{self, Asked, Checked};
 use crate::authoring::project::Project;
-use crate::commands::policy::inspect::{may, wakes_on};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::permissions::{may, wakes_on};
 use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 

@@ -1,6 +1,6 @@
 //! `dayfly policy inspect`
 
-use dayfly_core::policy::{Action, Subscription};
+use dayfly_core::policy::Subscription;
 use dayfly_policy::{Module, Policy};
 use dayfly_runtime::entries;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policies::{self, Inspected};
+use crate::render::permissions::{may, wakes_on};
 use crate::render::table::{Table, sanitize};
 use crate::terminal::{print, print_json};
 
@@ -114,18 +115,6 @@ fn bytes(bytes: usize) -> String {
     }
 }
 
-/// What a policy may do, in words.
-pub(crate) fn may(actions: impl Iterator<Item = Action>, hold: bool) -> String {
-    let mut may: Vec<&str> = actions.map(Action::as_str).collect();
-    if hold {
-        may.push("hold");
-    }
-    if may.is_empty() {
-        return "nothing".into();
-    }
-    may.join(", ")
-}
-
 fn text(inspected: &Inspected) -> String {
     let module = &inspected.module;
     let descriptor = module.descriptor();
@@ -182,38 +171,6 @@ fn sessions(selector: &dayfly_core::grant::Selector) -> String {
         return "all".into();
     }
     parts.join(", and ")
-}
-
-/// What a policy is called for, in words.
-pub(crate) fn wakes_on(subscription: &Subscription) -> String {
-    match subscription {
-        Subscription::Sessions(filter) => {
-            let mut text = "changes of sessions".to_owned();
-            let types: Vec<&str> = filter.types.iter().map(|t| t.as_str()).collect();
-            let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
-            let fields: Vec<&str> = filter.fields.names().collect();
-            let labels: Vec<&str> = filter.labels.iter().map(String::as_str).collect();
-            for (word, list) in [
-                ("of type", types),
-                ("that become", statuses),
-                ("with label", labels),
-                ("in", fields),
-            ] {
-                if !list.is_empty() {
-                    text += &format!(" {word} {}", sanitize(&list.join(", ")));
-                }
-            }
-            text
-        }
-        Subscription::Files(glob) => format!("files {}", sanitize(glob)),
-        Subscription::Schedule(cron) => format!("schedule {}", sanitize(cron)),
-        Subscription::Custom(name) => format!("event {}", sanitize(name)),
-        Subscription::Branch(glob) => format!("branch of {}", sanitize(glob)),
-        Subscription::Engine(moments) => {
-            let names: Vec<_> = moments.names().collect();
-            format!("engine {}", names.join(", "))
-        }
-    }
 }
 
 fn schema(module: &Module) -> Value {

@@ -3,17 +3,16 @@
 use dayfly_policy::Module;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, PolicySettings};
-use dayfly_store::LockedModule;
-use dayfly_store::seen::is_older;
 use serde_json::{Value, json};
 
-use crate::error::{CliError, Code};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policies;
 use crate::render::table::sanitize;
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::config_edit::Edit;
+use crate::sharing::newer::{May, refuse_others};
 use crate::sharing::{bundles, consent, locking, past_decisions, preview, wants};
 use crate::terminal::{print, print_json};
 
@@ -42,16 +41,6 @@ pub(crate) struct Args {
     /// Print a JSON array.
     #[arg(long)]
     json: bool,
-}
-
-/// What is allowed.
-#[derive(Clone, Copy)]
-pub(crate) struct May {
-    pub(crate) check: bool,
-    pub(crate) grant: bool,
-    pub(crate) downgrade: bool,
-    pub(crate) replay: bool,
-    pub(crate) quiet: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -211,31 +200,6 @@ fn one(home: &Home, settings: &PolicySettings, may: May) -> Result<Value, CliErr
         "differences": differences,
         "replay": replayed,
     }))
-}
-
-/// Another policy, or an older version, is no update.
-pub(crate) fn refuse_others(
-    old: &LockedModule,
-    new: &LockedModule,
-    may: May,
-) -> Result<(), CliError> {
-    if old.name != new.name {
-        let message = format!(
-            "{} is another policy now: {} instead of {}",
-            new.source, new.name, old.name
-        );
-        return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; if that is meant, remove the entry and add it anew"));
-    }
-    if is_older(&new.version, &old.version) && !may.downgrade {
-        let message = format!(
-            "{} has version {} now, which is older than {}, the one in force",
-            new.source, new.version, old.version
-        );
-        return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; an old version may have faults that were mended; --downgrade takes it"));
-    }
-    Ok(())
 }
 
 /// Grants an entry what a newer version asks for beside; it counts only once it is agreed to.
