@@ -34,7 +34,7 @@ pub enum Tier {
 /// Who proposes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Voice {
+pub enum Actor {
     /// A policy entry.
     Policy(EntryName),
     /// The person.
@@ -47,7 +47,7 @@ pub enum Voice {
     Client,
 }
 
-impl std::fmt::Display for Voice {
+impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Policy(name) => write!(f, "policy {name}"),
@@ -72,7 +72,7 @@ pub struct Rank {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandingAct {
     /// Who.
-    pub voice: Voice,
+    pub voice: Actor,
     /// How much the voice counts.
     pub rank: Rank,
     /// What.
@@ -91,7 +91,7 @@ pub struct StandingAct {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandingHold {
     /// Who.
-    pub voice: Voice,
+    pub voice: Actor,
     /// How much the voice counts.
     pub rank: Rank,
     /// What nobody may do.
@@ -134,14 +134,14 @@ pub enum Lost {
     /// A hold forbids it.
     Held {
         /// Who holds.
-        by: Voice,
+        by: Actor,
         /// Why.
         why: String,
     },
     /// A voice that counts more, or a safer action, won.
     Outranked {
         /// Who won.
-        by: Voice,
+        by: Actor,
     },
     /// The session is already as the proposal wants it.
     Satisfied,
@@ -300,10 +300,10 @@ mod tests {
 
     use super::*;
 
-    fn voice() -> impl Strategy<Value = Voice> {
+    fn voice() -> impl Strategy<Value = Actor> {
         prop_oneof![
-            4 => (0..5u8).prop_map(|n| Voice::Policy(EntryName::new(&format!("p{n}")))),
-            1 => Just(Voice::Person),
+            4 => (0..5u8).prop_map(|n| Actor::Policy(EntryName::new(&format!("p{n}")))),
+            1 => Just(Actor::Person),
         ]
     }
 
@@ -446,7 +446,7 @@ mod tests {
             acts in proptest::collection::vec(act(), 0..6),
         ) {
             let rail = StandingHold {
-                voice: Voice::Policy(EntryName::new("rail")),
+                voice: Actor::Policy(EntryName::new("rail")),
                 rank: Rank { tier: Tier::GuardRail, priority: 0 },
                 actions: Actions::ALL,
                 until: None,

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::arbitration::{StandingAct, Tier, Voice};
+use crate::arbitration::{Actor, StandingAct, Tier};
 use crate::effect::{Cause, JournalEvent};
 use crate::policy::{Action, EntryName};
 use crate::session::SessionId;
@@ -197,7 +197,7 @@ impl StepContext<'_> {
         act: &StandingAct,
         cause: Cause,
     ) -> Option<(String, Timestamp)> {
-        let Voice::Policy(by) = &act.voice else {
+        let Actor::Policy(by) = &act.voice else {
             return None;
         };
         if action == Action::Stop {
@@ -268,16 +268,16 @@ impl StepContext<'_> {
 
     /// Something was decided for a session: what a policy decided counts for what policies may do
     /// next, and a word of the person ends all that.
-    pub(crate) fn note_decision(&mut self, id: &SessionId, action: Action, voice: &Voice) {
+    pub(crate) fn note_decision(&mut self, id: &SessionId, action: Action, voice: &Actor) {
         let (settings, now) = (self.state.settings.damping, self.now);
         let Some(tracked) = self.state.sessions.get_mut(id) else {
             return;
         };
         match voice {
-            Voice::Policy(by) if action != Action::Rotate => {
+            Actor::Policy(by) if action != Action::Rotate => {
                 tracked.damping.decided(&settings, now, action, by);
             }
-            Voice::Person => tracked.damping = Damping::default(),
+            Actor::Person => tracked.damping = Damping::default(),
             _ => {}
         }
     }
@@ -292,7 +292,7 @@ impl StepContext<'_> {
             && at == self.now
             && action == Action::Stop
         {
-            self.note_decision(child, Action::Stop, &Voice::Policy(by));
+            self.note_decision(child, Action::Stop, &Actor::Policy(by));
         }
     }
 

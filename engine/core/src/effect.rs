@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::arbitration::{Lost, Voice};
+use crate::arbitration::{Actor, Lost};
 use crate::input::{CommandId, ManualOverride, PersistedStatus};
 use crate::policy::{
     Action, Actions, Context, EntryName, EvaluationId, Event, Fault, FileChangeKind, Outcome,
@@ -178,7 +178,7 @@ pub struct JournalEntry {
 #[serde(rename_all = "camelCase")]
 pub struct Loss {
     /// Who proposed.
-    pub by: Voice,
+    pub by: Actor,
     /// What.
     pub action: Action,
     /// Why it lost.
@@ -404,7 +404,7 @@ pub enum JournalEvent {
         /// What is done.
         action: Action,
         /// Who won.
-        by: Voice,
+        by: Actor,
         /// Why.
         why: Reason,
         /// Who lost, and why.
@@ -441,7 +441,7 @@ pub enum JournalEvent {
         /// What is done.
         action: Action,
         /// For whom.
-        by: Voice,
+        by: Actor,
     },
     /// An operation ended.
     Ended {
@@ -574,11 +574,11 @@ impl JournalEvent {
             | Self::Notice { entry, .. }
             | Self::Said { entry, .. } => Some(entry),
             Self::Decided {
-                by: Voice::Policy(entry),
+                by: Actor::Policy(entry),
                 ..
             }
             | Self::Began {
-                by: Voice::Policy(entry),
+                by: Actor::Policy(entry),
                 ..
             } => Some(entry),
             _ => None,

@@ -1,6 +1,6 @@
 //! The life of a session: START, STOP and ROTATE from their beginning to their end.
 
-use crate::arbitration::{Rank, Situation, StandingAct, Voice, arbitrate};
+use crate::arbitration::{Actor, Rank, Situation, StandingAct, arbitrate};
 use crate::effect::{Cause, Effect, JournalEvent, OperationId, Reply};
 use crate::operation_approval::Ruling;
 use crate::policy::{Action, Fields, Outcome, Reason};
@@ -45,7 +45,7 @@ impl StepContext<'_> {
     pub(crate) fn profile_obstacle(
         &self,
         id: &SessionId,
-        voice: &Voice,
+        voice: &Actor,
         rank: Rank,
     ) -> Option<String> {
         let profile = self
@@ -62,7 +62,7 @@ impl StepContext<'_> {
                 return Some(format!("session {name} is using the same named profile"));
             }
             // Of two policies that want one profile, neither may push the other out for ever.
-            if *voice != Voice::Person && rank <= holder.started_rank {
+            if *voice != Actor::Person && rank <= holder.started_rank {
                 return Some(format!("session {name} holds the same named profile"));
             }
         }
@@ -74,7 +74,7 @@ impl StepContext<'_> {
         &mut self,
         id: &SessionId,
         action: Action,
-        by: Voice,
+        by: Actor,
         rank: Rank,
         cause: Cause,
     ) {
@@ -102,7 +102,7 @@ impl StepContext<'_> {
         tracked.rule_anew = false;
         if action == Action::Start {
             tracked.started_rank = rank;
-            tracked.for_child = by == Voice::Child;
+            tracked.for_child = by == Actor::Child;
         }
         let session = id.clone();
         self.record(
@@ -163,7 +163,7 @@ impl StepContext<'_> {
                     self.begin(
                         &parent_id,
                         Action::Rotate,
-                        Voice::Child,
+                        Actor::Child,
                         rank,
                         operation.cause,
                     );
@@ -204,7 +204,7 @@ impl StepContext<'_> {
                 self.begin(
                     &parent_id,
                     Action::Start,
-                    Voice::Child,
+                    Actor::Child,
                     rank,
                     operation.cause,
                 );
@@ -247,7 +247,7 @@ impl StepContext<'_> {
         let mut standing = self.active_proposals(id, tracked);
         // What a person says of the child holds for what the child needs.
         standing.acts.push(StandingAct {
-            voice: Voice::Child,
+            voice: Actor::Child,
             rank,
             action: Action::Start,
             revision: None,
@@ -264,7 +264,7 @@ impl StepContext<'_> {
         };
         let result = arbitrate(situation, &standing.acts, &standing.holds);
         if result.action == Some(Action::Start) {
-            let obstacle = self.profile_obstacle(id, &Voice::Child, rank);
+            let obstacle = self.profile_obstacle(id, &Actor::Child, rank);
             let obstacle = self.unanswered(id).or(obstacle);
             return obstacle.map_or(Ok(()), Err);
         }
@@ -277,7 +277,7 @@ impl StepContext<'_> {
                 || "it is to stay inactive".into(),
                 |(_, lost)| match lost {
                     Lost::Held { by, why } => format!("{by}: {why}"),
-                    Lost::Outranked { by: Voice::Person } => {
+                    Lost::Outranked { by: Actor::Person } => {
                         "you stopped it; start it, or release it".into()
                     }
                     Lost::Outranked { by } => format!("{by} wants it stopped"),

@@ -3,7 +3,7 @@
 //! It was decided with what was known then. The session may be another since, by an edit, and one that
 //! is started or renewed for a session chained to it was never asked about.
 
-use crate::arbitration::{Rank, Tier, Voice};
+use crate::arbitration::{Actor, Rank, Tier};
 use crate::effect::Reply;
 use crate::policy::Action;
 use crate::session::{ErrorKind, Failure, SessionId};
@@ -19,7 +19,7 @@ pub(crate) enum Ruling {
     /// It is forbidden.
     Held {
         /// By whom.
-        by: Voice,
+        by: Actor,
         /// Why.
         why: String,
     },
@@ -71,7 +71,7 @@ impl StepContext<'_> {
             Phase::Starting(_) => (Action::Start, tracked.started_rank),
             Phase::Rotating(_, operation) => {
                 let rank = match &operation.by {
-                    Voice::Policy(name) => self.state.entries.get(name).map(|t| t.entry.rank),
+                    Actor::Policy(name) => self.state.entries.get(name).map(|t| t.entry.rank),
                     _ => None,
                 };
                 (Action::Rotate, rank.unwrap_or(person))

@@ -1,6 +1,6 @@
 //! Sessions that were started only since one that is chained to them was to start.
 
-use crate::arbitration::{Situation, Voice, arbitrate};
+use crate::arbitration::{Actor, Situation, arbitrate};
 use crate::effect::JournalEvent;
 use crate::policy::{Action, Outcome, Reason};
 use crate::session::{SessionId, Status};
@@ -81,7 +81,7 @@ impl StepContext<'_> {
         let decided = JournalEvent::Decided {
             session: id.clone(),
             action: Action::Stop,
-            by: Voice::Child,
+            by: Actor::Child,
             why: Reason::new(
                 "child",
                 "it was started only for a session chained to it, which did not start",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
-use crate::arbitration::{StandingAct, StandingHold, Voice, satisfied};
+use crate::arbitration::{Actor, StandingAct, StandingHold, satisfied};
 use crate::effect::{Cause, Effect, JournalEvent, action_list};
 use crate::index::Index;
 use crate::input::Entry;
@@ -384,7 +384,7 @@ impl StepContext<'_> {
                         ));
                     }
                     opinion.acts.push(StandingAct {
-                        voice: Voice::Policy(name.clone()),
+                        voice: Actor::Policy(name.clone()),
                         rank,
                         action: act.action,
                         revision: Some(act.revision),
@@ -416,7 +416,7 @@ impl StepContext<'_> {
                         ));
                     }
                     opinion.holds.push(StandingHold {
-                        voice: Voice::Policy(name.clone()),
+                        voice: Actor::Policy(name.clone()),
                         rank,
                         actions: hold.actions,
                         until: hold.until,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::arbitration::Voice;
+use crate::arbitration::Actor;
 use crate::rates::{Rate, TokenBucket};
 use crate::session::{Access, SessionId};
 use crate::settings::CallRates;
@@ -249,7 +249,7 @@ impl StepContext<'_> {
             return false;
         };
         let by = tracked.phase.operation().map(|o| &o.by);
-        if !tracked.waiting.is_empty() || matches!(by, Some(Voice::Person | Voice::Client)) {
+        if !tracked.waiting.is_empty() || matches!(by, Some(Actor::Person | Actor::Client)) {
             return true;
         }
         let children = self.state.children.get(id).into_iter().flatten();

@@ -1,7 +1,7 @@
 //! What is to be done to one session now, from all that is proposed for it.
 
 use crate::arbitration::{
-    Arbitration, Lost, Rank, Situation, StandingAct, StandingHold, Tier, Voice, arbitrate,
+    Actor, Arbitration, Lost, Rank, Situation, StandingAct, StandingHold, Tier, arbitrate,
 };
 use crate::effect::{Cause, Effect, JournalEvent, Loss, Reply};
 use crate::input::Entry;
@@ -39,7 +39,7 @@ fn unanswering(tracking: &EntryState) -> StandingHold {
     let fault = tracking.last_fault.as_ref().map(|f| f.message.as_str());
     let why = format!("it cannot be asked: {}", fault.unwrap_or("it is suspended"));
     StandingHold {
-        voice: Voice::Policy(tracking.entry.name.clone()),
+        voice: Actor::Policy(tracking.entry.name.clone()),
         rank: tracking.entry.rank,
         actions: [Action::Start, Action::Rotate].into_iter().collect(),
         until: None,
@@ -101,7 +101,7 @@ impl StepContext<'_> {
         if let Some(word) = &tracked.manual_override {
             let rank = word.rank();
             say(
-                Voice::Person,
+                Actor::Person,
                 rank,
                 word.action,
                 word.until,
@@ -111,7 +111,7 @@ impl StepContext<'_> {
         }
         if tracked.rotate_asked.is_some() {
             say(
-                Voice::Person,
+                Actor::Person,
                 person,
                 Action::Rotate,
                 None,
@@ -126,14 +126,14 @@ impl StepContext<'_> {
         };
         if !tracked.demands.is_empty() {
             let why = "a program asks for its credentials";
-            say(Voice::Client, least, Action::Start, None, "asked-for", why);
+            say(Actor::Client, least, Action::Start, None, "asked-for", why);
         } else if tracked.refresh_asked {
             let why = "a program uses its credentials, and they are due for renewal";
-            say(Voice::Client, least, Action::Rotate, None, "asked-for", why);
+            say(Actor::Client, least, Action::Rotate, None, "asked-for", why);
         }
         if tracked.outdated {
             let why = "the session was edited while its credentials are in use";
-            say(Voice::Edit, person, Action::Rotate, None, "edited", why);
+            say(Actor::Edit, person, Action::Rotate, None, "edited", why);
         }
         standing
     }
@@ -249,7 +249,7 @@ impl StepContext<'_> {
             Action::Start | Action::Rotate => {
                 if let Some(fault) = &tracked.session.fault {
                     let failure = Failure::new(ErrorKind::Misconfigured, fault.clone())
-                        .with_hint("mend the session in the Workspace");
+                        .with_hint("fix this session in workspace.json");
                     self.defer(id, action, failure.message.clone(), None, cause);
                     if let Some(tracked) = self.state.sessions.get_mut(id) {
                         tracked.last_failure = Some(failure.clone());
@@ -363,7 +363,7 @@ impl StepContext<'_> {
             return;
         }
         let lease = tracked.phase.lease();
-        let lost = |voice: Voice, action: Action| {
+        let lost = |voice: Actor, action: Action| {
             result.lost.iter().find_map(|(index, lost)| {
                 let act = &standing.acts[*index];
                 (act.voice == voice && act.action == action).then_some(lost)
@@ -373,7 +373,7 @@ impl StepContext<'_> {
         let mut answers = Vec::new();
         for (command, action) in &tracked.waiting {
             let demand = tracked.demands.contains(command);
-            let voice = if demand { Voice::Client } else { Voice::Person };
+            let voice = if demand { Actor::Client } else { Actor::Person };
             let reply = match lost(voice, *action) {
                 Some(Lost::Satisfied) => Reply::Unchanged { lease },
                 Some(Lost::Held { by, why }) => Reply::Refused {
@@ -384,12 +384,12 @@ impl StepContext<'_> {
                 Some(Lost::Outranked { .. }) if demand && result.action == Some(Action::Start) => {
                     continue;
                 }
-                Some(Lost::Outranked { by: Voice::Person }) if demand => Reply::Refused {
-                    by: Voice::Person.to_string(),
+                Some(Lost::Outranked { by: Actor::Person }) if demand => Reply::Refused {
+                    by: Actor::Person.to_string(),
                     why: "the session was stopped by hand; start or release it".into(),
                 },
                 Some(Lost::Outranked { by }) => {
-                    let why = "a voice that counts more decided otherwise".to_owned();
+                    let why = "it takes precedence and decided otherwise".to_owned();
                     Reply::Refused {
                         by: by.to_string(),
                         why,

@@ -1,6 +1,6 @@
 //! What stands for a session right now, for whoever wants to know why it is as it is.
 
-use crate::arbitration::{Rank, Voice};
+use crate::arbitration::{Actor, Rank};
 use crate::policy::{Action, Reason};
 use crate::session::SessionId;
 use crate::state::State;
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionProposal {
     /// Whose.
-    pub voice: Voice,
+    pub voice: Actor,
     /// How much it counts.
     pub rank: Rank,
     /// What is proposed; for a hold, what nobody may do.
@@ -24,7 +24,7 @@ pub struct SessionProposal {
     /// Whether it is only recorded.
     pub shadow: bool,
     /// Who wants the opposite and counts more, so that nothing comes of it.
-    pub overruled_by: Option<Voice>,
+    pub overruled_by: Option<Actor>,
 }
 
 impl SessionProposal {
@@ -56,7 +56,7 @@ impl State {
             };
             let entry = &tracking.entry;
             let make = |actions, hold, until, why: &Reason| SessionProposal {
-                voice: Voice::Policy(name.clone()),
+                voice: Actor::Policy(name.clone()),
                 rank: entry.rank,
                 actions,
                 hold,
@@ -74,7 +74,7 @@ impl State {
             && let Some(word) = &tracked.manual_override
         {
             stands.push(SessionProposal {
-                voice: Voice::Person,
+                voice: Actor::Person,
                 rank: word.rank(),
                 actions: vec![word.action],
                 hold: false,

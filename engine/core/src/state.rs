@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::arbitration::{Rank, StandingAct, StandingHold, Voice};
+use crate::arbitration::{Actor, Rank, StandingAct, StandingHold};
 use crate::damping::Damping;
 use crate::effect::{Cause, OperationId};
 use crate::index::Index;
@@ -47,7 +47,7 @@ pub struct Operation {
     /// What it came of.
     pub cause: Cause,
     /// For whom.
-    pub by: Voice,
+    pub by: Actor,
     /// Where it stands.
     pub stage: OperationStage,
 }

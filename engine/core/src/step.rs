@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::arbitration::Voice;
+use crate::arbitration::Actor;
 use crate::effect::{Cause, Effect, JournalEntry, JournalEvent, OperationId, Reply};
 use crate::input::{CommandId, Input, ManualOverride, Order};
 use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
@@ -265,7 +265,7 @@ impl StepContext<'_> {
             word,
         });
         if let Some(action) = action {
-            self.note_decision(session, action, &Voice::Person);
+            self.note_decision(session, action, &Actor::Person);
         }
         self.hurry(session);
         let by_edit = id.is_none();

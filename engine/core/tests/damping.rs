@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::arbitration::{Rank, Tier, Voice};
+use dayfly_core::arbitration::{Actor, Rank, Tier};
 use dayfly_core::audit::{Chain, audit};
 use dayfly_core::effect::{Effect, JournalEntry, JournalEvent, OperationId};
 use dayfly_core::grant::Grant;
@@ -235,7 +235,7 @@ impl World {
     /// When policies began to do this.
     fn began(&self, wanted: Action) -> Vec<Timestamp> {
         let began = self.notes.iter().filter(|note| {
-            matches!(&note.what, JournalEvent::Began { action, by: Voice::Policy(_), .. } if *action == wanted)
+            matches!(&note.what, JournalEvent::Began { action, by: Actor::Policy(_), .. } if *action == wanted)
         });
         began.map(|note| note.at).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::arbitration::{Rank, Tier, Voice};
+use dayfly_core::arbitration::{Actor, Rank, Tier};
 use dayfly_core::effect::{Cause, Effect, JournalEvent, OperationId, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
@@ -448,9 +448,9 @@ fn what_is_overruled_says_by_whom() {
         let stands = stage.state.stands(&SessionId::new("s"), stage.now);
         let rule = stands.iter().find(|s| s.actions == [Action::Stop]);
         let by = rule.and_then(|rule| rule.overruled_by.clone());
-        assert_eq!(by == Some(Voice::Person), overruled, "{stands:?}");
+        assert_eq!(by == Some(Actor::Person), overruled, "{stands:?}");
         // The person's own word is not in anybody's way but a guard rail's.
-        let person = stands.iter().find(|s| s.voice == Voice::Person);
+        let person = stands.iter().find(|s| s.voice == Actor::Person);
         assert!(person.is_none_or(|s| s.overruled_by.is_none()));
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn home() -> Result<Home, CliError> {
 /// The home that is all in this folder.
 pub(crate) fn home_at(folder: &Path) -> Result<Home, CliError> {
     let folder = std::path::absolute(folder)
-        .map_err(|e| CliError::failed(format!("the home of Dayfly is no path: {e}")))?;
+        .map_err(|e| CliError::failed(format!("DAYFLY_HOME is not a usable path: {e}")))?;
     Ok(Home::in_one(folder))
 }
 
@@ -37,8 +37,11 @@ fn usual_home() -> Result<Home, CliError> {
 
 /// How clients are to run this program for credentials of this home.
 pub(crate) fn process(home: &Home) -> Result<Process, CliError> {
-    let program = std::env::current_exe()
-        .map_err(|e| CliError::failed(format!("this program does not know where it is: {e}")))?;
+    let program = std::env::current_exe().map_err(|e| {
+        CliError::failed(format!(
+            "the path of this program cannot be determined: {e}"
+        ))
+    })?;
     let usual = usual_home().is_ok_and(|usual| usual == *home);
     Ok(Process {
         program,

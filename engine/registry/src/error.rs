@@ -31,7 +31,7 @@ pub enum RegistryError {
         what: String,
     },
     /// The registry wants other credentials, or none help.
-    #[error("{host} does not let you in")]
+    #[error("{host}: access denied")]
     Denied {
         /// The registry.
         host: String,

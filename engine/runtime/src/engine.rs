@@ -504,8 +504,8 @@ impl EngineLoop {
                 let files = |aws: &Aws| (aws.credentials_file.clone(), aws.config_file.clone());
                 let (before, after) = (files(&self.config.aws), files(&config.aws));
                 let problem = (after != before).then(|| {
-                    let message = "another credentials or config file was configured".to_owned();
-                    (message, Some("restart Dayfly to have it used".to_owned()))
+                    let message = "credentials-file or config-file of [aws] changed".to_owned();
+                    (message, Some("restart Dayfly to apply it".to_owned()))
                 });
                 self.trouble("shared-files-setting", problem);
                 self.imds.send_if_modified(|imds| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use dayfly_core::arbitration::{Tier, Voice};
+use dayfly_core::arbitration::{Actor, Tier};
 use dayfly_core::delivery::Place;
 use dayfly_core::input::ManualOverride;
 use dayfly_core::policy::{Action, Fault, Reason};
@@ -252,7 +252,7 @@ impl From<&ManualOverride> for WordReport {
 #[serde(rename_all = "camelCase")]
 pub struct StandingReport {
     /// Whose.
-    pub by: Voice,
+    pub by: Actor,
     /// Its tier.
     pub tier: Tier,
     /// Its priority within the tier.
@@ -270,7 +270,7 @@ pub struct StandingReport {
     pub shadow: bool,
     /// Who wants the opposite and counts more, so that nothing comes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overruled_by: Option<Voice>,
+    pub overruled_by: Option<Actor>,
 }
 
 impl From<&SessionProposal> for StandingReport {

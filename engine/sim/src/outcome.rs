@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dayfly_core::arbitration::Voice;
+use dayfly_core::arbitration::Actor;
 use dayfly_core::policy::{self, Action, Reason};
 use dayfly_core::session::{ErrorKind, SessionId, Status};
 use dayfly_core::time::Timestamp;
@@ -59,7 +59,7 @@ pub struct Decision {
     /// What.
     pub action: Action,
     /// Who won.
-    pub by: Voice,
+    pub by: Actor,
     /// Why.
     pub why: Reason,
 }

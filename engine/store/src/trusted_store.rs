@@ -124,7 +124,7 @@ impl TrustedStore {
     pub fn remote(&self, entry: &str, source: &str) -> Result<Vec<u8>, Refusal> {
         let locked = self.locked(entry)?.ok_or_else(|| Refusal {
             untrusted: false,
-            message: format!("nobody has looked yet at what {source} is"),
+            message: format!("{source} has not been reviewed and locked yet"),
             hint: Some(format!(
                 "`dayfly policy update {entry}` fetches it and shows what it wants"
             )),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::arbitration::{Rank, Voice};
+use crate::arbitration::{Actor, Rank};
 use crate::effect::Cause;
 use crate::grant::{Grant, Selector};
 use crate::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
@@ -113,7 +113,7 @@ impl World {
         Operation {
             id: operation,
             cause: Cause::default(),
-            by: Voice::Person,
+            by: Actor::Person,
             stage,
         }
     }

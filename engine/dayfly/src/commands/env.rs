@@ -95,10 +95,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let environment = match access {
         Some(access) => of_endpoint(access?, region),
         None if by != By::Token || args.new_token => {
-            return Err(
-                CliError::failed("no Dayfly runs that could have an endpoint")
-                    .hint("`dayfly run` starts one; `dayfly exec` brings its own"),
-            );
+            return Err(CliError::failed("no engine runs, so there is no endpoint")
+                .hint("`dayfly run` starts one; `dayfly exec` brings its own"));
         }
         None => Environment::fixed(&given, region),
     };

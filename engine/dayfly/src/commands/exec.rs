@@ -44,8 +44,8 @@ pub(crate) struct Args {
     /// are not renewed.
     #[arg(long = "static", conflicts_with_all = ["imds", "token_file"])]
     fixed: bool,
-    /// Have the command find the token of its endpoint in a file, which it reads anew each time
-    /// that it asks, and not in a variable. Clients from before 2024 do not know that.
+    /// Pass the token of the endpoint in a file, which clients read again for each request, instead
+    /// of in a variable. Clients from before 2024 do not know that.
     #[arg(long, conflicts_with = "imds")]
     token_file: bool,
     /// Give the command an instance metadata service (IMDSv2), for tools that know nothing else.

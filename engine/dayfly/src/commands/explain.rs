@@ -1,6 +1,6 @@
 //! `dayfly explain`
 
-use dayfly_core::arbitration::{Lost, Tier, Voice};
+use dayfly_core::arbitration::{Actor, Lost, Tier};
 use dayfly_core::effect::{JournalEvent, Loss};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
@@ -232,7 +232,7 @@ fn lost(loss: &Loss) -> String {
     let why = match &loss.lost {
         Lost::Ended => "its time was over".to_owned(),
         Lost::Stale => "the session had changed since".to_owned(),
-        Lost::Satisfied => "it was so already".to_owned(),
+        Lost::Satisfied => "it was already done".to_owned(),
         Lost::Held { by, why } => format!("{by} holds: {}", sanitize(why)),
         Lost::Outranked { by } => format!("{by} counts more, or is safer"),
     };
@@ -256,7 +256,7 @@ fn proposal(stands: &StandingReport) -> String {
         ""
     };
     let tier = match (&stands.by, stands.tier) {
-        (Voice::Person, _) | (_, Tier::Personal) => String::new(),
+        (Actor::Person, _) | (_, Tier::Personal) => String::new(),
         (_, Tier::Team) => " (team)".into(),
         (_, Tier::GuardRail) => " (guard rail)".into(),
         (_, Tier::Person | Tier::Override) => String::new(),
@@ -270,8 +270,8 @@ fn proposal(stands: &StandingReport) -> String {
 }
 
 /// Why nothing comes of a proposal, and how it would count.
-fn overruled(stands: &StandingReport, by: &Voice, name: &str) -> String {
-    let Voice::Person = by else {
+fn overruled(stands: &StandingReport, by: &Actor, name: &str) -> String {
+    let Actor::Person = by else {
         return format!("      nothing comes of it: {by} counts more and wants the opposite\n");
     };
     let said = match stands.actions.first() {
@@ -388,7 +388,7 @@ mod tests {
         let what = JournalEvent::Decided {
             session: session.clone(),
             action: Action::Start,
-            by: Voice::Person,
+            by: Actor::Person,
             why: Reason::new("c", "m"),
             losers: Vec::new(),
         };

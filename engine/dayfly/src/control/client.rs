@@ -109,7 +109,7 @@ fn unanswered(error: &io::Error, request: &Request) -> CliError {
         let seconds = patience(request).as_secs();
         let message = format!("the running Dayfly did not answer within {seconds} s");
         return CliError::failed(message)
-            .hint("it may be stopped (Ctrl-Z), or the machine very busy; if it stays so, end it and start it anew");
+            .hint("it may be suspended (Ctrl-Z) or overloaded; if this persists, end it and start it again");
     }
     CliError::failed(format!("the running Dayfly gave no answer: {error}"))
         .hint("see `dayfly status`, and give the command again")

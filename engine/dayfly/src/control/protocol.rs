@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dayfly_core::arbitration::Voice;
+use dayfly_core::arbitration::Actor;
 use dayfly_core::effect::Reply;
 use dayfly_core::input::Order;
 use dayfly_core::policy::{Action, EntryName};
@@ -267,7 +267,7 @@ pub(crate) fn outcome(
             }
             Err(CliError::new(code, message).maybe_hint(failure.hint))
         }
-        Reply::Refused { by, why } if by == Voice::Person.to_string() => {
+        Reply::Refused { by, why } if by == Actor::Person.to_string() => {
             let message = format!("cannot {verb} \"{name}\": {why}");
             let hint =
                 format!("`dayfly session release {name}` lets the policies and programs decide");
@@ -291,7 +291,7 @@ pub(crate) fn outcome(
 
 /// What to do where a policy refuses: what it asks for, and only then the way past it.
 fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
-    if by == Voice::Policy(EntryName::new(CONFIGURATION)).to_string() {
+    if by == Actor::Policy(EntryName::new(CONFIGURATION)).to_string() {
         // Nothing passes that: where credentials are to go is not known either.
         return "mend dayfly.toml there, then restart Dayfly; the last valid configuration would stay \
                 in force, but none is known"

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dayfly_core::arbitration::Voice;
+use dayfly_core::arbitration::Actor;
 use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_core::policy::{FileChangeKind, Outcome, Severity};
 use dayfly_core::session::SessionId;
@@ -35,7 +35,7 @@ pub(crate) fn is_main(what: &JournalEvent) -> bool {
         }
         JournalEvent::BranchSeen { kind, .. } => *kind != FileChangeKind::Present,
         // The command itself was told.
-        JournalEvent::Decided { by, .. } => *by != Voice::Person,
+        JournalEvent::Decided { by, .. } => *by != Actor::Person,
         JournalEvent::Said { severity, .. } => *severity >= Severity::Warning,
         _ => true,
     }
@@ -234,7 +234,10 @@ pub(crate) fn text(note: &JournalEntry, names: &Names) -> (char, String) {
         ),
         JournalEvent::Resync { entry, reason } => (
             '·',
-            format!("{entry} looks at everything afresh ({})", reason.as_str()),
+            format!(
+                "{entry} re-evaluates all its sessions ({})",
+                reason.as_str()
+            ),
         ),
         JournalEvent::Evaluated {
             entry,

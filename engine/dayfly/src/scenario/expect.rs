@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dayfly_core::arbitration::Voice;
+use dayfly_core::arbitration::Actor;
 use dayfly_core::session::{Session, Status};
 use dayfly_core::time::Timestamp;
 use dayfly_sim::{Outcome, Scenario, Track};
@@ -348,9 +348,9 @@ fn why(track: &Track, at: Timestamp, begin: Timestamp) -> String {
 }
 
 /// The entry, or who else it is.
-pub(crate) fn voice(voice: &Voice) -> String {
+pub(crate) fn voice(voice: &Actor) -> String {
     match voice {
-        Voice::Policy(entry) => entry.to_string(),
+        Actor::Policy(entry) => entry.to_string(),
         other => other.to_string(),
     }
 }

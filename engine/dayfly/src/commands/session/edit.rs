@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let name = sanitize(&session.name);
     let same = after.source() == workspace.source();
     print(&if same {
-        format!("{name} was so already\n")
+        format!("{name}: no change\n")
     } else {
         let fields: Vec<&str> = changes
             .iter()

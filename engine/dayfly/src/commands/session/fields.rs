@@ -46,7 +46,7 @@ pub(crate) struct Fields {
     /// A session tag of AssumeRole; may be given several times.
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Roles")]
     tags: Vec<(String, String)>,
-    /// Wished lifetime of the credentials: seconds, 15m, 12h.
+    /// Requested lifetime of the credentials: seconds, 15m, 12h.
     #[arg(long, value_name = "SPAN", value_parser = seconds)]
     duration: Option<u32>,
     /// Serial number or ARN of the MFA device.

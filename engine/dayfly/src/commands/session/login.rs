@@ -101,7 +101,7 @@ fn refuse(session: &Session) -> Result<(), CliError> {
         _ => format!("start it: dayfly session start {name}"),
     };
     let kind = session.session_type();
-    let message = format!("{name} is of type {kind}, for which nobody signs in by itself");
+    let message = format!("{name} is of type {kind}, which needs no sign-in of its own");
     Err(CliError::usage(message).hint(hint))
 }
 

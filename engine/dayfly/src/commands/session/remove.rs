@@ -106,7 +106,10 @@ fn stop_unattended(
 
 fn confirmed(names: &[String]) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::usage("nobody is there to be asked").hint("say --yes to remove them"));
+        return Err(CliError::usage(
+            "standard input is no terminal, so Dayfly cannot ask whether to remove them",
+        )
+        .hint("pass --yes to confirm"));
     }
     print(&format!("Remove {}? [y/N] ", names.join(", ")));
     let mut answer = String::new();
