@@ -361,42 +361,50 @@ pub(crate) fn plain_runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .map_err(|e| CliError::failed(format!("cannot start: {e}")))
 }
 
-/// Has an engine in this process do something; none where another one works on this home.
+/// Has an engine in this process do what a person ordered; none where another one works on this home.
 fn here<T>(
     home: &Home,
     work: impl AsyncFnOnce(&Handle) -> Result<T, CliError>,
 ) -> Result<Option<Result<T, CliError>>, CliError> {
+    // Children and the Workspace file follow; they have their own deadlines.
+    let quiet = Duration::from_secs(120);
+    let mut outcome = for_one_task(home, vault_at_start(home), PATIENCE, quiet, work)?;
+    if let Some(Err(trouble)) = &mut outcome
+        && let Some(at) = trouble.message.find("; next try at ")
+    {
+        // This process ends, so nobody tries again.
+        trouble.message.truncate(at);
+    }
+    Ok(outcome)
+}
+
+/// Has an engine in this process do one thing and end; none where another one works on this home, for
+/// which it waits `patience`. What comes of it behind the answer may take as long as `quiet` says.
+pub(crate) fn for_one_task<T>(
+    home: &Home,
+    vault: Vault,
+    patience: Duration,
+    quiet: Duration,
+    work: impl AsyncFnOnce(&Handle) -> T,
+) -> Result<Option<T>, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        let options = options(
-            home,
-            Policies::GuardRails,
-            false,
-            PATIENCE,
-            vault_at_start(home),
-        )?;
+        let options = options(home, Policies::GuardRails, false, patience, vault)?;
         let engine = match Engine::start(options).await {
             Ok(engine) => engine,
             Err(EngineError::Taken { .. }) => return Ok(None),
             Err(error) => return Err(not_started(error, home)),
         };
         let handle = engine.handle().clone();
-        let mut outcome = work(&handle).await;
-        // Children and the Workspace file follow; they have their own deadlines.
-        let quiet = tokio::time::timeout(Duration::from_secs(120), handle.quiet()).await;
+        let outcome = work(&handle).await;
+        let quiet = tokio::time::timeout(quiet, handle.quiet()).await;
         handle.halt().await;
         drop((handle, quiet));
         let ended = engine.ended().await;
-        if let Err(trouble) = &mut outcome
-            && let Some(at) = trouble.message.find("; next try at ")
-        {
-            // This process ends, so nobody tries again.
-            trouble.message.truncate(at);
-        }
         ended.map_err(|e| CliError::failed(e.to_string()))?;
         Ok(Some(outcome))
     })

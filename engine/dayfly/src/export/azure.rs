@@ -8,7 +8,7 @@ use dayfly_core::session::{Access, Session, SessionId};
 use dayfly_core::time::Timestamp;
 use dayfly_providers::azure::AzureCloud;
 use dayfly_runtime::azure::{self as runtime_azure, IssuedToken, NoToken};
-use dayfly_runtime::{Engine, EngineError, Handle, Home, Policies, clock};
+use dayfly_runtime::{Handle, Home, clock};
 use dayfly_vault::{SecretString, Vault};
 use dayfly_workspace::Workspace;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ pub(crate) fn no_other_way() -> CliError {
 const PATIENCE: Duration = Duration::from_secs(100);
 /// How long one of many callers waits before it looks whether an engine runs meanwhile.
 const TURN: Duration = Duration::from_millis(100);
+/// How long what comes of it behind the answer may take.
+const QUIET: Duration = Duration::from_secs(30);
 /// How long an answer is good for further questions: a program may ask many times in a row, and
 /// the engine has the last word.
 const FRESH: Duration = Duration::from_secs(1);
@@ -185,27 +187,10 @@ fn obtain(
     session: &SessionId,
     resource: &str,
 ) -> Result<Option<GivenToken>, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
-    runtime.block_on(async {
-        let options = engine::options(home, Policies::GuardRails, false, TURN, vault.clone())?;
-        let engine = match Engine::start(options).await {
-            Ok(engine) => engine,
-            Err(EngineError::Taken { .. }) => return Ok(None),
-            Err(error) => return Err(engine::not_started(error, home)),
-        };
-        let handle = engine.handle().clone();
-        let result = of_engine(&handle, session.as_str(), resource).await;
-        let quiet = tokio::time::timeout(Duration::from_secs(30), handle.quiet()).await;
-        handle.halt().await;
-        drop((handle, quiet));
-        let ended = engine.ended().await;
-        ended.map_err(|e| CliError::failed(e.to_string()))?;
-        result.map(Some)
-    })
+    let given = engine::for_one_task(home, vault.clone(), TURN, QUIET, async |handle: &Handle| {
+        of_engine(handle, session.as_str(), resource).await
+    })?;
+    given.transpose()
 }
 
 /// Tokens that a command was given.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dayfly_core::input::Order;
-use dayfly_runtime::{Engine, EngineError, Home, Policies, clock};
+use dayfly_runtime::{Handle, Home, clock};
 use dayfly_vault::{TemporaryCredentials, Vault};
 use zeroize::Zeroizing;
 
@@ -18,6 +18,8 @@ use crate::sign_in::user_prompts;
 const PATIENCE: Duration = Duration::from_secs(100);
 /// How long one of many callers waits before it looks whether another has obtained them.
 const TURN: Duration = Duration::from_millis(100);
+/// How long what comes of it behind the answer may take.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// As [`with_vault`], with a vault of its own.
 pub(crate) fn credentials(home: &Home, asked: &str) -> Result<Zeroizing<Vec<u8>>, CliError> {
@@ -91,35 +93,21 @@ fn obtain(
     vault: &Vault,
     session: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
-    runtime.block_on(async {
-        let options = engine::options(home, Policies::GuardRails, false, TURN, vault.clone())?;
-        let engine = match Engine::start(options).await {
-            Ok(engine) => engine,
-            Err(EngineError::Taken { .. }) => return Ok(None),
-            Err(error) => return Err(engine::not_started(error, home)),
-        };
-        let handle = engine.handle().clone();
-        let mut result = handle.credentials(session).await;
-        if let Ok(issued) = &result
-            && issued.credentials.lease.due(clock::now())
-        {
-            // This process ends, so renewal cannot go on behind the answer.
-            let _ = handle.order(session, Order::Demand).await;
-            result = handle.credentials(session).await;
-        }
-        let quiet = tokio::time::timeout(Duration::from_secs(30), handle.quiet()).await;
-        handle.halt().await;
-        drop((handle, quiet));
-        let ended = engine.ended().await;
-        ended.map_err(|e| CliError::failed(e.to_string()))?;
-        match result {
-            Ok(issued) => print(&issued.credentials).map(Some),
-            Err(why) => Err(protocol::unobtained(session, why)),
-        }
-    })
+    let obtained =
+        engine::for_one_task(home, vault.clone(), TURN, QUIET, async |handle: &Handle| {
+            let mut result = handle.credentials(session).await;
+            if let Ok(issued) = &result
+                && issued.credentials.lease.due(clock::now())
+            {
+                // This process ends, so renewal cannot go on behind the answer.
+                let _ = handle.order(session, Order::Demand).await;
+                result = handle.credentials(session).await;
+            }
+            result
+        })?;
+    match obtained {
+        None => Ok(None),
+        Some(Ok(issued)) => print(&issued.credentials).map(Some),
+        Some(Err(why)) => Err(protocol::unobtained(session, why)),
+    }
 }
