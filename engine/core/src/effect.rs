@@ -145,10 +145,7 @@ pub enum Effect {
         session: SessionId,
     },
     /// Policies that asked for it hear that the engine stops: their answers are to be waited for.
-    AwaitPolicies {
-        /// Until when.
-        deadline: Timestamp,
-    },
+    AwaitPolicies,
     /// Tell the person how a command ended.
     Reply {
         /// The command.

@@ -213,7 +213,7 @@ impl StepContext<'_> {
         let cause = self.new_cause();
         let entries = self.announce(EngineEvent::Stopping(deadline), cause);
         if !entries.is_empty() {
-            self.effects.push(Effect::AwaitPolicies { deadline });
+            self.effects.push(Effect::AwaitPolicies);
             self.record(cause, JournalEvent::Stopping { deadline, entries });
         }
     }

@@ -291,7 +291,7 @@ impl World {
                 Effect::Remember { .. }
                 | Effect::CommitPolicyState { .. }
                 | Effect::ForgetSession { .. }
-                | Effect::AwaitPolicies { .. }
+                | Effect::AwaitPolicies
                 | Effect::Record(_) => {}
             }
         }

@@ -414,7 +414,7 @@ impl<'a> World<'a> {
                 }
                 None
             }
-            Effect::Project { .. } | Effect::Remember { .. } | Effect::AwaitPolicies { .. } => None,
+            Effect::Project { .. } | Effect::Remember { .. } | Effect::AwaitPolicies => None,
             Effect::Record(note) => {
                 self.follow(note.what);
                 None

@@ -85,7 +85,7 @@ impl EngineLoop {
                 self.forget(&session);
                 None
             }
-            Effect::AwaitPolicies { deadline: _ } => {
+            Effect::AwaitPolicies => {
                 self.awaits_policies = true;
                 None
             }

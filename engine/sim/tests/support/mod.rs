@@ -222,7 +222,7 @@ impl Machine {
             }
             Effect::CommitPolicyState { .. }
             | Effect::ForgetSession { .. }
-            | Effect::AwaitPolicies { .. }
+            | Effect::AwaitPolicies
             | Effect::Record(_) => {}
         }
     }
