@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use dayfly_fs::private_file;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -275,22 +276,22 @@ fn genuine(seen: &Seen, said: Option<&str>, copy: Option<&Seen>, key: Option<&Id
     match (said, key) {
         // One from before there was a key; later ones have a code.
         (None, _) => copy.is_none_or(|copy| copy.writes <= 1),
-        (Some(said), Some(key)) => key.each().any(|key| {
-            code(key.as_bytes(), seen).is_some_and(|code| same(code.as_bytes(), said.as_bytes()))
+        (Some(said), Some(key)) => HEXLOWER.decode(said.as_bytes()).is_ok_and(|said| {
+            let made_with =
+                |key: &[u8]| mac(key, seen).is_some_and(|m| m.verify_slice(&said).is_ok());
+            key.each().any(|key| made_with(key.as_bytes()))
         }),
         (Some(_), None) => false,
     }
 }
 
-/// Compares in a time that tells nothing.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+fn code(key: &[u8], seen: &Seen) -> Option<String> {
+    Some(HEXLOWER.encode(&mac(key, seen)?.finalize().into_bytes()))
 }
 
-fn code(key: &[u8], seen: &Seen) -> Option<String> {
-    let mut code = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    code.update(PURPOSE);
-    code.update(&serde_json::to_vec(seen).ok()?);
-    let code = code.finalize().into_bytes();
-    Some(code.iter().map(|byte| format!("{byte:02x}")).collect())
+fn mac(key: &[u8], seen: &Seen) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(PURPOSE);
+    mac.update(&serde_json::to_vec(seen).ok()?);
+    Some(mac)
 }
