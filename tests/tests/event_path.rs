@@ -35,6 +35,12 @@ fn an_edit_is_followed_by_its_correlation_id_to_published_credentials() {
     );
     home.save_workspace(&json!({ "sessions": [] }));
     let daemon = Daemon::start(&home);
+    // Asked before, so that what it answers afterwards comes of the edit alone.
+    until(Duration::from_secs(20), "the policy was asked", || {
+        journal(&home)
+            .iter()
+            .any(|line| line["event"] == "evaluated")
+    });
     home.save_workspace(
         &json!({ "sessions": [{ "sessionId": "id-app", "sessionName": "app",
         "type": "localstack", "profileName": "app", "region": "eu-west-1" }] }),
