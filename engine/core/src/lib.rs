@@ -10,43 +10,22 @@
 
 pub mod arbitration;
 pub mod audit;
-pub mod backoff;
-mod clock_set;
-mod damping;
+mod decisions;
 pub mod delivery;
-pub mod effect;
-pub mod event;
-mod facts;
-mod failures;
-pub mod grant;
-mod index;
-pub mod input;
+mod events;
 mod lifecycle;
-mod operation_approval;
-mod orphans;
-mod outages;
-mod overdue;
-mod parents;
-pub mod policy;
-mod profile_owners;
-mod proposals;
-mod queue;
-pub mod random;
-pub mod rates;
-mod reconcile;
-pub mod role_lifetime;
-pub mod schedule;
-pub mod session;
-mod session_changes;
-pub mod session_proposals;
-pub mod settings;
-pub mod sign_ins;
-pub mod sso_role;
+mod model;
+mod policies;
+mod scheduling;
+mod sessions;
 pub mod state;
 pub mod step;
-pub mod text;
-pub mod time;
-mod timers;
-mod triggers;
-mod user_input;
-mod visibility;
+
+// The folders are for whoever works in the core; whoever uses it names what it is about.
+pub use decisions::session_proposals;
+pub use events::{effect, input};
+pub use model::{
+    backoff, event, grant, policy, random, rates, role_lifetime, schedule, session, settings,
+    sso_role, text, time,
+};
+pub use policies::sign_ins;

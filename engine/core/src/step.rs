@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::arbitration::Actor;
-use crate::effect::{Cause, Effect, JournalEntry, JournalEvent, OperationId, Reply};
-use crate::input::{CommandId, Input, ManualOverride, Order};
-use crate::policy::{Action, Event, Fields, Outcome, ResyncReason};
-use crate::session::{ErrorKind, Failure, Lease, SessionId};
+use crate::events::effect::{Cause, Effect, JournalEntry, JournalEvent, OperationId, Reply};
+use crate::events::input::{CommandId, Input, ManualOverride, Order};
+use crate::model::policy::{Action, Event, Fields, Outcome, ResyncReason};
+use crate::model::session::{ErrorKind, Failure, Lease, SessionId};
+use crate::model::time::Timestamp;
+use crate::state::timers::TimerKey;
 use crate::state::{Phase, State};
-use crate::time::Timestamp;
-use crate::timers::TimerKey;
 
 /// Takes one input at a moment, changes the state and answers what is to be done.
 ///

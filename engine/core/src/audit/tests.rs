@@ -3,16 +3,16 @@ use std::time::Duration;
 
 use super::*;
 use crate::arbitration::{Actor, Rank};
-use crate::effect::Cause;
-use crate::grant::{Grant, Selector};
-use crate::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
-use crate::policy::{Action, Actions, Event, Fields};
-use crate::queue::{Lane, Next};
-use crate::session::{Access, AssumeRole, Session};
-use crate::settings::Settings;
+use crate::events::effect::Cause;
+use crate::events::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
+use crate::model::grant::{Grant, Selector};
+use crate::model::policy::{Action, Actions, Event, Fields};
+use crate::model::session::{Access, AssumeRole, Session};
+use crate::model::settings::Settings;
+use crate::scheduling::queue::{Lane, Next};
+use crate::state::timers::TimerKey;
 use crate::state::{Operation, PendingChange};
 use crate::step::step;
-use crate::timers::TimerKey;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const HOUR: Duration = Duration::from_secs(3_600);

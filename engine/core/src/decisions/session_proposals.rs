@@ -1,0 +1,99 @@
+//! What stands for a session right now, for whoever wants to know why it is as it is.
+
+use crate::arbitration::{Actor, Rank};
+use crate::model::policy::{Action, Reason};
+use crate::model::session::SessionId;
+use crate::model::time::Timestamp;
+use crate::state::State;
+
+/// A standing proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionProposal {
+    /// Whose.
+    pub voice: Actor,
+    /// How much it counts.
+    pub rank: Rank,
+    /// What is proposed; for a hold, what nobody may do.
+    pub actions: Vec<Action>,
+    /// Whether it is a hold.
+    pub hold: bool,
+    /// When it ends; none: at the voice's next word.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub why: Reason,
+    /// Whether it is only recorded.
+    pub shadow: bool,
+    /// Who wants the opposite and counts more, so that nothing comes of it.
+    pub overruled_by: Option<Actor>,
+}
+
+impl SessionProposal {
+    /// Whether it is a proposal to act that stands at a moment.
+    fn acts(&self, now: Timestamp) -> Option<Action> {
+        let stands = !self.hold && !self.shadow && self.until.is_none_or(|end| end > now);
+        self.actions.first().copied().filter(|_| stands)
+    }
+
+    /// Whether another proposal is against this one and counts more.
+    fn is_overruled_by(&self, other: &Self, now: Timestamp) -> bool {
+        let opposed = matches!(
+            (self.acts(now), other.acts(now)),
+            (Some(Action::Start | Action::Rotate), Some(Action::Stop))
+                | (Some(Action::Stop), Some(Action::Start))
+        );
+        opposed && other.rank > self.rank
+    }
+}
+
+impl State {
+    /// What stands for a session at a moment, the most important first.
+    #[must_use]
+    pub fn stands(&self, session: &SessionId, now: Timestamp) -> Vec<SessionProposal> {
+        let mut stands = Vec::new();
+        for (name, tracking) in &self.entries {
+            let Some(opinion) = tracking.proposals.get(session) else {
+                continue;
+            };
+            let entry = &tracking.entry;
+            let make = |actions, hold, until, why: &Reason| SessionProposal {
+                voice: Actor::Policy(name.clone()),
+                rank: entry.rank,
+                actions,
+                hold,
+                until,
+                why: why.clone(),
+                shadow: entry.shadow,
+                overruled_by: None,
+            };
+            let acts = opinion.acts.iter();
+            stands.extend(acts.map(|a| make(vec![a.action], false, a.not_after, &a.why)));
+            let holds = opinion.holds.iter();
+            stands.extend(holds.map(|h| make(h.actions.iter().collect(), true, h.until, &h.why)));
+        }
+        if let Some(tracked) = self.sessions.get(session)
+            && let Some(word) = &tracked.manual_override
+        {
+            stands.push(SessionProposal {
+                voice: Actor::Person,
+                rank: word.rank(),
+                actions: vec![word.action],
+                hold: false,
+                until: word.until,
+                why: Reason::new("person", "you said so"),
+                shadow: false,
+                overruled_by: None,
+            });
+        }
+        stands.sort_by(|a, b| (b.rank, b.hold, &a.voice).cmp(&(a.rank, a.hold, &b.voice)));
+        let overruled = |one: &SessionProposal| {
+            let mut others = stands.iter();
+            let other = others.find(|other| one.is_overruled_by(other, now))?;
+            Some(other.voice.clone())
+        };
+        let by: Vec<_> = stands.iter().map(overruled).collect();
+        for (one, by) in stands.iter_mut().zip(by) {
+            one.overruled_by = by;
+        }
+        stands
+    }
+}

@@ -1,0 +1,4 @@
+//! What comes into the core and what goes out of it.
+
+pub mod effect;
+pub mod input;

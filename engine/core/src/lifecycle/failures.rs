@@ -1,0 +1,123 @@
+//! Operations that fail: what stays in force, when it is tried again, and who is told.
+
+use crate::events::effect::{Effect, OperationId, Reply};
+use crate::lifecycle::outages;
+use crate::model::policy::{Action, Fields, Outcome};
+use crate::model::session::{ErrorKind, Failure, SessionId};
+use crate::model::time::Timestamp;
+use crate::state::Phase;
+use crate::state::timers::TimerKey;
+use crate::step::StepContext;
+
+impl StepContext<'_> {
+    /// An operation that was to bring credentials failed.
+    pub(crate) fn fail(&mut self, id: &SessionId, failure: Failure) {
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        let Some(operation) = tracked.phase.operation().map(|o| o.id) else {
+            return;
+        };
+        let lease = tracked.phase.lease();
+        tracked.phase = lease.map_or(Phase::Inactive, Phase::Active);
+        tracked.for_child &= lease.is_some();
+        // What was edited before this ran, or while it did, is still to be obtained.
+        let renews_edit = std::mem::take(&mut tracked.renews_edit);
+        tracked.outdated |= lease.is_some()
+            && (renews_edit || tracked.published_profile != tracked.session.named_profile);
+        if lease.is_none()
+            && tracked
+                .manual_override
+                .as_ref()
+                .is_some_and(|w| w.action == Action::Start)
+        {
+            tracked.manual_override = None;
+            self.effects.push(Effect::Remember {
+                session: id.clone(),
+                word: None,
+            });
+        }
+        if lease.is_some_and(|lease| lease.expired(self.now)) {
+            // They ended while the chain took those that were to follow; nothing else ends them.
+            self.state
+                .timers
+                .set(TimerKey::Expiry(id.clone()), self.now);
+        }
+        self.state.operations.remove(&operation);
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        self.note_failure(id, &failure);
+        self.report_failure(id, operation, failure);
+        if lease.is_none() {
+            self.release_parent(id);
+        }
+    }
+
+    /// Takes a failure up, and when it is tried again by itself.
+    pub(crate) fn note_failure(&mut self, id: &SessionId, failure: &Failure) -> Timestamp {
+        let settings = self.state.settings;
+        let lasting = matches!(failure.kind, ErrorKind::Denied | ErrorKind::Misconfigured);
+        let unreachable = outages::is_unreachable(failure.kind);
+        let backoff = if unreachable {
+            self.note_unreachable(id)
+        } else {
+            self.state.unreachable.remove(id);
+            if lasting {
+                settings.retry_lasting
+            } else {
+                settings.retry
+            }
+        };
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return self.now;
+        };
+        let failures = tracked.failures.saturating_add(1);
+        let at = backoff.retry_at(self.now, failures, &mut tracked.random);
+        let at = if failure.kind.needs_person() {
+            self.now.plus(settings.ask_person_again)
+        } else {
+            at
+        };
+        let retry_at = failure.retry_at.map_or(at, |wish| wish.max(at));
+        tracked.failures = failures;
+        tracked.last_failure = Some(failure.clone());
+        tracked.needs_person = failure.kind.needs_person();
+        tracked.retry_at = Some(retry_at);
+        self.state
+            .timers
+            .set(TimerKey::Reconsider(id.clone()), retry_at);
+        retry_at
+    }
+
+    /// Tells everybody of it.
+    pub(crate) fn report_failure(
+        &mut self,
+        id: &SessionId,
+        operation: OperationId,
+        failure: Failure,
+    ) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let (cause, retry_at) = (tracked.cause, tracked.retry_at);
+        let retried = if tracked.phase == Phase::Inactive || tracked.needs_person {
+            None
+        } else {
+            retry_at
+        };
+        self.ended(id, operation, Outcome::Failed, cause);
+        self.reply(id, |_| {
+            Some(Reply::Failed {
+                failure: failure.clone(),
+                retry_at: retried,
+            })
+        });
+        let fields = Fields::STATUS.union(Fields::FAILURE);
+        let outcome = if failure.kind.needs_person() {
+            Outcome::NeedsPerson
+        } else {
+            Outcome::Failed
+        };
+        self.mark_changed(id, fields, Some(outcome), cause);
+        self.settled(id);
+    }
+}

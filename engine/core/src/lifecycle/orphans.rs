@@ -1,0 +1,74 @@
+//! Credentials that the chain held at the start and that no session of the Workspace stands for:
+//! retracted, however often that has to be tried.
+
+use crate::events::effect::{Cause, Effect, JournalEvent, OperationId};
+use crate::model::policy::Outcome;
+use crate::model::random::Random;
+use crate::model::session::{Failure, SessionId};
+use crate::state::Orphan;
+use crate::state::timers::TimerKey;
+use crate::step::StepContext;
+
+impl StepContext<'_> {
+    /// Begins to retract them, unless a session of that id stands for them by now.
+    pub(crate) fn retract_orphan(&mut self, id: &SessionId) {
+        let earlier = self.state.orphans.get(id);
+        let failures = earlier.map_or(0, |o| o.failures);
+        let profile = earlier.and_then(|o| o.profile.clone());
+        if let Some(tracked) = self.state.sessions.get(id) {
+            if tracked.phase.lease().is_some() {
+                self.state.orphans.remove(id);
+                return;
+            }
+            // What is on its way there takes their place, or is known to have failed soon.
+            if tracked.phase.operation().is_some() {
+                let again = self.now.plus(self.state.settings.retry.first);
+                return self.state.timers.set(TimerKey::Orphan(id.clone()), again);
+            }
+        }
+        let operation = self.new_operation(id);
+        let orphan = Orphan {
+            operation: Some(operation),
+            failures,
+            profile,
+        };
+        self.state.orphans.insert(id.clone(), orphan);
+        self.effects.push(Effect::Retract {
+            operation,
+            session: id.clone(),
+        });
+    }
+
+    /// The chain answered such a retraction; whether it was one.
+    pub(crate) fn orphan_delivered(
+        &mut self,
+        id: &SessionId,
+        operation: OperationId,
+        result: &Result<(), Failure>,
+    ) -> bool {
+        let orphan = self.state.orphans.get_mut(id);
+        let Some(orphan) = orphan.filter(|o| o.operation == Some(operation)) else {
+            return false;
+        };
+        let Err(failure) = result else {
+            self.state.orphans.remove(id);
+            return true;
+        };
+        orphan.operation = None;
+        orphan.failures = orphan.failures.saturating_add(1);
+        let retry = self.state.settings.retry;
+        let mut random = Random::of(self.state.seed ^ u64::from(orphan.failures), id.as_str());
+        let at = retry.retry_at(self.now, orphan.failures, &mut random);
+        self.state.timers.set(TimerKey::Orphan(id.clone()), at);
+        let failed = JournalEvent::Ended {
+            session: id.clone(),
+            operation,
+            outcome: Outcome::Failed,
+            lease: None,
+            failure: Some(failure.clone()),
+            retry_at: Some(at),
+        };
+        self.record(Cause::default(), failed);
+        true
+    }
+}

@@ -1,0 +1,16 @@
+//! The nouns: sessions, what policies see and say, grants, settings, and the plain values that these
+//! are made of. Nothing here decides anything.
+
+pub mod backoff;
+pub mod event;
+pub mod grant;
+pub mod policy;
+pub mod random;
+pub mod rates;
+pub mod role_lifetime;
+pub mod schedule;
+pub mod session;
+pub mod settings;
+pub mod sso_role;
+pub mod text;
+pub mod time;

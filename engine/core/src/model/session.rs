@@ -1,0 +1,533 @@
+//! The session model: what the Workspace says about one way into one cloud account.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::Timestamp;
+
+/// `sessionId` of the Workspace: not empty, unique within it.
+///
+/// Ordered like its text. Its beginning is kept beside the text, which tells most ids (UUIDs)
+/// apart, since maps by id are what the core looks into most.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Arc<str>")]
+pub struct SessionId {
+    head: u64,
+    text: Arc<str>,
+}
+
+impl SessionId {
+    /// Takes an id as the Workspace has it.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self::from(Arc::from(id))
+    }
+
+    /// The id as the Workspace has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl From<Arc<str>> for SessionId {
+    fn from(text: Arc<str>) -> Self {
+        let mut head = [0; 8];
+        let bytes = text.as_bytes();
+        let length = bytes.len().min(head.len());
+        head[..length].copy_from_slice(&bytes[..length]);
+        Self {
+            head: u64::from_be_bytes(head),
+            text,
+        }
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl Ord for SessionId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Two heads order like their texts: the rest is zeros, which no text goes below.
+        self.head.cmp(&other.head).then_with(|| {
+            if Arc::ptr_eq(&self.text, &other.text) {
+                Ordering::Equal
+            } else {
+                self.text.cmp(&other.text)
+            }
+        })
+    }
+}
+
+impl PartialOrd for SessionId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for SessionId {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for SessionId {}
+
+impl Hash for SessionId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Like the text that it can be looked up by.
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionId").field(&&*self.text).finish()
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Borrow<str> for SessionId {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Whether temporary credentials of a session are in the provider chain.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+    /// None are there.
+    #[default]
+    Inactive,
+    /// They are being obtained, substituted or removed right now.
+    Pending,
+    /// They are there and have not expired.
+    Active,
+}
+
+impl Status {
+    /// The word that the Workspace and the command line use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Pending => "pending",
+            Self::Active => "active",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The name of an access method, without its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SessionType {
+    /// Long-lived key of an IAM user, exchanged by STS GetSessionToken.
+    AwsIamUser,
+    /// A role assumed with the credentials of another session.
+    AwsIamRoleChained,
+    /// A role assumed with a SAML assertion.
+    AwsIamRoleFederated,
+    /// A role assumed with the token of a workload.
+    AwsIamRoleWebIdentity,
+    /// A role of AWS IAM Identity Center.
+    AwsSsoRole,
+    /// A subscription in Microsoft Entra ID.
+    Azure,
+    /// The fixed test credentials of a LocalStack.
+    Localstack,
+}
+
+impl SessionType {
+    /// Every access method, in the order of this enum.
+    pub const ALL: [Self; 7] = [
+        Self::AwsIamUser,
+        Self::AwsIamRoleChained,
+        Self::AwsIamRoleFederated,
+        Self::AwsIamRoleWebIdentity,
+        Self::AwsSsoRole,
+        Self::Azure,
+        Self::Localstack,
+    ];
+
+    /// The word that the Workspace uses for `type`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsIamUser => "awsIamUser",
+            Self::AwsIamRoleChained => "awsIamRoleChained",
+            Self::AwsIamRoleFederated => "awsIamRoleFederated",
+            Self::AwsIamRoleWebIdentity => "awsIamRoleWebIdentity",
+            Self::AwsSsoRole => "awsSsoRole",
+            Self::Azure => "azure",
+            Self::Localstack => "localstack",
+        }
+    }
+
+    /// The access method that this word of the Workspace names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.as_str() == word)
+    }
+}
+
+impl fmt::Display for SessionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The fields of one access method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// See [`SessionType::AwsIamUser`].
+    AwsIamUser {
+        /// Serial number or ARN of the user's MFA device, where one is asked for.
+        mfa_device: Option<String>,
+        /// Wished lifetime of the credentials in seconds.
+        duration_seconds: Option<u32>,
+    },
+    /// See [`SessionType::AwsIamRoleChained`].
+    AwsIamRoleChained {
+        /// ARN of the role to assume.
+        role_arn: String,
+        /// The session whose credentials are used to assume it.
+        parent: SessionId,
+        /// What only `sts:AssumeRole` takes.
+        assume: AssumeRole,
+    },
+    /// See [`SessionType::AwsIamRoleFederated`].
+    AwsIamRoleFederated {
+        /// ARN of the role to assume.
+        role_arn: String,
+        /// ARN of the SAML provider in IAM.
+        idp_arn: String,
+        /// Id of the IdP URL in the Workspace.
+        idp_url_id: String,
+        /// Wished lifetime of the credentials in seconds.
+        duration_seconds: Option<u32>,
+    },
+    /// See [`SessionType::AwsIamRoleWebIdentity`].
+    AwsIamRoleWebIdentity {
+        /// ARN of the role to assume.
+        role_arn: String,
+        /// File that holds the token.
+        token_file: Option<String>,
+        /// Program and arguments that print the token.
+        token_command: Option<Vec<String>>,
+        /// `RoleSessionName`.
+        role_session_name: Option<String>,
+        /// Wished lifetime of the credentials in seconds.
+        duration_seconds: Option<u32>,
+    },
+    /// See [`SessionType::AwsSsoRole`].
+    AwsSsoRole {
+        /// ARN of the role; carries the account id and the role's name.
+        role_arn: String,
+        /// Id of the SSO integration in the Workspace.
+        integration_id: String,
+    },
+    /// See [`SessionType::Azure`].
+    Azure {
+        /// Subscription id.
+        subscription_id: String,
+        /// Tenant id.
+        tenant_id: String,
+        /// Id of the Azure integration in the Workspace.
+        integration_id: Option<String>,
+    },
+    /// See [`SessionType::Localstack`].
+    Localstack {
+        /// Where the LocalStack listens.
+        endpoint_url: Option<String>,
+    },
+}
+
+/// What `sts:AssumeRole` takes beside the role.
+///
+/// Source: AWS STS API reference, `AssumeRole`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssumeRole {
+    /// `RoleSessionName`; the engine picks one where absent.
+    pub role_session_name: Option<String>,
+    /// `DurationSeconds`, 900 to 43,200; what more than an hour needs is in [`crate::model::role_lifetime`].
+    pub duration_seconds: Option<u32>,
+    /// `ExternalId`.
+    pub external_id: Option<String>,
+    /// `SourceIdentity`.
+    pub source_identity: Option<String>,
+    /// `Policy`: an inline session policy, JSON text.
+    pub session_policy: Option<String>,
+    /// `Tags`.
+    pub tags: BTreeMap<String, String>,
+    /// `TransitiveTagKeys`.
+    pub transitive_tag_keys: Vec<String>,
+    /// Serial number or ARN of the MFA device that the role's trust policy asks for.
+    pub mfa_device: Option<String>,
+}
+
+/// One session of the Workspace, as the person wrote it: everything but its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// `sessionId`.
+    pub id: SessionId,
+    /// `sessionName`.
+    pub name: String,
+    /// `region`.
+    pub region: Option<String>,
+    /// The access method and its fields.
+    pub access: Access,
+    /// Name of the named profile that the credentials are published under;
+    /// none for access methods that have no profile.
+    pub named_profile: Option<String>,
+    /// Account id, where the Workspace tells it or the role ARN carries it.
+    pub account: Option<String>,
+    /// Labels that the person gave.
+    pub labels: BTreeMap<String, String>,
+    /// Why this session cannot be started as it is written, where that is so.
+    pub fault: Option<String>,
+}
+
+impl Session {
+    /// The name of the access method.
+    #[must_use]
+    pub const fn session_type(&self) -> SessionType {
+        match self.access {
+            Access::AwsIamUser { .. } => SessionType::AwsIamUser,
+            Access::AwsIamRoleChained { .. } => SessionType::AwsIamRoleChained,
+            Access::AwsIamRoleFederated { .. } => SessionType::AwsIamRoleFederated,
+            Access::AwsIamRoleWebIdentity { .. } => SessionType::AwsIamRoleWebIdentity,
+            Access::AwsSsoRole { .. } => SessionType::AwsSsoRole,
+            Access::Azure { .. } => SessionType::Azure,
+            Access::Localstack { .. } => SessionType::Localstack,
+        }
+    }
+
+    /// The session whose credentials this one needs.
+    #[must_use]
+    pub const fn parent(&self) -> Option<&SessionId> {
+        match &self.access {
+            Access::AwsIamRoleChained { parent, .. } => Some(parent),
+            _ => None,
+        }
+    }
+
+    /// Id of the integration or IdP that a person signs in to for it, where there is one.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<&str> {
+        match &self.access {
+            Access::AwsSsoRole { integration_id, .. } => Some(integration_id),
+            Access::Azure { integration_id, .. } => integration_id.as_deref(),
+            Access::AwsIamRoleFederated { idp_url_id, .. } => Some(idp_url_id),
+            Access::AwsIamUser { .. }
+            | Access::AwsIamRoleChained { .. }
+            | Access::AwsIamRoleWebIdentity { .. }
+            | Access::Localstack { .. } => None,
+        }
+    }
+
+    /// Serial number or ARN of the MFA device whose code is asked for, where one is.
+    #[must_use]
+    pub fn mfa_device(&self) -> Option<&str> {
+        match &self.access {
+            Access::AwsIamUser { mfa_device, .. } => mfa_device.as_deref(),
+            Access::AwsIamRoleChained { assume, .. } => assume.mfa_device.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// ARN of the role, for access methods that have one.
+    #[must_use]
+    pub fn role_arn(&self) -> Option<&str> {
+        match &self.access {
+            Access::AwsIamRoleChained { role_arn, .. }
+            | Access::AwsIamRoleFederated { role_arn, .. }
+            | Access::AwsIamRoleWebIdentity { role_arn, .. }
+            | Access::AwsSsoRole { role_arn, .. } => Some(role_arn),
+            Access::AwsIamUser { .. } | Access::Azure { .. } | Access::Localstack { .. } => None,
+        }
+    }
+}
+
+/// Facts about temporary credentials, without the credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// When they were issued.
+    pub issued_at: Timestamp,
+    /// When they end; absent where they do not (LocalStack).
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Lease {
+    /// Whether they are due for renewal: a third of their lifetime is left.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> bool {
+        self.expires_at
+            .is_some_and(|end| end.since(now) < end.since(self.issued_at) / 3)
+    }
+
+    /// The moment from which on they are due for renewal.
+    #[must_use]
+    pub fn comes_to_its_end(self) -> Option<Timestamp> {
+        let end = self.expires_at?;
+        let left = end.since(self.issued_at) / 3;
+        Some(
+            self.issued_at
+                .plus(end.since(self.issued_at).saturating_sub(left)),
+        )
+    }
+
+    /// Whether they have ended.
+    #[must_use]
+    pub fn expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+/// Why an attempt failed: small and closed, for branching. The text for a person
+/// stands in [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The integration wants a person to sign in.
+    NeedsSignIn,
+    /// A person has to enter an MFA code.
+    NeedsMfa,
+    /// The cloud said no.
+    Denied,
+    /// The cloud asked for fewer calls.
+    Throttled,
+    /// No connection, no answer, or no valid TLS.
+    Network,
+    /// The cloud answered that something on its side is broken.
+    Unavailable,
+    /// A field of the session, a missing secret, a wrong endpoint.
+    Misconfigured,
+    /// The parent session has no valid credentials.
+    Parent,
+    /// This machine's clock is too far from the cloud's.
+    ClockSkew,
+    /// The credentials could not be put into, or removed from, the provider chain.
+    Delivery,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// The word for it, as policies, the journal and `--json` have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeedsSignIn => "needs-sign-in",
+            Self::NeedsMfa => "needs-mfa",
+            Self::Denied => "denied",
+            Self::Throttled => "throttled",
+            Self::Network => "network",
+            Self::Unavailable => "unavailable",
+            Self::Misconfigured => "misconfigured",
+            Self::Parent => "parent",
+            Self::ClockSkew => "clock-skew",
+            Self::Delivery => "delivery",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether only a person can help, so that trying again by itself is pointless.
+    #[must_use]
+    pub const fn needs_person(self) -> bool {
+        matches!(self, Self::NeedsSignIn | Self::NeedsMfa)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A failed attempt, for branching (`kind`) and for a person (the texts). Never
+/// carries a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What sort of failure it is.
+    pub kind: ErrorKind,
+    /// What happened, a sentence without a full stop.
+    pub message: String,
+    /// What to do next, where the reporter knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Not to be tried again before, where the cloud said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// The cloud's id of the request, for its support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    /// A failure with a kind and a sentence.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            retry_at: None,
+            request_id: None,
+        }
+    }
+
+    /// The same with advice on what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::SessionId;
+
+    proptest! {
+        #[test]
+        fn ids_are_ordered_and_written_like_their_texts(
+            one in "[a-c\u{0}é]{0,10}",
+            other in "[a-c\u{0}é]{0,10}",
+        ) {
+            let (a, b) = (SessionId::new(&one), SessionId::new(&other));
+            prop_assert_eq!(a.cmp(&b), one.cmp(&other));
+            prop_assert_eq!(a == b, one == other);
+            prop_assert_eq!(a.cmp(&a.clone()), std::cmp::Ordering::Equal);
+            let json = serde_json::to_string(&a).unwrap();
+            prop_assert_eq!(&json, &serde_json::to_string(&one).unwrap());
+            prop_assert_eq!(serde_json::from_str::<SessionId>(&json).unwrap(), a);
+        }
+    }
+}

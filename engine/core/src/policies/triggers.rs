@@ -1,0 +1,329 @@
+//! What happens beside sessions: schedules, watched files and repositories, custom events, the
+//! engine and the machine. Each goes to the policies that asked for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::events::effect::{Cause, Effect, JournalEvent, SeenFile};
+use crate::events::input::{ObservedPath, PathObservation};
+use crate::model::policy::{
+    BranchChange, EngineEvent, EntryName, Event, FileChange, FileChangeKind, ResyncReason,
+};
+use crate::model::time::Timestamp;
+use crate::state::EntryState;
+use crate::state::timers::TimerKey;
+use crate::step::StepContext;
+
+/// Moments that one event stands for at most, beside the one that it names.
+const MISSED: u32 = 1_000;
+/// A clock that is set by more than this was wrong, and schedules begin anew by the right one. By
+/// less, they go on: what was passed over is told once, what was told is not told again. The
+/// same bound as that of Vixie cron.
+const SET: Duration = Duration::from_secs(3 * 3_600);
+/// Files that a line of the journal names.
+const NAMED: usize = 8;
+
+impl StepContext<'_> {
+    /// Sets the timers of an entry's schedules.
+    pub(crate) fn schedule(&mut self, name: &EntryName) {
+        let Some(tracking) = self.state.entries.get(name) else {
+            return;
+        };
+        for (index, schedule) in tracking.entry.schedules.iter().enumerate() {
+            let key = TimerKey::Schedule(name.clone(), index);
+            self.state.timers.put(key, schedule.0.next(self.now));
+        }
+    }
+
+    /// Moments of a schedule have come; all that have are told by one event.
+    pub(crate) fn scheduled(&mut self, name: EntryName, index: usize, due: Timestamp) {
+        let Some(tracking) = self.state.entries.get_mut(&name) else {
+            return;
+        };
+        let Some(schedule) = tracking.entry.schedules.get(index).cloned() else {
+            return;
+        };
+        let mut missed = 0;
+        let mut next = schedule.0.next(due);
+        while missed < MISSED
+            && let Some(at) = next.filter(|at| *at <= self.now)
+        {
+            missed += 1;
+            next = schedule.0.next(at);
+        }
+        let next = next.filter(|at| *at > self.now);
+        let next = next.or_else(|| schedule.0.next(self.now));
+        let key = TimerKey::Schedule(name.clone(), index);
+        self.state.timers.put(key, next);
+        let expression = schedule.0.expression().to_owned();
+        let earlier = tracking.others.iter_mut().find_map(|event| match event {
+            Event::Schedule {
+                expression: e,
+                missed,
+                ..
+            } if *e == expression => Some(missed),
+            _ => None,
+        });
+        match earlier {
+            // It has not heard of the last one yet.
+            Some(unheard) => *unheard = unheard.saturating_add(missed + 1).min(MISSED),
+            None => tracking.others.push_back(Event::Schedule {
+                expression: expression.clone(),
+                due,
+                missed,
+            }),
+        }
+        let cause = self.new_cause();
+        self.caused(&name, cause);
+        self.record(
+            cause,
+            JournalEvent::Scheduled {
+                entry: name,
+                expression,
+                due,
+                missed,
+            },
+        );
+    }
+
+    /// Watched files and repositories are as this says; `to` names the one entry that is told,
+    /// where only one has begun to watch.
+    pub(crate) fn watched(&mut self, seen: Vec<ObservedPath>, to: Option<&EntryName>) {
+        let cause = self.new_cause();
+        let mut files: Vec<SeenFile> = Vec::new();
+        let mut count = 0;
+        let mut hearers: Vec<EntryName> = Vec::new();
+        for ObservedPath { patterns, what } in seen {
+            let index = &self.state.index;
+            let mut entries: Vec<EntryName> = patterns
+                .iter()
+                .flat_map(|pattern| match &what {
+                    PathObservation::File(_) => index.files(pattern),
+                    PathObservation::Branch(_) => index.branches(pattern),
+                })
+                .filter(|name| to.is_none_or(|to| to == *name))
+                .cloned()
+                .collect();
+            entries.sort_unstable();
+            entries.dedup();
+            for name in &entries {
+                let Some(tracking) = self.state.entries.get_mut(name) else {
+                    continue;
+                };
+                tracking.others_cause = cause;
+                match &what {
+                    PathObservation::File(change) => tracking.file_changed(change),
+                    PathObservation::Branch(change) => tracking.branch_changed(change),
+                }
+            }
+            match what {
+                PathObservation::File(change) => {
+                    count += 1;
+                    if files.len() < NAMED {
+                        files.push(SeenFile {
+                            path: change.path.to_string(),
+                            kind: change.kind,
+                        });
+                    }
+                    hearers.extend(entries);
+                }
+                PathObservation::Branch(change) => {
+                    let what = JournalEvent::BranchSeen {
+                        repository: change.repository.to_string(),
+                        kind: change.kind,
+                        branch: change.branch,
+                        previous: change.previous,
+                        entries,
+                    };
+                    self.record(cause, what);
+                }
+            }
+        }
+        if count > 0 {
+            hearers.sort_unstable();
+            hearers.dedup();
+            let what = JournalEvent::FilesSeen {
+                count,
+                files,
+                entries: hearers,
+            };
+            self.record(cause, what);
+        }
+    }
+
+    pub(crate) fn custom(&mut self, name: String, data: String) {
+        let cause = self.new_cause();
+        let entries = self.state.index.custom(&name).to_vec();
+        for entry in &entries {
+            self.tell_custom(entry, &name, data.clone(), cause);
+        }
+        self.record(cause, JournalEvent::Custom { name, entries });
+    }
+
+    /// One entry is to hear of a custom event; where too many wait, it looks at everything afresh.
+    pub(crate) fn tell_custom(
+        &mut self,
+        entry: &EntryName,
+        name: &str,
+        data: String,
+        cause: Cause,
+    ) {
+        let most = self.state.settings.customs_max;
+        let Some(tracking) = self.state.entries.get_mut(entry) else {
+            return;
+        };
+        tracking.others_cause = cause;
+        let custom = |event: &Event| matches!(event, Event::Custom { .. });
+        if tracking.others.iter().filter(|e| custom(e)).count() >= most {
+            tracking.others.retain(|event| !custom(event));
+            tracking.resync = Some((ResyncReason::Overflow, None));
+        } else {
+            let name = name.to_owned();
+            tracking.others.push_back(Event::Custom { name, data });
+        }
+    }
+
+    /// The machine slept, or somebody set its clock.
+    pub(crate) fn resumed(&mut self, slept_ms: u64, set_ms: i64) {
+        let cause = self.new_cause();
+        for tracking in self.state.entries.values_mut() {
+            tracking.resync = Some((ResyncReason::Resumed, None));
+        }
+        if u128::from(set_ms.unsigned_abs()) > SET.as_millis() {
+            let names: Vec<_> = self.state.entries.keys().cloned().collect();
+            for name in names {
+                self.schedule(&name);
+            }
+        }
+        if slept_ms > 0 {
+            self.announce(EngineEvent::Resumed(slept_ms), cause);
+        }
+        if set_ms != 0 {
+            self.announce(EngineEvent::ClockSet(set_ms), cause);
+        }
+        self.record(cause, JournalEvent::Resumed { slept_ms, set_ms });
+    }
+
+    /// The engine is about to stop: policies that asked may still have sessions stopped.
+    pub(crate) fn stopping(&mut self, deadline: Timestamp) {
+        self.state.stopping = true;
+        if !self.state.settings.announces {
+            return;
+        }
+        let cause = self.new_cause();
+        let entries = self.announce(EngineEvent::Stopping(deadline), cause);
+        if !entries.is_empty() {
+            self.effects.push(Effect::AwaitPolicies);
+            self.record(cause, JournalEvent::Stopping { deadline, entries });
+        }
+    }
+
+    /// Tells those who asked what happened to the engine; who that is.
+    pub(crate) fn announce(&mut self, event: EngineEvent, cause: Cause) -> Vec<EntryName> {
+        let entries = self.state.index.engine(event.moment());
+        for name in &entries {
+            let Some(tracking) = self.state.entries.get_mut(name) else {
+                continue;
+            };
+            tracking.others_cause = cause;
+            // Of several that nobody has heard of yet the last counts.
+            let same =
+                |other: &Event| matches!(other, Event::Engine(e) if e.moment() == event.moment());
+            tracking.others.retain(|other| !same(other));
+            tracking.others.push_back(Event::Engine(event));
+        }
+        entries
+    }
+
+    fn caused(&mut self, name: &EntryName, cause: Cause) {
+        if let Some(tracking) = self.state.entries.get_mut(name) {
+            tracking.others_cause = cause;
+        }
+    }
+}
+
+impl EntryState {
+    /// Whether events wait for the entry that are not about sessions.
+    pub(crate) fn has_others(&self) -> bool {
+        !self.others.is_empty() || !self.files.is_empty() || !self.branches.is_empty()
+    }
+
+    fn file_changed(&mut self, change: &FileChange) {
+        let before = self.files.remove(&change.path);
+        let mut change = change.clone();
+        if !self.entry.grant.reads() {
+            change.content = None;
+        }
+        self.keep_file(before, change);
+    }
+
+    fn branch_changed(&mut self, change: &BranchChange) {
+        let before = self.branches.remove(&change.repository);
+        self.keep_branch(before, change.clone());
+    }
+
+    fn keep_file(&mut self, before: Option<FileChange>, mut change: FileChange) {
+        let kind = before.map_or(Some(change.kind), |b| b.kind.then(change.kind));
+        if let Some(kind) = kind {
+            change.kind = kind;
+            self.files.insert(Arc::clone(&change.path), change);
+        }
+    }
+
+    fn keep_branch(&mut self, before: Option<BranchChange>, mut change: BranchChange) {
+        let kind = before
+            .as_ref()
+            .map_or(Some(change.kind), |b| b.kind.then(change.kind));
+        let Some(kind) = kind else { return };
+        change.kind = kind;
+        if let Some(before) = before
+            && kind != FileChangeKind::Removed
+        {
+            change.previous = before.previous;
+        }
+        self.branches.insert(Arc::clone(&change.repository), change);
+    }
+
+    /// Takes the events that wait, at most so many files.
+    pub(crate) fn take_others(&mut self, files_max: usize) -> Vec<Event> {
+        let mut events: Vec<Event> = self.others.drain(..).collect();
+        while events.len() < files_max
+            && let Some((_, change)) = self.branches.pop_first()
+        {
+            events.push(Event::Branch(change));
+        }
+        while events.len() < files_max
+            && let Some((_, change)) = self.files.pop_first()
+        {
+            events.push(Event::File(change));
+        }
+        events
+    }
+
+    /// Takes what happened to the engine, which comes with a resync.
+    pub(crate) fn take_engine_events(&mut self) -> Vec<Event> {
+        let others = std::mem::take(&mut self.others);
+        let (engine, rest): (Vec<Event>, Vec<Event>) = others
+            .into_iter()
+            .partition(|event| matches!(event, Event::Engine(_)));
+        self.others = rest.into();
+        engine
+    }
+
+    /// Events that were not answered wait again, before those that came meanwhile.
+    pub(crate) fn put_back(&mut self, events: Vec<Event>) {
+        for event in events.into_iter().rev() {
+            match event {
+                Event::File(change) => match self.files.remove(&change.path) {
+                    Some(later) => self.keep_file(Some(change), later),
+                    None => self.keep_file(None, change),
+                },
+                Event::Branch(change) => match self.branches.remove(&change.repository) {
+                    Some(later) => self.keep_branch(Some(change), later),
+                    None => self.keep_branch(None, change),
+                },
+                other => self.others.push_front(other),
+            }
+        }
+    }
+}

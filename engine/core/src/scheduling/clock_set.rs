@@ -1,0 +1,39 @@
+//! The clock was set: what is measured in spans goes on as if it had not been.
+//!
+//! Waits after failures, pauses, deadlines and penalties are kept as moments. Where the clock is set
+//! back by an hour, none of them may last an hour longer. What is meant as a moment stays where it
+//! is: the end of credentials, holds, schedules, sign-ins, wake-ups, a person's word.
+
+use crate::model::time::Timestamp;
+use crate::state::timers::TimerKey;
+use crate::step::StepContext;
+
+impl StepContext<'_> {
+    pub(crate) fn shift_spans(&mut self, set_ms: i64) {
+        if set_ms == 0 {
+            return;
+        }
+        let shift =
+            |at: Timestamp| Timestamp::from_millis(at.as_millis().saturating_add_signed(set_ms));
+        self.state.timers.shift(shift, |key| match key {
+            TimerKey::Deadline(_) | TimerKey::Orphan(_) | TimerKey::Ask(_) | TimerKey::Lane(_) => {
+                true
+            }
+            // All sessions are considered anew.
+            TimerKey::Reconsider(_)
+            | TimerKey::Expiry(_)
+            | TimerKey::Expiring(_)
+            | TimerKey::Wake(..)
+            | TimerKey::Schedule(..)
+            | TimerKey::SignIn(_) => false,
+        });
+        for tracked in self.state.sessions.values_mut() {
+            tracked.retry_at = tracked.retry_at.map(shift);
+            tracked.damping.shift(shift);
+        }
+        for tracking in self.state.entries.values_mut() {
+            tracking.not_before = tracking.not_before.map(shift);
+        }
+        self.state.unreachable.shift(shift);
+    }
+}
