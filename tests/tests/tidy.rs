@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 20] = [
     ("core", 0),
     ("fs", 0),
     ("awsfiles", 0),
     (WITH_GUESTS, 0),
     ("vault", 1),
     ("net", 1),
+    ("dialog", 1),
     ("workspace", 2),
     ("policy", 2),
     ("store", 2),
@@ -19,7 +20,11 @@ const FLOORS: [(&str, u8); 15] = [
     ("chain", 2),
     ("runtime", 3),
     ("sim", 3),
-    ("dayfly", 4),
+    ("sts", 3),
+    ("views", 4),
+    ("scenario", 4),
+    ("authoring", 4),
+    ("dayfly", 7),
 ];
 
 /// The room that the guests are built with too: it belongs to their workspace, so that its path is no
@@ -37,7 +42,11 @@ fn folder(room: &str) -> String {
 }
 
 /// Rooms that may know secrets: the corridor, and those who build it and hand it on.
-const CORRIDOR: [&str; 5] = ["providers", "chain", "registry", "runtime", "dayfly"];
+///
+/// `sts` makes the credentials that the demo and tests obtain.
+const CORRIDOR: [&str; 6] = [
+    "providers", "chain", "registry", "runtime", "sts", "dayfly",
+];
 
 /// What the core may depend on.
 const CORE_MAY: [&str; 2] = ["imbl", "serde"];

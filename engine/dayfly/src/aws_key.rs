@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dayfly_awsfiles::{AwsFile, Both, Kind, load, without};
+use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_runtime::Home;
 use dayfly_vault::private_file::PrivateFileError;
 use dayfly_vault::shared_file::SharedFile;
 use dayfly_vault::{AccessKey, SecretString};
 
 use crate::engine;
-use crate::error::{CliError, Code};
-use crate::render::table::sanitize;
 
 /// The longest file that is changed, in bytes.
 const LIMIT: u64 = 64 << 20;

@@ -12,6 +12,7 @@ use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session, Status};
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::entries::EntryProblem;
 use dayfly_runtime::report::{
     EngineReport, FailureReport, PlaceReport, ProblemReport, SessionReport, WordReport,
@@ -21,13 +22,12 @@ use dayfly_runtime::{
     destinations,
 };
 use dayfly_vault::Vault;
+use dayfly_views::journal_line::Names;
 use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
 
 use crate::control::client;
 use crate::control::protocol::{self, OrderDone, Request, Response, SessionOrder, not_found};
 use crate::endpoint::imds::{self, Identity};
-use crate::error::{CliError, Code};
-use crate::render::journal_line::Names;
 use crate::sharing::locking;
 use crate::sign_in::user_prompts;
 use crate::{paths, policies, vault_access};

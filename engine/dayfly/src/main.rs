@@ -2,7 +2,6 @@
 //!
 //! The only place that prints or exits: one file a command in `commands`.
 
-mod authoring;
 mod aws_key;
 mod commands;
 mod control;
@@ -10,17 +9,12 @@ mod demo;
 mod doctor;
 mod endpoint;
 mod engine;
-mod error;
-mod exit;
 mod export;
-mod foreign;
 mod input;
 mod integrations;
 mod paths;
 mod policies;
 mod prompt;
-mod render;
-mod scenario;
 mod sharing;
 mod sign_in;
 mod signals;
@@ -28,9 +22,9 @@ mod terminal;
 mod vault_access;
 
 use clap::Parser;
+use dayfly_dialog::Exit;
 
 use crate::commands::Dayfly;
-use crate::exit::Exit;
 
 /// What libraries copy of secrets is overwritten when they give it back.
 #[global_allocator]
@@ -50,7 +44,9 @@ fn main() -> std::process::ExitCode {
         }
         // It tells what was given, which a script may have from anywhere.
         Err(wrong) => {
-            terminal::say(&error::indented(wrong.render().to_string().trim_end()));
+            terminal::say(&dayfly_dialog::indented(
+                wrong.render().to_string().trim_end(),
+            ));
             Exit::Usage.into()
         }
     }

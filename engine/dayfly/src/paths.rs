@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use dayfly_chain::Process;
+use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use etcetera::BaseStrategy as _;
-
-use crate::error::CliError;
 
 /// `$DAYFLY_HOME`, all in one; else `dayfly` in the platform's folders for configuration and state.
 pub(crate) fn home() -> Result<Home, CliError> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dayfly_core::arbitration::Rank;
 use dayfly_core::policy::EntryName;
+use dayfly_dialog::{CliError, Code};
 use dayfly_policy::{CodeCache, Compiler, Host, HostConfig, Module, Policy};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource, PolicySettings};
@@ -13,7 +13,6 @@ use dayfly_runtime::recording::MadeOf;
 use dayfly_runtime::replay::PolicyResolver;
 use dayfly_store::TrustedStore;
 
-use crate::error::{CliError, Code};
 use crate::sharing::locking;
 
 /// The entries that can be used, and why others cannot.
@@ -127,21 +126,6 @@ pub(crate) fn loader(home: &Home) -> Result<Loader, CliError> {
     locking::witness(home)?.judge(&mut shelf);
     loader.hold_to(shelf);
     Ok(loader)
-}
-
-/// How much an entry counts, in words.
-pub(crate) fn rank(rank: Rank) -> String {
-    use dayfly_core::arbitration::Tier;
-    let tier = match rank.tier {
-        Tier::Personal => "personal",
-        Tier::Team => "team",
-        Tier::GuardRail => "guard rail",
-        Tier::Person | Tier::Override => "person",
-    };
-    match rank.priority {
-        0 => tier.to_owned(),
-        priority => format!("{tier} {priority:+}"),
-    }
 }
 
 /// Entries as a configuration has them.

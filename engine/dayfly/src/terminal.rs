@@ -9,18 +9,10 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dayfly_core::text;
-
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
 
 /// Whether something could not be written to the standard output.
 static UNWRITTEN: AtomicBool = AtomicBool::new(false);
-
-/// What other programs wrote, as a part of one line: characters that steer a terminal or that nobody
-/// sees are shown escaped, line breaks too.
-pub(crate) fn sanitize(text: &str) -> String {
-    text::visible(text).into_owned()
-}
 
 /// Prints text for a person to the standard output. Its line breaks are kept.
 pub(crate) fn print(text: &str) {
@@ -154,7 +146,7 @@ pub(crate) fn columns() -> Option<usize> {
 }
 
 /// Shows a person at the standard error what a program says that Dayfly runs for them, line by line.
-pub(crate) fn relay(from: impl io::Read) {
+pub(crate) fn relay(from: Box<dyn io::Read + Send>) {
     let mut from = io::BufReader::new(from);
     let mut line = Vec::new();
     // What never ends its line is shown in pieces.
@@ -169,13 +161,3 @@ pub(crate) fn relay(from: impl io::Read) {
 
 /// Bytes of a line that are shown at once.
 const LINE: u64 = 16 << 10;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn terminals_are_not_told_what_to_do() {
-        assert_eq!(sanitize("a\x1b[2Jb\nc"), r"a\u{1b}[2Jb\nc");
-    }
-}

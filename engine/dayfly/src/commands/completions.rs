@@ -2,10 +2,9 @@
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
+use dayfly_dialog::{CliError, Exit};
 
 use crate::commands::Dayfly;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::terminal::print_data;
 
 /// Print what a shell needs to complete commands.

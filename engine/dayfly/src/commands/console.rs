@@ -1,17 +1,15 @@
 //! `dayfly console`
 
 use dayfly_core::session::{Session, SessionType};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_providers::{Console, ConsoleError, RoleKeys};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use serde_json::json;
 
 use crate::control::protocol::not_found;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::export::credentials::Given;
 use crate::export::direct;
-use crate::render::table::sanitize;
 use crate::sign_in::browser;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_dialog::{CliError, Exit};
+
 use crate::control::client;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::export::direct;
-use crate::paths;
-use crate::terminal;
+use crate::{paths, terminal};
 
 /// Print the credentials of a session as cloud SDKs ask a `credential_process` for them.
 ///

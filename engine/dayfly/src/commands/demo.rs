@@ -1,10 +1,9 @@
 //! `dayfly demo`
 
+use dayfly_dialog::{CliError, Exit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo;
-use crate::error::CliError;
-use crate::exit::Exit;
 
 /// Watch the whole engine at work, on a throw-away home with an STS emulator.
 ///

@@ -1,10 +1,9 @@
 //! `dayfly doctor`
 
+use dayfly_dialog::{CliError, Exit, sanitize};
+
 use crate::doctor::{self, Findings, Grade};
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 
 /// Look for what keeps credentials from being obtained or found, and say how to mend it.

@@ -1,9 +1,9 @@
 //! `dayfly emit`
 
+use dayfly_dialog::{CliError, Exit};
+
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
 
 /// Send an event of your own to the policies that asked for it.

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use dayfly_core::session::{Session, SessionType};
 use dayfly_core::text::is_hidden;
+use dayfly_dialog::{CliError, Exit};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use dayfly_workspace::Workspace;
@@ -11,14 +12,11 @@ use zeroize::Zeroizing;
 use crate::control::client;
 use crate::control::protocol::{Access, By, Request, not_found};
 use crate::endpoint::imds::WARNING;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::export::credentials::Given;
 use crate::export::environment::{At, Environment};
 use crate::export::shadowing::shadowing;
 use crate::export::{azure, azure_environment, direct};
-use crate::terminal::print_data;
-use crate::terminal::warn;
+use crate::terminal::{print_data, warn};
 use crate::{engine, paths};
 
 /// Print what a shell has to set for the credentials of a session.

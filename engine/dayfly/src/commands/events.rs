@@ -5,17 +5,14 @@ use std::sync::mpsc;
 
 use dayfly_core::session::SessionId;
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::time::{self, parse_span};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_runtime::clock;
 use dayfly_runtime::journal::{self, Line, Reader};
+use dayfly_views::journal_line::{self, Names};
 
 use crate::control::protocol::not_found;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::journal_line::{self, Names};
-use crate::render::table::sanitize;
-use crate::render::time::{self, parse_span};
-use crate::terminal;
-use crate::terminal::print;
+use crate::terminal::{self, print};
 use crate::{engine, paths};
 
 /// Show the journal: events, decisions, actions and how they ended.

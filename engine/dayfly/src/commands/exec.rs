@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 
 use dayfly_core::session::{Session, SessionType};
+use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_runtime::Home;
 use dayfly_workspace::Workspace;
 use tokio::process::{Child, Command};
@@ -17,8 +18,6 @@ use crate::endpoint::refusals::Nobody;
 use crate::endpoint::server::{Endpoint, Port};
 use crate::endpoint::source::{ForCommand, Source};
 use crate::endpoint::tokens::Tokens;
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
 use crate::export::credentials::Given;
 use crate::export::environment::{At, Environment};
 use crate::export::shadowing::shadowing;

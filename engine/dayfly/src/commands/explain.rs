@@ -4,18 +4,16 @@ use dayfly_core::arbitration::{Actor, Lost, Tier};
 use dayfly_core::effect::{JournalEvent, Loss};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
+use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_runtime::journal::{Line, Reader};
 use dayfly_runtime::report::{EngineReport, SessionReport, StandingReport};
 use dayfly_runtime::{Home, clock};
+use dayfly_views::journal_line::{self, Names};
+use dayfly_views::sessions;
 use serde_json::json;
 
 use crate::control::client;
 use crate::control::protocol::{Request, not_found};
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
-use crate::render::journal_line::{self, Names};
-use crate::render::table::sanitize;
-use crate::render::{sessions, time};
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

@@ -1,11 +1,10 @@
 //! `dayfly init`
 
+use dayfly_dialog::{CliError, Exit};
 use dayfly_runtime::Home;
 use dayfly_vault::private_file;
 use dayfly_workspace::WorkspaceFile;
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
 use crate::terminal::print;
 

@@ -25,9 +25,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use dayfly_core::policy::Action;
+use dayfly_dialog::{CliError, Exit};
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::terminal;
 
 /// Keeps temporary cloud credentials alive exactly as long as rules say they should be.

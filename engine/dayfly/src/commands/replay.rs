@@ -5,22 +5,20 @@ use std::path::{Path, PathBuf};
 
 use dayfly_core::policy::EntryName;
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_policy::{Module, Policy};
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Loader;
 use dayfly_runtime::recording::{self, MadeOf};
 use dayfly_runtime::replay::{self, News, PolicyResolver, Tally, Which};
 use dayfly_store::ContentStore;
+use dayfly_views::permissions::wakes_on;
+use dayfly_views::replayed;
 
 use crate::commands::events::parse_when;
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
-use crate::policies::Configured;
-use crate::render::permissions::wakes_on;
-use crate::render::replayed;
-use crate::terminal;
-use crate::terminal::{print, warn};
-use crate::{paths, policies};
+use crate::paths;
+use crate::policies::{self, Configured};
+use crate::terminal::{self, print, warn};
 
 /// Ask policies again what they were asked before, and show where the answers differ: of the same
 /// policies, of another version, or of other rules.

@@ -4,19 +4,17 @@ use std::io::IsTerminal as _;
 
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session};
+use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
 use dayfly_runtime::report::{EngineReport, SessionReport};
 use dayfly_runtime::{Home, clock};
 use dayfly_vault::SecretString;
+use dayfly_views::sessions;
 use serde_json::json;
 
 use crate::commands::session::order as session_order;
 use crate::control::protocol::{Answered, Response, not_found};
 use crate::control::secret::Secret;
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
 use crate::export::direct;
-use crate::render::sessions;
-use crate::render::table::{Table, sanitize};
 use crate::sign_in::user_prompts;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};

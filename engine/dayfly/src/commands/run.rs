@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::effect::JournalEntry;
+use dayfly_dialog::{CliError, Exit, time};
 use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
+use dayfly_views::journal_line::{self, Names};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -15,10 +17,6 @@ use crate::endpoint::Endpoints;
 use crate::endpoint::follow::Follow;
 use crate::endpoint::server::Endpoint;
 use crate::endpoint::tokens::Tokens;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::journal_line::{self, Names};
-use crate::render::time;
 use crate::signals::Listener;
 use crate::terminal::{print, warn};
 use crate::{engine, paths};

@@ -1,14 +1,12 @@
 //! `dayfly status`
 
 use dayfly_core::session::Status;
+use dayfly_dialog::{CliError, Exit, sanitize, time};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::{EngineReport, ProblemReport};
+use dayfly_views::{policies, sessions};
 
 use crate::doctor::disk;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
-use crate::render::{policies, sessions, time};
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

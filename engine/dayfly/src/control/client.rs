@@ -5,13 +5,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use serde::de::DeserializeOwned;
-
 use zeroize::Zeroizing;
 
 use super::protocol::{Answer, LINE, OK, Request};
-use crate::error::CliError;
 
 /// How long an answer may take that waits for the cloud.
 const PATIENCE: Duration = Duration::from_secs(150);

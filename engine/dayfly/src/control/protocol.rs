@@ -7,14 +7,14 @@ use dayfly_core::arbitration::Actor;
 use dayfly_core::effect::Reply;
 use dayfly_core::input::Order;
 use dayfly_core::policy::{Action, EntryName};
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::entries::CONFIGURATION;
 use dayfly_runtime::message::{OrderError, Unobtained};
-use dayfly_runtime::report::SessionReport;
-use dayfly_runtime::{Ordered, Stopped, report};
+use dayfly_runtime::report::{self, SessionReport};
+use dayfly_runtime::{Ordered, Stopped};
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use crate::error::{CliError, Code};
 
 /// The longest line, in bytes.
 pub(crate) const LINE: usize = 64 << 20;

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::protocol::Request;
-use crate::error::CliError;
 
 /// Connections that have not said yet what they want. Where there is one more, the one that has
 /// been silent for the longest gives way.

@@ -1,14 +1,14 @@
 //! Answers commands for a running engine.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use dayfly_core::input::UserInput;
 use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::{Handle, Home};
 use dayfly_vault::private_file;
 use serde::Serialize;
@@ -17,14 +17,12 @@ use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
 use zeroize::Zeroizing;
 
 use super::client;
 use super::protocol::{self, Access, Answer, By, OK, REQUEST, Request};
 use super::request_slots::{Class, RequestSlots, Silent};
 use crate::endpoint::Endpoints;
-use crate::error::{CliError, Code};
 use crate::export::{azure, process};
 use crate::sign_in::user_prompts;
 

@@ -2,10 +2,5 @@
 
 mod play;
 mod stage;
-#[allow(
-    dead_code,
-    reason = "its own tests ask more of the emulator than the demo does"
-)]
-mod sts;
 
 pub(crate) use play::play;

@@ -7,7 +7,10 @@ use std::time::Duration;
 use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::CliError;
 use dayfly_runtime::{Engine, Handle, Policies, clock};
+use dayfly_views::journal_line::{self, Names};
+use dayfly_views::sessions;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -16,9 +19,6 @@ use tokio::time::Instant;
 use super::stage::Stage;
 use crate::control::protocol::{self, SessionOrder};
 use crate::engine;
-use crate::error::CliError;
-use crate::render::journal_line::{self, Names};
-use crate::render::sessions;
 use crate::terminal::print;
 
 /// How long credentials live, where the demo takes its usual time.

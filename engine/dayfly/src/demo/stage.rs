@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dayfly_core::session::SessionId;
+use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
+use dayfly_sts::{EmulatedRole, EmulatorOptions, StsEmulator};
 use dayfly_vault::{AccessKey, SecretString};
 use dayfly_workspace::splice::{self, List};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use super::sts::{EmulatedRole, EmulatorOptions, StsEmulator};
 use crate::engine;
-use crate::error::CliError;
 
 const USER: &str = "user-main";
 const ACCOUNT: &str = "123456789012";

@@ -8,12 +8,12 @@ use dayfly_chain::{Change, Profiles, Publication};
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::session::{Lease, Session};
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
-use crate::error::CliError;
 use crate::{engine, paths};
 
 /// The longest shared file that is read.

@@ -11,8 +11,8 @@ use dayfly_workspace::Workspace;
 use super::Findings;
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::policies::Loaded;
-use crate::{engine, policies};
+use crate::engine;
+use crate::policies::{self, Loaded};
 
 pub(crate) fn engine_runs(home: &Home, findings: &mut Findings) {
     let report = client::ask::<dayfly_runtime::report::EngineReport>(home, &Request::Report {});

@@ -6,11 +6,11 @@ use dayfly_chain::Chain;
 use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 
 use super::Findings;
 use crate::engine;
-use crate::error::CliError;
 
 const ABOUT: &str = "delivery";
 

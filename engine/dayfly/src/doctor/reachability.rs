@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use dayfly_core::session::SessionType;
+use dayfly_dialog::CliError;
 use dayfly_providers::{AwsSettings, Probed, probe, sts_place};
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::Workspace;
@@ -15,7 +16,6 @@ use crate::control::client;
 use crate::control::protocol::Request;
 use crate::endpoint::tokens::Tokens;
 use crate::engine;
-use crate::error::CliError;
 
 /// Clouds refuse what was signed by a clock that is five minutes off; before that, ends of
 /// credentials are misjudged by as much.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::clock;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -9,7 +10,6 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::source::Source;
-use crate::error::{CliError, Code};
 use crate::export::credentials::Given;
 
 /// How long an answer may take. Clients give up after a second or a few and ask again.

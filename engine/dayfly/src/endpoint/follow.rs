@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::effect::{JournalEntry, JournalEvent};
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::config::Imds;
 use dayfly_runtime::{Handle, Home};
 use tokio::sync::broadcast::error::RecvError;
@@ -13,7 +14,6 @@ use super::Endpoints;
 use super::imds::{Identity, Metadata, WARNING};
 use super::server::Port;
 use crate::engine;
-use crate::error::{CliError, Code};
 use crate::terminal::print;
 
 /// How long a port may be taken by the endpoint that was there before.

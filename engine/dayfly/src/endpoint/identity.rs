@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use dayfly_dialog::Code;
 use dayfly_runtime::clock;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request, StatusCode};
@@ -19,7 +20,6 @@ use super::answer::Answer;
 use super::authorization;
 use super::source::Source;
 use super::tokens::Tokens;
-use crate::error::Code;
 use crate::export::azure::GivenToken;
 
 const BEGIN: &str = "/azure/";

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::CliError;
 use dayfly_runtime::clock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::body::Incoming;
@@ -25,7 +26,6 @@ use super::refusals::Told;
 use super::server::{EndpointHandler, Listening, Port};
 use super::source::{BoxFuture, Source};
 use super::tokens;
-use crate::error::CliError;
 
 /// What a person should know before a program has credentials from here.
 pub(crate) const WARNING: &str = "some clients go on using credentials from an instance metadata \

@@ -14,9 +14,10 @@ pub(crate) mod tokens;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dayfly_dialog::{CliError, Code};
+
 use self::imds::{Identity, Metadata};
 use self::server::Endpoint;
-use crate::error::{CliError, Code};
 
 /// All that a running engine listens on for programs.
 #[derive(Debug)]

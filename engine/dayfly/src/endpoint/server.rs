@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,12 +19,10 @@ use tokio::task::JoinHandle;
 
 use super::answer::Answer;
 use super::container::Container;
-use super::peer;
 use super::refusals::{Refusals, Told};
 use super::source::{BoxFuture, Source};
 use super::tokens::{self, Tokens};
-use super::{authorization, identity};
-use crate::error::CliError;
+use super::{authorization, identity, peer};
 
 /// Connections at once that have said nothing yet. Where there is one more, those that have been
 /// silent for the longest give way: whoever holds connections open keeps nobody out.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::{Handle, Home, clock};
 use dayfly_vault::Vault;
 
 use crate::control::protocol;
-use crate::error::{CliError, Code};
 use crate::export::azure::{self, GivenToken};
 use crate::export::credentials::Given;
 use crate::export::{direct, process};

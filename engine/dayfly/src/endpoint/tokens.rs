@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use dayfly_dialog::CliError;
 use dayfly_vault::{SecretString, private_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-
-use crate::error::CliError;
 
 /// How long a token stands in a file.
 pub(crate) const TURN: Duration = Duration::from_secs(3_600);

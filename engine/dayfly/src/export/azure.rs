@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use dayfly_core::session::{Access, Session, SessionId};
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::{CliError, Code};
 use dayfly_providers::azure::AzureCloud;
-use dayfly_runtime::azure::{self as runtime_azure, IssuedToken, NoToken};
-use dayfly_runtime::{Handle, Home, clock};
+use dayfly_runtime::azure::{IssuedToken, NoToken};
+use dayfly_runtime::{Handle, Home, azure as runtime_azure, clock};
 use dayfly_vault::{SecretString, Vault};
 use dayfly_workspace::Workspace;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::control::client;
 use crate::control::protocol::{self, Request};
 use crate::engine;
-use crate::error::{CliError, Code};
 
 /// Where a session's tokens come from, and where they are good.
 pub(crate) struct Authority {

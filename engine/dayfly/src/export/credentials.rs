@@ -2,12 +2,11 @@
 
 use chrono::DateTime;
 use dayfly_core::time::Timestamp;
+use dayfly_dialog::CliError;
 use dayfly_runtime::report;
 use dayfly_vault::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
-
-use crate::error::CliError;
 
 /// Credentials as a running engine, or one in this process, gave them.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dayfly_core::input::Order;
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::{Handle, Home, clock};
 use dayfly_vault::{TemporaryCredentials, Vault};
 use zeroize::Zeroizing;
@@ -11,7 +12,6 @@ use super::process;
 use crate::control::client;
 use crate::control::protocol::{self, not_found};
 use crate::engine;
-use crate::error::{CliError, Code};
 use crate::sign_in::user_prompts;
 
 /// How long a program waits for its credentials.

@@ -2,6 +2,7 @@
 //!
 //! Source: AWS SDKs and Tools Reference Guide, "Process credential provider".
 
+use dayfly_dialog::CliError;
 use dayfly_runtime::credential_cache::Issued;
 use dayfly_runtime::{clock, report};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
@@ -9,7 +10,6 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::early_expiry;
-use crate::error::CliError;
 
 /// Why there is nothing to print for a session of another cloud.
 const NOT_AWS: &str = "the session is one of Azure, which has no AWS credentials";

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_providers::Timeouts;
 use dayfly_providers::azure::{
     AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN, AzureCredential, AzureError,
@@ -13,7 +14,6 @@ use dayfly_vault::Vault;
 use dayfly_workspace::Workspace;
 
 use crate::engine;
-use crate::error::{CliError, Code};
 use crate::integrations::SignInRow;
 
 /// An integration as it is called.

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_providers::Timeouts;
 use dayfly_providers::azure::{
     AzureCredential, AzureIntegration, AzureSecrets, AzureTokens, DeviceCode, NoIntegrations, Want,
@@ -18,10 +19,7 @@ use super::azure::{self, Called};
 use super::sso::block_on;
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::prompt;
-use crate::render::table::sanitize;
 use crate::sign_in::browser;
 use crate::terminal::print;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_providers::azure::Subscription;
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::splice::SpliceError;
@@ -13,10 +14,7 @@ use super::progress::Progress;
 use super::sso::block_on;
 use super::{azure, remove, sso_sync};
 use crate::engine;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::integrations::refused;
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 
 /// Lines of one sort that are printed; a number says how many more there are.

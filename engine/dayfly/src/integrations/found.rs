@@ -1,10 +1,10 @@
 //! Which integration of the Workspace is meant.
 
 use dayfly_core::session::{Access, Session};
+use dayfly_dialog::{CliError, Code};
 use dayfly_workspace::{AwsSsoIntegration, AzureIntegration, Workspace};
 
 use super::kind::Kind;
-use crate::error::{CliError, Code};
 
 /// An integration of the Workspace.
 #[derive(Clone, Debug)]

@@ -1,9 +1,8 @@
 //! Why the Workspace was not edited, for a person who wrote flags and not lines.
 
+use dayfly_dialog::CliError;
 use dayfly_workspace::EditError;
 use dayfly_workspace::splice::SpliceError;
-
-use crate::error::CliError;
 
 /// Why the Workspace was not edited, for a person who wrote flags and not lines.
 pub(crate) fn refused(error: EditError<SpliceError>) -> CliError {

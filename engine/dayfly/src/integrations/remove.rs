@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
+use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, WorkspaceFile};
@@ -12,7 +13,6 @@ use dayfly_workspace::{Workspace, WorkspaceFile};
 use super::found::Found;
 use crate::control::protocol::SessionOrder;
 use crate::engine;
-use crate::error::CliError;
 use crate::integrations::refused;
 
 /// Removes an integration with these sessions of it.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_providers::sso::{Sso, SsoError};
 use dayfly_runtime::{Config, Home, sso_settings};
 use dayfly_workspace::AwsSsoIntegration;
 
 use crate::engine;
-use crate::error::{CliError, Code};
 use crate::integrations::SignInRow;
 
 /// Calls portals as the configuration has it.

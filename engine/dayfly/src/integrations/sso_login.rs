@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_providers::sso::{SignInStatus, Sso, SsoError, SsoIntegration};
 use dayfly_runtime::{Home, clock, sso_integration};
 use dayfly_vault::SecretString;
@@ -10,10 +11,6 @@ use dayfly_workspace::AwsSsoIntegration;
 use super::sso;
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
-use crate::render::table::sanitize;
-use crate::render::time;
 use crate::sign_in::browser;
 use crate::sign_in::oauth_callback::{Brought, Callback, PATIENCE};
 use crate::terminal::print;

@@ -1,6 +1,7 @@
 //! Takes the accounts and roles of a portal of IAM Identity Center over as sessions.
 
 use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_providers::sso::Role;
 use dayfly_runtime::{Home, sso_integration};
 use dayfly_workspace::splice::SpliceError;
@@ -10,10 +11,7 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::{remove, sso};
 use crate::engine;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::integrations::refused;
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 
 /// How the person wants it.

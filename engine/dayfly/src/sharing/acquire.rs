@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dayfly_authoring::foreign;
+use dayfly_authoring::project::{self, Project};
+use dayfly_dialog::{CliError, Code};
 use dayfly_registry::Kind;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
@@ -14,9 +17,6 @@ use dayfly_store::trusted_store::signature_beside;
 use dayfly_store::{GitSource, OciSource, Remote, TrustedStore};
 
 use super::registry;
-use crate::authoring::project::{self, Project};
-use crate::error::{CliError, Code};
-use crate::foreign;
 
 /// Bytes of a bundle with all its files.
 const BUNDLE_MAX: u64 = 4 * MODULE_MAX;

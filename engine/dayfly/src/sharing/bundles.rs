@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use dayfly_dialog::{CliError, Code, Exit, sanitize};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Prepared;
 use dayfly_store::seen::is_older;
 use dayfly_store::{Bundle, BundlePolicy, ContentDigest, LockedBundle, LockedModule, TrustedStore};
+use dayfly_views::policies::rank as rank_words;
 use serde_json::{Value, json};
 use toml_edit::{Table, value};
 
 use super::acquire::{self, Acquired, Found};
 use super::config_edit::{self, Edit};
 use super::{consent, locking, past_decisions, preview, wants};
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
 use crate::policies;
-use crate::render::table::sanitize;
 use crate::sharing::newer::{May, refuse_others};
 use crate::terminal::print;
 
@@ -352,13 +351,13 @@ fn lines(
     let module = ready.prepared.policy.module();
     let descriptor = module.descriptor();
     let grant = &ready.prepared.entry.grant;
-    let granted = crate::render::permissions::may(grant.actions.iter(), grant.may_hold);
+    let granted = dayfly_views::permissions::may(grant.actions.iter(), grant.may_hold);
     let mut text = format!(
         "  {}: {} {}, counts as {}\n    {:<10}{}\n    {:<10}{granted}\n",
         policy.name,
         descriptor.name,
         descriptor.version,
-        policies::rank(ready.prepared.entry.rank),
+        rank_words(ready.prepared.entry.rank),
         "asks for",
         wants::asks(module),
         "granted",

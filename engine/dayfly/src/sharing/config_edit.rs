@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_fs::bounded;
 use dayfly_fs::edited::Edited;
 use dayfly_runtime::config::{self, Config, PolicySettings};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
-
-use crate::error::{CliError, Code};
 
 /// The configuration while it is edited.
 pub(crate) struct Edit {

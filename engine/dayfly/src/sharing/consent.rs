@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal as _;
 
-use crate::error::{CliError, Code};
+use dayfly_dialog::{CliError, Code};
+
 use crate::terminal;
 
 /// Asks on the terminal; where nobody can be asked, it takes the option named.

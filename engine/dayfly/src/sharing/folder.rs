@@ -4,10 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use dayfly_dialog::CliError;
 use dayfly_registry::{Artifact, Kind};
 use dayfly_store::bundle;
-
-use crate::error::CliError;
 
 /// Where the first of the files is now, which is what others name as source.
 ///

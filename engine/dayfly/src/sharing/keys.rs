@@ -1,9 +1,8 @@
 //! Keys that sign policies: made here, kept in the vault, and never shown.
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_vault::{SecretString, Vault, VaultError};
 use minisign::{KeyPair, PublicKey, SecretKeyBox};
-
-use crate::error::{CliError, Code};
 
 /// What the vault calls them: this and the name of the key.
 pub(crate) const SIGNING_KEY: &str = "signing-key/";

@@ -1,12 +1,12 @@
 //! Reads and writes the lock file of a home.
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::seen::{self, Look};
 use dayfly_runtime::{Home, Witness};
 use dayfly_store::trusted_store::ACCEPT;
 use dayfly_store::{Lock, TrustedStore};
 use dayfly_vault::{Ask, VaultError};
 
-use crate::error::{CliError, Code};
 use crate::terminal::warn;
 use crate::{engine, vault_access};
 

@@ -1,9 +1,8 @@
 //! What a newer version of a policy may be without being asked about.
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_store::LockedModule;
 use dayfly_store::seen::is_older;
-
-use crate::error::{CliError, Code};
 
 /// What is allowed.
 #[derive(Clone, Copy)]

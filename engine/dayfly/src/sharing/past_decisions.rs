@@ -1,14 +1,14 @@
 //! What a newer version of an entry would have said of what was recorded.
 
 use dayfly_core::policy::EntryName;
+use dayfly_dialog::CliError;
 use dayfly_policy::Policy;
 use dayfly_runtime::Home;
 use dayfly_runtime::replay::{self, News, Which};
+use dayfly_views::replayed;
 use serde_json::{Value, json};
 
-use crate::error::CliError;
 use crate::policies::Configured;
-use crate::render::replayed;
 
 /// Differences that are shown.
 const SHOWN: usize = 20;

@@ -7,14 +7,13 @@ use dayfly_core::policy::{
     Context, Event, PolicyEffect, ResyncReason, Revision, SessionFacts, SessionKey, SessionView,
 };
 use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, sanitize};
 use dayfly_policy::{Call, StateSnapshot};
 use dayfly_runtime::entries::Prepared;
 use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Home, clock};
 
 use crate::engine;
-use crate::error::CliError;
-use crate::render::table::sanitize;
 
 /// Lines that are shown of one policy.
 const LINES: usize = 12;

@@ -1,9 +1,8 @@
 //! Registries, for commands that wait.
 
+use dayfly_dialog::{CliError, Code};
 use dayfly_registry::{Place, Registry, RegistryError};
 use dayfly_store::OciSource;
-
-use crate::error::{CliError, Code};
 
 /// Where an OCI source is.
 pub(crate) fn place(source: &OciSource) -> Place {

@@ -4,9 +4,8 @@ use dayfly_policy::Module;
 use dayfly_runtime::entries::Prepared;
 use dayfly_store::trust::Trusted;
 use dayfly_store::{ContentDigest, LockedModule};
+use dayfly_views::permissions::{may, wakes_on};
 use serde::Serialize;
-
-use crate::render::permissions::{may, wakes_on};
 
 /// What an entry is held to from now on.
 pub(crate) fn locked(

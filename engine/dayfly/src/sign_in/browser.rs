@@ -2,10 +2,10 @@
 
 use std::process::{Command, Stdio};
 
+use dayfly_dialog::CliError;
 use dayfly_vault::SecretString;
 
 use super::handover::Handover;
-use crate::error::CliError;
 
 /// The program that opens addresses: `$BROWSER`, or what the system has for it.
 fn program() -> String {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use hyper::header::{HeaderValue, LOCATION, REFERRER_POLICY};
 use hyper::{Method, StatusCode};
 
 use super::loopback::{Loopback, blank};
-use crate::error::CliError;
 
 /// How long a browser may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);

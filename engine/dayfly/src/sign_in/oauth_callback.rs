@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use dayfly_vault::SecretString;
 use hyper::{Method, StatusCode};
 
 use super::loopback::{self, Asked, Loopback, Reply, blank};
-use crate::error::CliError;
 
 /// How long a person may take in the browser.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);

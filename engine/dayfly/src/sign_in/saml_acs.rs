@@ -12,13 +12,13 @@
 
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use dayfly_providers::{Assertion, AssertionError};
 use dayfly_vault::SecretString;
 use hyper::header::{CONTENT_TYPE, ORIGIN};
 use hyper::{Method, StatusCode};
 
 use super::loopback::{self, Asked, Loopback, Page, blank};
-use crate::error::CliError;
 
 /// The longest form, in bytes: an assertion of the length that AWS takes, as a form writes it.
 const FORM: usize = 512 << 10;

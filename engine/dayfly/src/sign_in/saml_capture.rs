@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use dayfly_dialog::CliError;
 use dayfly_providers::Assertion;
 use dayfly_vault::SecretString;
 use serde_json::{Value, json};
@@ -20,7 +21,6 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use zeroize::Zeroizing;
 
 use super::saml_acs;
-use crate::error::CliError;
 
 /// The longest message, in bytes.
 const MESSAGE: u64 = 16 << 20;

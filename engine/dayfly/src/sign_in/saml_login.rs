@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use dayfly_core::session::{Access, SessionId};
+use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 
 use crate::engine;
-use crate::error::{CliError, Code};
-use crate::render::table::sanitize;
 use crate::sign_in::saml_acs::{Acs, SignIn};
 use crate::sign_in::user_prompts::tell;
 use crate::sign_in::{browser, saml_capture};

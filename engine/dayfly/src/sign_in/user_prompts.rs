@@ -5,6 +5,7 @@ use std::time::Duration;
 use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, SessionId, SessionType, Status};
+use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_providers::{Assertion, is_code};
 use dayfly_runtime::report::{EngineReport, SessionReport};
 use dayfly_runtime::{Handle, Home};
@@ -13,8 +14,6 @@ use dayfly_vault::SecretString;
 use crate::control::client;
 use crate::control::protocol::{self, Answered, OrderDone, Request, Response, SessionOrder};
 use crate::control::secret::Secret;
-use crate::error::{CliError, Code};
-use crate::render::table::sanitize;
 use crate::sign_in::saml_login;
 use crate::terminal;
 

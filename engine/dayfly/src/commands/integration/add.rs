@@ -1,14 +1,11 @@
 //! `dayfly integration add`
 
-use dayfly_workspace::WorkspaceFile;
-use dayfly_workspace::splice;
+use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_workspace::{WorkspaceFile, splice};
 use serde_json::{Map, Value};
 
 use crate::commands::init;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::integrations::{Kind, found, refused};
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

@@ -1,13 +1,10 @@
 //! `dayfly integration list`
 
+use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
 use dayfly_runtime::clock;
 use serde::Serialize;
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::integrations::{Found, Kind, SignInRow, azure, found, sso};
-use crate::render::table::{Table, sanitize};
-use crate::render::time;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

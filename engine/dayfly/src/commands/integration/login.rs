@@ -1,7 +1,7 @@
 //! `dayfly integration login`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
+
 use crate::integrations::{Found, azure_login, find, sso_login};
 use crate::{engine, paths};
 

@@ -1,9 +1,8 @@
 //! `dayfly integration remove`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit, sanitize};
+
 use crate::integrations::{find, remove};
-use crate::render::table::sanitize;
 use crate::terminal::print;
 use crate::{engine, paths};
 

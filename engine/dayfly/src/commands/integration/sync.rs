@@ -1,7 +1,7 @@
 //! `dayfly integration sync`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
+
 use crate::integrations::{Found, azure_sync, find, sso_sync};
 use crate::{engine, paths};
 

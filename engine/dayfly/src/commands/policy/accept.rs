@@ -1,11 +1,9 @@
 //! `dayfly policy accept`
 
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_vault::Ask;
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
-use crate::render::table::sanitize;
 use crate::sharing::{consent, locking};
 use crate::terminal::print;
 

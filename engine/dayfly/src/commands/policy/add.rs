@@ -1,20 +1,17 @@
 //! `dayfly policy add`
 
 use dayfly_core::policy::Subscription;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_policy::{Limits, Module, Policy, Wasi};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, json_of};
 use toml_edit::{InlineTable, Table, value};
 
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::paths;
-use crate::policies;
-use crate::render::table::sanitize;
 use crate::sharing::acquire::{self, Acquired, Found};
 use crate::sharing::config_edit::{self, Edit};
 use crate::sharing::{bundles, consent, locking, preview, wants};
 use crate::terminal::print;
+use crate::{paths, policies};
 
 /// Add a policy, or a bundle of them, to the configuration: shows what it wants and would do now, and asks.
 ///
@@ -142,7 +139,7 @@ fn add(
     for subscription in prepared.policy.subscriptions() {
         row(
             "wakes on",
-            &crate::render::permissions::wakes_on(subscription),
+            &dayfly_views::permissions::wakes_on(subscription),
         );
     }
     if module.wasi() == Wasi::Granted {

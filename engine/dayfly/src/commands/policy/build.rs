@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use dayfly_authoring::build;
+use dayfly_authoring::project::Project;
+use dayfly_dialog::{CliError, Exit};
+use dayfly_views::permissions::may;
 use serde_json::json;
 
-use crate::authoring::build;
-use crate::authoring::project::Project;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::permissions::may;
-use crate::terminal::{print, print_json};
+use crate::policies;
+use crate::terminal::{self, print, print_json};
 
 /// Build the policy of a project into a component, with the tools of its language.
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let project = Project::require(&args.project)?;
-    let built = build::build(&project)?;
+    let built = build::build(&project, policies::compiler(), terminal::relay)?;
     let module = &built.module;
     let descriptor = module.descriptor();
     if args.json {

@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dayfly_authoring::check::{self, Asked, Checked};
+use dayfly_authoring::project::Project;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_runtime::config::Config;
+use dayfly_views::permissions::{may, wakes_on};
 use serde_json::{Value, json};
 
-use crate::authoring::build;
-use crate::authoring::check::{self, Asked, Checked};
-use crate::authoring::project::Project;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::permissions::{may, wakes_on};
-use crate::render::table::sanitize;
+use crate::policies;
 use crate::terminal::{print, print_json};
 
 /// Check a component: its contract, what it imports, wants and costs, and whether it answers the same
@@ -49,13 +47,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let message = format!("{} is not built yet", path.display());
         return Err(CliError::failed(message).hint("run `dayfly policy build`"));
     }
-    let bytes = build::read(&path)?;
+    let bytes = dayfly_authoring::read_built(&path)?;
     let config = match (&args.config, &project) {
         (Some(config), _) => config.clone(),
         (None, Some(project)) => tried(project)?,
         (None, None) => "{}".into(),
     };
-    let checked = check::check(&path.display().to_string(), &bytes, &config)?;
+    let checked = check::check(
+        &path.display().to_string(),
+        &bytes,
+        &config,
+        policies::compiler(),
+    )?;
     let problems = problems(&checked);
     if args.json {
         print_json(&as_json(&checked, &problems))?;

@@ -1,7 +1,7 @@
 //! `dayfly policy disable`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
+
 use crate::paths;
 use crate::sharing::config_edit::Edit;
 use crate::terminal::print;

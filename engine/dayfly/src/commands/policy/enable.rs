@@ -1,9 +1,9 @@
 //! `dayfly policy enable`
 
+use dayfly_dialog::{CliError, Exit};
+
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
 use crate::sharing::config_edit::Edit;
 use crate::terminal::print;

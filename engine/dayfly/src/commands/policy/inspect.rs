@@ -1,16 +1,15 @@
 //! `dayfly policy inspect`
 
 use dayfly_core::policy::Subscription;
+use dayfly_dialog::{CliError, Exit, Table, sanitize};
 use dayfly_policy::{Module, Policy};
 use dayfly_runtime::entries;
+use dayfly_views::permissions::{may, wakes_on};
+use dayfly_views::policies::rank as rank_words;
 use serde_json::{Value, json};
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
 use crate::policies::{self, Inspected};
-use crate::render::permissions::{may, wakes_on};
-use crate::render::table::{Table, sanitize};
 use crate::terminal::{print, print_json};
 
 /// Show what a policy is, what it asks for, and what it is granted.
@@ -132,7 +131,7 @@ fn text(inspected: &Inspected) -> String {
     );
     if let Some(settings) = &inspected.settings {
         row("config", &sanitize(&settings.config.to_string()));
-        row("counts as", &policies::rank(settings.rank));
+        row("counts as", &rank_words(settings.rank));
     }
     for subscription in asked(inspected) {
         row("wakes on", &wakes_on(subscription));

@@ -1,10 +1,9 @@
 //! `dayfly policy keygen`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
+
 use crate::sharing::keys;
-use crate::terminal;
-use crate::terminal::print;
+use crate::terminal::{self, print};
 use crate::{engine, paths};
 
 /// Make a key that signs policies, and keep it in the vault; prints its public key.

@@ -1,16 +1,14 @@
 //! `dayfly policy list`
 
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_runtime::report::PolicyReport;
+use dayfly_views::policies::table;
 use serde::Serialize;
 
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
 use crate::policies::{self, Loaded};
-use crate::render::policies::table;
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 
 /// List the policy entries of the configuration, and what is wrong with any.

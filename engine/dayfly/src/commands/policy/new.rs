@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::authoring::lang::Lang;
-use crate::authoring::project::{Project, check_name};
-use crate::authoring::{c, templates};
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_authoring::lang::Lang;
+use dayfly_authoring::project::{Project, check_name};
+use dayfly_authoring::{c, templates};
+use dayfly_dialog::{CliError, Exit};
+
 use crate::terminal::print;
 
 /// Begin a policy of your own: a project with the contract, a rule that works, and a test.

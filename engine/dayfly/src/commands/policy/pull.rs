@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
+use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::{GitSource, Lock, OciSource, Remote, TrustedStore};
 
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
 use crate::paths;
 use crate::sharing::acquire::{self, Acquired, Found};
 use crate::sharing::locking;

@@ -2,20 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_authoring::build;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_registry::{Artifact, Kind, Layer};
 use dayfly_runtime::config::{Config, ModuleSource};
-use dayfly_store::bundle;
-use dayfly_store::{OciSource, Remote};
+use dayfly_store::{OciSource, Remote, bundle};
 use serde_json::json;
 
-use crate::authoring::build;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::paths;
-use crate::render::table::sanitize;
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::{folder, registry};
 use crate::terminal::{print, print_json};
+use crate::{paths, policies};
 
 /// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature that lies
 /// beside it.
@@ -44,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let acquired = acquire::acquire(&home, &Config::default(), &source)?;
     let artifact = match acquired.found {
         Found::Module(bytes) => {
-            let module = build::load(&source.to_string(), &bytes)?;
+            let module = build::load(&source.to_string(), &bytes, policies::compiler())?;
             let descriptor = module.descriptor();
             let exports = vec![format!("dayfly:policy/policy@{}", module.contract())];
             Artifact {
@@ -65,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             files,
         } => {
             for (name, bytes) in &files {
-                build::load(name, bytes)?;
+                build::load(name, bytes, policies::compiler())?;
             }
             let first = Layer {
                 name: bundle::FILE.into(),

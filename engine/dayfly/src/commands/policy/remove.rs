@@ -1,7 +1,7 @@
 //! `dayfly policy remove`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
+
 use crate::paths;
 use crate::sharing::config_edit::Edit;
 use crate::sharing::locking;

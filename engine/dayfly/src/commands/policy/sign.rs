@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_authoring::build;
+use dayfly_dialog::{CliError, Exit};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::bundle;
 
-use crate::authoring::build;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::keys;
 use crate::terminal::print;
-use crate::{engine, paths};
+use crate::{engine, paths, policies};
 
 /// Sign a component, a project or a bundle with a key of the vault.
 ///
@@ -56,7 +55,7 @@ pub(crate) fn content(home: &Home, what: &str) -> Result<(PathBuf, Vec<u8>, Stri
     let acquired = acquire::acquire(home, &Config::default(), &ModuleSource::Path(path.clone()))?;
     match acquired.found {
         Found::Module(bytes) => {
-            let module = build::load(&path.display().to_string(), &bytes)?;
+            let module = build::load(&path.display().to_string(), &bytes, policies::compiler())?;
             let descriptor = module.descriptor();
             let comment = format!("{} {}", descriptor.name, descriptor.version);
             Ok((path, bytes, comment))

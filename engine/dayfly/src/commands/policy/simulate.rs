@@ -4,21 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dayfly_authoring::project::Project;
 use dayfly_core::policy::Outcome as Ended;
 use dayfly_core::session::Session;
+use dayfly_dialog::time::{self, parse_span};
+use dayfly_dialog::{CliError, Exit};
+use dayfly_scenario::chart::chart;
+use dayfly_scenario::expect::voice;
+use dayfly_scenario::file::{self, File};
+use dayfly_scenario::svg::picture;
 use dayfly_sim::{Outcome, Rule, Scenario};
 use serde_json::json;
 
-use crate::authoring::project::Project;
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::policies::{self, Loaded};
-use crate::render::chart::chart;
-use crate::render::svg::picture;
-use crate::render::time::{self, parse_span};
-use crate::scenario::{self, File, expect::voice};
-use crate::terminal;
-use crate::terminal::{print, print_json};
+use crate::terminal::{self, print, print_json};
 use crate::{engine, paths};
 
 /// Try the configured policies on a week in seconds: virtual time, a made-up cloud, the same rules.
@@ -72,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         None => File::default(),
     };
     let sessions = match args.sessions.or(file.sessions) {
-        Some(count) => scenario::made_up(count),
+        Some(count) => dayfly_scenario::synthetic::made_up(count),
         None => of_workspace(&home)?,
     };
     let mut scenario = file.scenario(sessions).map_err(|trouble| match &path {
@@ -88,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     scenario.span = args.span.unwrap_or(scenario.span);
     if scenario.span.is_zero() {
-        return Err(scenario::nothing_happens());
+        return Err(file::nothing_happens());
     }
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let rules = rules(&home)?;

@@ -4,18 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dayfly_authoring::project::Project;
 use dayfly_core::session::Session;
+use dayfly_dialog::{CliError, Exit};
+use dayfly_scenario::expect::Checked;
+use dayfly_scenario::file::File;
 use dayfly_sim::Rule;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authoring::project::Project;
 use crate::commands::policy::simulate::{of_workspace, rules};
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
-use crate::scenario::expect::Checked;
-use crate::scenario::{self, File};
 use crate::terminal::{print, print_json};
 
 /// Hold the configured policies against scenario files with expectations; 1 where one is broken.
@@ -69,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let begun = Instant::now();
         let tested = load(path).and_then(|file| {
             let sessions = match file.sessions {
-                Some(count) => scenario::made_up(count),
+                Some(count) => dayfly_scenario::synthetic::made_up(count),
                 None => match &sessions {
                     Some(known) => Vec::clone(known),
                     None => sessions.insert(of_workspace(&home)?).clone(),

@@ -1,20 +1,17 @@
 //! `dayfly policy update`
 
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_policy::Module;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, PolicySettings};
 use serde_json::{Value, json};
 
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::paths;
-use crate::policies;
-use crate::render::table::sanitize;
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::config_edit::Edit;
 use crate::sharing::newer::{May, refuse_others};
 use crate::sharing::{bundles, consent, locking, past_decisions, preview, wants};
 use crate::terminal::{print, print_json};
+use crate::{paths, policies};
 
 /// Take newer versions of policies from where they come from: shows the differences, and asks where one wants more.
 ///

@@ -1,11 +1,9 @@
 //! `dayfly policy verify`
 
+use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_runtime::config::{Config, ModuleSource};
-use dayfly_store::bundle;
-use dayfly_store::trust;
+use dayfly_store::{bundle, trust};
 
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
 use crate::paths;
 use crate::sharing::acquire::{self, Found};
 use crate::terminal::print;
@@ -68,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 fn good(what: &str, trusted: &trust::Trusted) -> Result<Exit, CliError> {
-    let comment = crate::render::table::sanitize(&trusted.comment);
+    let comment = dayfly_dialog::sanitize(&trusted.comment);
     print(&format!("{what}: {comment}, signed by {}\n", trusted.key));
     Ok(Exit::Done)
 }

@@ -1,9 +1,8 @@
 //! `dayfly secret accept`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit, sanitize};
+
 use crate::paths;
-use crate::render::table::sanitize;
 use crate::sharing::{consent, locking};
 use crate::terminal::print;
 

@@ -1,6 +1,7 @@
 //! `dayfly secret import-aws`
 
 use dayfly_core::session::{Session, SessionId, SessionType};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, partition};
@@ -10,9 +11,6 @@ use crate::aws_key::{Files, Found};
 use crate::commands::init;
 use crate::commands::secret::set as secret_set;
 use crate::commands::session::add::edit;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
 use dayfly_providers::TOTP_SEED;
 use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
 use dayfly_runtime::{clock, report};
@@ -9,10 +10,6 @@ use dayfly_vault::ACCESS_KEY;
 use serde::Serialize;
 
 use crate::commands::secret::totp as secret_totp;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::{Table, sanitize};
-use crate::render::time;
 use crate::sharing::keys::SIGNING_KEY;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};

@@ -1,13 +1,12 @@
 //! `dayfly secret rekey`
 
 use clap::ValueEnum;
+use dayfly_dialog::{CliError, Exit};
 use dayfly_fs::bounded;
 use dayfly_fs::edited::Edited;
 use dayfly_runtime::config::{LIMIT, VaultKey};
 use dayfly_vault::VaultError;
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::terminal::print;
 use crate::{engine, paths, vault_access};
 

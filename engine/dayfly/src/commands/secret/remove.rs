@@ -1,12 +1,10 @@
 //! `dayfly secret remove`
 
+use dayfly_dialog::{CliError, Code, Exit, sanitize};
 use dayfly_providers::TOTP_SEED;
 use dayfly_vault::ACCESS_KEY;
 
 use crate::control::protocol::not_found;
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
-use crate::render::table::sanitize;
 use crate::terminal::print;
 use crate::{engine, paths};
 

@@ -3,18 +3,15 @@
 use std::io::IsTerminal as _;
 
 use dayfly_core::session::SessionType;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_vault::{AccessKey, SecretString};
 use serde::Deserialize;
 
 use crate::aws_key::{self, Unusable};
 use crate::commands::secret::totp as secret_totp;
 use crate::control::protocol::not_found;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::prompt;
-use crate::render::table::sanitize;
 use crate::terminal::print;
-use crate::{engine, paths};
+use crate::{engine, paths, prompt};
 
 /// Keep the long-lived access key of a session, or the seed of its MFA device, in the encrypted
 /// vault.

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use dayfly_core::session::Session;
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_providers::{TOTP_SEED, Totp};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
@@ -10,12 +11,8 @@ use dayfly_workspace::Workspace;
 
 use crate::control::client;
 use crate::control::protocol::Request;
-use crate::engine;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::prompt;
-use crate::render::table::sanitize;
 use crate::terminal::print;
+use crate::{engine, prompt};
 
 /// The longest input, in bytes.
 const INPUT: usize = 4 << 10;

@@ -1,6 +1,7 @@
 //! `dayfly session add`
 
 use dayfly_core::session::{SessionId, SessionType};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{EditError, Problem, Workspace, WorkspaceFile, requires};
@@ -8,9 +9,6 @@ use serde_json::Value;
 
 use crate::commands::init;
 use crate::commands::session::fields::{Fields, flag, refuse_profile};
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
 use crate::terminal::{print, print_json, warn};
 use crate::{engine, paths};
 

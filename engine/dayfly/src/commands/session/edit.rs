@@ -1,5 +1,6 @@
 //! `dayfly session edit`
 
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_workspace::Workspace;
 use dayfly_workspace::splice::{self, List};
 use serde_json::Value;
@@ -7,9 +8,6 @@ use serde_json::Value;
 use crate::commands::session::add::edit;
 use crate::commands::session::fields::{Fields, refuse_profile};
 use crate::control::protocol::not_found;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
 use crate::terminal::print;
 use crate::{engine, paths};
 

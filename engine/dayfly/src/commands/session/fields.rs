@@ -4,13 +4,13 @@ use dayfly_awsfiles::Kind;
 use dayfly_awsfiles::name::profile_problem;
 use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{SessionId, SessionType};
+use dayfly_dialog::CliError;
+use dayfly_dialog::time::parse_span;
 use dayfly_runtime::{Config, Home};
 use dayfly_workspace::{Workspace, takes};
 use serde_json::{Map, Value};
 
 use crate::control::protocol::not_found;
-use crate::error::CliError;
-use crate::render::time::parse_span;
 
 /// Fields of a session. Each access method takes some of them.
 #[derive(Debug, Default, clap::Args)]

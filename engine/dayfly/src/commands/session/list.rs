@@ -1,10 +1,9 @@
 //! `dayfly session list`
 
+use dayfly_dialog::{CliError, Exit};
 use dayfly_runtime::clock;
+use dayfly_views::sessions;
 
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::sessions;
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

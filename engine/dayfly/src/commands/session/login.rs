@@ -2,15 +2,13 @@
 
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Session, SessionType, Status};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_vault::SecretString;
 use zeroize::Zeroizing;
 
 use crate::commands::session::order as session_order;
 use crate::control::protocol::{Answered, Response, not_found};
 use crate::control::secret::Secret;
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
 use crate::sign_in::saml_login::{self, Means};
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use dayfly_core::policy::Action;
+use dayfly_dialog::time::{self, parse_span};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_runtime::clock;
 
 use crate::control::protocol::{OrderDone, SessionOrder};
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
-use crate::render::time::{self, parse_span};
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

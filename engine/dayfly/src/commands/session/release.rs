@@ -1,9 +1,9 @@
 //! `dayfly session release`
 
+use dayfly_dialog::{CliError, Exit};
+
 use crate::commands::session::order as session_order;
 use crate::control::protocol::SessionOrder;
-use crate::error::CliError;
-use crate::exit::Exit;
 
 /// Take back what you said by `start` or `stop`: the policies decide again.
 #[derive(Debug, clap::Args)]

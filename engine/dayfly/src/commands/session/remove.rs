@@ -5,13 +5,11 @@ use std::io::IsTerminal as _;
 
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_workspace::splice::{self, List};
 
 use crate::commands::session::add::edit;
 use crate::control::protocol::{SessionOrder, not_found};
-use crate::error::CliError;
-use crate::exit::Exit;
-use crate::render::table::sanitize;
 use crate::terminal::print;
 use crate::{engine, paths};
 

@@ -1,13 +1,11 @@
 //! `dayfly session show`
 
+use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::SessionReport;
+use dayfly_views::sessions;
 
 use crate::control::protocol::not_found;
-use crate::error::{CliError, Code};
-use crate::exit::Exit;
-use crate::render::table::sanitize;
-use crate::render::{sessions, time};
 use crate::terminal::{print, print_json};
 use crate::{engine, paths};
 

@@ -1,7 +1,7 @@
 //! `dayfly workspace schema`
 
-use crate::error::CliError;
-use crate::exit::Exit;
+use dayfly_dialog::{CliError, Exit};
+
 use crate::terminal::print_json;
 
 /// Print the JSON Schema of the Workspace file.

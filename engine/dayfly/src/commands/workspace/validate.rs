@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_workspace::{Loaded, Problem, Severity, WorkspaceFile};
 use serde_json::json;
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::paths;
-use crate::terminal::{self, sanitize};
-use crate::terminal::{print, print_json};
+use crate::terminal::{self, print, print_json};
 
 /// Check a Workspace file and name each problem with its line and column.
 ///

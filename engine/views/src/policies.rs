@@ -1,0 +1,56 @@
+//! Policy entries as a table.
+
+use dayfly_core::arbitration::{Rank, Tier};
+use dayfly_dialog::{Table, sanitize};
+use dayfly_runtime::report::{PolicyReport, PolicyState};
+
+/// The entries that are asked, and those that are disabled with their modules.
+pub fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String {
+    let mut table = Table::new(["POLICY", "MODULE", "STATE", "COUNTS AS", "MAY", "NOTE"]);
+    for policy in policies {
+        let state = match policy.state {
+            PolicyState::InForce if policy.shadow => "shadow",
+            PolicyState::InForce => "in force",
+            PolicyState::Failing => "failing",
+            PolicyState::Suspended => "suspended",
+        };
+        let mut may: Vec<&str> = policy.actions.iter().map(|a| a.as_str()).collect();
+        if policy.may_hold {
+            may.push("hold");
+        }
+        let rank = Rank {
+            tier: policy.tier,
+            priority: policy.priority,
+        };
+        let fault = policy.fault.as_ref().map(|f| sanitize(&f.message));
+        table.row([
+            policy.name.clone(),
+            sanitize(&policy.source),
+            state.to_owned(),
+            self::rank(rank),
+            may.join(", "),
+            fault.unwrap_or_else(|| sanitize(&policy.summary)),
+        ]);
+    }
+    for (name, module) in disabled {
+        let note = format!("`dayfly policy enable {name}` has it asked again");
+        let cells = [name.clone(), sanitize(module), "disabled".to_owned()];
+        let [name, module, state] = cells;
+        table.row([name, module, state, String::new(), String::new(), note]);
+    }
+    table.to_string()
+}
+
+/// How much an entry counts, in words.
+pub fn rank(rank: Rank) -> String {
+    let tier = match rank.tier {
+        Tier::Personal => "personal",
+        Tier::Team => "team",
+        Tier::GuardRail => "guard rail",
+        Tier::Person | Tier::Override => "person",
+    };
+    match rank.priority {
+        0 => tier.to_owned(),
+        priority => format!("{tier} {priority:+}"),
+    }
+}
