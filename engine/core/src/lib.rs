@@ -10,6 +10,7 @@
 
 pub mod arbitration;
 pub mod audit;
+mod context;
 mod decisions;
 pub mod delivery;
 mod events;
@@ -25,7 +26,7 @@ pub mod step;
 pub use decisions::session_proposals;
 pub use events::{effect, input};
 pub use model::{
-    backoff, event, grant, policy, random, rates, role_lifetime, schedule, session, settings,
-    sso_role, text, time,
+    backoff, grant, policy, random, rates, role_lifetime, schedule, session, settings, sso_role,
+    text, time,
 };
 pub use policies::sign_ins;

@@ -1,5 +1,12 @@
 //! Turning all that is proposed for one session into at most one action: a pure function.
 
 mod arbitrate;
+mod proposals;
+mod rank;
+#[cfg(test)]
+mod tests;
 
-pub use arbitrate::*;
+pub(crate) use arbitrate::satisfied;
+pub use arbitrate::{Arbitration, Lost, Situation, arbitrate};
+pub use proposals::{StandingAct, StandingHold};
+pub use rank::{Actor, Rank, Tier};

@@ -1,17 +1,22 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::arbitration::{Actor, Rank};
-use crate::events::effect::Cause;
-use crate::events::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
+use crate::arbitration::{Actor, Rank, Tier};
+use crate::events::effect::{Cause, OperationId};
+use crate::events::input::{
+    CommandId, Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange,
+};
 use crate::model::grant::{Grant, Selector};
-use crate::model::policy::{Action, Actions, Event, Fields};
-use crate::model::session::{Access, AssumeRole, Session};
+use crate::model::policy::{Action, Actions, EntryName, Event, Fields, Outcome};
+use crate::model::session::{Access, AssumeRole, Lease, Session, Status};
 use crate::model::settings::Settings;
-use crate::scheduling::queue::{Lane, Next};
+use crate::state::entry_state::PendingChange;
+use crate::state::lane::Lane;
+use crate::state::queue::Next;
 use crate::state::timers::TimerKey;
-use crate::state::{Operation, PendingChange};
+use crate::state::{Operation, OperationStage, Phase, SessionState};
 use crate::step::step;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);

@@ -1,6 +1,10 @@
 //! What is to be done to a session, from what is proposed for it, and what may have to wait.
 
-pub(crate) mod damping;
-pub(crate) mod operation_approval;
+mod active_proposals;
+mod carry_out;
+mod commands;
+mod damping;
+mod dry_run;
 mod reconcile;
+mod replies;
 pub mod session_proposals;

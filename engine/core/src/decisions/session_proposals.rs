@@ -2,7 +2,7 @@
 
 use crate::arbitration::{Actor, Rank};
 use crate::model::policy::{Action, Reason};
-use crate::model::session::SessionId;
+use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::State;
 

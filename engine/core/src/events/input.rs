@@ -1,20 +1,23 @@
 //! Everything that can enter the core: one closed enum.
 
+use crate::model::settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::arbitration::{Rank, Tier};
-use crate::events::effect::OperationId;
+use crate::model::failure::Failure;
 use crate::model::grant::Grant;
+pub use crate::model::ids::CommandId;
+use crate::model::ids::OperationId;
 use crate::model::policy::{
     Action, Actions, BranchChange, EntryName, EvaluationId, Fault, FileChange, Subscription,
     Verdict,
 };
 use crate::model::schedule::Schedule;
-use crate::model::session::{Failure, Lease, Session, SessionId, Status};
-use crate::model::settings::Settings;
+use crate::model::session::{Lease, Session, Status};
+use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 
 /// What the Workspace file says of a session's state: the engine's projection, or a
@@ -99,10 +102,6 @@ impl ManualOverride {
         Rank { tier, priority: 0 }
     }
 }
-
-/// Names a command, from the person's question to the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CommandId(pub u64);
 
 /// What a person orders.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,3 +2,4 @@
 
 pub mod effect;
 pub mod input;
+pub(crate) mod journal;

@@ -1,13 +1,14 @@
 //! Operations that fail: what stays in force, when it is tried again, and who is told.
 
+use crate::context::StepContext;
 use crate::events::effect::{Effect, OperationId, Reply};
 use crate::lifecycle::outages;
+use crate::model::failure::{ErrorKind, Failure};
 use crate::model::policy::{Action, Fields, Outcome};
-use crate::model::session::{ErrorKind, Failure, SessionId};
+use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::Phase;
 use crate::state::timers::TimerKey;
-use crate::step::StepContext;
 
 impl StepContext<'_> {
     /// An operation that was to bring credentials failed.

@@ -1,8 +1,16 @@
 //! Operations from their beginning to their end: START, STOP and ROTATE.
 
+mod begin;
+mod ending;
+mod expiry;
 mod failures;
-mod operations;
+mod issue;
+mod operation_approval;
 mod orphans;
-pub(crate) mod outages;
+mod outages;
 pub(crate) mod overdue;
 mod parents;
+mod profiles;
+mod publish;
+mod stop;
+mod wait_for_parent;

@@ -1,13 +1,14 @@
 //! Credentials that the chain held at the start and that no session of the Workspace stands for:
 //! retracted, however often that has to be tried.
 
+use crate::context::StepContext;
 use crate::events::effect::{Cause, Effect, JournalEvent, OperationId};
+use crate::model::failure::Failure;
 use crate::model::policy::Outcome;
 use crate::model::random::Random;
-use crate::model::session::{Failure, SessionId};
+use crate::model::session_id::SessionId;
 use crate::state::Orphan;
 use crate::state::timers::TimerKey;
-use crate::step::StepContext;
 
 impl StepContext<'_> {
     /// Begins to retract them, unless a session of that id stands for them by now.

@@ -2,33 +2,19 @@
 //! cannot be: a disk or a network home that hangs may still do what it was asked for. The session is
 //! not kept pending for that; the answer, when it comes, is the truth.
 
-use crate::events::effect::OperationId;
+use crate::context::StepContext;
+use crate::model::failure::{ErrorKind, Failure};
+use crate::model::ids::OperationId;
 use crate::model::policy::Outcome;
-use crate::model::session::{ErrorKind, Failure, Lease, SessionId};
+use crate::model::session::Lease;
+use crate::model::session_id::SessionId;
+use crate::state::overdue::{Change, OverdueChange};
+use crate::state::phase::{Operation, OperationStage, Phase};
 use crate::state::timers::TimerKey;
-use crate::state::{Operation, OperationStage, Phase};
-use crate::step::StepContext;
 
 /// What to do where the chain does not answer.
 pub(crate) const CHAIN_HINT: &str =
     "look whether the disk or network home that holds your credentials files answers";
-
-/// A change of the chain that was not answered in time.
-#[derive(Clone, Debug)]
-pub(crate) struct OverdueChange {
-    pub(crate) session: SessionId,
-    what: Change,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Publish {
-        operation: Operation,
-        lease: Lease,
-        profile: Option<String>,
-    },
-    Retract(Outcome),
-}
 
 impl StepContext<'_> {
     /// The chain is about to be asked for something.
@@ -205,9 +191,7 @@ impl StepContext<'_> {
             Phase::Starting(_) | Phase::Rotating(..) => self.stale(operation.id),
         }
     }
-}
 
-impl StepContext<'_> {
     /// The session that this one is chained to may have been stopped since these credentials were
     /// issued: then they go the same way.
     fn note_outlived(&mut self, id: &SessionId, lease: Lease) {

@@ -1,11 +1,12 @@
 //! Sessions that were started only since one that is chained to them was to start.
 
 use crate::arbitration::{Actor, Situation, arbitrate};
+use crate::context::StepContext;
 use crate::events::effect::JournalEvent;
 use crate::model::policy::{Action, Outcome, Reason};
-use crate::model::session::{SessionId, Status};
+use crate::model::session::Status;
+use crate::model::session_id::SessionId;
 use crate::state::Phase;
-use crate::step::StepContext;
 
 impl StepContext<'_> {
     /// Whether anybody wants the session to be active: a person, a program or a policy, and nobody

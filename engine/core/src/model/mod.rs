@@ -2,14 +2,16 @@
 //! are made of. Nothing here decides anything.
 
 pub mod backoff;
-pub mod event;
+pub(crate) mod failure;
 pub mod grant;
+pub(crate) mod ids;
 pub mod policy;
 pub mod random;
 pub mod rates;
 pub mod role_lifetime;
 pub mod schedule;
 pub mod session;
+pub(crate) mod session_id;
 pub mod settings;
 pub mod sso_role;
 pub mod text;

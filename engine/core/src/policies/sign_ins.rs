@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::context::StepContext;
 use crate::events::effect::JournalEvent;
 use crate::events::input::SignIn;
 use crate::model::policy::EntryName;
-use crate::model::session::SessionId;
+use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::timers::TimerKey;
-use crate::step::StepContext;
 
 /// The custom event that policies subscribe to.
 pub const SIGN_IN_ENDS: &str = "sign-in-ends";

@@ -1,25 +1,25 @@
 //! What happens beside sessions: schedules, watched files and repositories, custom events, the
 //! engine and the machine. Each goes to the policies that asked for it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::events::effect::{Cause, Effect, JournalEvent, SeenFile};
+use crate::context::StepContext;
+use crate::events::effect::Effect;
 use crate::events::input::{ObservedPath, PathObservation};
-use crate::model::policy::{
-    BranchChange, EngineEvent, EntryName, Event, FileChange, FileChangeKind, ResyncReason,
-};
+use crate::events::journal::{JournalEvent, SeenFile};
+use crate::model::ids::Cause;
+use crate::model::policy::{EngineEvent, EntryName, Event, ResyncReason};
 use crate::model::time::Timestamp;
-use crate::state::EntryState;
 use crate::state::timers::TimerKey;
-use crate::step::StepContext;
 
 /// Moments that one event stands for at most, beside the one that it names.
 const MISSED: u32 = 1_000;
+
 /// A clock that is set by more than this was wrong, and schedules begin anew by the right one. By
 /// less, they go on: what was passed over is told once, what was told is not told again. The
 /// same bound as that of Vixie cron.
 const SET: Duration = Duration::from_secs(3 * 3_600);
+
 /// Files that a line of the journal names.
 const NAMED: usize = 8;
 
@@ -238,92 +238,6 @@ impl StepContext<'_> {
     fn caused(&mut self, name: &EntryName, cause: Cause) {
         if let Some(tracking) = self.state.entries.get_mut(name) {
             tracking.others_cause = cause;
-        }
-    }
-}
-
-impl EntryState {
-    /// Whether events wait for the entry that are not about sessions.
-    pub(crate) fn has_others(&self) -> bool {
-        !self.others.is_empty() || !self.files.is_empty() || !self.branches.is_empty()
-    }
-
-    fn file_changed(&mut self, change: &FileChange) {
-        let before = self.files.remove(&change.path);
-        let mut change = change.clone();
-        if !self.entry.grant.reads() {
-            change.content = None;
-        }
-        self.keep_file(before, change);
-    }
-
-    fn branch_changed(&mut self, change: &BranchChange) {
-        let before = self.branches.remove(&change.repository);
-        self.keep_branch(before, change.clone());
-    }
-
-    fn keep_file(&mut self, before: Option<FileChange>, mut change: FileChange) {
-        let kind = before.map_or(Some(change.kind), |b| b.kind.then(change.kind));
-        if let Some(kind) = kind {
-            change.kind = kind;
-            self.files.insert(Arc::clone(&change.path), change);
-        }
-    }
-
-    fn keep_branch(&mut self, before: Option<BranchChange>, mut change: BranchChange) {
-        let kind = before
-            .as_ref()
-            .map_or(Some(change.kind), |b| b.kind.then(change.kind));
-        let Some(kind) = kind else { return };
-        change.kind = kind;
-        if let Some(before) = before
-            && kind != FileChangeKind::Removed
-        {
-            change.previous = before.previous;
-        }
-        self.branches.insert(Arc::clone(&change.repository), change);
-    }
-
-    /// Takes the events that wait, at most so many files.
-    pub(crate) fn take_others(&mut self, files_max: usize) -> Vec<Event> {
-        let mut events: Vec<Event> = self.others.drain(..).collect();
-        while events.len() < files_max
-            && let Some((_, change)) = self.branches.pop_first()
-        {
-            events.push(Event::Branch(change));
-        }
-        while events.len() < files_max
-            && let Some((_, change)) = self.files.pop_first()
-        {
-            events.push(Event::File(change));
-        }
-        events
-    }
-
-    /// Takes what happened to the engine, which comes with a resync.
-    pub(crate) fn take_engine_events(&mut self) -> Vec<Event> {
-        let others = std::mem::take(&mut self.others);
-        let (engine, rest): (Vec<Event>, Vec<Event>) = others
-            .into_iter()
-            .partition(|event| matches!(event, Event::Engine(_)));
-        self.others = rest.into();
-        engine
-    }
-
-    /// Events that were not answered wait again, before those that came meanwhile.
-    pub(crate) fn put_back(&mut self, events: Vec<Event>) {
-        for event in events.into_iter().rev() {
-            match event {
-                Event::File(change) => match self.files.remove(&change.path) {
-                    Some(later) => self.keep_file(Some(change), later),
-                    None => self.keep_file(None, change),
-                },
-                Event::Branch(change) => match self.branches.remove(&change.repository) {
-                    Some(later) => self.keep_branch(Some(change), later),
-                    None => self.keep_branch(None, change),
-                },
-                other => self.others.push_front(other),
-            }
         }
     }
 }

@@ -4,9 +4,9 @@
 //! back by an hour, none of them may last an hour longer. What is meant as a moment stays where it
 //! is: the end of credentials, holds, schedules, sign-ins, wake-ups, a person's word.
 
+use crate::context::StepContext;
 use crate::model::time::Timestamp;
 use crate::state::timers::TimerKey;
-use crate::step::StepContext;
 
 impl StepContext<'_> {
     pub(crate) fn shift_spans(&mut self, set_ms: i64) {
@@ -35,5 +35,22 @@ impl StepContext<'_> {
             tracking.not_before = tracking.not_before.map(shift);
         }
         self.state.unreachable.shift(shift);
+    }
+
+    /// The clock jumped: nobody waits longer than from now on.
+    pub(crate) fn settle_rates(&mut self) {
+        let now = self.now;
+        for entry in self.state.entries.values_mut() {
+            if let Some(rate) = entry.entry.grant.rate {
+                entry.bucket.settle(rate, now);
+            }
+        }
+        let latest = now.plus(self.state.settings.damping.freeze);
+        for tracked in self.state.sessions.values_mut() {
+            tracked.damping.clock_jumped(latest);
+        }
+        let calls = self.state.settings.calls;
+        self.state.queue.settle(&calls, now);
+        self.reconsider.extend(self.state.sessions.keys().cloned());
     }
 }

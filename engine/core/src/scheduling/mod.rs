@@ -1,4 +1,4 @@
 //! Whose turn it is at a provider, and how spans of time outlast a clock that is set.
 
 mod clock_set;
-pub(crate) mod queue;
+mod provider_queue;

@@ -1,4 +1,7 @@
-//! Sessions come, change and go with the Workspace.
+//! Sessions come, change and go with the Workspace; policies and the Workspace file are told.
 
-mod session_changes;
+mod changed_fields;
+mod notify;
 mod user_input;
+mod view;
+mod workspace;

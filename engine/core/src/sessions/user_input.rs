@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::context::StepContext;
 use crate::events::input::UserInput;
 use crate::model::policy::Fields;
-use crate::model::session::SessionId;
-use crate::step::StepContext;
+use crate::model::session_id::SessionId;
 
 impl StepContext<'_> {
     /// Sessions that a person signs in to this integration or IdP for, and what is chained to them.

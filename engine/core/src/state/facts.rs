@@ -3,7 +3,8 @@
 use crate::events::effect::OperationId;
 use crate::events::input::{CommandId, SignIn};
 use crate::model::policy::SessionView;
-use crate::model::session::{Lease, SessionId};
+use crate::model::session::Lease;
+use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::timers::TimerKey;
 use crate::state::{EntryState, OperationStage, SessionState, State};

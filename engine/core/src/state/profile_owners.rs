@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::session::SessionId;
+use crate::model::session_id::SessionId;
 
 /// Sessions and their named profiles. A claim stays until its session is forgotten, since the chain
 /// may hold credentials under a profile that the session has left.

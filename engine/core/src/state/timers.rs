@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::policy::EntryName;
-use crate::model::session::SessionId;
+use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
-use crate::scheduling::queue::Lane;
+use crate::state::lane::Lane;
 
 /// What happens when a timer is due. One timer a key: setting it again moves it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

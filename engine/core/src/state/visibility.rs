@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::policy::{SessionFacts, SessionKey, SessionView, Views};
-use crate::model::session::SessionId;
+use crate::model::session_id::SessionId;
 
 /// The sessions that one entry is granted, at one moment.
 #[derive(Clone, Debug, Default)]

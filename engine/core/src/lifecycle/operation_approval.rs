@@ -4,11 +4,12 @@
 //! is started or renewed for a session chained to it was never asked about.
 
 use crate::arbitration::{Actor, Rank, Tier};
+use crate::context::StepContext;
 use crate::events::effect::Reply;
+use crate::model::failure::{ErrorKind, Failure};
 use crate::model::policy::Action;
-use crate::model::session::{ErrorKind, Failure, SessionId};
+use crate::model::session_id::SessionId;
 use crate::state::{OperationStage, Phase};
-use crate::step::StepContext;
 
 /// What is known of an operation.
 pub(crate) enum Ruling {

@@ -3,44 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::arbitration::Actor;
-use crate::model::rates::{Rate, TokenBucket};
-use crate::model::session::{Access, SessionId};
+use crate::model::rates::TokenBucket;
+use crate::model::session_id::SessionId;
 use crate::model::settings::CallRates;
 use crate::model::time::Timestamp;
-use crate::state::timers::TimerKey;
-use crate::state::{OperationStage, State};
-use crate::step::StepContext;
+use crate::state::lane::Lane;
 
-/// How far up a chain of sessions is looked for somebody who waits.
-const GENERATIONS: u32 = 8;
 /// So many lanes that nobody waits in are kept before the first look at which may go.
 const LANES: usize = 64;
-
-/// What takes calls as one: a kind of provider, and whom it counts them for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Lane {
-    /// AWS STS, for the account of the caller, or for the session that calls where that is unknown.
-    Sts(String),
-    /// The portal of one IAM Identity Center.
-    Sso(String),
-    /// Microsoft Entra ID, for one tenant.
-    Azure(String),
-    /// Nothing is called.
-    Local,
-}
-
-impl Lane {
-    /// How many calls it takes; none: as many as there are.
-    const fn rate(&self, rates: &CallRates) -> Option<Rate> {
-        match self {
-            Self::Sts(_) => Some(rates.sts),
-            Self::Sso(_) => Some(rates.sso),
-            Self::Azure(_) => Some(rates.azure),
-            Self::Local => None,
-        }
-    }
-}
 
 /// Somebody waits, or nobody; then a number that grows.
 type Ticket = (u8, u64);
@@ -177,89 +147,4 @@ pub(crate) enum Next {
     Session(SessionId),
     /// Nobody of this lane may go on before.
     Dry(Lane, Timestamp),
-}
-
-impl State {
-    /// Whom the calls for a session count for.
-    pub(crate) fn call_lane(&self, id: &SessionId) -> Lane {
-        let Some(tracked) = self.sessions.get(id) else {
-            return Lane::Local;
-        };
-        match &tracked.session.access {
-            Access::Localstack { .. } => Lane::Local,
-            Access::AwsSsoRole { integration_id, .. } => Lane::Sso(integration_id.clone()),
-            Access::Azure { tenant_id, .. } => Lane::Azure(tenant_id.clone()),
-            // The caller is the session that it is chained to.
-            Access::AwsIamRoleChained { parent, .. } => {
-                let known = self.sessions.get(parent);
-                let account = known.and_then(|t| t.session.account.clone());
-                Lane::Sts(account.unwrap_or_else(|| parent.to_string()))
-            }
-            Access::AwsIamUser { .. }
-            | Access::AwsIamRoleFederated { .. }
-            | Access::AwsIamRoleWebIdentity { .. } => {
-                let account = tracked.session.account.clone();
-                Lane::Sts(account.unwrap_or_else(|| id.to_string()))
-            }
-        }
-    }
-}
-
-impl StepContext<'_> {
-    /// The session waits for its turn from now on.
-    pub(crate) fn enqueue(&mut self, id: &SessionId) {
-        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        let urgent = self.is_awaited(id, GENERATIONS);
-        let lane = self.state.call_lane(id);
-        let tracked = self.state.sessions.get_mut(id);
-        if let Some(operation) = tracked.and_then(|t| t.phase.operation_mut()) {
-            operation.stage = OperationStage::Queued;
-            self.state.queue.push(id.clone(), lane, urgent);
-        }
-    }
-
-    /// Somebody waits for the session now: its turn, or that of the one it is chained to, comes
-    /// before that of those for whom nobody does.
-    pub(crate) fn hurry(&mut self, id: &SessionId) {
-        let mut id = id.clone();
-        for _ in 0..=GENERATIONS {
-            let Some(tracked) = self.state.sessions.get(&id) else {
-                return;
-            };
-            match tracked.phase.operation().map(|o| o.stage) {
-                Some(OperationStage::Queued) => {
-                    if let Some(lane) = self.state.queue.lane(&id).cloned() {
-                        self.state.queue.remove(&id);
-                        self.state.queue.push(id, lane, true);
-                    }
-                    return;
-                }
-                Some(OperationStage::Parent) => match tracked.session.parent() {
-                    Some(parent) => id = parent.clone(),
-                    None => return,
-                },
-                _ => return,
-            }
-        }
-    }
-
-    /// Whether a person or a program waits for the session, or for one chained to it.
-    fn is_awaited(&self, id: &SessionId, generations: u32) -> bool {
-        let Some(tracked) = self.state.sessions.get(id) else {
-            return false;
-        };
-        let by = tracked.phase.operation().map(|o| &o.by);
-        if !tracked.waiting.is_empty() || matches!(by, Some(Actor::Person | Actor::Client)) {
-            return true;
-        }
-        let children = self.state.children.get(id).into_iter().flatten();
-        generations > 0
-            && children
-                .filter(|child| {
-                    let child = self.state.sessions.get(*child);
-                    let operation = child.and_then(|t| t.phase.operation());
-                    operation.is_some_and(|o| o.stage == OperationStage::Parent)
-                })
-                .any(|child| self.is_awaited(child, generations - 1))
-    }
 }

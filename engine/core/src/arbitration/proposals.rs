@@ -1,0 +1,49 @@
+//! What is proposed for one session.
+
+use crate::arbitration::rank::{Actor, Rank, Tier};
+use crate::model::policy::{Action, Actions, Reason, Revision};
+use crate::model::time::Timestamp;
+
+/// A standing proposal to act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingAct {
+    /// Who.
+    pub voice: Actor,
+    /// How much the voice counts.
+    pub rank: Rank,
+    /// What.
+    pub action: Action,
+    /// The session's revision that it rests on; none: it rests on none.
+    pub revision: Option<Revision>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// Why.
+    pub why: Reason,
+    /// Whether its voice was told of a change and has not answered (a failing policy).
+    pub unanswered: bool,
+}
+
+/// A standing proposal that nobody may act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingHold {
+    /// Who.
+    pub voice: Actor,
+    /// How much the voice counts.
+    pub rank: Rank,
+    /// What nobody may do.
+    pub actions: Actions,
+    /// When it ends; none: at the voice's next word.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub why: Reason,
+}
+
+impl StandingHold {
+    /// Whether this hold forbids this action to a voice of this rank. A person passes every
+    /// hold but those of guard rails; an override passes all.
+    #[must_use]
+    pub fn forbids(&self, action: Action, rank: Rank, now: Timestamp) -> bool {
+        let outranked = rank.tier >= Tier::Person && rank.tier > self.rank.tier;
+        self.actions.contains(action) && self.until.is_none_or(|end| end > now) && !outranked
+    }
+}

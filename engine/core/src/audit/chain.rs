@@ -1,0 +1,124 @@
+//! What the chain holds is what the core believes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::Audit;
+use crate::audit::violation::Violation;
+use crate::events::input::RecoveredCredentials;
+use crate::model::session_id::SessionId;
+use crate::state::phase::Phase;
+use crate::state::session_state::SessionState;
+
+impl Audit<'_> {
+    /// One session a named profile, as the core sees it.
+    pub(super) fn profiles(&mut self) {
+        let holders = self.state.sessions().filter_map(|(id, tracked)| {
+            tracked.phase.lease()?;
+            Some((tracked.published_profile.as_deref()?, id))
+        });
+        let shared: Vec<_> = shared_profiles(holders).collect();
+        self.found.extend(shared);
+    }
+
+    /// What the chain holds is what the core believes.
+    pub(super) fn chain(&mut self, held: &[RecoveredCredentials], moving: bool) {
+        let places = held
+            .iter()
+            .filter_map(|f| Some((f.profile.as_deref()?, &f.session)));
+        let shared: Vec<_> = shared_profiles(places).collect();
+        for violation in shared {
+            // What the core sees the same way was said already.
+            if !self.found.contains(&violation) {
+                self.broken(violation);
+            }
+        }
+        for found in held {
+            let violation = match self.state.session(&found.session) {
+                // The chain's answer, which came too late, is on its way.
+                Some(_) if moving && self.state.is_overdue(&found.session) => None,
+                Some(tracked) => unlike(tracked, found, moving, self.is_claimed(&found.session)),
+                None if self.is_claimed(&found.session) => None,
+                None => Some(unretracted(found)),
+            };
+            self.found.extend(violation);
+        }
+        let there: BTreeSet<_> = held.iter().map(|found| &found.session).collect();
+        for (id, tracked) in self.state.sessions() {
+            if tracked.phase.lease().is_none() || there.contains(id) {
+                continue;
+            }
+            let stopping = matches!(tracked.phase, Phase::Stopping(..));
+            let excused =
+                moving && (stopping || self.state.is_overdue(id) || self.is_displaced(id, tracked));
+            if !excused {
+                let session = id.clone();
+                self.broken(Violation::Missing { session });
+            }
+        }
+    }
+
+    /// Whether somebody will look after credentials that no session stands for.
+    fn is_claimed(&self, id: &SessionId) -> bool {
+        let awaited = self.state.is_unclaimed(id);
+        let orphan = self.state.orphan(id);
+        awaited || orphan.is_some_and(|(operation, again)| operation.is_some() || again.is_some())
+    }
+
+    /// Whether another session is taking the named profile of this one.
+    fn is_displaced(&self, id: &SessionId, tracked: &SessionState) -> bool {
+        let profile = tracked.published_profile.as_deref();
+        self.state.sessions().any(|(other, t)| {
+            other != id && profile.is_some() && t.publishing().is_some_and(|(_, to)| to == profile)
+        })
+    }
+}
+
+/// Pairs of sessions that stand under one named profile.
+fn shared_profiles<'a>(
+    holders: impl Iterator<Item = (&'a str, &'a SessionId)>,
+) -> impl Iterator<Item = Violation> {
+    let mut first: BTreeMap<&str, &SessionId> = BTreeMap::new();
+    holders.filter_map(move |(profile, id)| {
+        let other = *first.entry(profile).or_insert(id);
+        (other != id).then(|| Violation::SharedProfile {
+            profile: profile.to_owned(),
+            sessions: [other.clone(), id.clone()],
+        })
+    })
+}
+
+fn unretracted(found: &RecoveredCredentials) -> Violation {
+    let session = found.session.clone();
+    Violation::Unretracted { session }
+}
+
+/// How what the chain holds for a session differs from what the core believes.
+fn unlike(
+    tracked: &SessionState,
+    found: &RecoveredCredentials,
+    moving: bool,
+    claimed: bool,
+) -> Option<Violation> {
+    let place = found.profile.as_deref();
+    let arrived = moving && tracked.publishing() == Some((found.lease, place));
+    if arrived {
+        return None;
+    }
+    let Some(believed) = tracked.phase.lease() else {
+        return (!claimed).then(|| unretracted(found));
+    };
+    let session = found.session.clone();
+    if tracked.published_profile.as_deref() != place {
+        return Some(Violation::Elsewhere {
+            session,
+            believed: tracked.published_profile.clone(),
+            found: found.profile.clone(),
+        });
+    }
+    let found = found.lease;
+    (believed != found).then_some(Violation::OtherLease {
+        session,
+        believed,
+        found,
+    })
+}

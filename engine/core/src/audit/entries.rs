@@ -1,0 +1,78 @@
+//! Policies see what they are granted, and nothing that waits for them grows for ever.
+
+use crate::audit::Audit;
+use crate::audit::violation::Violation;
+use crate::model::policy::EntryName;
+use crate::model::session_id::SessionId;
+use crate::state::entry_state::EntryState;
+
+impl Audit<'_> {
+    /// Nothing that waits for a policy grows for ever.
+    pub(super) fn entries(&mut self) {
+        let settings = self.state.settings;
+        // Those that a failed call gave back, and those that came meanwhile.
+        let events_max = settings.wakes_max + 2 * settings.customs_max;
+        for (name, tracking) in self.state.entries() {
+            self.sight(name, tracking);
+            let gone = tracking
+                .unheard()
+                .filter(|id| tracking.suspended && self.state.session(id).is_none());
+            let waiting = [
+                ("events", tracking.events_waiting(), events_max),
+                ("wake-ups", tracking.wakes_wished(), settings.wakes_max),
+                ("sessions that are gone", gone.count(), 0),
+            ];
+            for (what, waiting, bound) in waiting {
+                if waiting > bound {
+                    let entry = name.clone();
+                    self.broken(Violation::Backlog {
+                        entry,
+                        what,
+                        waiting,
+                        bound,
+                    });
+                }
+            }
+        }
+    }
+
+    /// An entry sees what it is granted, all of it, and has a say in nothing else.
+    fn sight(&mut self, name: &EntryName, tracking: &EntryState) {
+        let mut seen = 0;
+        for (id, tracked) in self.state.sessions() {
+            let granted = tracked.present && tracking.entry.grant.sessions.matches(&tracked.view);
+            seen += usize::from(granted);
+            let (entry, session) = (name.clone(), id.clone());
+            match tracking.view(id) {
+                None if granted => self.broken(Violation::Unseen { entry, session }),
+                Some(_) if !granted => self.broken(Violation::BeyondGrant { entry, session }),
+                Some(view) if view.facts != tracked.view => {
+                    self.broken(Violation::Outdated { entry, session });
+                }
+                _ => {}
+            }
+        }
+        let beyond = tracking
+            .opinionated()
+            .find(|id| tracking.view(id).is_none());
+        if let Some(session) = beyond.cloned() {
+            let entry = name.clone();
+            self.broken(Violation::BeyondGrant { entry, session });
+        }
+        if tracking.views().len() != seen {
+            let (entry, session) = (name.clone(), SessionId::new("(unknown)"));
+            self.broken(Violation::BeyondGrant { entry, session });
+        }
+    }
+
+    /// The end of each sign-in that stands is told.
+    pub(super) fn sign_ins(&mut self) {
+        for (sign_in, told) in self.state.sign_ins() {
+            let ends = sign_in.ends;
+            if ends > self.now && told.is_none_or(|at| at > ends) {
+                let integration = sign_in.integration.clone();
+                self.broken(Violation::UnwatchedSignIn { integration, ends });
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Who holds a named profile, or is about to.
+
+use crate::arbitration::{Actor, Rank};
+use crate::context::StepContext;
+use crate::model::session_id::SessionId;
+use crate::state::phase::{OperationStage, Phase};
+
+impl StepContext<'_> {
+    /// Sessions other than this one whose credentials stand under the named profile, or are
+    /// on their way there.
+    pub(crate) fn occupants(&self, id: &SessionId, profile: Option<&String>) -> Vec<SessionId> {
+        let Some(profile) = profile else {
+            return Vec::new();
+        };
+        self.state
+            .profile_owners
+            .of(profile)
+            .filter(|other| *other != id)
+            .filter(|other| {
+                self.state.sessions.get(*other).is_some_and(|t| {
+                    let stands =
+                        t.phase.lease().is_some() && t.published_profile.as_ref() == Some(profile);
+                    let comes = t.phase.operation().is_some_and(|o| match &o.stage {
+                        OperationStage::Publishing(_) => {
+                            t.publishing_profile.as_ref() == Some(profile)
+                        }
+                        _ => t.session.named_profile.as_ref() == Some(profile),
+                    });
+                    stands || comes || self.may_still_take(other, profile)
+                })
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// Why the session may not take its named profile now.
+    pub(crate) fn profile_obstacle(
+        &self,
+        id: &SessionId,
+        voice: &Actor,
+        rank: Rank,
+    ) -> Option<String> {
+        let profile = self
+            .state
+            .sessions
+            .get(id)
+            .and_then(|t| t.session.named_profile.as_ref());
+        for other in self.occupants(id, profile) {
+            let Some(holder) = self.state.sessions.get(&other) else {
+                continue;
+            };
+            let name = self.state.called(&other);
+            if self.state.is_overdue(&other) || !matches!(holder.phase, Phase::Active(_)) {
+                return Some(format!("session {name} is using the same named profile"));
+            }
+            // Of two policies that want one profile, neither may push the other out for ever.
+            if *voice != Actor::Person && rank <= holder.started_rank {
+                return Some(format!("session {name} holds the same named profile"));
+            }
+        }
+        None
+    }
+}

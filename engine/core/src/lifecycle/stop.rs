@@ -1,0 +1,184 @@
+//! STOP: credentials are retracted, after those of the sessions chained to them.
+
+use crate::context::StepContext;
+use crate::events::effect::{Effect, Reply};
+use crate::model::failure::Failure;
+use crate::model::ids::{Cause, OperationId};
+use crate::model::policy::{Action, Fields, Outcome};
+use crate::model::session::Lease;
+use crate::model::session_id::SessionId;
+use crate::state::phase::{OperationStage, Phase};
+use crate::state::timers::TimerKey;
+
+impl StepContext<'_> {
+    /// Retracts the credentials of a session, after those of the sessions chained to it.
+    pub(crate) fn stop(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let lease = match &tracked.phase {
+            Phase::Inactive | Phase::Stopping(..) => return,
+            // The chain has it in hand; what is to be done is decided anew when it answers.
+            Phase::Starting(o) | Phase::Rotating(_, o) if o.is_publishing() => return,
+            phase => phase.lease(),
+        };
+        let under_way = tracked.phase.operation().map(|o| o.id);
+        self.cancel(id);
+        // From here on it goes by itself, not with the last of those that are chained to it.
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.for_child = false;
+        }
+        if outcome == Outcome::Stopped {
+            self.mark_stopped(id);
+            self.stop_children(id, cause);
+        }
+        let Some(lease) = lease else {
+            self.gone(id, outcome, cause);
+            if let Some(operation) = under_way {
+                self.ended(id, operation, outcome, cause);
+            }
+            return;
+        };
+        // One that the chain has not answered yet is not asked for a second time.
+        let asked = self.take_up_retraction(id);
+        let operation = asked.unwrap_or_else(|| self.new_operation(id));
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.phase = Phase::Stopping(lease, operation, outcome);
+            tracked.cause = cause;
+        }
+        self.set_delivery_deadline(id);
+        if asked.is_none() {
+            self.effects.push(Effect::Retract {
+                operation,
+                session: id.clone(),
+            });
+        }
+        self.mark_changed(id, Fields::STATUS, None, cause);
+    }
+
+    pub(crate) fn stop_children(&mut self, id: &SessionId, cause: Cause) {
+        for child in self.state.children.get(id).cloned().unwrap_or_default() {
+            self.stop(&child, Outcome::Stopped, cause);
+            self.stopped_with_parent(&child, id);
+            // What the chain has in hand is stopped when it answers.
+            if let Some(tracked) = self.state.sessions.get_mut(&child) {
+                tracked.beyond_parent = tracked.phase != Phase::Inactive;
+            }
+        }
+    }
+
+    pub(crate) fn mark_stopped(&mut self, id: &SessionId) {
+        if let Some(tracked) = self.state.sessions.get_mut(id) {
+            tracked.stopped_at = Some(self.now);
+        }
+    }
+
+    /// Gives up an operation that is not yet in the chain's hands.
+    pub(crate) fn cancel(&mut self, id: &SessionId) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let Some(operation) = tracked.phase.operation().cloned() else {
+            return;
+        };
+        if operation.stage == OperationStage::Issuing {
+            self.state.issuing -= 1;
+            self.effects.push(Effect::Cancel {
+                operation: operation.id,
+            });
+        }
+        // The session's phase is the caller's to change; an answer to this operation is stale.
+        self.state.operations.remove(&operation.id);
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        self.state.queue.remove(id);
+    }
+
+    pub(crate) fn retracted(&mut self, id: &SessionId, operation: OperationId, outcome: Outcome) {
+        let Some(tracked) = self.state.sessions.get(id) else {
+            return;
+        };
+        let cause = tracked.cause;
+        self.gone(id, outcome, cause);
+        self.ended(id, operation, outcome, cause);
+    }
+
+    /// The session has nothing in the chain any more.
+    pub(crate) fn gone(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        tracked.phase = Phase::Inactive;
+        tracked.beyond_parent = false;
+        tracked.for_child = false;
+        tracked.published_profile = None;
+        tracked.outdated = false;
+        tracked.renews_edit = false;
+        tracked.rotate_asked = None;
+        tracked.refresh_asked = false;
+        if outcome == Outcome::Stopped {
+            tracked.failures = 0;
+            tracked.last_failure = None;
+            tracked.retry_at = None;
+            tracked.needs_person = false;
+        }
+        // Who wants it started said so while the old credentials were on their way out.
+        let wanted = { tracked.waiting.iter() }.any(|(command, action)| {
+            *action == Action::Start && !tracked.demands.contains(command)
+        });
+        if !wanted
+            && tracked
+                .manual_override
+                .as_ref()
+                .is_some_and(|word| word.action == Action::Start)
+        {
+            tracked.manual_override = None;
+            self.effects.push(Effect::Remember {
+                session: id.clone(),
+                word: None,
+            });
+        }
+        self.set_lease_timers(id, None);
+        self.reply(id, |action| match action {
+            Action::Stop => Some(Reply::Done {
+                lease: None,
+                displaced: Vec::new(),
+            }),
+            Action::Start => None,
+            Action::Rotate => Some(Reply::Superseded),
+        });
+        self.mark_changed(
+            id,
+            Fields::STATUS.union(Fields::CREDENTIALS),
+            Some(outcome),
+            cause,
+        );
+        self.settled(id);
+        self.release_parent(id);
+    }
+
+    /// The credentials could not be removed: the truth is that they are still there.
+    pub(crate) fn still_there(
+        &mut self,
+        id: &SessionId,
+        operation: OperationId,
+        lease: Lease,
+        failure: Failure,
+    ) {
+        self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        let Some(tracked) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        tracked.phase = Phase::Active(lease);
+        tracked.stopped_at = None;
+        tracked.outdated |= std::mem::take(&mut tracked.renews_edit);
+        let retry_at = self.note_failure(id, &failure);
+        // Where the clock was set back meanwhile, they have not ended any more.
+        let end = match lease.expired(self.now) {
+            true => Some(retry_at),
+            false => lease.expires_at,
+        };
+        self.state.timers.put(TimerKey::Expiry(id.clone()), end);
+        self.report_failure(id, operation, failure);
+    }
+}

@@ -1,0 +1,148 @@
+//! Policies that see a session, or did, are told what changed about it.
+
+use std::sync::Arc;
+
+use crate::context::StepContext;
+use crate::model::ids::Cause;
+use crate::model::policy::{EntryName, Fields, Outcome, SessionFacts, SessionView};
+use crate::model::session_id::SessionId;
+use crate::state::entry_state::{EntryState, PendingChange};
+
+/// What changed about a session.
+pub(super) struct Change {
+    pub(super) before: Arc<SessionFacts>,
+    pub(super) after: Arc<SessionFacts>,
+    pub(super) fields: Fields,
+    /// Whether what was proposed for it is void.
+    pub(super) void: bool,
+    /// Whether the session is in the Workspace, where what the person wrote of it changed.
+    pub(super) written: Option<bool>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) cause: Cause,
+}
+
+impl Change {
+    /// What an entry is to hear of it.
+    fn told(&self, fields: Fields, last_view: Option<SessionView>) -> PendingChange {
+        let came = fields.contains(Fields::ADDED);
+        PendingChange {
+            fields,
+            previous_status: (!came).then_some(self.before.status),
+            outcome: self.outcome.filter(|_| !came),
+            last_view,
+            cause: self.cause,
+        }
+    }
+}
+
+impl StepContext<'_> {
+    /// Tells the policies that see a session, or did, of a change.
+    pub(super) fn notify_policies(&mut self, id: &SessionId, change: &Change) {
+        // A session that loses what a filter asks for concerns whoever it concerned before.
+        let index = &self.state.index;
+        let mut concerned: Vec<_> = index.concerned(&change.after, change.fields).collect();
+        concerned.extend(index.concerned(&change.before, change.fields));
+        concerned.sort_unstable();
+        concerned.dedup();
+        let mut relinked = Vec::new();
+        for (name, tracking) in &mut self.state.entries {
+            let saw = tracking.visibility.key(id).is_some();
+            // What is granted follows from what the person wrote alone.
+            let sees = match change.written {
+                None => saw,
+                Some(present) => present && tracking.entry.grant.sessions.matches(&change.after),
+            };
+            if change.written.is_some() && (saw || sees) {
+                tracking
+                    .visibility
+                    .changed_in(self.state.workspace_revision);
+            }
+            match (saw, sees) {
+                (false, false) => {}
+                (false, true) => {
+                    tracking.visibility.show(&change.after);
+                    // What it was to hear of an earlier stay is over.
+                    tracking.pending_changes.remove(id);
+                    if index.concerns(name, &change.after, Fields::ADDED) {
+                        let dirty = change.told(Fields::ADDED, None);
+                        tracking.pending_changes.insert(id.clone(), dirty);
+                    }
+                    relinked.push(name.clone());
+                }
+                (true, false) => {
+                    let last_view = tracking.visibility.hide(id);
+                    tracking.proposals.remove(id);
+                    tracking.pending_changes.remove(id);
+                    if index.concerns(name, &change.before, Fields::REMOVED) {
+                        let dirty = change.told(Fields::REMOVED, last_view);
+                        tracking.pending_changes.insert(id.clone(), dirty);
+                    }
+                    relinked.push(name.clone());
+                }
+                (true, true) => {
+                    tracking.visibility.show(&change.after);
+                    // Whoever's proposal is void now hears of it, asked for or not.
+                    let spoke = tracking
+                        .proposals
+                        .get(id)
+                        .is_some_and(|o| !o.acts.is_empty());
+                    if concerned.binary_search(&name).is_ok() || (spoke && change.void) {
+                        tracking.enqueue_change(id, change.told(change.fields, None));
+                    }
+                }
+            }
+        }
+        if !relinked.is_empty() {
+            self.relink(id, &relinked, change.cause);
+        }
+    }
+
+    /// For these entries a session came or went, which those chained to it tell by its key.
+    pub(crate) fn relink(&mut self, id: &SessionId, entries: &[EntryName], cause: Cause) {
+        let children = self.state.children.get(id).into_iter().flatten();
+        for child in children {
+            let Some(tracked) = self.state.sessions.get(child) else {
+                continue;
+            };
+            for name in entries {
+                let Some(tracking) = self.state.entries.get_mut(name) else {
+                    continue;
+                };
+                let asked = self
+                    .state
+                    .index
+                    .concerns(name, &tracked.view, Fields::TARGET);
+                if tracking.visibility.relink(child) && asked {
+                    let dirty = PendingChange {
+                        fields: Fields::TARGET,
+                        previous_status: Some(tracked.view.status),
+                        outcome: None,
+                        last_view: None,
+                        cause,
+                    };
+                    tracking.enqueue_change(child, dirty);
+                }
+            }
+        }
+    }
+}
+
+impl EntryState {
+    /// It is to hear of this, with what it has not heard of yet.
+    fn enqueue_change(&mut self, id: &SessionId, dirty: PendingChange) {
+        match self.pending_changes.get_mut(id) {
+            Some(earlier) => earlier.merge(&dirty),
+            None => {
+                self.pending_changes.insert(id.clone(), dirty);
+            }
+        }
+    }
+}
+
+impl PendingChange {
+    fn merge(&mut self, later: &Self) {
+        self.fields = self.fields.union(later.fields);
+        self.outcome = later.outcome.or(self.outcome);
+        self.cause = later.cause;
+    }
+}
