@@ -11,6 +11,9 @@ use crate::problem::{Note, Severity};
 use crate::raw::Field;
 use crate::read::{Integration, Reader, Spot};
 
+/// An access method with its fields, and the entry of another list that it needs.
+type AccessAndIntegration = (Access, Option<(Integration, Spot)>);
+
 impl Reader<'_> {
     fn duration(&mut self, method: &Method, field: Option<Field<'_, u32>>) -> Option<u32> {
         let (seconds, offset) = self.take("durationSeconds", field)?;
@@ -25,7 +28,7 @@ impl Reader<'_> {
         &mut self,
         method: &Method,
         object: &mut SessionObject<'_>,
-    ) -> Option<(Access, Option<(Integration, Spot)>)> {
+    ) -> Option<AccessAndIntegration> {
         let is_sso = method.kind == SessionType::AwsSsoRole;
         let role_arn = if method.takes("roleArn") {
             self.checked("roleArn", object.role_arn.take(), |arn| {
@@ -48,19 +51,7 @@ impl Reader<'_> {
                     assume,
                 }
             }
-            SessionType::AwsIamRoleFederated => {
-                let idp_arn = self.checked("idpArn", object.idp_arn.take(), check::idp_arn);
-                let url = self.filled("idpUrlId", object.idp_url_id.take());
-                let duration_seconds = self.duration(method, object.duration_seconds.take());
-                let url = url?;
-                let access = Access::AwsIamRoleFederated {
-                    role_arn: role_arn?,
-                    idp_arn: idp_arn?,
-                    idp_url_id: url.text.clone(),
-                    duration_seconds,
-                };
-                return Some((access, Some((Integration::IdpUrl, url))));
-            }
+            SessionType::AwsIamRoleFederated => return self.federated(method, object, role_arn),
             SessionType::AwsIamRoleWebIdentity => self.web_identity(method, object, role_arn)?,
             SessionType::AwsSsoRole => {
                 let sso = "awsSsoConfigurationId";
@@ -72,22 +63,7 @@ impl Reader<'_> {
                 };
                 return Some((access, Some((Integration::AwsSso, id))));
             }
-            SessionType::Azure => {
-                let subscription = self.filled("subscriptionId", object.subscription_id.take());
-                let tenant = self.filled("tenantId", object.tenant_id.take());
-                let id = self.filled("azureIntegrationId", object.azure_integration_id.take());
-                let subscription = subscription?;
-                if uuid::Uuid::parse_str(&subscription.text).is_err() {
-                    let message = "`subscriptionId` is not a UUID, as Azure's are";
-                    self.notes.push(Note::warning(subscription.offset, message));
-                }
-                let access = Access::Azure {
-                    subscription_id: subscription.text,
-                    tenant_id: tenant?.text,
-                    integration_id: id.as_ref().map(|id| id.text.clone()),
-                };
-                return Some((access, id.map(|id| (Integration::Azure, id))));
-            }
+            SessionType::Azure => return self.azure(object),
             SessionType::Localstack => Access::Localstack {
                 endpoint_url: self.checked("endPointUrl", object.end_point_url.take(), |url| {
                     check::http_url("endPointUrl", url)
@@ -162,6 +138,42 @@ impl Reader<'_> {
             }
         }
         keys
+    }
+
+    fn federated(
+        &mut self,
+        method: &Method,
+        object: &mut SessionObject<'_>,
+        role_arn: Option<String>,
+    ) -> Option<AccessAndIntegration> {
+        let idp_arn = self.checked("idpArn", object.idp_arn.take(), check::idp_arn);
+        let url = self.filled("idpUrlId", object.idp_url_id.take());
+        let duration_seconds = self.duration(method, object.duration_seconds.take());
+        let url = url?;
+        let access = Access::AwsIamRoleFederated {
+            role_arn: role_arn?,
+            idp_arn: idp_arn?,
+            idp_url_id: url.text.clone(),
+            duration_seconds,
+        };
+        Some((access, Some((Integration::IdpUrl, url))))
+    }
+
+    fn azure(&mut self, object: &mut SessionObject<'_>) -> Option<AccessAndIntegration> {
+        let subscription = self.filled("subscriptionId", object.subscription_id.take());
+        let tenant = self.filled("tenantId", object.tenant_id.take());
+        let id = self.filled("azureIntegrationId", object.azure_integration_id.take());
+        let subscription = subscription?;
+        if uuid::Uuid::parse_str(&subscription.text).is_err() {
+            let message = "`subscriptionId` is not a UUID, as Azure's are";
+            self.notes.push(Note::warning(subscription.offset, message));
+        }
+        let access = Access::Azure {
+            subscription_id: subscription.text,
+            tenant_id: tenant?.text,
+            integration_id: id.as_ref().map(|id| id.text.clone()),
+        };
+        Some((access, id.map(|id| (Integration::Azure, id))))
     }
 
     fn web_identity(

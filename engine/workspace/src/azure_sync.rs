@@ -7,24 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_core::session::{Access, SessionId};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
+use crate::derived_id::session_id;
 use crate::splice::{self, List, SpliceError};
 use crate::workspace::Workspace;
-
-/// Ids of sessions come of their integration and subscription, so that one which goes and comes
-/// back is the same session, on every machine.
-fn session_id(of: &[&str]) -> String {
-    let digest = Sha256::digest(of.join("\n"));
-    let mut bytes = [0; 16];
-    bytes
-        .iter_mut()
-        .zip(digest)
-        .for_each(|(to, from)| *to = from);
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .to_string()
-}
 
 /// A subscription that is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +42,6 @@ impl AzureSyncPlan {
         let Some(of) = workspace.azure_integration(integration) else {
             return plan;
         };
-        let fold = |id: &str| id.to_ascii_lowercase();
         let known: BTreeSet<String> = listed.iter().map(|one| fold(&one.id)).collect();
         let mut present = BTreeSet::new();
         let mut names = BTreeSet::new();
@@ -67,15 +52,7 @@ impl AzureSyncPlan {
                 continue;
             };
             let session = &draft.session;
-            let ours = match &session.access {
-                Access::Azure {
-                    subscription_id,
-                    integration_id: Some(id),
-                    ..
-                } if id == integration => Some(fold(subscription_id)),
-                _ => None,
-            };
-            match ours {
+            match subscription_of(&session.access, integration) {
                 Some(subscription) if known.contains(&subscription) => {
                     present.insert(subscription);
                     plan.unchanged += 1;
@@ -91,21 +68,8 @@ impl AzureSyncPlan {
         for id in &plan.removed {
             ids.remove(id.as_str());
         }
-        for one in listed {
-            if !present.insert(fold(&one.id)) {
-                continue;
-            }
-            let short = one.id.get(..8).unwrap_or(&one.id);
-            let plain = if one.name.is_empty() {
-                short
-            } else {
-                &one.name
-            };
-            let name = [plain.to_owned(), format!("{plain} {short}")]
-                .into_iter()
-                .find(|name| !names.contains(name))
-                .unwrap_or_else(|| format!("{plain} {}", one.id));
-            names.insert(name.clone());
+        for one in listed.iter().filter(|one| present.insert(fold(&one.id))) {
+            let name = free_name(one, &mut names);
             let mut id = session_id(&["azure", integration, &fold(&one.id)]);
             while !ids.insert(id.clone()) {
                 id = session_id(&[&id]);
@@ -124,11 +88,8 @@ impl AzureSyncPlan {
                 fields.insert(3, ("region", region.clone()));
             }
             let fields = fields.into_iter();
-            plan.added.push(
-                fields
-                    .map(|(field, value)| (field.to_owned(), Value::from(value)))
-                    .collect(),
-            );
+            let fields = fields.map(|(field, value)| (field.to_owned(), Value::from(value)));
+            plan.added.push(fields.collect());
         }
         plan
     }
@@ -149,6 +110,39 @@ impl AzureSyncPlan {
         let text = splice::update_all(&text, List::Sessions, &BTreeMap::new())?;
         splice::add_all(&text, List::Sessions, &self.added)
     }
+}
+
+/// How the ids of subscriptions are compared: Azure writes them in any case.
+fn fold(id: &str) -> String {
+    id.to_ascii_lowercase()
+}
+
+/// The subscription of a session of this integration; none for every other session.
+fn subscription_of(access: &Access, integration: &str) -> Option<String> {
+    match access {
+        Access::Azure {
+            subscription_id,
+            integration_id: Some(id),
+            ..
+        } if id == integration => Some(fold(subscription_id)),
+        _ => None,
+    }
+}
+
+/// A name for the session of a subscription that no other session has; it is taken from then on.
+fn free_name(one: &ListedSubscription, names: &mut BTreeSet<String>) -> String {
+    let short = one.id.get(..8).unwrap_or(&one.id);
+    let plain = if one.name.is_empty() {
+        short
+    } else {
+        &one.name
+    };
+    let name = [plain.to_owned(), format!("{plain} {short}")]
+        .into_iter()
+        .find(|name| !names.contains(name))
+        .unwrap_or_else(|| format!("{plain} {}", one.id));
+    names.insert(name.clone());
+    name
 }
 
 #[cfg(test)]

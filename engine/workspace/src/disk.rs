@@ -237,7 +237,7 @@ fn write_beside(
     prepare: impl FnOnce(&File) -> io::Result<()>,
 ) -> Result<TempPath, DiskError> {
     let folder = folder_of(target);
-    let (start, end) = crate::lock::temporary(target);
+    let (start, end) = temporary(target);
     // The temporary file is 0600 from its first moment.
     let mut temp = tempfile::Builder::new()
         .prefix(&start)
@@ -250,6 +250,12 @@ fn write_beside(
         .and_then(|()| temp.as_file().sync_all());
     written.map_err(io_error("write beside", target))?;
     Ok(temp.into_temp_path())
+}
+
+/// How the names of temporary files beside a Workspace begin and end.
+pub(crate) fn temporary(target: &Path) -> (String, &'static str) {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    (format!(".{name}."), ".tmp")
 }
 
 fn put_back(temp: &Path, target: &Path, ours: &str) -> Result<(), DiskError> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::disk::{DiskError, folder_of, owner};
+use crate::disk::{DiskError, folder_of, owner, temporary};
 
 /// How long another process may hold the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -64,12 +64,6 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
-}
-
-/// How the names of temporary files beside a Workspace begin and end.
-pub(crate) fn temporary(target: &Path) -> (String, &'static str) {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    (format!(".{name}."), ".tmp")
 }
 
 /// Removes what processes that were killed, and versions that kept a lock file, left beside a

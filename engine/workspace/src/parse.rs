@@ -9,13 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dayfly_core::delivery::Delivery;
-use dayfly_core::session::SessionId;
 use serde_json::value::RawValue;
 
 use crate::check::{self, Finding};
 use crate::format::{DeliveryWords, WorkspaceObject};
 use crate::position::{Walk, message_of, offset_in, offset_of};
-use crate::problem::{Note, Problem, Rejected};
+use crate::problem::{Note, Noted, Problem, Rejected};
 use crate::raw::{ELEMENTS_EXPECTED, Field, TOO_MANY};
 use crate::read;
 use crate::references;
@@ -25,24 +24,6 @@ use crate::workspace::{Element, Lists, Workspace};
 
 /// A byte order mark, as some editors write it.
 const MARK: char = '\u{feff}';
-
-/// A note and the session that it is about.
-pub(crate) struct Noted {
-    pub(crate) note: Note,
-    pub(crate) session: Option<SessionId>,
-    pub(crate) name: Option<String>,
-}
-
-impl Noted {
-    /// A note on the file, not on a session.
-    fn of_file(note: Note) -> Self {
-        Self {
-            note,
-            session: None,
-            name: None,
-        }
-    }
-}
 
 impl Workspace {
     /// Reads the text of a Workspace file.

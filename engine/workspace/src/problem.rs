@@ -143,3 +143,21 @@ impl Note {
         }
     }
 }
+
+/// A note and the session that it is about.
+pub(crate) struct Noted {
+    pub(crate) note: Note,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) name: Option<String>,
+}
+
+impl Noted {
+    /// A note on the file, not on a session.
+    pub(crate) fn of_file(note: Note) -> Self {
+        Self {
+            note,
+            session: None,
+            name: None,
+        }
+    }
+}

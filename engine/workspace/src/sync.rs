@@ -9,24 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use dayfly_core::session::{Access, SessionId};
 use dayfly_core::sso_role::account_and_role;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
+use crate::derived_id::session_id;
 use crate::splice::{self, List, SpliceError};
 use crate::workspace::Workspace;
-
-/// Ids of sessions come of their integration, account and role, so that a role which goes and
-/// comes back is the same session, on every machine.
-fn session_id(of: &[&str]) -> String {
-    let digest = Sha256::digest(of.join("\n"));
-    let mut bytes = [0; 16];
-    bytes
-        .iter_mut()
-        .zip(digest)
-        .for_each(|(to, from)| *to = from);
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .to_string()
-}
 
 /// A role that a portal lists.
 #[derive(Clone, Debug, PartialEq, Eq)]

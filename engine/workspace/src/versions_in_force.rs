@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use dayfly_core::session::SessionId;
 
-use crate::parse::Noted;
 use crate::position::Walk;
-use crate::problem::Note;
+use crate::problem::{Note, Noted};
 use crate::read::Draft;
 use crate::workspace::{Element, Entry, Workspace};
 use dayfly_core::input::PersistedStatus;

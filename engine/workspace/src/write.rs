@@ -73,9 +73,6 @@ pub fn session_object(session: &Session, projection: &PersistedStatus) -> Map<St
             object.insert(name.to_owned(), value);
         }
     };
-    let text = |text: &Option<String>| text.clone().map(Value::String);
-    let own = |text: &str| Some(Value::String(text.to_owned()));
-    let number = |number: Option<u32>| number.map(Value::from);
     put("sessionId", own(session.id.as_str()));
     put("sessionName", own(&session.name));
     put("type", own(session.session_type().as_str()));
@@ -96,7 +93,14 @@ pub fn session_object(session: &Session, projection: &PersistedStatus) -> Map<St
         let object = Map::from_iter([("accountId".to_owned(), account)]);
         put("awsAccount", Some(Value::Object(object)));
     }
-    match &session.access {
+    put_access(&session.access, &mut put);
+    object
+}
+
+/// Puts the fields of the access method, but for the role, which several methods have.
+fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
+    let number = |number: Option<u32>| number.map(Value::from);
+    match access {
         Access::AwsIamUser {
             mfa_device,
             duration_seconds,
@@ -157,7 +161,14 @@ pub fn session_object(session: &Session, projection: &PersistedStatus) -> Map<St
         }
         Access::Localstack { endpoint_url } => put("endPointUrl", text(endpoint_url)),
     }
-    object
+}
+
+fn own(text: &str) -> Option<Value> {
+    Some(Value::String(text.to_owned()))
+}
+
+fn text(text: &Option<String>) -> Option<Value> {
+    text.clone().map(Value::String)
 }
 
 fn map<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
