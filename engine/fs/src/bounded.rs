@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use crate::private_file::{PrivateFileError, io_error, leads_nowhere};
+use crate::error::{PrivateFileError, io_error, leads_nowhere};
 
 /// How long one file may take to be read.
 pub const DEADLINE: Duration = Duration::from_secs(10);

@@ -15,7 +15,8 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::private_file::{PrivateFileError, create_folder, folder_of, io_error};
+use crate::error::{PrivateFileError, io_error};
+use crate::private_file::{create_folder, folder_of};
 use crate::{bounded, trusted};
 
 /// A file as it was read.

@@ -8,6 +8,7 @@
 
 pub mod bounded;
 pub mod edited;
+mod error;
 pub mod private_file;
 pub mod shared_file;
 mod staged;

@@ -27,7 +27,8 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::bounded::{self, Links};
-use crate::private_file::{self, PrivateFileError, folder_of, io_error, leads_nowhere, named};
+use crate::error::{PrivateFileError, io_error, leads_nowhere, named};
+use crate::private_file::{self, folder_of};
 use crate::staged::{self, Staged};
 use crate::trusted;
 

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, OFlags};
 
-use crate::private_file::{PrivateFileError, folder_of, io_error};
+use crate::error::{PrivateFileError, io_error};
+use crate::private_file::folder_of;
 
 /// What stands between the name of a file and what tells its replacements apart.
 const INFIX: &str = ".dayfly-";

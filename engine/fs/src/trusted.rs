@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use crate::bounded::{self, Links};
-use crate::private_file::{PrivateFileError, io_error, leads_nowhere, named};
+use crate::error::{PrivateFileError, io_error, leads_nowhere, named};
 
 /// Links that are followed on the way to one file, as the kernel has it.
 const LINKS: usize = 40;
