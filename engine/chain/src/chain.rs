@@ -2,73 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
-use dayfly_vault::{Material, TemporaryCredentials, VaultError};
+use dayfly_vault::VaultError;
 
-use crate::encrypted_store::{EncryptedCredentials, EncryptedStore};
+use crate::encrypted_store::EncryptedStore;
 use crate::error::ChainError;
-use crate::publication_check::Known;
-use crate::target::{Change, Publication, Target};
+use crate::known::Known;
+use crate::order::{Order, Placed};
+use crate::target::{Change, Target};
 
 /// The targets, and what is kept for those who ask.
 pub struct Chain {
     targets: Vec<Box<dyn Target>>,
     pub(crate) kept: EncryptedStore,
     /// Targets of an earlier configuration, out of which everything of ours is to go.
-    former: Vec<Box<dyn Target>>,
+    pub(crate) former: Vec<Box<dyn Target>>,
     /// Why nothing is published, where that is so.
     refuses: Option<String>,
     /// Places that this machine does not have, and why.
     absent: BTreeMap<Place, String>,
     /// What was put where, as far as is known.
     known: Mutex<Known>,
-}
-
-/// A change of the chain.
-#[derive(Clone, Debug)]
-pub enum Order {
-    /// Put credentials wherever the session is to be delivered to, and take them away elsewhere.
-    Publish(Box<Deliver>),
-    /// Take the credentials of a session away everywhere.
-    Retract {
-        /// The session.
-        session: SessionId,
-    },
-}
-
-/// Credentials on their way into the chain.
-#[derive(Clone, Debug)]
-pub struct Deliver {
-    /// The session.
-    pub session: SessionId,
-    /// Its name, for messages.
-    pub session_name: String,
-    /// The named profile; without one they are only kept for those who ask.
-    pub profile: Option<String>,
-    /// The credentials.
-    pub credentials: Arc<TemporaryCredentials>,
-    /// Sessions that held the named profile.
-    pub displaced: Vec<SessionId>,
-    /// The region that the profile is to name.
-    pub region: Option<String>,
-    /// Where they are to go.
-    pub delivery: Delivery,
-}
-
-/// Where credentials stand after a change.
-#[derive(Clone, Debug, Default)]
-pub struct Placed {
-    /// Where they stand.
-    pub in_force: Delivery,
-    /// Where they should stand and do not, and why.
-    pub failed: Vec<(Place, ChainError)>,
-    /// Where something of the session stands that should not be there, and why it is.
-    pub left: Vec<(Place, ChainError)>,
-    /// Sessions that were to give way and have something somewhere yet.
-    pub leftover: Vec<SessionId>,
 }
 
 /// What changes brought.
@@ -79,30 +36,6 @@ pub struct Applied {
     pub results: Vec<Result<Placed, ChainError>>,
     /// Why credentials could not be kept encrypted: they are in memory only.
     pub unkept: Option<VaultError>,
-}
-
-/// Credentials of ours that were found.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The named profile.
-    pub profile: Option<String>,
-    /// The credentials.
-    pub credentials: TemporaryCredentials,
-    /// Where they stand.
-    pub in_force: Delivery,
-}
-
-/// All that was found.
-#[derive(Debug, Default)]
-pub struct FoundAll {
-    /// The sessions with credentials.
-    pub sessions: BTreeMap<SessionId, Found>,
-    /// Sessions that have a place in the chain, but no credentials.
-    pub hollow: Vec<SessionId>,
-    /// Places that cannot be read.
-    pub problems: Vec<(Place, ChainError)>,
-    /// Why what is kept cannot be read.
-    pub unread: Option<VaultError>,
 }
 
 impl std::fmt::Debug for Chain {
@@ -390,210 +323,5 @@ impl Chain {
     #[must_use]
     pub fn stands(&self, session: &SessionId) -> Delivery {
         self.known().places(session)
-    }
-
-    /// The newest credentials of one session; none where a place that should have them cannot be
-    /// read.
-    #[must_use]
-    pub fn find(&self, session: &SessionId) -> Option<TemporaryCredentials> {
-        let kept = self.kept.get(session).ok().flatten();
-        let observed = self.targets.iter().filter_map(|t| t.observe().ok());
-        let observed = observed.flatten().filter(|one| one.session == *session);
-        observed
-            .filter_map(|one| one.credentials)
-            .chain(kept.map(|kept| kept.credentials))
-            .max_by_key(|credentials| credentials.lease.issued_at)
-    }
-
-    /// What the chain holds of ours now.
-    #[must_use]
-    pub fn observe(&self) -> FoundAll {
-        let mut all = FoundAll::default();
-        let mut hollow: Vec<(SessionId, Place, String)> = Vec::new();
-        match self.kept.all() {
-            Ok(kept) => {
-                for (session, kept) in kept {
-                    self.known().kept(&session, Some(&kept));
-                    let found = Found {
-                        profile: kept.profile,
-                        credentials: kept.credentials,
-                        in_force: Delivery::new(),
-                    };
-                    all.sessions.insert(session, found);
-                }
-            }
-            Err(error) => all.unread = Some(error),
-        }
-        for target in &self.former {
-            // What cannot be read there is told when it is to be left.
-            for one in target.observe().unwrap_or_default() {
-                let Some(credentials) = one.credentials else {
-                    continue;
-                };
-                let found = all.sessions.entry(one.session).or_insert_with(|| Found {
-                    profile: Some(one.profile.clone()),
-                    credentials: credentials.clone(),
-                    in_force: Delivery::new(),
-                });
-                if credentials.lease.issued_at > found.credentials.lease.issued_at {
-                    found.credentials = credentials;
-                    found.profile = Some(one.profile);
-                }
-            }
-        }
-        for target in &self.targets {
-            let place = target.place();
-            let observed = match target.observe() {
-                Ok(observed) => observed,
-                Err(error) => {
-                    all.problems.push((place, error));
-                    continue;
-                }
-            };
-            for one in observed {
-                self.known().found(place, &one);
-                let Some(credentials) = one.credentials else {
-                    hollow.push((one.session, place, one.profile));
-                    continue;
-                };
-                let found = all.sessions.entry(one.session).or_insert_with(|| Found {
-                    profile: None,
-                    credentials: credentials.clone(),
-                    in_force: Delivery::new(),
-                });
-                // What was issued last counts, wherever a crash left it.
-                if credentials.lease.issued_at >= found.credentials.lease.issued_at {
-                    found.credentials = credentials;
-                    found.profile = Some(one.profile);
-                    found.in_force.insert(place);
-                }
-            }
-        }
-        for (session, place, profile) in hollow {
-            match all.sessions.get_mut(&session) {
-                // Under another profile a crash left it: there it stands for nothing.
-                Some(found) if found.profile.as_ref() == Some(&profile) => {
-                    found.in_force.insert(place);
-                }
-                Some(_) => {}
-                None => all.hollow.push(session),
-            }
-        }
-        all
-    }
-}
-
-impl Order {
-    const fn publishes(&self) -> bool {
-        matches!(self, Self::Publish(_))
-    }
-
-    /// The session that it is about.
-    pub(crate) fn session(&self) -> &SessionId {
-        match self {
-            Self::Publish(deliver) => &deliver.session,
-            Self::Retract { session } => session,
-        }
-    }
-
-    /// That one, and those that give way to it.
-    fn sessions(&self) -> impl Iterator<Item = &SessionId> {
-        let displaced = match self {
-            Self::Publish(deliver) => &deliver.displaced[..],
-            Self::Retract { .. } => &[][..],
-        };
-        std::iter::once(self.session()).chain(displaced)
-    }
-
-    /// Whether it counts as done. What could be put nowhere is kept for those who ask; but no
-    /// other session gives way to that.
-    fn is_well(&self, placed: &Placed) -> bool {
-        match self {
-            Self::Publish(deliver) => {
-                deliver.displaced.is_empty()
-                    || deliver.places().next().is_none()
-                    || !placed.in_force.is_empty()
-            }
-            Self::Retract { .. } => placed.failed.is_empty(),
-        }
-    }
-
-    /// What is to be changed at a place at first: nothing is taken away yet that something else
-    /// is to stand for.
-    fn change(&self, place: Place) -> Option<Change> {
-        match self {
-            Self::Publish(deliver) => {
-                let profile = deliver.name_at(place)?;
-                deliver.delivery.contains(&place).then(|| {
-                    Change::Publish(Publication {
-                        session: deliver.session.clone(),
-                        session_name: deliver.session_name.clone(),
-                        profile,
-                        credentials: Arc::clone(&deliver.credentials),
-                        displaced: deliver.displaced.clone(),
-                        region: deliver.region.clone(),
-                    })
-                })
-            }
-            Self::Retract { session } => Some(Change::Retract {
-                session: session.clone(),
-            }),
-        }
-    }
-
-    /// Whose credentials are to go from a place, now that these stand where they do.
-    fn to_clear(&self, place: Place, placed: &Placed) -> Vec<&SessionId> {
-        let Self::Publish(deliver) = self else {
-            return Vec::new();
-        };
-        // Publishing has done that.
-        if placed.in_force.contains(&place) {
-            return Vec::new();
-        }
-        let wanted = deliver.places().any(|wanted| wanted == place);
-        // Earlier credentials stay until the new ones are where they are to be.
-        let arrived = !placed.in_force.is_empty() || deliver.places().next().is_none();
-        let own = (!wanted && arrived).then_some(&deliver.session);
-        deliver.displaced.iter().chain(own).collect()
-    }
-
-    /// What is to be kept, and forgotten, now that it was placed so.
-    fn kept(&self, placed: &Placed) -> Vec<(SessionId, Option<EncryptedCredentials>)> {
-        let own = match self {
-            // The credentials file holds them itself.
-            Self::Publish(deliver) if !placed.in_force.contains(&Place::CredentialsFile) => {
-                Some(EncryptedCredentials {
-                    profile: deliver.profile.clone(),
-                    credentials: TemporaryCredentials::clone(&deliver.credentials),
-                })
-            }
-            _ => None,
-        };
-        let mut sessions = self.sessions();
-        let first = sessions.next().map(|session| (session.clone(), own));
-        let others = sessions.map(|session| (session.clone(), None));
-        first.into_iter().chain(others).collect()
-    }
-}
-
-impl Deliver {
-    /// Where they can go: those of AWS without a named profile, nowhere.
-    fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        let delivery = self.delivery.iter().copied();
-        delivery.filter(|place| self.name_at(*place).is_some())
-    }
-
-    /// What they are called at a place; none where they cannot go there.
-    fn name_at(&self, place: Place) -> Option<String> {
-        match (&self.credentials.material, place) {
-            (
-                Material::Azure {
-                    subscription_id, ..
-                },
-                Place::AzureProfile,
-            ) => Some(subscription_id.clone()),
-            (Material::Azure { .. }, _) | (Material::Aws { .. }, Place::AzureProfile) => None,
-            (Material::Aws { .. }, _) => self.profile.clone(),
-        }
     }
 }

@@ -5,8 +5,8 @@
 
 use dayfly_awsfiles::{Kind, profile_of};
 
+use crate::keys::{KEY_ID, PROCESS, SECRET, TOKEN};
 use crate::process::Process;
-use crate::section;
 
 /// Which of the two files.
 #[derive(Clone, Debug)]
@@ -29,26 +29,16 @@ impl Form {
     /// Keys that we write over, and so must be ours or absent.
     pub(crate) const fn written(&self) -> &'static [&'static str] {
         match self {
-            Self::Credentials => &[
-                section::KEY_ID,
-                section::SECRET,
-                section::TOKEN,
-                "aws_security_token",
-            ],
+            Self::Credentials => &[KEY_ID, SECRET, TOKEN, "aws_security_token"],
             // Static keys in the same profile would be used before the process.
-            Self::Config(_) => &[
-                section::PROCESS,
-                section::KEY_ID,
-                section::SECRET,
-                section::TOKEN,
-            ],
+            Self::Config(_) => &[PROCESS, KEY_ID, SECRET, TOKEN],
         }
     }
 
     /// Keys that make a profile get its credentials in another way.
     pub(crate) const fn other_ways(&self) -> &'static [&'static str] {
         &[
-            section::PROCESS,
+            PROCESS,
             "credential_source",
             "login_session",
             "role_arn",

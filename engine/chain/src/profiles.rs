@@ -11,17 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::error::ChainError;
 use crate::form::Form;
+use crate::keys;
 use crate::process::Process;
 use crate::section::{self, Frame, Ours};
 use crate::target::{Change, Observed, Publication};
 
 /// Keys of ours that no client reads.
-const MARKS: [&str; 4] = [
-    section::EXPIRES,
-    section::SESSION,
-    section::ISSUED,
-    section::WROTE,
-];
+const MARKS: [&str; 4] = [keys::EXPIRES, keys::SESSION, keys::ISSUED, keys::WROTE];
 
 /// The text of a shared file, taken apart for any number of changes.
 #[derive(Debug)]
@@ -140,7 +136,7 @@ impl<'a> Profiles<'a> {
         // One that runs another program, or lost a line, is not whole.
         let line = process.line(ours.session.as_str()).ok()?;
         let pairs = ours.pairs(section);
-        let wanted = (section::PROCESS.as_bytes(), line.as_bytes());
+        let wanted = (keys::PROCESS.as_bytes(), line.as_bytes());
         let name = self
             .form
             .profiles(section.name.as_deref()?)
@@ -300,7 +296,7 @@ impl<'a> Profiles<'a> {
         let owned = |index: usize| ours.as_ref().is_some_and(|ours| ours.owned[index]);
         let lines = section.lines.iter().enumerate();
         let mut theirs = lines.clone().filter(|(index, _)| !owned(*index));
-        let with_region = !theirs.any(|(_, line)| line.is_key(section::REGION));
+        let with_region = !theirs.any(|(_, line)| line.is_key(keys::REGION));
         let frame = Frame {
             header,
             blank,

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use data_encoding::HEXLOWER;
 use dayfly_awsfiles::ini::{Kind, Line, Section};
 use dayfly_awsfiles::name::profile_problem;
 use dayfly_core::session::{Lease, SessionId};
@@ -17,18 +18,9 @@ use zeroize::Zeroizing;
 
 use crate::error::ChainError;
 use crate::form::Form;
+use crate::keys::{EXPIRES, ISSUED, KEY_ID, PROCESS, REGION, SECRET, SESSION, TOKEN, WROTE};
 use crate::target::{Observed, Publication};
 use crate::values::{from_text, text_problem, to_text, word_problem};
-
-pub(crate) const KEY_ID: &str = "aws_access_key_id";
-pub(crate) const SECRET: &str = "aws_secret_access_key";
-pub(crate) const TOKEN: &str = "aws_session_token";
-pub(crate) const PROCESS: &str = "credential_process";
-pub(crate) const REGION: &str = "region";
-pub(crate) const EXPIRES: &str = "x_security_token_expires";
-pub(crate) const SESSION: &str = "dayfly_session";
-pub(crate) const ISSUED: &str = "dayfly_issued";
-pub(crate) const WROTE: &str = "dayfly_wrote";
 
 /// What `dayfly_wrote` says: which lines we wrote, by key and a short digest of key and value,
 /// and whether the header, and an empty line above it, are ours too.
@@ -76,7 +68,7 @@ fn digest(key: &str, value: &[u8]) -> String {
     hasher.update(b"=");
     hasher.update(value);
     let hash = hasher.finalize();
-    hash.iter().take(4).map(|b| format!("{b:02x}")).collect()
+    HEXLOWER.encode(hash.get(..4).unwrap_or_default())
 }
 
 /// Our part of a section.
