@@ -20,6 +20,8 @@ use crate::error::RegistryError;
 /// How long a connection may take to come about, and how long may pass between two pieces of an answer.
 const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+/// How long a question may take whose answer is small.
+pub(crate) const SMALL: Duration = Duration::from_secs(60);
 /// How long it may take to send something large.
 const SENDING: Duration = Duration::from_secs(600);
 /// How often one may be sent elsewhere.
@@ -239,7 +241,7 @@ impl Http {
         let read = dayfly_net::read(answer, limit, SILENCE, |piece| {
             bytes.extend_from_slice(piece);
         });
-        let read = tokio::time::timeout(crate::registry::SMALL, read).await;
+        let read = tokio::time::timeout(SMALL, read).await;
         match read {
             Ok(Ok(())) => Ok(bytes),
             Ok(Err(dayfly_net::BrokenOff::TooLong)) => Err(RegistryError::TooLarge {
@@ -253,10 +255,7 @@ impl Http {
             }),
             Err(_) => Err(RegistryError::Unreachable {
                 host: self.host.clone(),
-                problem: format!(
-                    "no whole answer about {what} in {} s",
-                    crate::registry::SMALL.as_secs()
-                ),
+                problem: format!("no whole answer about {what} in {} s", SMALL.as_secs()),
             }),
         }
     }

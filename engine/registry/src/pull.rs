@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use http::{HeaderValue, Method, header};
 use sha2::{Digest as _, Sha256};
 
@@ -11,10 +12,10 @@ use crate::artifact::{
     WASM_LAYER_OLDER,
 };
 use crate::error::RegistryError;
-use crate::http::{Ask, SILENCE};
+use crate::http::{Ask, SILENCE, SMALL};
 use crate::manifest::{DOCKER_TYPE, Descriptor, INDEX_TYPE, Index, MANIFEST_TYPE, Manifest, bytes};
 use crate::part::Part;
-use crate::registry::{Place, Registry, SMALL};
+use crate::registry::{Place, Registry};
 
 /// Bytes of a manifest.
 pub(crate) const MANIFEST: usize = 1 << 20;
@@ -324,6 +325,6 @@ fn kind(manifest: &Manifest) -> Result<Kind, String> {
 }
 
 pub(crate) fn digest(hash: &[u8]) -> String {
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = HEXLOWER.encode(&hash);
     format!("sha256:{hex}")
 }

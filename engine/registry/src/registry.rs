@@ -1,7 +1,5 @@
 //! A registry that is talked to.
 
-use std::time::Duration;
-
 use http::{HeaderValue, Method, header};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -13,8 +11,6 @@ use crate::http::{Ask, Http};
 
 /// The longest answer with a token, in bytes.
 const TOKEN: usize = 256 << 10;
-/// How long a question may take whose answer is small.
-pub(crate) const SMALL: Duration = Duration::from_secs(60);
 
 /// A repository of a registry, and what is meant in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use data_encoding::HEXLOWER;
 use dayfly_fs::bounded::{self, Links};
 use dayfly_fs::private_file::PrivateFileError;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ impl ContentDigest {
     /// 64 hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&self.0)
     }
 }
 
