@@ -17,7 +17,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::module::Digest;
+use crate::digest::Digest;
 
 /// First bytes of a file; the number counts layouts.
 const MAGIC: &[u8] = b"dayfly-code-1\n";

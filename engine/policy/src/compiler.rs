@@ -230,7 +230,11 @@ mod tests {
 
     #[test]
     fn code_is_for_engines_with_and_without_a_pool() {
-        let pooled = engine::engine(&crate::HostConfig::default()).unwrap();
+        let pool = engine::Pool {
+            places: 32,
+            memory_ceiling: 256 << 20,
+        };
+        let pooled = engine::engine(Some(&pool)).unwrap();
         let compiling = engine::for_compiling().unwrap();
         assert_eq!(
             crate::compat::digest(&pooled.0),

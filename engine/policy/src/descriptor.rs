@@ -2,8 +2,8 @@
 
 use dayfly_core::policy::Descriptor;
 
-use crate::module::World;
 use crate::text;
+use crate::world::World;
 
 /// Bytes of a name.
 const NAME: usize = 64;

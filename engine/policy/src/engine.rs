@@ -6,8 +6,6 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
 };
 
-use crate::host::HostConfig;
-
 /// Core instances that one component may have: Python's has 38.
 const CORE_INSTANCES: u32 = 64;
 /// Memories that one component may have: its own, and those of adapters.
@@ -29,11 +27,19 @@ pub enum Allocation {
     OnDemand,
 }
 
-/// An engine with a pool, or without one where the address space for it cannot be had (`ulimit -v`,
-/// small machines).
-pub(crate) fn engine(config: &HostConfig) -> wasmtime::Result<(Engine, Allocation)> {
-    if config.pooling
-        && let Ok(engine) = Engine::new(basics().allocation_strategy(pool(config)))
+/// How much address space is set aside for instances.
+pub(crate) struct Pool {
+    /// Instances that run at once.
+    pub(crate) places: u32,
+    /// Bytes of one memory.
+    pub(crate) memory_ceiling: usize,
+}
+
+/// An engine with a pool where one is asked for; without it where the address space cannot be had
+/// (`ulimit -v`, small machines).
+pub(crate) fn engine(pool: Option<&Pool>) -> wasmtime::Result<(Engine, Allocation)> {
+    if let Some(pool) = pool
+        && let Ok(engine) = Engine::new(basics().allocation_strategy(strategy(pool)))
     {
         return Ok((engine, Allocation::Pooling));
     }
@@ -72,7 +78,7 @@ fn basics() -> Config {
     config
 }
 
-fn pool(config: &HostConfig) -> InstanceAllocationStrategy {
+fn strategy(config: &Pool) -> InstanceAllocationStrategy {
     let places = config.places;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)

@@ -58,36 +58,44 @@ pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         );
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return match trap {
-            Trap::Interrupt => new(
-                FaultKind::Deadline,
-                format!(
-                    "the policy was stopped: it ran longer than the {} ms that are allowed",
-                    limits.deadline.as_millis()
-                ),
-            ),
-            Trap::OutOfFuel => new(
-                FaultKind::Deadline,
-                format!(
-                    "the policy was stopped: it took more than the {} instructions that are allowed",
-                    limits.fuel
-                ),
-            ),
-            Trap::UnreachableCodeReached => new(
-                FaultKind::Trap,
-                "the policy gave up (it reached `unreachable`, which is how a panic or an abort \
-                 ends); its log may tell why"
-                    .into(),
-            ),
-            Trap::StackOverflow => new(
-                FaultKind::Trap,
-                "the policy failed: its calls nest too deeply".into(),
-            ),
-            other => new(FaultKind::Trap, format!("the policy failed: {other}")),
-        };
+        return trapped(trap, limits);
     }
-    let text = format!("{error:#}");
-    // Wasmtime keeps these errors private; tests hold the wording.
+    described(&format!("{error:#}"), limits)
+}
+
+/// The fault for a trap.
+fn trapped(trap: &Trap, limits: &Limits) -> Fault {
+    match trap {
+        Trap::Interrupt => new(
+            FaultKind::Deadline,
+            format!(
+                "the policy was stopped: it ran longer than the {} ms that are allowed",
+                limits.deadline.as_millis()
+            ),
+        ),
+        Trap::OutOfFuel => new(
+            FaultKind::Deadline,
+            format!(
+                "the policy was stopped: it took more than the {} instructions that are allowed",
+                limits.fuel
+            ),
+        ),
+        Trap::UnreachableCodeReached => new(
+            FaultKind::Trap,
+            "the policy gave up (it reached `unreachable`, which is how a panic or an abort \
+                 ends); its log may tell why"
+                .into(),
+        ),
+        Trap::StackOverflow => new(
+            FaultKind::Trap,
+            "the policy failed: its calls nest too deeply".into(),
+        ),
+        other => new(FaultKind::Trap, format!("the policy failed: {other}")),
+    }
+}
+
+/// The fault for an error that Wasmtime only describes: its type is private, so tests hold the wording.
+fn described(text: &str, limits: &Limits) -> Fault {
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         return new(
             FaultKind::Limit,

@@ -5,8 +5,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::bindings::{Contract, EXPORT, IMPORTS, PACKAGE, STATEFUL_IMPORTS};
-use crate::module::{Wasi, World};
 use crate::wasi::is_in_subset;
+use crate::world::{Wasi, World};
 
 /// The contract and the world that a component targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

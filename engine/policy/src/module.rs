@@ -5,88 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use dayfly_core::policy::Descriptor;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
 use crate::bindings::{Contract, Guest};
 use crate::cache::CacheError;
 use crate::compiler::{self, Compiler, NoCode};
-use crate::host::{Host, HostConfig, Inner};
+use crate::host::{Host, Inner};
+use crate::host_config::HostConfig;
 use crate::imports::{self, Mismatch};
 use crate::wasi::is_in_subset;
 use crate::{descriptor, language};
 
+pub use crate::digest::Digest;
 pub use crate::load_error::LoadError;
-
-/// SHA-256 of a component's bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for Digest {
-    /// 64 hexadecimal digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{self}")
-    }
-}
-
-/// Whether a component may import WASI: the part that reaches nothing outside of a call, see
-/// [`wasi`](crate::wasi).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wasi {
-    /// It may not.
-    #[default]
-    Refused,
-    /// It may.
-    Granted,
-}
-
-impl From<bool> for Wasi {
-    fn from(granted: bool) -> Self {
-        if granted {
-            Self::Granted
-        } else {
-            Self::Refused
-        }
-    }
-}
-
-/// The world that a component targets: its first statement of what it can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
-    /// It knows only what a call says.
-    Pure,
-    /// It also asks about other sessions, or remembers.
-    Stateful,
-}
-
-impl World {
-    /// The word of the contract.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pure => "pure-policy",
-            Self::Stateful => "stateful-policy",
-        }
-    }
-}
+pub use crate::world::{Wasi, World};
 
 /// Where a module's compiled code came from.
 #[derive(Debug)]

@@ -106,25 +106,7 @@ impl Policy {
     ) -> Result<Self, ConfigureError> {
         let name = || module.name().to_owned();
         let limits = module.host().bounded(limits);
-        if config.len() > limits.config_bytes {
-            return Err(ConfigureError::TooLarge {
-                module: name(),
-                bytes: config.len(),
-                limit: limits.config_bytes,
-            });
-        }
-        serde_json::from_str::<IgnoredAny>(config).map_err(|error| ConfigureError::NotJson {
-            module: name(),
-            problem: error.to_string(),
-        })?;
-        let needs = usize::try_from(module.descriptor().state_bytes).unwrap_or(usize::MAX);
-        if needs > limits.state_bytes {
-            return Err(ConfigureError::State {
-                module: name(),
-                needs,
-                limit: limits.state_bytes,
-            });
-        }
+        let quota = check_size(module, config, &limits)?;
         let ran = module.host().run(&limits, None, |store| {
             module.guest().configure(store, config)
         });
@@ -146,10 +128,7 @@ impl Policy {
                 Ok(Self(Arc::new(Configured {
                     module: module.clone(),
                     config: config.to_owned(),
-                    quota: Size {
-                        bytes: needs,
-                        values: limits.state_values,
-                    },
+                    quota,
                     limits,
                     subscriptions,
                     schedules,
@@ -258,6 +237,35 @@ impl Policy {
             }),
         }
     }
+}
+
+/// Refuses a configuration that is too large or no JSON, and a module whose state has no room. The
+/// answer is how much state the policy may have.
+fn check_size(module: &Module, config: &str, limits: &Limits) -> Result<Size, ConfigureError> {
+    let name = || module.name().to_owned();
+    if config.len() > limits.config_bytes {
+        return Err(ConfigureError::TooLarge {
+            module: name(),
+            bytes: config.len(),
+            limit: limits.config_bytes,
+        });
+    }
+    serde_json::from_str::<IgnoredAny>(config).map_err(|error| ConfigureError::NotJson {
+        module: name(),
+        problem: error.to_string(),
+    })?;
+    let needs = usize::try_from(module.descriptor().state_bytes).unwrap_or(usize::MAX);
+    if needs > limits.state_bytes {
+        return Err(ConfigureError::State {
+            module: name(),
+            needs,
+            limit: limits.state_bytes,
+        });
+    }
+    Ok(Size {
+        bytes: needs,
+        values: limits.state_values,
+    })
 }
 
 impl fmt::Debug for Policy {

@@ -56,57 +56,69 @@ pub(super) fn events<R>(events: &[Event], call: impl FnOnce(&[types::Event<'_>])
         .iter()
         .map(|event| match event {
             Event::Sessions(all) => types::Event::Sessions(take(&mut changes, all.len())),
-            Event::Wake { id, due } => types::Event::Wake(types::WakeUp {
-                id,
-                due: due.as_millis(),
-            }),
-            Event::Schedule {
-                expression,
-                due,
-                missed,
-            } => types::Event::Schedule(types::ScheduleTick {
-                expression,
-                due: due.as_millis(),
-                missed: *missed,
-            }),
-            Event::File(file) => types::Event::File(types::FileChange {
-                path: &file.path,
-                kind: file_change_kind(file.kind),
-                digest: file.digest.as_ref().map_or(&[], |digest| digest.as_slice()),
-                content: file.content.as_deref(),
-            }),
-            Event::Branch(change) => types::Event::Branch(types::BranchChange {
-                repository: &change.repository,
-                kind: file_change_kind(change.kind),
-                branch: change.branch.as_deref(),
-                previous: change.previous.as_deref(),
-            }),
-            Event::Engine(event) => types::Event::Engine(match event {
-                EngineEvent::Started => types::EngineEvent::Started,
-                EngineEvent::Stopping(deadline) => types::EngineEvent::Stopping(types::Stopping {
-                    deadline: deadline.as_millis(),
-                }),
-                EngineEvent::Resumed(slept) => types::EngineEvent::Resumed(*slept),
-                EngineEvent::ClockSet(by) => types::EngineEvent::ClockSet(*by),
-            }),
-            Event::Custom { name, data } => types::Event::Custom(types::CustomEvent { name, data }),
             Event::Resync {
                 reason,
                 sessions,
                 last,
             } => types::Event::Resync(types::Resync {
-                reason: match reason {
-                    ResyncReason::ColdStart => types::ResyncReason::ColdStart,
-                    ResyncReason::Reconfigured => types::ResyncReason::Reconfigured,
-                    ResyncReason::Resumed => types::ResyncReason::Resumed,
-                    ResyncReason::Overflow => types::ResyncReason::Overflow,
-                },
+                reason: resync_reason(*reason),
                 sessions: take(&mut pages, sessions.len()),
                 last: *last,
             }),
+            other => without_sessions(other),
         })
         .collect();
     call(&lowered)
+}
+
+fn resync_reason(reason: ResyncReason) -> types::ResyncReason {
+    match reason {
+        ResyncReason::ColdStart => types::ResyncReason::ColdStart,
+        ResyncReason::Reconfigured => types::ResyncReason::Reconfigured,
+        ResyncReason::Resumed => types::ResyncReason::Resumed,
+        ResyncReason::Overflow => types::ResyncReason::Overflow,
+    }
+}
+
+/// Lowers an event that brings no sessions.
+fn without_sessions(event: &Event) -> types::Event<'_> {
+    match event {
+        Event::Sessions(_) | Event::Resync { .. } => types::Event::Sessions(&[]),
+        Event::Wake { id, due } => types::Event::Wake(types::WakeUp {
+            id,
+            due: due.as_millis(),
+        }),
+        Event::Schedule {
+            expression,
+            due,
+            missed,
+        } => types::Event::Schedule(types::ScheduleTick {
+            expression,
+            due: due.as_millis(),
+            missed: *missed,
+        }),
+        Event::File(file) => types::Event::File(types::FileChange {
+            path: &file.path,
+            kind: file_change_kind(file.kind),
+            digest: file.digest.as_ref().map_or(&[], |digest| digest.as_slice()),
+            content: file.content.as_deref(),
+        }),
+        Event::Branch(change) => types::Event::Branch(types::BranchChange {
+            repository: &change.repository,
+            kind: file_change_kind(change.kind),
+            branch: change.branch.as_deref(),
+            previous: change.previous.as_deref(),
+        }),
+        Event::Engine(event) => types::Event::Engine(match event {
+            EngineEvent::Started => types::EngineEvent::Started,
+            EngineEvent::Stopping(deadline) => types::EngineEvent::Stopping(types::Stopping {
+                deadline: deadline.as_millis(),
+            }),
+            EngineEvent::Resumed(slept) => types::EngineEvent::Resumed(*slept),
+            EngineEvent::ClockSet(by) => types::EngineEvent::ClockSet(*by),
+        }),
+        Event::Custom { name, data } => types::Event::Custom(types::CustomEvent { name, data }),
+    }
 }
 
 /// All sessions of the events, in the order in which they come.
