@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
+
 /// The folders of one Dayfly: what the person writes, and what the engine keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -146,7 +148,7 @@ impl Home {
     pub fn word(&self) -> String {
         use sha2::Digest as _;
         let digest = sha2::Sha256::digest(self.folder.as_os_str().as_encoded_bytes());
-        digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+        HEXLOWER.encode(digest.get(..6).unwrap_or_default())
     }
 
     /// Where the running engine listens. A folder of its own beside the state, or, where that
@@ -163,7 +165,7 @@ impl Home {
         }
         use sha2::Digest as _;
         let digest = sha2::Sha256::digest(self.state.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let name = HEXLOWER.encode(digest.get(..8).unwrap_or_default());
         let user = rustix::process::geteuid().as_raw();
         PathBuf::from(format!("/tmp/dayfly-{user}/{name}.sock"))
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use dayfly_vault::private_file::{self, Lock};
 use dayfly_vault::{SecretString, Vault, VaultError};
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ impl AzureSecrets for Vault {
     fn turn(&self, name: &str, patience: Duration) -> Result<Option<Lock>, VaultError> {
         // The name holds an id, which may be anything.
         let digest = Sha256::digest(name.as_bytes());
-        let word: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let word = HEXLOWER.encode(digest.get(..8).unwrap_or_default());
         let path = self.path().with_extension(format!("{word}.lock"));
         Ok(Some(private_file::lock(&path, patience)?))
     }

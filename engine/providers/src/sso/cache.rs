@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use dayfly_vault::private_file::PrivateFileError;
 use dayfly_vault::shared_file::{self, SharedFile};
 use sha1::{Digest as _, Sha1};
@@ -56,7 +57,7 @@ impl Cache {
     pub(crate) fn path(&self, name: &str) -> Result<PathBuf, CacheError> {
         let folder = self.0.as_ref().ok_or(CacheError::NoHome)?;
         let digest = Sha1::digest(name.as_bytes());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = HEXLOWER.encode(&digest);
         Ok(folder.join(hex).with_extension("json"))
     }
 
