@@ -15,7 +15,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::http::{self, Place};
-use crate::registry::Timeouts;
+use crate::settings::Timeouts;
 
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 64 << 10;

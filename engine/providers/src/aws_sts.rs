@@ -31,8 +31,8 @@ use tokio::time::Instant;
 use crate::errors::{ProviderError, Unreachable};
 use crate::http::{self, Place};
 use crate::mfa::{MfaCode, Origin};
-use crate::registry::{AwsSettings, Timeouts};
 use crate::retry::RetryTransient;
+use crate::settings::{AwsSettings, Timeouts};
 use crate::shared_config;
 
 /// How many clients are kept; a Workspace that names more regions gets new ones.

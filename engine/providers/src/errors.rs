@@ -7,6 +7,7 @@ use dayfly_vault::VaultError;
 
 use crate::azure::AzureError;
 use crate::errors_sign_in::{SignIn, TokenProblem};
+use crate::hints::{CLOCK_HINT, quoted, set_secret};
 
 /// Why a session got no credentials. Carries no secret, in no representation.
 #[derive(Debug, thiserror::Error)]
@@ -428,10 +429,6 @@ impl Unreachable {
     }
 }
 
-/// What to do where the clock is to blame.
-pub(crate) const CLOCK_HINT: &str =
-    "set this machine's clock (it may be wrong for a while after a sleep)";
-
 fn also(asked: &Option<String>) -> String {
     asked
         .as_ref()
@@ -444,35 +441,4 @@ fn problem(source: &Option<Box<VaultError>>) -> String {
         || "what is kept as its seed is none".to_owned(),
         ToString::to_string,
     )
-}
-
-/// The command that stores the key of a session.
-pub(crate) fn set_secret(session: &str) -> String {
-    format!("store it with `dayfly secret set {}`", quoted(session))
-}
-
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = !word.is_empty()
-        && word
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-.,:/@+=".contains(c));
-    if plain {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn hints_can_be_pasted_into_a_shell() {
-        assert_eq!(quoted("prod-admin"), "prod-admin");
-        assert_eq!(quoted("Prod admin"), "'Prod admin'");
-        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use dayfly_core::session::ErrorKind;
 
-use crate::errors::{CLOCK_HINT, quoted};
+use crate::hints::{CLOCK_HINT, quoted};
 use crate::saml::assertion::AssertionError;
 use dayfly_vault::helper::HelperError;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 use dayfly_net::{Connector, Limits};
 
-use crate::registry::Timeouts;
+use crate::settings::Timeouts;
 
 /// The longest answer of a cloud, in bytes.
 pub(crate) const ANSWER: usize = 4 << 20;

@@ -12,6 +12,7 @@
 //! Start reading at [`provider`], then [`registry`], then one access method, such as
 //! `aws_iam_user`.
 
+mod answer;
 mod aws_console;
 mod aws_iam_role_chained;
 mod aws_iam_role_federated;
@@ -22,6 +23,7 @@ mod aws_sts;
 pub mod azure;
 mod errors;
 mod errors_sign_in;
+mod hints;
 mod http;
 mod keys;
 mod limited;
@@ -35,6 +37,7 @@ pub mod registry;
 mod retry;
 mod role_session_name;
 mod saml;
+mod settings;
 mod shared_config;
 pub mod sso;
 mod sts_codes;
@@ -54,7 +57,8 @@ pub use mfa::totp::{SeedError, Totp};
 pub use mfa::{MfaCode, MfaCodes, MfaRequest, NoCode, NoPerson, Origin};
 pub use probe::{Probed, probe};
 pub use provider::{BoxFuture, IssueRequest, Provider};
-pub use registry::{AwsSettings, Providers, ProvidersConfig, Timeouts};
+pub use registry::{Providers, ProvidersConfig};
 pub use saml::assertion::{Assertion, AssertionError, OfferedRole};
 pub use saml::broker::AssertionBroker;
 pub use saml::{AssertionRequest, Assertions, NoAssertion, NobodySignsIn};
+pub use settings::{AwsSettings, Timeouts};

@@ -11,7 +11,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_net::Unusable;
 
 use crate::http::{self, Place};
-use crate::registry::Timeouts;
+use crate::settings::Timeouts;
 
 /// The longest answer that is of interest, in bytes.
 const ANSWER: usize = 64 << 10;

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 };
 use aws_smithy_types::retry::ErrorKind;
 
-use crate::sts_errors::sources;
+use crate::answer::sources;
 
 /// Takes back every wish for another attempt except the two that are worth it.
 #[derive(Debug)]

@@ -5,81 +5,159 @@
 
 use dayfly_core::session::{Access, ErrorKind};
 
+use crate::answer::Answer;
 use crate::aws_sts::Call;
-use crate::errors::{CLOCK_HINT, quoted, set_secret};
-use crate::sts_errors::Answer;
+use crate::hints::{CLOCK_HINT, quoted, set_secret};
+
+/// What a code is about.
+#[derive(Clone, Copy)]
+enum Case {
+    /// The signature is not the one that the secret key makes, or is not good at this time.
+    Signature,
+    /// The time of the request is wrong.
+    Clock,
+    /// The access key is not known.
+    UnknownKey,
+    /// What signs, or is shown in place of a signature, has ended.
+    Expired,
+    /// The assertion or token is not accepted.
+    Token,
+    /// The identity provider's claims do not match the trust policy.
+    Claim,
+    /// STS cannot reach the identity provider.
+    IdentityProvider,
+    /// A policy forbids it.
+    Denied,
+    /// STS is not active in the region.
+    Region,
+    /// The session policy cannot be read.
+    Policy,
+    /// Session policy and tags are too large.
+    TooLarge,
+    /// A field is wrong; the message may say that it is the lifetime.
+    Field,
+    /// Another field is wrong.
+    OtherField,
+    /// The endpoint does not know the operation.
+    Operation,
+    /// The signature was lost on the way.
+    Unsigned,
+    /// The service asks for fewer calls.
+    Throttled,
+    /// The request came too slowly.
+    Slow,
+}
+
+/// What each code is about.
+const CODES: &[(&str, Case)] = &[
+    ("SignatureDoesNotMatch", Case::Signature),
+    ("InvalidSignatureException", Case::Signature),
+    ("RequestExpired", Case::Clock),
+    ("RequestTimeTooSkewed", Case::Clock),
+    ("InvalidClientTokenId", Case::UnknownKey),
+    ("UnrecognizedClientException", Case::UnknownKey),
+    ("InvalidAccessKeyId", Case::UnknownKey),
+    ("ExpiredToken", Case::Expired),
+    ("ExpiredTokenException", Case::Expired),
+    ("TokenRefreshRequired", Case::Expired),
+    ("InvalidIdentityToken", Case::Token),
+    ("InvalidIdentityTokenException", Case::Token),
+    ("IDPRejectedClaim", Case::Claim),
+    ("IDPRejectedClaimException", Case::Claim),
+    ("IDPCommunicationError", Case::IdentityProvider),
+    ("IDPCommunicationErrorException", Case::IdentityProvider),
+    ("AccessDenied", Case::Denied),
+    ("AccessDeniedException", Case::Denied),
+    ("UnauthorizedOperation", Case::Denied),
+    ("NotAuthorized", Case::Denied),
+    ("AuthFailure", Case::Denied),
+    ("OptInRequired", Case::Denied),
+    ("SubscriptionRequiredException", Case::Denied),
+    ("RegionDisabledException", Case::Region),
+    ("MalformedPolicyDocument", Case::Policy),
+    ("MalformedPolicyDocumentException", Case::Policy),
+    ("PackedPolicyTooLarge", Case::TooLarge),
+    ("PackedPolicyTooLargeException", Case::TooLarge),
+    ("ValidationError", Case::Field),
+    ("ValidationException", Case::Field),
+    ("ValidationErrorException", Case::Field),
+    ("InvalidParameterValue", Case::OtherField),
+    ("InvalidParameterCombination", Case::OtherField),
+    ("InvalidInput", Case::OtherField),
+    ("MissingParameter", Case::OtherField),
+    ("MalformedInput", Case::OtherField),
+    ("InvalidTags", Case::OtherField),
+    ("NoSuchEntity", Case::OtherField),
+    ("InvalidAction", Case::Operation),
+    ("UnknownOperation", Case::Operation),
+    ("UnknownOperationException", Case::Operation),
+    ("InvalidQueryParameter", Case::Operation),
+    ("MalformedQueryString", Case::Operation),
+    ("NoSuchVersion", Case::Operation),
+    ("MissingAction", Case::Operation),
+    ("MissingAuthenticationToken", Case::Unsigned),
+    ("MissingAuthenticationTokenException", Case::Unsigned),
+    ("IncompleteSignature", Case::Unsigned),
+    ("IncompleteSignatureException", Case::Unsigned),
+    ("Throttling", Case::Throttled),
+    ("ThrottlingException", Case::Throttled),
+    ("ThrottledException", Case::Throttled),
+    ("RequestThrottled", Case::Throttled),
+    ("RequestThrottledException", Case::Throttled),
+    ("RequestLimitExceeded", Case::Throttled),
+    ("TooManyRequests", Case::Throttled),
+    ("TooManyRequestsException", Case::Throttled),
+    ("LimitExceededException", Case::Throttled),
+    ("BandwidthLimitExceeded", Case::Throttled),
+    ("SlowDown", Case::Throttled),
+    ("PriorRequestNotComplete", Case::Throttled),
+    ("EC2ThrottledException", Case::Throttled),
+    ("RequestTimeout", Case::Slow),
+    ("RequestTimeoutException", Case::Slow),
+];
+
+/// What an answer is about; none where no table says it.
+fn case(answer: &Answer) -> Option<Case> {
+    let mut rows = CODES.iter();
+    let row = rows.find(|(code, _)| *code == answer.code);
+    let throttled = (answer.status == 429).then_some(Case::Throttled);
+    row.map(|(_, case)| *case).or(throttled)
+}
 
 impl Call<'_> {
-    /// The classification table.
+    /// What an answer means for the session.
     pub(crate) fn verdict(&self, answer: &Answer) -> Verdict {
-        let session = &self.session.name;
-        let chained = self.session.parent();
+        let Some(case) = case(answer) else {
+            return self.by_status(answer);
+        };
+        let (service, session) = (&self.service, &self.session.name);
         let lower = answer.message.to_ascii_lowercase();
-        let service = &self.service;
-        match answer.code.as_str() {
-            "SignatureDoesNotMatch" | "InvalidSignatureException"
-                if lower.contains("signature expired") || lower.contains("not yet current") =>
-            {
-                self.clock()
+        let says = |text| lower.contains(text);
+        match case {
+            Case::Signature if says("signature expired") || says("not yet current") => self.clock(),
+            Case::Signature => self.signature(),
+            Case::Clock => self.clock(),
+            Case::UnknownKey => self.unknown_key(),
+            Case::Expired => self.expired(),
+            Case::Token => Verdict::theirs(ErrorKind::Denied, Some(self.evidence_hint())),
+            Case::Claim => Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint())),
+            Case::Denied if says("multifactorauthentication") || says("one time pass") => {
+                Verdict::theirs(ErrorKind::NeedsMfa, Some(self.code_hint()))
             }
-            "RequestExpired" | "RequestTimeTooSkewed" => self.clock(),
-            "SignatureDoesNotMatch" | "InvalidSignatureException" => match chained {
-                None => Verdict::ours(
-                    ErrorKind::Misconfigured,
-                    format!(
-                        "{service} says that the secret access key of session \"{session}\" does \
-                         not belong to its access key id"
-                    ),
-                    Some(format!("{}; {CLOCK_HINT}", set_secret(session))),
-                ),
-                Some(parent) => Verdict::ours(
-                    ErrorKind::Parent,
-                    format!(
-                        "{service} cannot verify the signature that the credentials of parent \
-                         session {parent} made for session \"{session}\""
-                    ),
-                    Some(rotate(parent.as_str())),
-                ),
-            },
-            "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" => {
-                match chained {
-                    None => Verdict::ours(
-                        ErrorKind::Misconfigured,
-                        format!("{service} does not know the access key of session \"{session}\""),
-                        Some(format!(
-                            "create a new access key in IAM if it was deleted or made inactive, \
-                             then {}",
-                            set_secret(session)
-                        )),
-                    ),
-                    Some(parent) => Verdict::ours(
-                        ErrorKind::Parent,
-                        format!(
-                            "{service} does not accept the credentials of parent session {parent} \
-                             for session \"{session}\""
-                        ),
-                        Some(rotate(parent.as_str())),
-                    ),
-                }
+            Case::Denied => Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint())),
+            Case::Region => self.region_disabled(),
+            Case::Policy => self.field_refused("sessionPolicy is no valid policy"),
+            Case::TooLarge => self.field_refused("sessionPolicy and tags are too large together"),
+            Case::Field if says("durationseconds") => self.lifetime_refused(),
+            Case::Field | Case::OtherField => {
+                let hint = format!(
+                    "correct the session with `dayfly session edit {}`",
+                    quoted(session)
+                );
+                Verdict::theirs(ErrorKind::Misconfigured, Some(hint))
             }
-            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => match chained {
-                Some(parent) => Verdict::ours(
-                    ErrorKind::Parent,
-                    format!(
-                        "{service} says that the credentials of parent session {parent} have \
-                         expired, so session \"{session}\" got none"
-                    ),
-                    Some(rotate(parent.as_str())),
-                ),
-                None => self.evidence_expired(),
-            },
-            "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
-                Verdict::theirs(ErrorKind::Denied, Some(self.evidence_hint()))
-            }
-            "IDPRejectedClaim" | "IDPRejectedClaimException" => {
-                Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint()))
-            }
-            "IDPCommunicationError" | "IDPCommunicationErrorException" => Verdict::ours(
+            Case::Operation => self.no_operation(),
+            Case::IdentityProvider => Verdict::ours(
                 ErrorKind::Unavailable,
                 format!(
                     "{service} could not reach the identity provider that vouches for session \
@@ -87,106 +165,126 @@ impl Call<'_> {
                 ),
                 None,
             ),
-            "AccessDenied"
-            | "AccessDeniedException"
-            | "UnauthorizedOperation"
-            | "NotAuthorized"
-            | "AuthFailure"
-            | "OptInRequired"
-            | "SubscriptionRequiredException" => {
-                if lower.contains("multifactorauthentication") || lower.contains("one time pass") {
-                    Verdict::theirs(ErrorKind::NeedsMfa, Some(self.code_hint()))
-                } else {
-                    Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint()))
-                }
-            }
-            "RegionDisabledException" => Verdict::ours(
-                ErrorKind::Misconfigured,
-                format!(
-                    "STS is not active in {} for the account of session \"{session}\"",
-                    self.region
-                ),
-                Some(format!(
-                    "activate the region in the account settings of IAM, or give the session \
-                     another one with `dayfly session edit {}`",
-                    quoted(session)
-                )),
-            ),
-            "MalformedPolicyDocument" | "MalformedPolicyDocumentException" => {
-                self.field_refused("sessionPolicy is no valid policy")
-            }
-            "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" => {
-                self.field_refused("sessionPolicy and tags are too large together")
-            }
-            "ValidationError" | "ValidationException" | "ValidationErrorException"
-                if lower.contains("durationseconds") =>
-            {
-                Verdict::theirs(
-                    ErrorKind::Misconfigured,
-                    Some(format!(
-                        "give it another lifetime with `dayfly session edit {} --duration 1h`: STS \
-                         gives 15 minutes at least, and at most what the role's MaxSessionDuration \
-                         allows (an hour, where nobody changed it)",
-                        quoted(session)
-                    )),
-                )
-            }
-            "ValidationError"
-            | "ValidationException"
-            | "ValidationErrorException"
-            | "InvalidParameterValue"
-            | "InvalidParameterCombination"
-            | "InvalidInput"
-            | "MissingParameter"
-            | "MalformedInput"
-            | "InvalidTags"
-            | "NoSuchEntity" => Verdict::theirs(
-                ErrorKind::Misconfigured,
-                Some(format!(
-                    "correct the session with `dayfly session edit {}`",
-                    quoted(session)
-                )),
-            ),
-            "InvalidAction"
-            | "UnknownOperation"
-            | "UnknownOperationException"
-            | "InvalidQueryParameter"
-            | "MalformedQueryString"
-            | "NoSuchVersion"
-            | "MissingAction" => Verdict::ours(
-                ErrorKind::Misconfigured,
-                format!(
-                    "{service} has no {}, so session \"{session}\" got no new credentials",
-                    self.operation
-                ),
-                Some(
-                    "check the endpoint settings (AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, \
-                     dayfly.toml)"
-                        .to_owned(),
-                ),
-            ),
-            "MissingAuthenticationToken"
-            | "MissingAuthenticationTokenException"
-            | "IncompleteSignature"
-            | "IncompleteSignatureException" => Verdict::ours(
+            Case::Unsigned => Verdict::ours(
                 ErrorKind::Misconfigured,
                 format!(
                     "{service} got the request for session \"{session}\" without its signature"
                 ),
                 Some("check for a proxy that changes requests".to_owned()),
             ),
-            code if throttling(code) || answer.status == 429 => Verdict::ours(
+            Case::Throttled => Verdict::ours(
                 ErrorKind::Throttled,
                 format!("{service} asks for fewer calls, so session \"{session}\" has to wait"),
                 None,
             ),
-            "RequestTimeout" | "RequestTimeoutException" => Verdict::ours(
+            Case::Slow => Verdict::ours(
                 ErrorKind::Network,
                 format!("{service} got the request for session \"{session}\" too slowly"),
                 None,
             ),
-            _ => self.by_status(answer),
         }
+    }
+
+    fn signature(&self) -> Verdict {
+        let (service, session) = (&self.service, &self.session.name);
+        match self.session.parent() {
+            None => Verdict::ours(
+                ErrorKind::Misconfigured,
+                format!(
+                    "{service} says that the secret access key of session \"{session}\" does \
+                     not belong to its access key id"
+                ),
+                Some(format!("{}; {CLOCK_HINT}", set_secret(session))),
+            ),
+            Some(parent) => Verdict::ours(
+                ErrorKind::Parent,
+                format!(
+                    "{service} cannot verify the signature that the credentials of parent \
+                     session {parent} made for session \"{session}\""
+                ),
+                Some(rotate(parent.as_str())),
+            ),
+        }
+    }
+
+    fn unknown_key(&self) -> Verdict {
+        let (service, session) = (&self.service, &self.session.name);
+        match self.session.parent() {
+            None => Verdict::ours(
+                ErrorKind::Misconfigured,
+                format!("{service} does not know the access key of session \"{session}\""),
+                Some(format!(
+                    "create a new access key in IAM if it was deleted or made inactive, then {}",
+                    set_secret(session)
+                )),
+            ),
+            Some(parent) => Verdict::ours(
+                ErrorKind::Parent,
+                format!(
+                    "{service} does not accept the credentials of parent session {parent} \
+                     for session \"{session}\""
+                ),
+                Some(rotate(parent.as_str())),
+            ),
+        }
+    }
+
+    fn expired(&self) -> Verdict {
+        let (service, session) = (&self.service, &self.session.name);
+        match self.session.parent() {
+            Some(parent) => Verdict::ours(
+                ErrorKind::Parent,
+                format!(
+                    "{service} says that the credentials of parent session {parent} have \
+                     expired, so session \"{session}\" got none"
+                ),
+                Some(rotate(parent.as_str())),
+            ),
+            None => self.evidence_expired(),
+        }
+    }
+
+    fn region_disabled(&self) -> Verdict {
+        let session = &self.session.name;
+        Verdict::ours(
+            ErrorKind::Misconfigured,
+            format!(
+                "STS is not active in {} for the account of session \"{session}\"",
+                self.region
+            ),
+            Some(format!(
+                "activate the region in the account settings of IAM, or give the session \
+                 another one with `dayfly session edit {}`",
+                quoted(session)
+            )),
+        )
+    }
+
+    fn lifetime_refused(&self) -> Verdict {
+        Verdict::theirs(
+            ErrorKind::Misconfigured,
+            Some(format!(
+                "give it another lifetime with `dayfly session edit {} --duration 1h`: STS \
+                 gives 15 minutes at least, and at most what the role's MaxSessionDuration \
+                 allows (an hour, where nobody changed it)",
+                quoted(&self.session.name)
+            )),
+        )
+    }
+
+    fn no_operation(&self) -> Verdict {
+        Verdict::ours(
+            ErrorKind::Misconfigured,
+            format!(
+                "{} has no {}, so session \"{}\" got no new credentials",
+                self.service, self.operation, self.session.name
+            ),
+            Some(
+                "check the endpoint settings (AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, \
+                 dayfly.toml)"
+                    .to_owned(),
+            ),
+        )
     }
 
     /// For codes that no table has, and for answers without a code.
@@ -377,24 +475,4 @@ impl Verdict {
             hint,
         }
     }
-}
-
-/// Whether the code asks for fewer calls.
-fn throttling(code: &str) -> bool {
-    matches!(
-        code,
-        "Throttling"
-            | "ThrottlingException"
-            | "ThrottledException"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "RequestLimitExceeded"
-            | "TooManyRequests"
-            | "TooManyRequestsException"
-            | "LimitExceededException"
-            | "BandwidthLimitExceeded"
-            | "SlowDown"
-            | "PriorRequestNotComplete"
-            | "EC2ThrottledException"
-    )
 }

@@ -25,7 +25,7 @@ use super::errors::AzureError;
 use super::http::{Http, one_line};
 use super::integration::{AzureCredential, AzureIntegration};
 use super::secrets::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AzureSecrets};
-use super::tokens::AzureToken;
+use super::token::AzureToken;
 use super::transport::{Carrier, Ended};
 use crate::errors::Unreachable;
 

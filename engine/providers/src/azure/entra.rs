@@ -4,7 +4,9 @@
 //! authentication & authorization error codes" (`AADSTS…`), and the fields `error_codes`,
 //! `trace_id` and `correlation_id` of its error answers.
 
-use dayfly_core::session::ErrorKind;
+use dayfly_core::session::ErrorKind::{
+    self, Denied, Misconfigured, NeedsSignIn, Other, Throttled, Unavailable,
+};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
 use serde::Deserialize;
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use super::errors::{AzureError, login};
 use super::http::{Answer, one_line, word};
 use super::integration::{AzureCredential, AzureIntegration};
-use crate::errors::{CLOCK_HINT, quoted};
+use crate::hints::{CLOCK_HINT, quoted};
 
 /// An error answer.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +29,7 @@ pub(crate) struct Said {
 }
 
 /// What an error means, and what to do.
+#[derive(Clone, Copy)]
 struct Meaning {
     kind: ErrorKind,
     words: &'static str,
@@ -34,6 +37,7 @@ struct Meaning {
 }
 
 /// What to do next.
+#[derive(Clone, Copy)]
 enum Hint {
     SignIn,
     NewSecret,
@@ -154,7 +158,6 @@ fn meaning(
     number: Option<u32>,
     error: &str,
 ) -> Meaning {
-    use ErrorKind::{Denied, Misconfigured, NeedsSignIn, Other, Throttled, Unavailable};
     if status == 429 || number == Some(50_196) {
         return means(Throttled, "it asks for fewer calls", Hint::None);
     }
@@ -205,38 +208,57 @@ fn meaning(
     }
 }
 
-/// By Entra's number.
-fn numbered(number: u32) -> Option<Meaning> {
-    use ErrorKind::{Denied, Misconfigured, NeedsSignIn, Other, Unavailable};
-    Some(match number {
-        50_058 | 50_132 | 50_133 | 50_173 | 70_008 | 70_043 | 70_044 | 700_082 | 700_084
-        | 90_094 => means(NeedsSignIn, "the sign-in has ended", Hint::SignIn),
-        50_072 | 50_074 | 50_076 | 50_078 | 50_079 => means(
+/// What Entra's numbers mean.
+const NUMBERS: &[(&[u32], Meaning)] = &[
+    (
+        &[
+            50_058, 50_132, 50_133, 50_173, 70_008, 70_043, 70_044, 700_082, 700_084, 90_094,
+        ],
+        means(NeedsSignIn, "the sign-in has ended", Hint::SignIn),
+    ),
+    (
+        &[50_072, 50_074, 50_076, 50_078, 50_079],
+        means(
             NeedsSignIn,
             "it wants a second factor, which only a sign-in gives",
             Hint::SignIn,
         ),
-        65_001 => means(
+    ),
+    (
+        &[65_001],
+        means(
             NeedsSignIn,
             "nobody has consented to the application",
             Hint::SignIn,
         ),
-        50_034 | 50_020 => means(
+    ),
+    (
+        &[50_034, 50_020],
+        means(
             Denied,
             "the account is not in the tenant",
             Hint::Tell("check tenantId, or have the account invited to the tenant"),
         ),
-        50_053 | 50_057 => means(
+    ),
+    (
+        &[50_053, 50_057],
+        means(
             Denied,
             "the account is locked or disabled",
             Hint::Tell("ask an administrator of the tenant"),
         ),
-        50_105 => means(
+    ),
+    (
+        &[50_105],
+        means(
             Denied,
             "the account is not assigned to the application",
             Hint::Tell("ask an administrator of the tenant"),
         ),
-        53_000..=53_004 | 530_003 | 530_032 => means(
+    ),
+    (
+        &[53_000, 53_001, 53_002, 53_003, 53_004, 530_003, 530_032],
+        means(
             Denied,
             "Conditional Access forbids it",
             Hint::Tell(
@@ -244,57 +266,93 @@ fn numbered(number: u32) -> Option<Meaning> {
                  administrator",
             ),
         ),
-        7_000_215 => means(Misconfigured, "the client secret is wrong", Hint::NewSecret),
-        7_000_222 => means(
+    ),
+    (
+        &[7_000_215],
+        means(Misconfigured, "the client secret is wrong", Hint::NewSecret),
+    ),
+    (
+        &[7_000_222],
+        means(
             Misconfigured,
             "the client secret has ended",
             Hint::NewSecret,
         ),
-        7_000_112 => means(
+    ),
+    (
+        &[7_000_112],
+        means(
             Misconfigured,
             "the application is disabled",
             Hint::Tell("ask an administrator of the tenant"),
         ),
-        700_016 => means(
+    ),
+    (
+        &[700_016],
+        means(
             Misconfigured,
             "the application is not in the tenant",
             Hint::Tell("check clientId and tenantId"),
         ),
-        90_002 | 90_023 | 900_021 | 900_023 | 50_059 | 50_128 => means(
+    ),
+    (
+        &[90_002, 90_023, 900_021, 900_023, 50_059, 50_128],
+        means(
             Misconfigured,
             "there is no such tenant",
             Hint::Tell("check tenantId and cloud"),
         ),
-        700_024 => means(
+    ),
+    (
+        &[700_024],
+        means(
             Other,
             "the assertion is not valid at this time",
             Hint::Clock,
         ),
-        700_027 => means(
+    ),
+    (
+        &[700_027],
+        means(
             Misconfigured,
             "the certificate is not one of the application",
             Hint::NewSecret,
         ),
-        70_021 | 700_211 | 700_212 | 700_213 | 700_238 | 700_023 => means(
+    ),
+    (
+        &[70_021, 700_211, 700_212, 700_213, 700_238, 700_023],
+        means(
             Misconfigured,
             "the application does not trust the token of this workload",
             Hint::Tell("check the application's federated credentials: issuer, subject, audience"),
         ),
-        7_000_218 => means(
+    ),
+    (
+        &[7_000_218],
+        means(
             Misconfigured,
             "the application is no public client, so nobody can sign in to it like this",
             Hint::Tell("allow public client flows for it in Entra ID, or remove clientId"),
         ),
-        500_011 | 500_131 | 70_011 | 650_053 => means(
+    ),
+    (
+        &[500_011, 500_131, 70_011, 650_053],
+        means(
             Misconfigured,
             "there is no such resource in the tenant",
             Hint::Tell("check the resource that is asked for"),
         ),
-        90_033 | 90_034 | 90_019 | 50_000 | 50_001 | 90_006 => {
-            means(Unavailable, "it is broken at the moment", Hint::None)
-        }
-        _ => return None,
-    })
+    ),
+    (
+        &[90_033, 90_034, 90_019, 50_000, 50_001, 90_006],
+        means(Unavailable, "it is broken at the moment", Hint::None),
+    ),
+];
+
+fn numbered(number: u32) -> Option<Meaning> {
+    let mut rows = NUMBERS.iter();
+    let row = rows.find(|(numbers, _)| numbers.contains(&number));
+    row.map(|(_, meaning)| *meaning)
 }
 
 #[cfg(test)]

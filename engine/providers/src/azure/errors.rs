@@ -6,7 +6,8 @@ use dayfly_core::session::{ErrorKind, Failure};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
-use crate::errors::{Unreachable, quoted};
+use crate::errors::Unreachable;
+use crate::hints::quoted;
 
 /// Why an integration has no token. Carries no secret, in no representation.
 #[derive(Clone, Debug, thiserror::Error)]

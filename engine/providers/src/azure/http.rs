@@ -12,10 +12,10 @@ use form_urlencoded::Serializer;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+use crate::answer::connection;
 use crate::errors::Unreachable;
 use crate::http::{self, Place};
-use crate::registry::Timeouts;
-use crate::sts_errors::connection;
+use crate::settings::Timeouts;
 
 /// The longest that a service may tell the engine to stay away.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);

@@ -21,6 +21,7 @@ mod provider;
 mod refresh;
 mod secrets;
 mod subscriptions;
+mod token;
 mod tokens;
 mod transport;
 
@@ -33,4 +34,5 @@ pub use secrets::{
     AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN, AzureSecrets, NoAzureSecrets, SignIn,
 };
 pub use subscriptions::Subscription;
-pub use tokens::{AzureToken, AzureTokens, Want};
+pub use token::AzureToken;
+pub use tokens::{AzureTokens, Want};

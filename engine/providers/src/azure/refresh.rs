@@ -28,7 +28,7 @@ use super::errors::AzureError;
 use super::http::{Answer, Http};
 use super::integration::AzureIntegration;
 use super::secrets::{AZURE_SIGN_IN, AzureSecrets, SignIn};
-use super::tokens::AzureToken;
+use super::token::AzureToken;
 
 /// How long another process may have the turn.
 const TURN: Duration = Duration::from_secs(40);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dayfly_core::session::{ErrorKind, Lease};
+use dayfly_core::session::ErrorKind;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
 use tokio::time::Instant;
@@ -18,7 +18,8 @@ use super::integration::{AzureCredential, AzureIntegration, AzureIntegrations};
 use super::refresh::{Ask, Refresher};
 use super::secrets::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN, AzureSecrets};
 use super::subscriptions::{self, Subscription};
-use crate::registry::Timeouts;
+use super::token::AzureToken;
+use crate::settings::Timeouts;
 
 /// How much of a token's lifetime may have passed where it is handed to a session that wants a new
 /// one: all of one integration that are started or renewed together share it, however many they are.
@@ -27,32 +28,6 @@ const SHARED: u32 = 4;
 const SLOTS: usize = 4_096;
 /// The longest resource, in bytes.
 const RESOURCE: usize = 512;
-
-/// A token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AzureToken {
-    /// The token.
-    pub access_token: SecretString,
-    /// What it is good for, as it was asked for.
-    pub resource: String,
-    /// The tenant that issued it.
-    pub tenant_id: String,
-    /// When it was asked for.
-    pub issued_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-impl AzureToken {
-    /// Its facts.
-    #[must_use]
-    pub const fn lease(&self) -> Lease {
-        Lease {
-            issued_at: self.issued_at,
-            expires_at: Some(self.expires_at),
-        }
-    }
-}
 
 /// Which token is good enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

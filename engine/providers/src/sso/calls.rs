@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::SsoIntegration;
 use super::error::SsoError;
-use crate::errors::{Unreachable, quoted};
-use crate::sts_errors::{Answer, clean, connection, sources};
+use crate::answer::{Answer, Reply, clean};
+use crate::hints::quoted;
 
 /// A call, for what its errors say.
 pub(crate) struct Asked<'a> {
@@ -36,41 +36,15 @@ impl Asked<'_> {
     where
         E: ProvideErrorMetadata + RequestId + Error + Send + Sync + 'static,
     {
-        let how = match error {
-            SdkError::ServiceError(context) => {
-                let raw = context.raw();
-                if raw.status().is_success() {
-                    return self.odd("with something that is not the service's answer", raw);
-                }
-                return self.judge(&Answer::of(context.err(), raw), now);
+        match Reply::of(error, &self.secrets) {
+            Reply::NotTheServices(raw) => {
+                self.odd("with something that is not the service's answer", raw)
             }
-            SdkError::ResponseError(context) => {
-                let raw = context.raw();
-                if raw.status().is_success() {
-                    return self.odd("with something that is not the service's answer", raw);
-                }
-                return self.judge(&Answer::without_code(raw), now);
-            }
-            SdkError::TimeoutError(_) => Unreachable::Timeout,
-            SdkError::DispatchFailure(context) => match context.as_connector_error() {
-                Some(error) => connection(error, &self.secrets),
-                None => Unreachable::Connection {
-                    detail: "the connection failed".to_owned(),
-                },
+            Reply::Answer(answer) => self.judge(&answer, now),
+            Reply::Unreachable(how) => SsoError::Unreachable {
+                service: self.service.clone(),
+                how,
             },
-            _ => Unreachable::Request {
-                detail: clean(
-                    &sources(error)
-                        .last()
-                        .map(ToString::to_string)
-                        .unwrap_or_default(),
-                    &self.secrets,
-                ),
-            },
-        };
-        SsoError::Unreachable {
-            service: self.service.clone(),
-            how,
         }
     }
 
@@ -96,103 +70,122 @@ impl Asked<'_> {
 
     /// The classification table.
     fn judge(&self, answer: &Answer, now: Timestamp) -> SsoError {
-        let integration = &self.integration.name;
         let service = &self.service;
-        let code = &answer.code;
-        let not_accepted = || SsoError::NotAccepted {
-            integration: integration.clone(),
-            service: service.clone(),
-            code: code.clone(),
-            request_id: answer.request_id.clone(),
-        };
-        let not_completed = |why| SsoError::NotCompleted {
-            integration: integration.clone(),
-            why,
-        };
-        let words = clean(&answer.message, &self.secrets);
-        let theirs = |kind, hint: Option<String>| SsoError::Refused {
-            kind,
-            code: code.clone(),
-            sentence: if words.is_empty() {
-                format!("{service} refused {} ({code})", self.operation)
-            } else {
-                format!("{service} refused {}: {words} ({code})", self.operation)
-            },
-            hint,
-            retry_at: answer.retry_at(now),
-            request_id: answer.request_id.clone(),
-        };
-        match code.as_str() {
+        let signing_in = self.operation == "CreateToken";
+        match answer.code.as_str() {
             "UnauthorizedException"
             | "InvalidGrantException"
             | "InvalidClientException"
-            | "UnauthorizedClientException" => not_accepted(),
-            "ExpiredTokenException" if self.operation == "CreateToken" => {
-                not_completed("the code was not confirmed in time")
+            | "UnauthorizedClientException" => self.not_accepted(answer),
+            "ExpiredTokenException" if signing_in => {
+                self.not_completed("the code was not confirmed in time")
             }
-            "ExpiredTokenException" => not_accepted(),
-            "AccessDeniedException" if self.operation == "CreateToken" => {
-                not_completed("it was refused in the browser")
+            "ExpiredTokenException" => self.not_accepted(answer),
+            "AccessDeniedException" if signing_in => {
+                self.not_completed("it was refused in the browser")
             }
-            "ForbiddenException" | "AccessDeniedException" | "ResourceNotFoundException" => theirs(
-                ErrorKind::Denied,
-                Some(format!(
+            "ForbiddenException" | "AccessDeniedException" | "ResourceNotFoundException" => {
+                let hint = format!(
                     "ask for the assignment, or have sessions that you lost removed with \
                      `dayfly integration sync {}`",
-                    quoted(integration)
-                )),
-            ),
+                    quoted(&self.integration.name)
+                );
+                self.their_words(answer, now, ErrorKind::Denied, Some(hint))
+            }
             "TooManyRequestsException" | "SlowDownException" | "ThrottlingException" => {
-                SsoError::Refused {
-                    kind: ErrorKind::Throttled,
-                    code: code.clone(),
-                    sentence: format!("{service} asks for fewer calls ({code})"),
-                    hint: None,
-                    retry_at: answer.retry_at(now),
-                    request_id: answer.request_id.clone(),
-                }
+                let sentence = format!("{service} asks for fewer calls ({})", answer.code);
+                Self::our_words(answer, now, ErrorKind::Throttled, sentence, None)
             }
             "InvalidRequestException"
             | "InvalidScopeException"
             | "InvalidClientMetadataException"
             | "InvalidRedirectUriException"
             | "UnsupportedGrantTypeException"
-            | "InvalidRequestRegionException" => theirs(
-                ErrorKind::Misconfigured,
-                Some(format!(
-                    "check portalUrl and region of integration \"{integration}\", and the \
-                     session's role"
-                )),
-            ),
-            _ => match answer.status {
-                429 => theirs(ErrorKind::Throttled, None),
-                500.. => SsoError::Refused {
-                    kind: ErrorKind::Unavailable,
-                    code: code.clone(),
-                    sentence: format!("{service} is broken at the moment ({code})"),
-                    hint: None,
-                    retry_at: answer.retry_at(now),
-                    request_id: answer.request_id.clone(),
-                },
-                401 if answer.coded => not_accepted(),
-                403 if answer.coded => theirs(ErrorKind::Denied, None),
-                _ if answer.coded => theirs(ErrorKind::Other, None),
-                status => SsoError::Refused {
-                    kind: ErrorKind::Misconfigured,
-                    code: code.clone(),
-                    sentence: format!(
-                        "{service} answered {} with status {status}, as the service does not",
-                        self.operation
-                    ),
-                    hint: Some(
-                        "check that the endpoint is the service's and not a proxy's \
-                         (AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC, dayfly.toml)"
-                            .to_owned(),
-                    ),
-                    retry_at: answer.retry_at(now),
-                    request_id: answer.request_id.clone(),
-                },
-            },
+            | "InvalidRequestRegionException" => {
+                let hint = format!(
+                    "check portalUrl and region of integration \"{}\", and the session's role",
+                    self.integration.name
+                );
+                self.their_words(answer, now, ErrorKind::Misconfigured, Some(hint))
+            }
+            _ => self.by_status(answer, now),
+        }
+    }
+
+    /// For codes that the table does not have, and for answers without a code.
+    fn by_status(&self, answer: &Answer, now: Timestamp) -> SsoError {
+        let service = &self.service;
+        match answer.status {
+            429 => self.their_words(answer, now, ErrorKind::Throttled, None),
+            500.. => {
+                let sentence = format!("{service} is broken at the moment ({})", answer.code);
+                Self::our_words(answer, now, ErrorKind::Unavailable, sentence, None)
+            }
+            401 if answer.coded => self.not_accepted(answer),
+            403 if answer.coded => self.their_words(answer, now, ErrorKind::Denied, None),
+            _ if answer.coded => self.their_words(answer, now, ErrorKind::Other, None),
+            status => {
+                let sentence = format!(
+                    "{service} answered {} with status {status}, as the service does not",
+                    self.operation
+                );
+                let hint = "check that the endpoint is the service's and not a proxy's \
+                            (AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC, dayfly.toml)";
+                let hint = Some(hint.to_owned());
+                Self::our_words(answer, now, ErrorKind::Misconfigured, sentence, hint)
+            }
+        }
+    }
+
+    fn not_accepted(&self, answer: &Answer) -> SsoError {
+        SsoError::NotAccepted {
+            integration: self.integration.name.clone(),
+            service: self.service.clone(),
+            code: answer.code.clone(),
+            request_id: answer.request_id.clone(),
+        }
+    }
+
+    fn not_completed(&self, why: &'static str) -> SsoError {
+        SsoError::NotCompleted {
+            integration: self.integration.name.clone(),
+            why,
+        }
+    }
+
+    /// A refusal in the words of the service.
+    fn their_words(
+        &self,
+        answer: &Answer,
+        now: Timestamp,
+        kind: ErrorKind,
+        hint: Option<String>,
+    ) -> SsoError {
+        let (service, code) = (&self.service, &answer.code);
+        let words = clean(&answer.message, &self.secrets);
+        let sentence = if words.is_empty() {
+            format!("{service} refused {} ({code})", self.operation)
+        } else {
+            format!("{service} refused {}: {words} ({code})", self.operation)
+        };
+        Self::our_words(answer, now, kind, sentence, hint)
+    }
+
+    /// A refusal in words of our own.
+    fn our_words(
+        answer: &Answer,
+        now: Timestamp,
+        kind: ErrorKind,
+        sentence: String,
+        hint: Option<String>,
+    ) -> SsoError {
+        SsoError::Refused {
+            kind,
+            code: answer.code.clone(),
+            sentence,
+            hint,
+            retry_at: answer.retry_at(now),
+            request_id: answer.request_id.clone(),
         }
     }
 }

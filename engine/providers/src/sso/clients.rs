@@ -16,8 +16,8 @@ use super::{SsoIntegration, SsoSettings};
 use crate::aws_sts::{self, Loaded};
 use crate::errors::Unreachable;
 use crate::http::Place;
-use crate::registry::Timeouts;
 use crate::retry::RetryTransient;
+use crate::settings::Timeouts;
 
 /// Makes clients. Connections are kept for the next call.
 pub(crate) struct Clients {

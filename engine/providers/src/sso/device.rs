@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_sdk_ssooidc::operation::create_token::CreateTokenError;
 use dayfly_core::session::ErrorKind;
 use dayfly_vault::SecretString;
 use tokio::time::Instant;
@@ -162,28 +163,24 @@ impl Sso {
                 }
                 Err(error) => error,
             };
-            let word = error.as_service_error().map(|e| {
-                (
-                    e.is_authorization_pending_exception(),
-                    e.is_slow_down_exception(),
-                )
-            });
-            match word {
-                Some((true, _)) => {}
-                Some((_, true)) => interval = (interval + INTERVAL).min(INTERVALS.1),
-                _ => {
-                    let error = asked.refused(&error, self.now());
-                    // RFC 8628, 3.5: after a time-out, slower.
-                    let passes = matches!(
-                        error.kind(),
-                        ErrorKind::Network | ErrorKind::Unavailable | ErrorKind::Throttled
-                    );
-                    if !passes {
-                        return Err(error);
-                    }
-                    interval = (interval * 2).min(INTERVALS.1);
-                }
+            let problem = error.as_service_error();
+            if problem.is_some_and(CreateTokenError::is_authorization_pending_exception) {
+                continue;
             }
+            if problem.is_some_and(CreateTokenError::is_slow_down_exception) {
+                interval = (interval + INTERVAL).min(INTERVALS.1);
+                continue;
+            }
+            let error = asked.refused(&error, self.now());
+            // RFC 8628, 3.5: after a time-out, slower.
+            let passes = matches!(
+                error.kind(),
+                ErrorKind::Network | ErrorKind::Unavailable | ErrorKind::Throttled
+            );
+            if !passes {
+                return Err(error);
+            }
+            interval = (interval * 2).min(INTERVALS.1);
         }
     }
 }

@@ -3,7 +3,8 @@
 use dayfly_core::session::{ErrorKind, Session};
 use dayfly_core::time::Timestamp;
 
-use crate::errors::{CLOCK_HINT, ProviderError, Refusal, Unreachable, quoted};
+use crate::errors::{ProviderError, Refusal, Unreachable};
+use crate::hints::{CLOCK_HINT, quoted};
 
 /// Why a sign-in cannot be had or used. Carries no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -29,7 +29,7 @@ use dayfly_core::time::Timestamp;
 
 use crate::limiter::PortalPaces;
 use crate::pace::{Pace, Rate};
-use crate::registry::Timeouts;
+use crate::settings::Timeouts;
 
 pub use browser::Authorization;
 pub use device::Device;
