@@ -33,7 +33,7 @@ impl Daemon {
     #[must_use]
     pub fn answering(self, home: &Home) -> Self {
         let this = self;
-        within(Duration::from_secs(20), "the engine answers", || {
+        within(Duration::from_secs(90), "the engine answers", || {
             let status = home.run(["status", "--json"]);
             match status.json()["engine"].is_object() {
                 true => Ok(()),

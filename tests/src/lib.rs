@@ -36,4 +36,4 @@ pub use inspecting::Inspecting;
 pub use ministack::Ministack;
 pub use portal::Portal;
 pub use table::{Cell, Table};
-pub use wait::{until, within};
+pub use wait::{clock, until, within};

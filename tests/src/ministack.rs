@@ -3,7 +3,9 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::wait::within;
 
 /// The emulator, for as long as this lives.
 #[derive(Debug)]
@@ -77,17 +79,12 @@ impl Ministack {
             .spawn()
             .expect("ministack runs");
         let child = self.child.insert(child);
-        let give_up = Instant::now() + Duration::from_secs(30);
-        while Instant::now() < give_up {
+        within(Duration::from_secs(60), "ministack listens", || {
             if child.try_wait().expect("it is ours").is_some() {
-                return false;
+                return Ok(false);
             }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(30));
-        }
-        false
+            TcpStream::connect(("127.0.0.1", self.port)).map(|_| true)
+        })
     }
 
     fn folder(&self) -> &Path {

@@ -37,6 +37,7 @@ pub(crate) fn begin() {
                         look(*pid, &program);
                     }
                 }
+                // Sleeps between two looks at the processes, for as long as the test runs.
                 std::thread::sleep(AGAIN);
             }
         };

@@ -98,6 +98,7 @@ fn a_hundred_kills_leave_nothing_half_done() {
     let mut moments = Moments(seed);
     for round in 0..ROUNDS {
         let daemon = Daemon::spawn(&home);
+        // Sleeps since the engine is to be killed at a random moment.
         std::thread::sleep(moments.next(700));
         daemon.kill();
         check(&home, round);

@@ -404,6 +404,7 @@ while time.time() < until:
     key = session.get_credentials().get_frozen_credentials().access_key
     if not keys or keys[-1] != key:
         keys.append(key)
+    # Sleeps between two calls, as a program that has other work does.
     time.sleep(0.1)
 print(json.dumps({"failures": failures, "keys": len(keys)}))
 "#;

@@ -61,6 +61,7 @@ fn answer(mut connection: TcpStream, held: &AtomicBool) {
     let read = connection.read(&mut request).unwrap_or(0);
     let request = String::from_utf8_lossy(&request[..read]).into_owned();
     while held.load(Ordering::SeqCst) {
+        // Sleeps between two looks at whether the test lets it answer.
         thread::sleep(Duration::from_millis(10));
     }
     let action = match request.contains("AssumeRole") {

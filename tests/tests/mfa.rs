@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use dayfly_tests::federation::{Front, at_terminal, code, python};
-use dayfly_tests::{Daemon, Home, Ministack, aws, until, within};
+use dayfly_tests::{Daemon, Home, Ministack, aws, clock, until, within};
 use serde_json::{Value, json};
 
 const DEVICE: &str = "arn:aws:iam::000000000000:mfa/alice";
@@ -414,13 +414,16 @@ fn a_lifetime_that_the_service_does_not_give_is_told_with_what_to_do() {
     home.save_workspace(&json!({ "sessions": [main, deploy] }));
     home.run(["workspace", "validate"]).ok();
     let daemon = Daemon::start(home);
+    // How many calls there were after the last refusal: nobody hammers until something is edited.
+    let calls = std::cell::Cell::new(stage.front.log().len());
     let wish = |name: &str, seconds: &str| {
+        assert_eq!(stage.front.log().len(), calls.get());
         home.run(["session", "edit", name, "--duration", seconds])
             .ok();
     };
     let wrong = |command: &str, name: &str, words: &str, status: &str| {
         let ended = home.run(["session", command, name]);
-        let calls = stage.front.log().len();
+        calls.set(stage.front.log().len());
         assert_eq!(ended.code, 1, "{command} {name}: {ended:?}");
         for part in [words, "--duration", "MaxSessionDuration", "0d1e2f3a-front"] {
             assert!(ended.err.contains(part), "{part}: {}", ended.err);
@@ -430,8 +433,9 @@ fn a_lifetime_that_the_service_does_not_give_is_told_with_what_to_do() {
         assert_eq!(session["error"]["kind"], "misconfigured", "{session:#}");
         assert!(session["needs"].is_null(), "{session:#}");
         // Nobody hammers.
-        std::thread::sleep(Duration::from_secs(1));
-        assert_eq!(stage.front.log().len(), calls);
+        let later = clock("+10 seconds");
+        let again = session["retryAt"].as_str().expect("it has a moment");
+        assert!(again > later.as_str(), "{again} is before {later}");
     };
     let (long, short) = (
         "exceeds the MaxSessionDuration",

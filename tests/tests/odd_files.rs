@@ -113,6 +113,7 @@ fn said(mut command: Command, input: &str) -> String {
             let _ = child.wait();
             return HANGS.to_owned();
         }
+        // Sleeps between two looks, until the limit.
         std::thread::sleep(Duration::from_millis(10));
     }
     let mut text = vec![0; 1 << 20];

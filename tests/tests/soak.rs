@@ -133,6 +133,7 @@ fn long_work_takes_no_more_than_short_work() {
             6 => home.save_config(&config(rounds)),
             7 => {
                 daemon.freeze();
+                // Sleeps since the machine is to sleep for a moment.
                 std::thread::sleep(Duration::from_millis(50));
                 daemon.thaw();
             }
@@ -150,6 +151,7 @@ fn long_work_takes_no_more_than_short_work() {
         }
         assert!(daemon.is_alive());
         taken.push(Taken::by(&home, daemon.pid()));
+        // Sleeps between two edits: a person is no faster.
         std::thread::sleep(Duration::from_millis(20));
     }
 

@@ -279,6 +279,8 @@ fn default_faults(code: &str) -> Vec<String> {
 
 #[path = "tidy/reads.rs"]
 mod reads;
+#[path = "tidy/sleeps.rs"]
+mod sleeps;
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

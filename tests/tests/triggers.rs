@@ -413,6 +413,7 @@ fn an_idle_engine_wakes_for_nothing() {
         "nothing wakes the engine for three seconds",
         || {
             let before = waits(daemon.pid());
+            // Sleeps since how often it wakes in three seconds is what is measured.
             std::thread::sleep(Duration::from_secs(3));
             let woken = waits(daemon.pid()) - before;
             match woken {

@@ -340,11 +340,13 @@ fn an_edit_between_reading_and_replacing_is_not_lost() {
             fs::write(&own, line.clone() + &text).unwrap();
             chmod(&own, 0o600);
             fs::rename(&own, &home.path).unwrap();
+            // Sleeps since the engine may put its own text over the edit only now.
             thread::sleep(Duration::from_millis(2));
             // A file that was put back is away for a moment; one that is lost, for ever.
             let there = || home.text().contains(&line);
             let mut looks = (0..20).map(|_| {
                 there() || {
+                    // Sleeps between two looks, twenty times.
                     thread::sleep(Duration::from_millis(5));
                     there()
                 }

@@ -65,6 +65,7 @@ mod tests {
         let only = places.take(Duration::ZERO).unwrap();
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| places.take(Duration::from_secs(20)).is_some());
+            // Sleeps so that the other thread waits already; if it does not, the test passes as well.
             std::thread::sleep(Duration::from_millis(20));
             drop(only);
             assert!(waits.join().unwrap());

@@ -155,6 +155,7 @@ mod tests {
         let begin = Instant::now();
         while !what() {
             assert!(begin.elapsed() < Duration::from_secs(20), "never came");
+            // Sleeps between two looks, until the deadline.
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -171,6 +172,7 @@ mod tests {
             drop(running);
             until(|| ticker.parked());
             let idle = ticker.ticks();
+            // Sleeps since the time in which it may not tick is what is measured.
             thread::sleep(TICK * 20);
             assert_eq!(ticker.ticks(), idle);
         }

@@ -66,6 +66,7 @@ impl Provider for Slow {
         Box::pin(async move {
             let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
             self.most.fetch_max(running, Ordering::SeqCst);
+            // Sleeps so that calls overlap where they may.
             tokio::time::sleep(Duration::from_millis(20)).await;
             self.running.fetch_sub(1, Ordering::SeqCst);
             Ok(TemporaryCredentials {

@@ -68,6 +68,16 @@ fn view(key: u32, status: Status, revision: u64) -> SessionView {
     }
 }
 
+/// Waits until an evaluation is in the file that is written now.
+fn written(folder: &Path, evaluation: u64) {
+    let line = format!("\"evaluation\":{evaluation},");
+    let give_up = std::time::Instant::now() + Duration::from_secs(60);
+    while !fs::read_to_string(current::<Record>(folder)).is_ok_and(|text| text.contains(&line)) {
+        assert!(std::time::Instant::now() < give_up, "{evaluation} is late");
+        std::thread::yield_now();
+    }
+}
+
 /// Asks a policy again and again while sessions come, change and go, and records it.
 fn record(folder: &Path, keep: Keep, policy: &Policy, times: u64) {
     let recording = Recording::start(folder.to_owned(), "run", keep, |told| {
@@ -127,7 +137,7 @@ fn record(folder: &Path, keep: Keep, policy: &Policy, times: u64) {
         recorder.take(question, Answer::of(&evaluated));
         if n % 100 == 99 {
             // It takes no more than it can hold.
-            std::thread::sleep(Duration::from_millis(200));
+            written(folder, n);
         }
     }
     drop(recorder);

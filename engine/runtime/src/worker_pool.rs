@@ -223,6 +223,7 @@ mod tests {
         for _ in 0..12 {
             let done = done.clone();
             crew.take(move || {
+                // Sleeps for longer than the pool is patient.
                 thread::sleep(PATIENCE * 4);
                 done.send(()).unwrap();
             });
@@ -236,6 +237,7 @@ mod tests {
         let begun = Instant::now();
         while crew.shared.queue().threads > 2 {
             assert!(begun.elapsed() < LONG);
+            // Sleeps between two looks, until the deadline.
             thread::sleep(PATIENCE);
         }
     }
@@ -249,6 +251,7 @@ mod tests {
             let (begun, done) = (begun.clone(), done.clone());
             crew.take(move || {
                 begun.send(()).unwrap();
+                // Sleeps so that the pool is dropped while the job runs.
                 thread::sleep(PATIENCE * 10);
                 done.send(n).unwrap();
             });

@@ -604,14 +604,17 @@ fn a_save_by_an_editor_is_never_lost_to_our_writes() {
                 &home.path(),
                 &text.replace(&format!("\"{old}\""), &format!("\"B{n}\"")),
             );
+            // Sleeps so that edits come at other moments each time.
             thread::sleep(Duration::from_micros(300 * (n % 7)));
             // Whatever we wrote since, it was written on top of that save.
+            // Sleeps since the engine may put its own text over the edit only now.
             thread::sleep(Duration::from_millis(2));
             let mut seen = home.text();
             for _ in 0..100 {
                 if seen.contains(&format!("\"B{n}\"")) {
                     break;
                 }
+                // Sleeps between two looks, a hundred times.
                 thread::sleep(Duration::from_millis(1));
                 seen = home.text();
             }

@@ -186,6 +186,7 @@ fn every_last_save_is_loaded() {
             fs::rename(&temp, &path).unwrap();
         }
         if n % 3 > 0 {
+            // Sleeps so that edits come at other moments each time.
             thread::sleep(Duration::from_millis(7 * (u64::try_from(n).unwrap() % 8)));
             continue;
         }

@@ -61,6 +61,7 @@ async fn main() {
         if Instant::now() > until {
             return;
         }
+        // Sleeps between two calls, as a program that has other work does.
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }

@@ -92,6 +92,7 @@ fn run(home: &Home, args: &[&str]) -> Ended {
                 begun.elapsed()
             );
         }
+        // Sleeps between two looks at its memory, until the limit.
         std::thread::sleep(Duration::from_millis(20));
     }
     let output = child.wait_with_output().expect("it is ours");

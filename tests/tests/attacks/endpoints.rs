@@ -211,6 +211,7 @@ fn many_and_slow_connections_do_not_keep_it_from_serving() {
             let _ = stream.write_all(&[*letter]);
         }
         served_in(2 * SECOND, "beside slow ones");
+        // Sleeps since a slow client is the attack.
         std::thread::sleep(Duration::from_millis(300));
     }
     // Ten thousand at once that say nothing, as many as this process may hold.

@@ -134,6 +134,7 @@ fn bounded(home: &Home, args: &[&str]) -> Result<(), String> {
             child.wait().expect("it is ours");
             return Err(format!("{:?}, {most} KiB", begun.elapsed()));
         }
+        // Sleeps between two looks at its memory, until the limit.
         std::thread::sleep(Duration::from_millis(5));
     };
     let said = fs::read(home.path().join("said")).expect("a file");

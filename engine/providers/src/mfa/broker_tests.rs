@@ -175,6 +175,7 @@ async fn one_that_asks_a_person_is_not_waited_for_and_its_answer_is_used() {
     assert!(desk.is_asking(&SessionId::new("a")));
     std::fs::write(go, "").unwrap();
     while told.load(Ordering::SeqCst) == 0 {
+        // Sleeps between two looks at whether the answer has come.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let answer = ask(&desk, "a", at(0)).await.unwrap();

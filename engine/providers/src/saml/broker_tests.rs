@@ -140,6 +140,7 @@ async fn one_that_waits_for_a_person_is_not_waited_for_and_its_answer_is_used() 
     assert!(desk.is_asking("corp"));
     std::fs::write(go, "").unwrap();
     while told.load(Ordering::SeqCst) == 0 {
+        // Sleeps between two looks at whether the answer has come.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(ask(&desk, "a").await.is_ok());

@@ -101,6 +101,7 @@ impl Stage {
                 return self.take();
             }
             assert!(Instant::now() < give_up, "the watcher comes to no end");
+            // Sleeps between two looks, until the deadline.
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -158,6 +159,7 @@ impl Stage {
                 self.branches,
                 self.troubles
             );
+            // Sleeps between two looks, until the deadline.
             thread::sleep(Duration::from_millis(5));
         }
     }

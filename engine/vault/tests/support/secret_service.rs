@@ -113,6 +113,7 @@ impl Session {
         let begun = Instant::now();
         while !ready(self) {
             assert!(begun.elapsed() < Duration::from_secs(20), "{what} is late");
+            // Sleeps between two looks, until the deadline.
             std::thread::sleep(Duration::from_millis(20));
         }
     }

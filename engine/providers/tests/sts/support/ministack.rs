@@ -66,6 +66,7 @@ impl Ministack {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Some(this);
             }
+            // Sleeps between two looks, until the deadline.
             std::thread::sleep(Duration::from_millis(30));
         }
         None
