@@ -42,19 +42,19 @@ impl StepContext<'_> {
 
     /// Answers the commands that wait for this session.
     pub(crate) fn reply(&mut self, id: &SessionId, answer: impl Fn(Action) -> Option<Reply>) {
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
         let mut rest = Vec::new();
-        for (command, action) in std::mem::take(&mut tracked.waiting) {
+        for (command, action) in std::mem::take(&mut state.waiting) {
             match answer(action) {
                 Some(reply) => {
-                    tracked.demands.remove(&command);
+                    state.demands.remove(&command);
                     self.effects.push(Effect::Reply { command, reply });
                 }
                 None => rest.push((command, action)),
             }
         }
-        tracked.waiting = rest;
+        state.waiting = rest;
     }
 }

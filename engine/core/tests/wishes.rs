@@ -445,12 +445,12 @@ fn what_is_overruled_says_by_whom() {
                 reason: None,
             },
         });
-        let stands = stage.state.stands(&SessionId::new("s"), stage.now);
+        let stands = stage.state.proposals_for(&SessionId::new("s"), stage.now);
         let rule = stands.iter().find(|s| s.actions == [Action::Stop]);
         let by = rule.and_then(|rule| rule.overruled_by.clone());
         assert_eq!(by == Some(Actor::Person), overruled, "{stands:?}");
         // The person's own word is not in anybody's way but a guard rail's.
-        let person = stands.iter().find(|s| s.voice == Actor::Person);
+        let person = stands.iter().find(|s| s.actor == Actor::Person);
         assert!(person.is_none_or(|s| s.overruled_by.is_none()));
     }
 }

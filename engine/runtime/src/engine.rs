@@ -649,7 +649,7 @@ impl EngineLoop {
                 let _ = answer.send(self.report());
             }
             Ask::Standing { session, answer } => {
-                let stands = self.state.stands(&session, clock::now());
+                let stands = self.state.proposals_for(&session, clock::now());
                 let _ = answer.send(stands.iter().map(StandingReport::from).collect());
             }
             Ask::Enable { entry, answer } => {

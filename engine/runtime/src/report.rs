@@ -276,7 +276,7 @@ pub struct StandingReport {
 impl From<&SessionProposal> for StandingReport {
     fn from(stands: &SessionProposal) -> Self {
         Self {
-            by: stands.voice.clone(),
+            by: stands.actor.clone(),
             tier: stands.rank.tier,
             priority: stands.rank.priority,
             actions: stands.actions.clone(),

@@ -16,7 +16,9 @@ use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, SignIn, UserInput,
     WorkspaceChange,
 };
-use dayfly_core::policy::{Action, EntryName, EvaluationId, Fault, FaultKind};
+use dayfly_core::policy::{
+    Action, Context, EntryName, EvaluationId, Event, Fault, FaultKind, Verdict,
+};
 use dayfly_core::random::Random;
 use dayfly_core::session::{Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
@@ -286,17 +288,7 @@ impl<'a> World<'a> {
             Deed::SignIn {
                 integration,
                 lasting,
-            } => {
-                let stands = SignIn {
-                    name: integration.clone(),
-                    integration: integration.clone(),
-                    ends: self.now.plus(lasting),
-                };
-                self.sign_ins.insert(integration.clone(), stands);
-                let stand = self.sign_ins.values().cloned().collect();
-                self.enter(Input::SignIns(stand));
-                self.enter(Input::Attended(UserInput::SignIn(integration)));
-            }
+            } => self.sign_in(integration, lasting),
             Deed::File { path, content } => {
                 let seen = self.disk.write(path, content);
                 self.enter(Input::Watched { seen, to: None });
@@ -319,6 +311,18 @@ impl<'a> World<'a> {
                 self.stopped = true;
             }
         }
+    }
+
+    fn sign_in(&mut self, integration: String, lasting: Duration) {
+        let sign_in = SignIn {
+            name: integration.clone(),
+            integration: integration.clone(),
+            ends: self.now.plus(lasting),
+        };
+        self.sign_ins.insert(integration.clone(), sign_in);
+        let sign_ins = self.sign_ins.values().cloned().collect();
+        self.enter(Input::SignIns(sign_ins));
+        self.enter(Input::Attended(UserInput::SignIn(integration)));
     }
 
     fn command(&mut self, session: SessionId, order: Order) {
@@ -356,29 +360,7 @@ impl<'a> World<'a> {
                 events,
                 ..
             } => {
-                self.outcome.evaluations += 1;
-                let result = match self.rules.get(&entry) {
-                    Some(rule) => {
-                        let sees = self.state.entry(&entry).map(|e| e.views().clone());
-                        let memory = self.memories.get(&entry).cloned().unwrap_or_default();
-                        let answer = rule.policy.evaluate(Call {
-                            context,
-                            events: &events,
-                            workspace: Arc::new(sees.unwrap_or_default()),
-                            state: memory,
-                        });
-                        answer
-                            .map(|evaluated| {
-                                self.uncommitted.insert(evaluation, evaluated.state_writes);
-                                evaluated.verdict
-                            })
-                            .map_err(|failed| failed.fault)
-                    }
-                    None => Err(Fault {
-                        kind: FaultKind::Host,
-                        message: "there is no such entry".into(),
-                    }),
-                };
+                let result = self.evaluate(&entry, evaluation, context, &events);
                 Some(Input::Evaluated {
                     entry,
                     evaluation,
@@ -422,6 +404,33 @@ impl<'a> World<'a> {
         }
     }
 
+    fn evaluate(
+        &mut self,
+        entry: &EntryName,
+        evaluation: EvaluationId,
+        context: Context,
+        events: &[Event],
+    ) -> Result<Verdict, Fault> {
+        self.outcome.evaluations += 1;
+        let Some(rule) = self.rules.get(entry) else {
+            return Err(Fault {
+                kind: FaultKind::Host,
+                message: "there is no such entry".into(),
+            });
+        };
+        let sees = self.state.entry(entry).map(|e| e.views().clone());
+        let memory = self.memories.get(entry).cloned().unwrap_or_default();
+        let answer = rule.policy.evaluate(Call {
+            context,
+            events,
+            workspace: Arc::new(sees.unwrap_or_default()),
+            state: memory,
+        });
+        let evaluated = answer.map_err(|failed| failed.fault)?;
+        self.uncommitted.insert(evaluation, evaluated.state_writes);
+        Ok(evaluated.verdict)
+    }
+
     /// How an order or a demand ended. A program that got credentials uses them.
     fn answered(&mut self, command: CommandId, reply: Reply) -> Option<Input> {
         let (session, demand) = self.commands.remove(&command)?;
@@ -446,8 +455,8 @@ impl<'a> World<'a> {
         let open: Vec<SessionId> = self.gaps.keys().cloned().collect();
         for id in open {
             // What nobody wants to be active is not missed.
-            let stands = self.state.stands(&id, self.wall());
-            let wanted = stands
+            let proposals = self.state.proposals_for(&id, self.wall());
+            let wanted = proposals
                 .iter()
                 .any(|s| !s.shadow && !s.hold && s.actions.contains(&Action::Start));
             if wanted {

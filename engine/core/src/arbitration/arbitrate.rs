@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::arbitration::proposals::{StandingAct, StandingHold};
+use crate::arbitration::proposals::{ProposedAct, ProposedHold};
 use crate::arbitration::rank::Actor;
 use crate::model::policy::{Action, Revision};
 use crate::model::session::Status;
@@ -40,7 +40,7 @@ pub enum Lost {
         /// Why.
         why: String,
     },
-    /// A voice that counts more, or a safer action, won.
+    /// A actor that counts more, or a safer action, won.
     Outranked {
         /// Who won.
         by: Actor,
@@ -85,48 +85,26 @@ pub(crate) fn satisfied(action: Action, status: Status) -> bool {
 #[must_use]
 pub fn arbitrate(
     situation: Situation,
-    acts: &[StandingAct],
-    holds: &[StandingHold],
+    acts: &[ProposedAct],
+    holds: &[ProposedHold],
 ) -> Arbitration {
-    let Situation {
-        now,
-        status,
-        revision,
-    } = situation;
+    let Situation { now, status, .. } = situation;
     let mut lost = Vec::new();
-    let mut standing = Vec::new();
+    let mut candidates = Vec::new();
     for (index, act) in acts.iter().enumerate() {
-        let stale = act.unanswered || act.revision.is_some_and(|seen| seen != revision);
-        if act.not_after.is_some_and(|end| end <= now) {
-            lost.push((index, Lost::Ended));
-        } else if stale {
-            lost.push((index, Lost::Stale));
-        } else if act.action == Action::Rotate && status == Status::Inactive {
-            lost.push((index, Lost::Satisfied));
-        } else if satisfied(act.action, status) {
-            // Nothing to be forbidden: a hold does not take away what is already so.
-            standing.push(index);
-        } else if let Some(hold) = strongest(holds, act, now) {
-            let why = hold.why.message.clone();
-            lost.push((
-                index,
-                Lost::Held {
-                    by: hold.voice.clone(),
-                    why,
-                },
-            ));
-        } else {
-            standing.push(index);
+        match rejected(situation, act, holds) {
+            Some(why) => lost.push((index, why)),
+            None => candidates.push(index),
         }
     }
-    // A wish that is fulfilled keeps lower voices from undoing it, yet it keeps nobody from
+    // A proposal that is fulfilled keeps those of less rank from undoing it, yet it keeps nobody from
     // rotating: what it wants stays as it is.
     let key = |&index: &usize| {
         let act = &acts[index];
-        (act.rank, safety(act.action), Reverse(act.voice.clone()))
+        (act.rank, safety(act.action), Reverse(act.actor.clone()))
     };
-    let winner = standing.iter().copied().max_by_key(key);
-    let acting = standing
+    let winner = candidates.iter().copied().max_by_key(key);
+    let acting = candidates
         .iter()
         .copied()
         .filter(|&index| !satisfied(acts[index].action, status))
@@ -134,39 +112,52 @@ pub fn arbitrate(
             winner.is_some_and(|w| w == index || compatible(acts[w].action, acts[index].action))
         })
         .max_by_key(key);
-    for &index in &standing {
+    for &index in &candidates {
         if Some(index) == acting {
             continue;
         }
         if satisfied(acts[index].action, status) {
             lost.push((index, Lost::Satisfied));
         } else if let Some(by) = acting.or(winner) {
-            lost.push((
-                index,
-                Lost::Outranked {
-                    by: acts[by].voice.clone(),
-                },
-            ));
+            let by = acts[by].actor.clone();
+            lost.push((index, Lost::Outranked { by }));
         }
     }
     lost.sort_by_key(|(index, _)| *index);
     Arbitration {
-        winner,
+        // The act that is carried out takes the place of a fulfilled one.
+        winner: acting.or(winner),
         action: acting.map(|index| acts[index].action),
         lost,
         reconsider_at: reconsider_at(now, acts, holds),
     }
-    .with_winner(acting)
 }
 
-impl Arbitration {
-    /// The act that is carried out takes the place of a fulfilled one.
-    fn with_winner(mut self, acting: Option<usize>) -> Self {
-        if acting.is_some() {
-            self.winner = acting;
-        }
-        self
+/// Why a proposal is out before ranks are compared.
+fn rejected(situation: Situation, act: &ProposedAct, holds: &[ProposedHold]) -> Option<Lost> {
+    let Situation {
+        now,
+        status,
+        revision,
+    } = situation;
+    if act.not_after.is_some_and(|end| end <= now) {
+        return Some(Lost::Ended);
     }
+    if act.unanswered || act.revision.is_some_and(|seen| seen != revision) {
+        return Some(Lost::Stale);
+    }
+    if act.action == Action::Rotate && status == Status::Inactive {
+        return Some(Lost::Satisfied);
+    }
+    if satisfied(act.action, status) {
+        // Nothing to be forbidden: a hold does not take away what is already so.
+        return None;
+    }
+    let hold = strongest(holds, act, now)?;
+    Some(Lost::Held {
+        by: hold.actor.clone(),
+        why: hold.why.message.clone(),
+    })
 }
 
 /// Whether carrying out `other` leaves what `fulfilled` wants as it is.
@@ -176,20 +167,20 @@ fn compatible(fulfilled: Action, other: Action) -> bool {
 
 /// The hold that forbids the act; of several the strongest, for a stable explanation.
 fn strongest<'a>(
-    holds: &'a [StandingHold],
-    act: &StandingAct,
+    holds: &'a [ProposedHold],
+    act: &ProposedAct,
     now: Timestamp,
-) -> Option<&'a StandingHold> {
+) -> Option<&'a ProposedHold> {
     holds
         .iter()
         .filter(|hold| hold.forbids(act.action, act.rank, now))
-        .max_by_key(|hold| (hold.rank, Reverse(hold.voice.clone())))
+        .max_by_key(|hold| (hold.rank, Reverse(hold.actor.clone())))
 }
 
 fn reconsider_at(
     now: Timestamp,
-    acts: &[StandingAct],
-    holds: &[StandingHold],
+    acts: &[ProposedAct],
+    holds: &[ProposedHold],
 ) -> Option<Timestamp> {
     let ends = acts.iter().filter_map(|act| act.not_after);
     let lifts = holds.iter().filter_map(|hold| hold.until);

@@ -8,5 +8,5 @@ mod tests;
 
 pub(crate) use arbitrate::satisfied;
 pub use arbitrate::{Arbitration, Lost, Situation, arbitrate};
-pub use proposals::{StandingAct, StandingHold};
+pub use proposals::{ProposedAct, ProposedHold};
 pub use rank::{Actor, Rank, Tier};

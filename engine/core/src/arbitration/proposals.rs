@@ -6,10 +6,10 @@ use crate::model::time::Timestamp;
 
 /// A standing proposal to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StandingAct {
+pub struct ProposedAct {
     /// Who.
-    pub voice: Actor,
-    /// How much the voice counts.
+    pub actor: Actor,
+    /// How much the actor counts.
     pub rank: Rank,
     /// What.
     pub action: Action,
@@ -19,27 +19,27 @@ pub struct StandingAct {
     pub not_after: Option<Timestamp>,
     /// Why.
     pub why: Reason,
-    /// Whether its voice was told of a change and has not answered (a failing policy).
+    /// Whether its actor was told of a change and has not answered (a failing policy).
     pub unanswered: bool,
 }
 
 /// A standing proposal that nobody may act.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StandingHold {
+pub struct ProposedHold {
     /// Who.
-    pub voice: Actor,
-    /// How much the voice counts.
+    pub actor: Actor,
+    /// How much the actor counts.
     pub rank: Rank,
     /// What nobody may do.
     pub actions: Actions,
-    /// When it ends; none: at the voice's next word.
+    /// When it ends; none: at the actor's next word.
     pub until: Option<Timestamp>,
     /// Why.
     pub why: Reason,
 }
 
-impl StandingHold {
-    /// Whether this hold forbids this action to a voice of this rank. A person passes every
+impl ProposedHold {
+    /// Whether this hold forbids this action to a actor of this rank. A person passes every
     /// hold but those of guard rails; an override passes all.
     #[must_use]
     pub fn forbids(&self, action: Action, rank: Rank, now: Timestamp) -> bool {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::policy::EntryName;
 
-/// How much a voice counts. Assigned by configuration, never by a guest.
+/// How much a actor counts. Assigned by configuration, never by a guest.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -53,7 +53,7 @@ impl std::fmt::Display for Actor {
     }
 }
 
-/// How much a voice counts, as one ordered value.
+/// How much a actor counts, as one ordered value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rank {
     /// Decides first.

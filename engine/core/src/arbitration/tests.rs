@@ -7,7 +7,7 @@ use crate::model::policy::{Action, Actions, EntryName, Reason, Revision};
 use crate::model::session::Status;
 use crate::model::time::Timestamp;
 
-fn voice() -> impl Strategy<Value = Actor> {
+fn actor() -> impl Strategy<Value = Actor> {
     prop_oneof![
         4 => (0..5u8).prop_map(|n| Actor::Policy(EntryName::new(&format!("p{n}")))),
         1 => Just(Actor::Person),
@@ -36,9 +36,9 @@ fn moment() -> impl Strategy<Value = Option<Timestamp>> {
     proptest::option::of((0..4u64).prop_map(Timestamp::from_millis))
 }
 
-fn act() -> impl Strategy<Value = StandingAct> {
+fn act() -> impl Strategy<Value = ProposedAct> {
     (
-        voice(),
+        actor(),
         rank(),
         action(),
         proptest::option::of(0..3u64),
@@ -46,8 +46,8 @@ fn act() -> impl Strategy<Value = StandingAct> {
         any::<bool>(),
     )
         .prop_map(
-            |(voice, rank, action, revision, not_after, unanswered)| StandingAct {
-                voice,
+            |(actor, rank, action, revision, not_after, unanswered)| ProposedAct {
+                actor,
                 rank,
                 action,
                 revision: revision.map(Revision),
@@ -58,15 +58,15 @@ fn act() -> impl Strategy<Value = StandingAct> {
         )
 }
 
-fn hold() -> impl Strategy<Value = StandingHold> {
+fn hold() -> impl Strategy<Value = ProposedHold> {
     (
-        voice(),
+        actor(),
         rank(),
         proptest::collection::vec(action(), 0..3),
         moment(),
     )
-        .prop_map(|(voice, rank, actions, until)| StandingHold {
-            voice,
+        .prop_map(|(actor, rank, actions, until)| ProposedHold {
+            actor,
             rank,
             actions: actions.into_iter().collect(),
             until,
@@ -107,8 +107,8 @@ proptest! {
         more_holds.extend(holds.iter().take(1).cloned());
         let after = arbitrate(situation, &shuffled, &more_holds);
         prop_assert_eq!(before.action, after.action);
-        let who = |a: &Arbitration, acts: &[StandingAct]| a.winner.map(|w| {
-            (acts[w].rank, acts[w].action, acts[w].voice.clone())
+        let who = |a: &Arbitration, acts: &[ProposedAct]| a.winner.map(|w| {
+            (acts[w].rank, acts[w].action, acts[w].actor.clone())
         });
         prop_assert_eq!(who(&before, &acts), who(&after, &shuffled));
     }
@@ -152,8 +152,8 @@ proptest! {
         situation in situation(),
         acts in proptest::collection::vec(act(), 0..6),
     ) {
-        let rail = StandingHold {
-            voice: Actor::Policy(EntryName::new("rail")),
+        let rail = ProposedHold {
+            actor: Actor::Policy(EntryName::new("rail")),
             rank: Rank { tier: Tier::GuardRail, priority: 0 },
             actions: Actions::ALL,
             until: None,

@@ -12,9 +12,9 @@ use crate::state::session_state::SessionState;
 impl Audit<'_> {
     /// One session a named profile, as the core sees it.
     pub(super) fn profiles(&mut self) {
-        let holders = self.state.sessions().filter_map(|(id, tracked)| {
-            tracked.phase.lease()?;
-            Some((tracked.published_profile.as_deref()?, id))
+        let holders = self.state.sessions().filter_map(|(id, state)| {
+            state.phase.lease()?;
+            Some((state.published_profile.as_deref()?, id))
         });
         let shared: Vec<_> = shared_profiles(holders).collect();
         self.found.extend(shared);
@@ -36,20 +36,22 @@ impl Audit<'_> {
             let violation = match self.state.session(&found.session) {
                 // The chain's answer, which came too late, is on its way.
                 Some(_) if moving && self.state.is_overdue(&found.session) => None,
-                Some(tracked) => unlike(tracked, found, moving, self.is_claimed(&found.session)),
+                Some(state) => {
+                    difference_from_belief(state, found, moving, self.is_claimed(&found.session))
+                }
                 None if self.is_claimed(&found.session) => None,
                 None => Some(unretracted(found)),
             };
             self.found.extend(violation);
         }
         let there: BTreeSet<_> = held.iter().map(|found| &found.session).collect();
-        for (id, tracked) in self.state.sessions() {
-            if tracked.phase.lease().is_none() || there.contains(id) {
+        for (id, state) in self.state.sessions() {
+            if state.phase.lease().is_none() || there.contains(id) {
                 continue;
             }
-            let stopping = matches!(tracked.phase, Phase::Stopping(..));
+            let stopping = matches!(state.phase, Phase::Stopping(..));
             let excused =
-                moving && (stopping || self.state.is_overdue(id) || self.is_displaced(id, tracked));
+                moving && (stopping || self.state.is_overdue(id) || self.is_displaced(id, state));
             if !excused {
                 let session = id.clone();
                 self.broken(Violation::Missing { session });
@@ -65,8 +67,8 @@ impl Audit<'_> {
     }
 
     /// Whether another session is taking the named profile of this one.
-    fn is_displaced(&self, id: &SessionId, tracked: &SessionState) -> bool {
-        let profile = tracked.published_profile.as_deref();
+    fn is_displaced(&self, id: &SessionId, state: &SessionState) -> bool {
+        let profile = state.published_profile.as_deref();
         self.state.sessions().any(|(other, t)| {
             other != id && profile.is_some() && t.publishing().is_some_and(|(_, to)| to == profile)
         })
@@ -93,25 +95,25 @@ fn unretracted(found: &RecoveredCredentials) -> Violation {
 }
 
 /// How what the chain holds for a session differs from what the core believes.
-fn unlike(
-    tracked: &SessionState,
+fn difference_from_belief(
+    state: &SessionState,
     found: &RecoveredCredentials,
     moving: bool,
     claimed: bool,
 ) -> Option<Violation> {
     let place = found.profile.as_deref();
-    let arrived = moving && tracked.publishing() == Some((found.lease, place));
+    let arrived = moving && state.publishing() == Some((found.lease, place));
     if arrived {
         return None;
     }
-    let Some(believed) = tracked.phase.lease() else {
+    let Some(believed) = state.phase.lease() else {
         return (!claimed).then(|| unretracted(found));
     };
     let session = found.session.clone();
-    if tracked.published_profile.as_deref() != place {
+    if state.published_profile.as_deref() != place {
         return Some(Violation::Elsewhere {
             session,
-            believed: tracked.published_profile.clone(),
+            believed: state.published_profile.clone(),
             found: found.profile.clone(),
         });
     }
@@ -120,5 +122,43 @@ fn unlike(
         session,
         believed,
         found,
+    })
+}
+
+/// What is wrong, for a person.
+pub(super) fn text(violation: &Violation) -> Option<String> {
+    let profile = |profile: &Option<String>| match profile {
+        Some(name) => format!("under the named profile {name}"),
+        None => "under no named profile".to_owned(),
+    };
+    Some(match violation {
+        Violation::SharedProfile {
+            profile,
+            sessions: [one, other],
+        } => format!("sessions {one} and {other} share the named profile {profile}"),
+        Violation::Unretracted { session } => format!(
+            "the chain holds credentials of session {session}, nobody stands for them, and nobody is about to retract them"
+        ),
+        Violation::Missing { session } => {
+            format!("session {session} has credentials that the chain does not hold")
+        }
+        Violation::Elsewhere {
+            session,
+            believed,
+            found,
+        } => format!(
+            "the credentials of session {session} are believed {} and stand {}",
+            profile(believed),
+            profile(found)
+        ),
+        Violation::OtherLease {
+            session,
+            believed,
+            found,
+        } => format!(
+            "the chain holds credentials of session {session} that were issued at {}; those believed were issued at {}",
+            found.issued_at, believed.issued_at
+        ),
+        _ => return None,
     })
 }

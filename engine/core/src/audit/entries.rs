@@ -12,14 +12,14 @@ impl Audit<'_> {
         let settings = self.state.settings;
         // Those that a failed call gave back, and those that came meanwhile.
         let events_max = settings.wakes_max + 2 * settings.customs_max;
-        for (name, tracking) in self.state.entries() {
-            self.sight(name, tracking);
-            let gone = tracking
+        for (name, policy) in self.state.entries() {
+            self.sight(name, policy);
+            let gone = policy
                 .unheard()
-                .filter(|id| tracking.suspended && self.state.session(id).is_none());
+                .filter(|id| policy.suspended && self.state.session(id).is_none());
             let waiting = [
-                ("events", tracking.events_waiting(), events_max),
-                ("wake-ups", tracking.wakes_wished(), settings.wakes_max),
+                ("events", policy.events_waiting(), events_max),
+                ("wake-ups", policy.wakes_wished(), settings.wakes_max),
                 ("sessions that are gone", gone.count(), 0),
             ];
             for (what, waiting, bound) in waiting {
@@ -37,29 +37,29 @@ impl Audit<'_> {
     }
 
     /// An entry sees what it is granted, all of it, and has a say in nothing else.
-    fn sight(&mut self, name: &EntryName, tracking: &EntryState) {
+    fn sight(&mut self, name: &EntryName, policy: &EntryState) {
         let mut seen = 0;
-        for (id, tracked) in self.state.sessions() {
-            let granted = tracked.present && tracking.entry.grant.sessions.matches(&tracked.view);
+        for (id, state) in self.state.sessions() {
+            let granted = state.present && policy.entry.grant.sessions.matches(&state.view);
             seen += usize::from(granted);
             let (entry, session) = (name.clone(), id.clone());
-            match tracking.view(id) {
+            match policy.view(id) {
                 None if granted => self.broken(Violation::Unseen { entry, session }),
                 Some(_) if !granted => self.broken(Violation::BeyondGrant { entry, session }),
-                Some(view) if view.facts != tracked.view => {
+                Some(view) if view.facts != state.view => {
                     self.broken(Violation::Outdated { entry, session });
                 }
                 _ => {}
             }
         }
-        let beyond = tracking
-            .opinionated()
-            .find(|id| tracking.view(id).is_none());
+        let beyond = policy
+            .sessions_with_proposals()
+            .find(|id| policy.view(id).is_none());
         if let Some(session) = beyond.cloned() {
             let entry = name.clone();
             self.broken(Violation::BeyondGrant { entry, session });
         }
-        if tracking.views().len() != seen {
+        if policy.views().len() != seen {
             let (entry, session) = (name.clone(), SessionId::new("(unknown)"));
             self.broken(Violation::BeyondGrant { entry, session });
         }
@@ -75,4 +75,29 @@ impl Audit<'_> {
             }
         }
     }
+}
+
+/// What is wrong, for a person.
+pub(super) fn text(violation: &Violation) -> Option<String> {
+    Some(match violation {
+        Violation::Backlog {
+            entry,
+            what,
+            waiting,
+            bound,
+        } => format!("{waiting} {what} wait for policy {entry} where {bound} may"),
+        Violation::BeyondGrant { entry, session } => {
+            format!("policy {entry} has to do with session {session}, which it is not granted")
+        }
+        Violation::Unseen { entry, session } => {
+            format!("policy {entry} does not see session {session}, which it is granted")
+        }
+        Violation::Outdated { entry, session } => {
+            format!("policy {entry} sees session {session} as it is not any more")
+        }
+        Violation::UnwatchedSignIn { integration, ends } => {
+            format!("nobody will be told that the sign-in to {integration} ends at {ends}")
+        }
+        _ => return None,
+    })
 }

@@ -41,8 +41,8 @@ pub fn audit(state: &State, now: Timestamp, chain: Chain<'_>) -> Vec<Violation> 
         found: Vec::new(),
     };
     audit.profiles();
-    for (id, tracked) in state.sessions() {
-        audit.session(id, tracked);
+    for (id, session) in state.sessions() {
+        audit.session(id, session);
     }
     audit.operations();
     audit.providers();

@@ -11,7 +11,7 @@ impl Audit<'_> {
     /// Every operation belongs to a session, or retracts what no session stands for.
     pub(super) fn operations(&mut self) {
         for (operation, id) in self.state.operations() {
-            let phase = self.state.session(id).map(|tracked| &tracked.phase);
+            let phase = self.state.session(id).map(|state| &state.phase);
             let owned = phase.is_some_and(|phase| match phase {
                 Phase::Starting(o) | Phase::Rotating(_, o) => o.id == operation,
                 Phase::Stopping(_, o, _) => *o == operation,
@@ -26,10 +26,10 @@ impl Audit<'_> {
     }
 
     pub(super) fn providers(&mut self) {
-        let stage = |tracked: &SessionState| tracked.phase.operation().map(|o| o.stage);
+        let stage = |state: &SessionState| state.phase.operation().map(|o| o.stage);
         let at_work = self.state.sessions();
         let issuing = at_work
-            .filter(|(_, tracked)| stage(tracked) == Some(OperationStage::Issuing))
+            .filter(|(_, state)| stage(state) == Some(OperationStage::Issuing))
             .count();
         let bound = self.state.settings.issuing_max;
         if issuing > bound {
@@ -52,12 +52,12 @@ impl Audit<'_> {
         }
         let mut waiting = 0;
         for id in self.state.queue() {
-            match self.state.turn_comes(id, self.now) {
+            match self.state.provider_free_at(id, self.now) {
                 None => waiting += 1,
                 Some(at)
                     if self
                         .state
-                        .turn_watched(id)
+                        .provider_timer(id)
                         .is_none_or(|watched| watched > at) =>
                 {
                     let (session, lacks) = (id.clone(), "a moment at which its turn comes");
@@ -70,4 +70,28 @@ impl Audit<'_> {
             self.broken(Violation::IdleQueue { waiting });
         }
     }
+}
+
+/// What is wrong, for a person.
+pub(super) fn text(violation: &Violation) -> Option<String> {
+    Some(match violation {
+        Violation::StrayOperation { operation, session } => format!(
+            "operation {} was begun for session {session}, which does not know it",
+            operation.0
+        ),
+        Violation::TooManyIssuing { issuing, bound } => {
+            format!("{issuing} providers are at work where {bound} may be")
+        }
+        Violation::Miscounted { counted, issuing } => {
+            format!("{issuing} providers are at work and {counted} are counted")
+        }
+        Violation::Misqueued { session } => {
+            format!("session {session} stands in the queue for providers twice, or without waiting")
+        }
+        Violation::IdleQueue { waiting } => {
+            format!("{waiting} sessions wait for a provider although there is room")
+        }
+        Violation::Overdue { due } => format!("what was due at {due} was not done"),
+        _ => return None,
+    })
 }

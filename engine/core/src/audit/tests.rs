@@ -106,7 +106,7 @@ impl World {
         world
     }
 
-    fn tracked(&mut self, name: &str) -> &mut SessionState {
+    fn state(&mut self, name: &str) -> &mut SessionState {
         self.state.sessions.get_mut(&id(name)).unwrap()
     }
 
@@ -126,10 +126,10 @@ impl World {
     /// Puts a session into a phase, and tells everybody.
     fn phase(&mut self, name: &str, phase: Phase) {
         let status = phase.status();
-        let tracked = self.tracked(name);
-        tracked.phase = phase;
-        tracked.projected.status = status;
-        Arc::make_mut(&mut tracked.view).status = status;
+        let state = self.state(name);
+        state.phase = phase;
+        state.projected.status = status;
+        Arc::make_mut(&mut state.view).status = status;
         self.seen(name);
     }
 
@@ -141,10 +141,10 @@ impl World {
 
     /// The policy sees how a session is now, or that it is gone.
     fn seen(&mut self, name: &str) {
-        let tracked = &self.state.sessions[&id(name)];
+        let state = &self.state.sessions[&id(name)];
         for entry in self.state.entries.values_mut() {
-            if tracked.present {
-                entry.visibility.show(&tracked.view);
+            if state.present {
+                entry.visibility.show(&state.view);
             } else {
                 entry.visibility.hide(&id(name));
             }
@@ -157,6 +157,7 @@ impl World {
         for violation in violations {
             let text = violation.to_string();
             assert!(text.len() > 20 && !text.ends_with('.'), "{text}");
+            assert_ne!(text, format!("{violation:?}"), "it has words of its own");
         }
     }
 
@@ -173,7 +174,7 @@ fn one_profile_for_two_sessions() {
         sessions: [id("a"), id("b")],
     };
     let mut world = World::new();
-    world.tracked("b").published_profile = Some("pa".to_owned());
+    world.state("b").published_profile = Some("pa".to_owned());
     world.chain[1].profile = Some("pa".to_owned());
     world.finds(&[shared("pa")]);
     // Where only the chain has it so, it is not where the core believes it either.
@@ -208,7 +209,7 @@ fn credentials_on_their_way_may_be_there_and_not_when_all_is_quiet() {
     let operation = world.operation("d", OperationStage::Publishing(lease()));
     world.phase("d", Phase::Starting(operation));
     world.is_watched("d");
-    world.tracked("d").publishing_profile = Some("pd".to_owned());
+    world.state("d").publishing_profile = Some("pd".to_owned());
     world.finds(&[]);
     world.chain.push(found("d", "pd"));
     world.finds(&[Violation::Unretracted { session: id("d") }]);
@@ -279,10 +280,10 @@ fn credentials_that_are_not_taken_back_in_time() {
 #[test]
 fn a_session_that_left_and_is_not_taken_back() {
     let mut world = World::new();
-    world.tracked("b").present = false;
+    world.state("b").present = false;
     world.seen("b");
     world.finds(&[Violation::Lingering { session: id("b") }]);
-    world.tracked("d").present = false;
+    world.state("d").present = false;
     world.seen("d");
     world.finds(&[
         Violation::Lingering { session: id("b") },
@@ -326,7 +327,7 @@ fn a_pending_session_that_nothing_ends() {
     let stopping = Phase::Stopping(lease(), operation.id, Outcome::Stopped);
     world.phase("d", stopping);
     world.chain.push(found("d", "pd"));
-    world.tracked("d").published_profile = Some("pd".to_owned());
+    world.state("d").published_profile = Some("pd".to_owned());
     world.finds(&[stuck("an operation that is under way")]);
 }
 
@@ -338,12 +339,12 @@ fn a_session_beyond_the_one_it_is_chained_to() {
     // Credentials outlive those that ended by themselves …
     world.finds(&[]);
     // … but not a stop.
-    world.tracked("a").stopped_at = Some(NOW);
+    world.state("a").stopped_at = Some(NOW);
     world.finds(&[Violation::BeyondParent {
         session: id("c"),
         parent: id("a"),
     }]);
-    world.tracked("c").retry_at = Some(NOW.plus(HOUR));
+    world.state("c").retry_at = Some(NOW.plus(HOUR));
     world.finds(&[]);
 }
 
@@ -407,7 +408,7 @@ fn a_queue_that_is_wrong_or_stands_still() {
     let session = id("d");
     world.finds(&[Violation::Stuck { session, lacks }]);
     let lane = world.state.queue.lane(&id("d")).unwrap().clone();
-    let soon = world.state.turn_comes(&id("d"), NOW).unwrap();
+    let soon = world.state.provider_free_at(&id("d"), NOW).unwrap();
     world.state.timers.set(TimerKey::Lane(lane), soon);
     world.finds(&[]);
 }
@@ -416,8 +417,8 @@ fn a_queue_that_is_wrong_or_stands_still() {
 fn an_entry_that_sees_what_it_is_not_granted_or_not_what_it_is() {
     let entry = || EntryName::new("policy");
     let named = |world: &mut World, name: &str| {
-        let tracking = world.state.entries.get_mut(&entry()).unwrap();
-        tracking.entry.grant.sessions.names = vec![name.to_owned()];
+        let policy = world.state.entries.get_mut(&entry()).unwrap();
+        policy.entry.grant.sessions.names = vec![name.to_owned()];
     };
     let mut world = World::new();
     named(&mut world, "*b");
@@ -428,8 +429,8 @@ fn an_entry_that_sees_what_it_is_not_granted_or_not_what_it_is() {
     let unknown = beyond("(unknown)");
     world.finds(&[beyond("a"), beyond("c"), beyond("d"), unknown]);
     let mut world = World::new();
-    let tracking = world.state.entries.get_mut(&entry()).unwrap();
-    tracking.visibility.hide(&id("b"));
+    let policy = world.state.entries.get_mut(&entry()).unwrap();
+    policy.visibility.hide(&id("b"));
     let (entry, session) = (entry(), id("b"));
     world.finds(&[
         Violation::Unseen {
@@ -439,7 +440,7 @@ fn an_entry_that_sees_what_it_is_not_granted_or_not_what_it_is() {
         beyond("(unknown)"),
     ]);
     let mut world = World::new();
-    Arc::make_mut(&mut world.tracked("b").view).failures = 7;
+    Arc::make_mut(&mut world.state("b").view).failures = 7;
     let session = id("b");
     world.finds(&[Violation::Outdated { entry, session }]);
 }
@@ -455,7 +456,7 @@ fn what_waits_for_a_policy_without_a_bound() {
     let mut world = World::new();
     world.state.settings.wakes_max = 1;
     world.state.settings.customs_max = 1;
-    let tracking = world
+    let policy = world
         .state
         .entries
         .get_mut(&EntryName::new("policy"))
@@ -464,17 +465,17 @@ fn what_waits_for_a_policy_without_a_bound() {
         name: "event".to_owned(),
         data: "null".to_owned(),
     };
-    tracking.others.extend(vec![event; 4]);
-    tracking.wakes = ["x", "y"].map(|wake| (wake.to_owned(), NOW)).into();
-    let dirty = PendingChange {
+    policy.others.extend(vec![event; 4]);
+    policy.wakes = ["x", "y"].map(|wake| (wake.to_owned(), NOW)).into();
+    let change = PendingChange {
         fields: Fields::REMOVED,
         previous_status: None,
         outcome: None,
         last_view: None,
         cause: Cause::default(),
     };
-    tracking.pending_changes.insert(id("unknown"), dirty);
-    tracking.suspended = true;
+    policy.pending_changes.insert(id("unknown"), change);
+    policy.suspended = true;
     world.finds(&[
         backlog("events", 4, 3),
         backlog("wake-ups", 2, 1),
@@ -486,7 +487,7 @@ fn what_waits_for_a_policy_without_a_bound() {
 fn commands_that_nothing_will_answer() {
     let mut world = World::new();
     for name in ["b", "d"] {
-        let waiting = &mut world.tracked(name).waiting;
+        let waiting = &mut world.state(name).waiting;
         waiting.push((CommandId(7), Action::Start));
     }
     let unanswered = |name| Violation::Unanswered {
@@ -495,13 +496,13 @@ fn commands_that_nothing_will_answer() {
     };
     world.finds(&[unanswered("b"), unanswered("d")]);
     // A guard rail that thinks about it will.
-    let tracking = world
+    let policy = world
         .state
         .entries
         .get_mut(&EntryName::new("policy"))
         .unwrap();
-    tracking.entry.rank.tier = Tier::GuardRail;
-    assert!(tracking.is_asked());
+    policy.entry.rank.tier = Tier::GuardRail;
+    assert!(policy.is_asked());
     world.finds(&[]);
 }
 
@@ -521,9 +522,9 @@ fn a_status_that_is_told_and_not_so() {
         told,
     };
     let mut world = World::new();
-    world.tracked("b").projected.status = Status::Inactive;
+    world.state("b").projected.status = Status::Inactive;
     world.finds(&[told(Status::Active, Status::Inactive)]);
-    let view = &mut world.tracked("b").view;
+    let view = &mut world.state("b").view;
     Arc::make_mut(view).status = Status::Pending;
     world.seen("b");
     world.finds(&[

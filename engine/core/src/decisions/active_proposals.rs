@@ -1,21 +1,45 @@
 //! All that is proposed for one session at this moment.
 
-use crate::arbitration::{Actor, Rank, StandingAct, StandingHold, Tier};
+use crate::arbitration::{Actor, ProposedAct, ProposedHold, Rank, Tier};
 use crate::context::StepContext;
 use crate::model::ids::Cause;
 use crate::model::policy::{Action, Reason};
 use crate::model::session_id::SessionId;
+use crate::model::time::Timestamp;
 use crate::state::entry_state::EntryState;
 use crate::state::session_state::SessionState;
 
-/// All that stands for one session.
+/// A person's own rank, where nothing is overridden.
+const PERSON: Rank = Rank {
+    tier: Tier::Person,
+    priority: 0,
+};
+/// Less than every policy: a program asks, it does not decide.
+const LEAST: Rank = Rank {
+    tier: Tier::Personal,
+    priority: i32::MIN,
+};
+
+/// All that is proposed for one session.
 #[derive(Default)]
 pub(crate) struct ActiveProposals {
-    pub(crate) acts: Vec<StandingAct>,
+    pub(crate) acts: Vec<ProposedAct>,
     pub(crate) causes: Vec<Cause>,
-    pub(crate) holds: Vec<StandingHold>,
-    pub(super) shadow_acts: Vec<StandingAct>,
-    pub(super) shadow_holds: Vec<StandingHold>,
+    pub(crate) holds: Vec<ProposedHold>,
+    pub(super) shadow_acts: Vec<ProposedAct>,
+    pub(super) shadow_holds: Vec<ProposedHold>,
+}
+
+impl StepContext<'_> {
+    pub(crate) fn active_proposals(&self, id: &SessionId, state: &SessionState) -> ActiveProposals {
+        let mut proposals = ActiveProposals::default();
+        for policy in self.state.entries.values() {
+            proposals.add_policy(id, policy);
+        }
+        proposals.add_orders(state);
+        proposals.add_own(state);
+        proposals
+    }
 }
 
 impl ActiveProposals {
@@ -27,109 +51,106 @@ impl ActiveProposals {
         let stops = stops.filter(|(act, _)| act.action == Action::Stop);
         (self.acts, self.causes) = stops.unzip();
     }
-}
 
-/// The hold of a guard rail that brings no answer.
-fn unanswering(tracking: &EntryState) -> StandingHold {
-    let fault = tracking.last_fault.as_ref().map(|f| f.message.as_str());
-    let why = format!("it cannot be asked: {}", fault.unwrap_or("it is suspended"));
-    StandingHold {
-        voice: Actor::Policy(tracking.entry.name.clone()),
-        rank: tracking.entry.rank,
-        actions: [Action::Start, Action::Rotate].into_iter().collect(),
-        until: None,
-        why: Reason::new("unanswered", why),
+    /// What a policy proposes for the session.
+    fn add_policy(&mut self, id: &SessionId, policy: &EntryState) {
+        if refuses_unanswered(policy) && policy.is_broken() && policy.is_behind(id) {
+            self.holds.push(unanswered_hold(policy));
+        }
+        let Some(proposals) = policy.proposals.get(id) else {
+            return;
+        };
+        let unanswered = policy.pending_changes.contains_key(id) && !policy.owes_answer(id);
+        let acts = proposals.acts.iter().cloned();
+        let acts = acts.map(|act| ProposedAct { unanswered, ..act });
+        if policy.entry.shadow {
+            self.shadow_acts.extend(acts);
+            self.shadow_holds.extend(proposals.holds.iter().cloned());
+        } else {
+            self.acts.extend(acts);
+            self.causes.resize(self.acts.len(), proposals.cause);
+            self.holds.extend(proposals.holds.iter().cloned());
+        }
+    }
+
+    /// What a person ordered, and what programs ask for.
+    fn add_orders(&mut self, state: &SessionState) {
+        let by_person = || Reason::new("person", "you said so");
+        if let Some(order) = &state.manual_override {
+            let (rank, action) = (order.rank(), order.action);
+            let act = act(Actor::Person, rank, action, order.until, by_person());
+            self.add(act, state.cause);
+        }
+        if state.rotate_asked.is_some() {
+            let act = act(Actor::Person, PERSON, Action::Rotate, None, by_person());
+            self.add(act, state.cause);
+        }
+        let asked = |action, message: &str| {
+            let why = Reason::new("asked-for", message);
+            act(Actor::Client, LEAST, action, None, why)
+        };
+        if !state.demands.is_empty() {
+            let act = asked(Action::Start, "a program asks for its credentials");
+            self.add(act, state.cause);
+        } else if state.refresh_asked {
+            let why = "a program uses its credentials, and they are due for renewal";
+            self.add(asked(Action::Rotate, why), state.cause);
+        }
+    }
+
+    /// What the engine itself proposes.
+    fn add_own(&mut self, state: &SessionState) {
+        if state.outdated {
+            let why = "the session was edited while its credentials are in use";
+            let why = Reason::new("edited", why);
+            let act = act(Actor::Edit, PERSON, Action::Rotate, None, why);
+            self.add(act, state.cause);
+        }
+    }
+
+    fn add(&mut self, act: ProposedAct, cause: Cause) {
+        self.acts.push(act);
+        self.causes.push(cause);
     }
 }
 
-impl StepContext<'_> {
-    pub(crate) fn active_proposals(
-        &self,
-        id: &SessionId,
-        tracked: &SessionState,
-    ) -> ActiveProposals {
-        let mut standing = ActiveProposals::default();
-        for tracking in self.state.entries.values() {
-            let entry = &tracking.entry;
-            let guard_rail = entry.rank.tier == Tier::GuardRail && !entry.shadow;
-            // A guard rail that cannot be asked holds: whoever has to pass it can override it.
-            // One that may not hold may have it stopped, which is as much of a refusal.
-            let stops =
-                entry.actions.contains(Action::Stop) && entry.grant.actions.contains(Action::Stop);
-            let refuses = guard_rail && (entry.may_hold || stops);
-            if refuses && tracking.is_broken() && tracking.is_behind(id) {
-                standing.holds.push(unanswering(tracking));
-            }
-            let Some(opinion) = tracking.proposals.get(id) else {
-                continue;
-            };
-            let broken = tracking.pending_changes.contains_key(id) && !tracking.owes_answer(id);
-            let acts = opinion.acts.iter().cloned().map(|act| StandingAct {
-                unanswered: broken,
-                ..act
-            });
-            if tracking.entry.shadow {
-                standing.shadow_acts.extend(acts);
-                standing.shadow_holds.extend(opinion.holds.iter().cloned());
-            } else {
-                standing.acts.extend(acts);
-                standing.causes.resize(standing.acts.len(), opinion.cause);
-                standing.holds.extend(opinion.holds.iter().cloned());
-            }
-        }
-        let person = Rank {
-            tier: Tier::Person,
-            priority: 0,
-        };
-        let mut say = |voice, rank, action, not_after, code, message: &str| {
-            standing.acts.push(StandingAct {
-                voice,
-                rank,
-                action,
-                revision: None,
-                not_after,
-                why: Reason::new(code, message),
-                unanswered: false,
-            });
-            standing.causes.push(tracked.cause);
-        };
-        if let Some(word) = &tracked.manual_override {
-            let rank = word.rank();
-            say(
-                Actor::Person,
-                rank,
-                word.action,
-                word.until,
-                "person",
-                "you said so",
-            );
-        }
-        if tracked.rotate_asked.is_some() {
-            say(
-                Actor::Person,
-                person,
-                Action::Rotate,
-                None,
-                "person",
-                "you said so",
-            );
-        }
-        // Less than every policy: a program asks, it does not decide.
-        let least = Rank {
-            tier: Tier::Personal,
-            priority: i32::MIN,
-        };
-        if !tracked.demands.is_empty() {
-            let why = "a program asks for its credentials";
-            say(Actor::Client, least, Action::Start, None, "asked-for", why);
-        } else if tracked.refresh_asked {
-            let why = "a program uses its credentials, and they are due for renewal";
-            say(Actor::Client, least, Action::Rotate, None, "asked-for", why);
-        }
-        if tracked.outdated {
-            let why = "the session was edited while its credentials are in use";
-            say(Actor::Edit, person, Action::Rotate, None, "edited", why);
-        }
-        standing
+/// A proposal that rests on no revision of the session.
+const fn act(
+    actor: Actor,
+    rank: Rank,
+    action: Action,
+    not_after: Option<Timestamp>,
+    why: Reason,
+) -> ProposedAct {
+    ProposedAct {
+        actor,
+        rank,
+        action,
+        revision: None,
+        not_after,
+        why,
+        unanswered: false,
+    }
+}
+
+/// Whether an entry that cannot be asked forbids what it was not asked about. A guard rail does, since
+/// whoever has to pass it can override it; one that may not hold may have the session stopped, which is
+/// as much of a refusal.
+fn refuses_unanswered(policy: &EntryState) -> bool {
+    let entry = &policy.entry;
+    let stops = entry.actions.contains(Action::Stop) && entry.grant.actions.contains(Action::Stop);
+    entry.rank.tier == Tier::GuardRail && !entry.shadow && (entry.may_hold || stops)
+}
+
+/// The hold of a guard rail that cannot be asked.
+fn unanswered_hold(policy: &EntryState) -> ProposedHold {
+    let fault = policy.last_fault.as_ref().map(|f| f.message.as_str());
+    let why = format!("it cannot be asked: {}", fault.unwrap_or("it is suspended"));
+    ProposedHold {
+        actor: Actor::Policy(policy.entry.name.clone()),
+        rank: policy.entry.rank,
+        actions: [Action::Start, Action::Rotate].into_iter().collect(),
+        until: None,
+        why: Reason::new("unanswered", why),
     }
 }

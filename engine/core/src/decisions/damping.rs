@@ -6,7 +6,7 @@
 //! program's demand are not either. An alarm, by which credentials are to be renewed at once, waits
 //! for the rate of its entry alone.
 
-use crate::arbitration::{Actor, StandingAct, Tier};
+use crate::arbitration::{Actor, ProposedAct, Tier};
 use crate::context::StepContext;
 use crate::events::journal::JournalEvent;
 use crate::model::ids::Cause;
@@ -22,23 +22,23 @@ impl StepContext<'_> {
         &mut self,
         id: &SessionId,
         action: Action,
-        act: &StandingAct,
+        act: &ProposedAct,
         cause: Cause,
     ) -> Option<(String, Timestamp)> {
-        let Actor::Policy(by) = &act.voice else {
+        let Actor::Policy(by) = &act.actor else {
             return None;
         };
         if action == Action::Stop {
             return None;
         }
         let (settings, now) = (self.state.settings.damping, self.now);
-        let tracked = self.state.sessions.get_mut(id)?;
+        let state = self.state.sessions.get_mut(id)?;
         // Whoever waits for it, a person or a program, is not made to wait for this.
-        if !tracked.waiting.is_empty() {
+        if !state.waiting.is_empty() {
             return None;
         }
         if action == Action::Start
-            && let Some((between, until)) = tracked.damping.freeze(&settings, now, by)
+            && let Some((between, until)) = state.damping.freeze(&settings, now, by)
         {
             let session = id.clone();
             let frozen = JournalEvent::Frozen {
@@ -51,16 +51,16 @@ impl StepContext<'_> {
         if action == Action::Rotate && self.is_alarm(id, act, by) {
             return self.rate_limit(id, by);
         }
-        let tracked = self.state.sessions.get(id)?;
-        let obstacle = tracked
+        let state = self.state.sessions.get(id)?;
+        let obstacle = state
             .damping
-            .obstacle(&settings, now, &tracked.phase, action, by);
+            .obstacle(&settings, now, &state.phase, action, by);
         obstacle.or_else(|| self.rate_limit(id, by))
     }
 
     /// Whether credentials are to be renewed for safety's sake, however new they are: a guard rail wants
     /// it, or a policy on a custom event, by which a person or a program raises an alarm.
-    fn is_alarm(&self, id: &SessionId, act: &StandingAct, by: &EntryName) -> bool {
+    fn is_alarm(&self, id: &SessionId, act: &ProposedAct, by: &EntryName) -> bool {
         let entry = self.state.entries.get(by);
         let opinion = entry.and_then(|entry| entry.proposals.get(id));
         act.rank.tier == Tier::GuardRail || opinion.is_some_and(|opinion| opinion.alarmed)
@@ -72,28 +72,28 @@ impl StepContext<'_> {
         let now = self.now;
         let entry = self.state.entries.get_mut(by)?;
         let rate = entry.entry.grant.rate?;
-        let tracked = self.state.sessions.get_mut(id)?;
-        let promised = tracked.damping.take_promised(by);
+        let state = self.state.sessions.get_mut(id)?;
+        let promised = state.damping.take_promised(by);
         let there = promised.unwrap_or_else(|| entry.bucket.reserve(rate, now));
         if there <= now {
             return None;
         }
-        tracked.damping.promise(by, there);
+        state.damping.promise(by, there);
         Some((format!("policy {by} has used up its {rate}"), there))
     }
 
     /// Something was decided for a session: what a policy decided counts for what policies may do
     /// next, and a word of the person ends all that.
-    pub(crate) fn note_decision(&mut self, id: &SessionId, action: Action, voice: &Actor) {
+    pub(crate) fn note_decision(&mut self, id: &SessionId, action: Action, actor: &Actor) {
         let (settings, now) = (self.state.settings.damping, self.now);
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        match voice {
+        match actor {
             Actor::Policy(by) if action != Action::Rotate => {
-                tracked.damping.decided(&settings, now, action, by);
+                state.damping.decided(&settings, now, action, by);
             }
-            Actor::Person => tracked.damping = Damping::default(),
+            Actor::Person => state.damping = Damping::default(),
             _ => {}
         }
     }
@@ -101,16 +101,16 @@ impl StepContext<'_> {
     /// A session was stopped with the one that it is chained to, by whoever stopped that one.
     pub(crate) fn stopped_with_parent(&mut self, child: &SessionId, parent: &SessionId) {
         let parent = self.state.sessions.get(parent);
-        let by = parent.and_then(|tracked| tracked.damping.stopped_at(self.now));
+        let by = parent.and_then(|state| state.damping.stopped_at(self.now));
         if let Some(by) = by.cloned() {
             self.note_decision(child, Action::Stop, &Actor::Policy(by));
         }
     }
 
     /// These entries are others now: what the old ones fought about is over, and nothing is promised.
-    pub(crate) fn undamp(&mut self, changed: &[EntryName]) {
-        for tracked in self.state.sessions.values_mut() {
-            tracked.damping.entries_changed(changed);
+    pub(crate) fn damping_entries_changed(&mut self, changed: &[EntryName]) {
+        for state in self.state.sessions.values_mut() {
+            state.damping.entries_changed(changed);
         }
     }
 }

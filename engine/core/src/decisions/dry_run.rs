@@ -32,12 +32,12 @@ impl StepContext<'_> {
             .cloned()
             .collect();
         let shadow = arbitrate(situation, &acts, &holds).action;
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
         let told = Some((live, shadow));
-        if live != shadow && tracked.shadow_told != told {
-            let cause = tracked.cause;
+        if live != shadow && state.recorded_difference != told {
+            let cause = state.cause;
             let session = id.clone();
             self.record(
                 cause,
@@ -48,8 +48,8 @@ impl StepContext<'_> {
                 },
             );
         }
-        if let Some(tracked) = self.state.sessions.get_mut(id) {
-            tracked.shadow_told = told;
+        if let Some(state) = self.state.sessions.get_mut(id) {
+            state.recorded_difference = told;
         }
     }
 }

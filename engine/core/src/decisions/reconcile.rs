@@ -1,105 +1,122 @@
 //! What is to be done to one session now, from all that is proposed for it.
 
-use crate::arbitration::{Arbitration, Lost, Situation, StandingAct, Tier, arbitrate};
+use crate::arbitration::{Arbitration, Lost, ProposedAct, Situation, Tier, arbitrate};
 use crate::context::StepContext;
+use crate::decisions::active_proposals::ActiveProposals;
 use crate::events::effect::Reply;
 use crate::events::input::Entry;
 use crate::events::journal::{JournalEvent, Loss};
 use crate::model::policy::{Action, Outcome};
 use crate::model::session_id::SessionId;
 use crate::state::phase::Phase;
+use crate::state::session_state::SessionState;
 use crate::state::timers::TimerKey;
 
 impl StepContext<'_> {
     /// Decides about one session and begins what is to be done.
     pub(crate) fn reconcile(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        if !tracked.present && tracked.phase == Phase::Inactive {
-            if !self.state.is_overdue(id) {
-                return self.forget(id);
-            }
-            // What the chain may still do to it is looked after first; nobody waits for that.
-            return self.reply(id, |_| Some(Reply::Superseded));
+        let outlives = state.beyond_parent && matches!(state.phase, Phase::Active(_));
+        if !state.present || outlives {
+            return self.remove(id);
         }
-        let outlives = tracked.beyond_parent && matches!(tracked.phase, Phase::Active(_));
-        if !tracked.present || outlives {
-            // It is to go, whatever anybody says; a retraction that failed is tried again.
-            let cause = tracked.cause;
-            match tracked.retry_at.filter(|at| *at > self.now) {
-                None => self.stop(id, Outcome::Stopped, cause),
-                Some(at) => self.state.timers.set(TimerKey::Reconsider(id.clone()), at),
-            }
+        if self.waits_for_policies(id, state) {
             return;
         }
-        // A person waits for guard rails only, and for none that the command overrides. A program counts
-        // less than every policy, and waits for all.
-        let commanded = tracked.waits_as_person();
-        let overriding = tracked
-            .manual_override
-            .as_ref()
-            .is_some_and(|word| word.rank().tier > Tier::GuardRail);
-        let waits = self.state.entries.values().any(|tracking| {
-            let Entry { rank, shadow, .. } = &tracking.entry;
-            let counts = !commanded || (rank.tier == Tier::GuardRail && !overriding);
-            !shadow && counts && tracking.owes_answer(id)
-        });
-        if waits {
-            return;
-        }
-        let mut standing = self.active_proposals(id, tracked);
+        let mut proposals = self.active_proposals(id, state);
         if !self.state.policies_known {
-            standing.keep_stops();
+            proposals.keep_stops();
         }
-        let status = tracked.phase.status();
         let situation = Situation {
             now: self.now,
-            status,
-            revision: tracked.view.revision,
+            status: state.phase.status(),
+            revision: state.view.revision,
         };
-        let result = arbitrate(situation, &standing.acts, &standing.holds);
-        let retry_at = tracked.retry_at.filter(|at| *at > self.now);
-        let needs_person = tracked.needs_person;
-        let asked_for = !tracked.demands.is_empty();
+        let result = arbitrate(situation, &proposals.acts, &proposals.holds);
+        let retry_at = state.retry_at.filter(|at| *at > self.now);
         let again = [result.reconsider_at, retry_at].into_iter().flatten().min();
         self.state
             .timers
             .put(TimerKey::Reconsider(id.clone()), again);
-        self.compare_shadow(id, situation, &standing, result.action);
-        self.answer_commands(id, &standing, &result, status);
+        // A program may try: a sign-in made elsewhere is found by trying, and nobody is waited for.
+        let demanded = !state.demands.is_empty();
+        let needs_person = state.needs_person;
+        self.compare_shadow(id, situation, &proposals, result.action);
+        self.answer_commands(id, &proposals, &result, situation.status);
         let (Some(action), Some(winner)) = (result.action, result.winner) else {
             return;
         };
-        let act = &standing.acts[winner];
+        let cause = proposals.causes[winner];
         if let Some(until) = retry_at {
-            self.turn_away(id);
+            self.reject_demands(id);
             let why = "the last attempt failed".to_owned();
-            self.defer(id, action, why, Some(until), standing.causes[winner]);
-            return;
-        }
-        // A program may try: a sign-in made elsewhere is found by trying, and nobody is waited for.
-        let tried = asked_for && action == Action::Start;
-        if needs_person && !tried && action != Action::Stop {
-            self.turn_away(id);
+            self.defer(id, action, why, Some(until), cause);
+        } else if needs_person && action != Action::Stop && !(demanded && action == Action::Start) {
+            self.reject_demands(id);
             let why = "it waits for a person".to_owned();
-            self.defer(id, action, why, None, standing.causes[winner]);
-            return;
+            self.defer(id, action, why, None, cause);
+        } else {
+            let decided = decided(id, action, winner, &proposals, &result);
+            self.carry_out(id, action, &proposals.acts[winner], cause, decided);
         }
-        let decided = JournalEvent::Decided {
-            session: id.clone(),
-            action,
-            by: act.voice.clone(),
-            why: act.why.clone(),
-            losers: losses(&standing.acts, &result),
+    }
+
+    /// The session left the Workspace, or outlived the one that it is chained to: it is stopped whatever
+    /// is proposed, and a retraction that failed is tried again.
+    fn remove(&mut self, id: &SessionId) {
+        let Some(state) = self.state.sessions.get(id) else {
+            return;
         };
-        self.carry_out(id, action, act, standing.causes[winner], decided);
+        if !state.present && state.phase == Phase::Inactive {
+            if !self.state.is_overdue(id) {
+                return self.forget(id);
+            }
+            // What the chain may still do to it comes first; commands do not wait for that.
+            return self.reply(id, |_| Some(Reply::Superseded));
+        }
+        let cause = state.cause;
+        match state.retry_at.filter(|at| *at > self.now) {
+            None => self.stop(id, Outcome::Stopped, cause),
+            Some(at) => self.state.timers.set(TimerKey::Reconsider(id.clone()), at),
+        }
+    }
+
+    /// Whether a policy has to answer first. A person waits for guard rails only, and for none that the
+    /// command overrides. A program counts less than every policy, and waits for all.
+    fn waits_for_policies(&self, id: &SessionId, state: &SessionState) -> bool {
+        let commanded = state.waits_as_person();
+        let order = state.manual_override.as_ref();
+        let overriding = order.is_some_and(|order| order.rank().tier > Tier::GuardRail);
+        self.state.entries.values().any(|policy| {
+            let Entry { rank, shadow, .. } = &policy.entry;
+            let counts = !commanded || (rank.tier == Tier::GuardRail && !overriding);
+            !shadow && counts && policy.owes_answer(id)
+        })
     }
 }
 
-fn losses(acts: &[StandingAct], result: &Arbitration) -> Vec<Loss> {
+fn decided(
+    id: &SessionId,
+    action: Action,
+    winner: usize,
+    proposals: &ActiveProposals,
+    result: &Arbitration,
+) -> JournalEvent {
+    let act = &proposals.acts[winner];
+    JournalEvent::Decided {
+        session: id.clone(),
+        action,
+        by: act.actor.clone(),
+        why: act.why.clone(),
+        losers: losses(&proposals.acts, result),
+    }
+}
+
+fn losses(acts: &[ProposedAct], result: &Arbitration) -> Vec<Loss> {
     let loss = |(index, lost): &(usize, Lost)| Loss {
-        by: acts[*index].voice.clone(),
+        by: acts[*index].actor.clone(),
         action: acts[*index].action,
         lost: lost.clone(),
     };

@@ -5,7 +5,7 @@ use crate::context::StepContext;
 use crate::decisions::active_proposals::ActiveProposals;
 use crate::events::effect::{Effect, Reply};
 use crate::model::policy::Action;
-use crate::model::session::Status;
+use crate::model::session::{Lease, Status};
 use crate::model::session_id::SessionId;
 use crate::state::phase::Phase;
 
@@ -14,75 +14,86 @@ impl StepContext<'_> {
     pub(crate) fn answer_commands(
         &mut self,
         id: &SessionId,
-        standing: &ActiveProposals,
+        proposals: &ActiveProposals,
         result: &Arbitration,
         status: Status,
     ) {
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        if tracked.waiting.is_empty() || status == Status::Pending {
+        if state.waiting.is_empty() || status == Status::Pending {
             return;
         }
-        let lease = tracked.phase.lease();
-        let lost = |voice: Actor, action: Action| {
-            result.lost.iter().find_map(|(index, lost)| {
-                let act = &standing.acts[*index];
-                (act.voice == voice && act.action == action).then_some(lost)
-            })
-        };
+        let lease = state.phase.lease();
         let mut refused = false;
         let mut answers = Vec::new();
-        for (command, action) in &tracked.waiting {
-            let demand = tracked.demands.contains(command);
-            let voice = if demand { Actor::Client } else { Actor::Person };
-            let reply = match lost(voice, *action) {
-                Some(Lost::Satisfied) => Reply::Unchanged { lease },
-                Some(Lost::Held { by, why }) => Reply::Refused {
-                    by: by.to_string(),
-                    why: why.clone(),
-                },
-                // Somebody else starts it for reasons of his own.
-                Some(Lost::Outranked { .. }) if demand && result.action == Some(Action::Start) => {
-                    continue;
-                }
-                Some(Lost::Outranked { by: Actor::Person }) if demand => Reply::Refused {
-                    by: Actor::Person.to_string(),
-                    why: "the session was stopped by hand; start or release it".into(),
-                },
-                Some(Lost::Outranked { by }) => {
-                    let why = "it takes precedence and decided otherwise".to_owned();
-                    Reply::Refused {
-                        by: by.to_string(),
-                        why,
-                    }
-                }
-                Some(Lost::Ended | Lost::Stale) => Reply::Superseded,
-                None => continue,
+        for (command, action) in &state.waiting {
+            let demand = state.demands.contains(command);
+            let Some(reply) = answer(*action, demand, lease, proposals, result) else {
+                continue;
             };
             refused |= matches!(reply, Reply::Refused { .. }) && !demand;
             answers.push((*command, reply));
         }
-        tracked
+        state
             .waiting
             .retain(|(command, _)| !answers.iter().any(|(c, _)| c == command));
         for (command, _) in &answers {
-            tracked.demands.remove(command);
+            state.demands.remove(command);
         }
         if refused {
-            tracked.manual_override = None;
-            tracked.rotate_asked = None;
-            let cause = tracked.cause;
-            self.effects.push(Effect::Remember {
-                session: id.clone(),
-                word: None,
-            });
-            self.restate(id, cause);
-        } else if tracked.phase == Phase::Inactive {
-            tracked.rotate_asked = None;
+            self.withdraw_order(id);
+        } else if state.phase == Phase::Inactive {
+            state.rotate_asked = None;
         }
         for (command, reply) in answers {
             self.effects.push(Effect::Reply { command, reply });
         }
     }
+
+    /// What a person ordered was refused, and counts no more.
+    fn withdraw_order(&mut self, id: &SessionId) {
+        let Some(state) = self.state.sessions.get_mut(id) else {
+            return;
+        };
+        state.manual_override = None;
+        state.rotate_asked = None;
+        let cause = state.cause;
+        self.effects.push(Effect::Remember {
+            session: id.clone(),
+            word: None,
+        });
+        self.reason_changed(id, cause);
+    }
+}
+
+/// The answer to a command to do this; none while it is under way.
+fn answer(
+    action: Action,
+    demand: bool,
+    lease: Option<Lease>,
+    proposals: &ActiveProposals,
+    result: &Arbitration,
+) -> Option<Reply> {
+    let actor = if demand { Actor::Client } else { Actor::Person };
+    let lost = result.lost.iter().find_map(|(index, lost)| {
+        let act = &proposals.acts[*index];
+        (act.actor == actor && act.action == action).then_some(lost)
+    });
+    let refused = |by: &Actor, why: &str| Reply::Refused {
+        by: by.to_string(),
+        why: why.to_owned(),
+    };
+    Some(match lost? {
+        Lost::Satisfied => Reply::Unchanged { lease },
+        Lost::Held { by, why } => refused(by, why),
+        // Another starts it for reasons of their own.
+        Lost::Outranked { .. } if demand && result.action == Some(Action::Start) => return None,
+        Lost::Outranked { by: Actor::Person } if demand => {
+            let why = "the session was stopped by hand; start or release it";
+            refused(&Actor::Person, why)
+        }
+        Lost::Outranked { by } => refused(by, "it takes precedence and decided otherwise"),
+        Lost::Ended | Lost::Stale => Reply::Superseded,
+    })
 }

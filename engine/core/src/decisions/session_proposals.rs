@@ -10,14 +10,14 @@ use crate::state::State;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionProposal {
     /// Whose.
-    pub voice: Actor,
+    pub actor: Actor,
     /// How much it counts.
     pub rank: Rank,
     /// What is proposed; for a hold, what nobody may do.
     pub actions: Vec<Action>,
     /// Whether it is a hold.
     pub hold: bool,
-    /// When it ends; none: at the voice's next word.
+    /// When it ends; none: at the actor's next word.
     pub until: Option<Timestamp>,
     /// Why.
     pub why: Reason,
@@ -48,15 +48,15 @@ impl SessionProposal {
 impl State {
     /// What stands for a session at a moment, the most important first.
     #[must_use]
-    pub fn stands(&self, session: &SessionId, now: Timestamp) -> Vec<SessionProposal> {
+    pub fn proposals_for(&self, session: &SessionId, now: Timestamp) -> Vec<SessionProposal> {
         let mut stands = Vec::new();
-        for (name, tracking) in &self.entries {
-            let Some(opinion) = tracking.proposals.get(session) else {
+        for (name, policy) in &self.entries {
+            let Some(opinion) = policy.proposals.get(session) else {
                 continue;
             };
-            let entry = &tracking.entry;
+            let entry = &policy.entry;
             let make = |actions, hold, until, why: &Reason| SessionProposal {
-                voice: Actor::Policy(name.clone()),
+                actor: Actor::Policy(name.clone()),
                 rank: entry.rank,
                 actions,
                 hold,
@@ -70,11 +70,11 @@ impl State {
             let holds = opinion.holds.iter();
             stands.extend(holds.map(|h| make(h.actions.iter().collect(), true, h.until, &h.why)));
         }
-        if let Some(tracked) = self.sessions.get(session)
-            && let Some(word) = &tracked.manual_override
+        if let Some(state) = self.sessions.get(session)
+            && let Some(word) = &state.manual_override
         {
             stands.push(SessionProposal {
-                voice: Actor::Person,
+                actor: Actor::Person,
                 rank: word.rank(),
                 actions: vec![word.action],
                 hold: false,
@@ -84,11 +84,11 @@ impl State {
                 overruled_by: None,
             });
         }
-        stands.sort_by(|a, b| (b.rank, b.hold, &a.voice).cmp(&(a.rank, a.hold, &b.voice)));
+        stands.sort_by(|a, b| (b.rank, b.hold, &a.actor).cmp(&(a.rank, a.hold, &b.actor)));
         let overruled = |one: &SessionProposal| {
             let mut others = stands.iter();
             let other = others.find(|other| one.is_overruled_by(other, now))?;
-            Some(other.voice.clone())
+            Some(other.actor.clone())
         };
         let by: Vec<_> = stands.iter().map(overruled).collect();
         for (one, by) in stands.iter_mut().zip(by) {

@@ -19,7 +19,7 @@ impl StepContext<'_> {
         cause: Cause,
     ) {
         let operation = self.new_operation(id);
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
         let stage = OperationStage::Parent;
@@ -29,7 +29,7 @@ impl StepContext<'_> {
             by: by.clone(),
             stage,
         };
-        tracked.phase = match (&tracked.phase, action) {
+        state.phase = match (&state.phase, action) {
             (Phase::Inactive, Action::Start) => Phase::Starting(under_way),
             (Phase::Active(lease), Action::Rotate) => Phase::Rotating(*lease, under_way),
             _ => {
@@ -37,12 +37,12 @@ impl StepContext<'_> {
                 return;
             }
         };
-        tracked.cause = cause;
-        tracked.told = None;
-        tracked.rule_anew = false;
+        state.cause = cause;
+        state.recorded_deferral = None;
+        state.needs_approval = false;
         if action == Action::Start {
-            tracked.started_rank = rank;
-            tracked.for_child = by == Actor::Child;
+            state.started_rank = rank;
+            state.for_child = by == Actor::Child;
         }
         let session = id.clone();
         self.record(
@@ -59,13 +59,13 @@ impl StepContext<'_> {
     }
 
     /// Has the operation obtain credentials again, for the session as it is now.
-    pub(crate) fn begin_anew(&mut self, id: &SessionId, old: OperationId) {
+    pub(crate) fn restart(&mut self, id: &SessionId, old: OperationId) {
         self.state.operations.remove(&old);
         let operation = self.new_operation(id);
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        if let Some(under_way) = tracked.phase.operation_mut() {
+        if let Some(under_way) = state.phase.operation_mut() {
             under_way.id = operation;
             under_way.stage = OperationStage::Parent;
         }

@@ -20,10 +20,10 @@ impl StepContext<'_> {
         if self.orphan_delivered(&session, id, &result) {
             return;
         }
-        let Some(tracked) = self.state.sessions.get(&session) else {
+        let Some(state) = self.state.sessions.get(&session) else {
             return;
         };
-        match (tracked.phase.clone(), result) {
+        match (state.phase.clone(), result) {
             (Phase::Starting(o) | Phase::Rotating(_, o), Ok(())) if o.id == id => {
                 if let OperationStage::Publishing(lease) = o.stage {
                     self.published(&session, &o, lease);
@@ -36,7 +36,7 @@ impl StepContext<'_> {
                 self.retracted(&session, id, outcome);
             }
             (Phase::Stopping(lease, o, _), Err(failure)) if o == id => {
-                self.still_there(&session, id, lease, failure);
+                self.retraction_failed(&session, id, lease, failure);
             }
             _ => self.stale(id),
         }
@@ -61,7 +61,7 @@ impl StepContext<'_> {
         cause: Cause,
     ) {
         self.state.operations.remove(&operation);
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
         let failed = outcome == Outcome::Failed;
@@ -69,9 +69,9 @@ impl StepContext<'_> {
             session: id.clone(),
             operation,
             outcome,
-            lease: tracked.phase.lease(),
-            failure: tracked.last_failure.clone().filter(|_| failed),
-            retry_at: tracked.retry_at.filter(|_| failed && !tracked.needs_person),
+            lease: state.phase.lease(),
+            failure: state.last_failure.clone().filter(|_| failed),
+            retry_at: state.retry_at.filter(|_| failed && !state.needs_person),
         };
         self.record(cause, happening);
     }

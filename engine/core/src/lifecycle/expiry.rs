@@ -9,15 +9,15 @@ use crate::state::timers::TimerKey;
 impl StepContext<'_> {
     /// The credentials of a session come to their end, and nobody has renewed them.
     pub(crate) fn expiring(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id).filter(|t| t.present) else {
+        let Some(state) = self.state.sessions.get(id).filter(|t| t.present) else {
             return;
         };
-        if tracked
+        if state
             .phase
             .lease()
             .is_some_and(|lease| !lease.expired(self.now))
         {
-            let cause = tracked.cause;
+            let cause = state.cause;
             self.mark_changed(id, Fields::EXPIRING, Some(Outcome::Expiring), cause);
         }
     }
@@ -34,8 +34,8 @@ impl StepContext<'_> {
     /// Where the clock was set back, credentials whose retraction was put off may not have ended any
     /// more, and end before it would be tried again.
     pub(crate) fn watch_ends(&mut self) {
-        for (id, tracked) in &self.state.sessions {
-            let end = tracked.phase.lease().and_then(|lease| lease.expires_at);
+        for (id, state) in &self.state.sessions {
+            let end = state.phase.lease().and_then(|lease| lease.expires_at);
             let key = TimerKey::Expiry(id.clone());
             let watched = self.state.timers.get(&key);
             if let (Some(end), Some(watched)) = (end, watched)
@@ -49,17 +49,17 @@ impl StepContext<'_> {
 
     /// The credentials of a session end.
     pub(crate) fn expire(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        if !tracked
+        if !state
             .phase
             .lease()
             .is_some_and(|lease| lease.expired(self.now))
         {
             return;
         }
-        let cause = tracked.cause;
+        let cause = state.cause;
         self.stop(id, Outcome::Expired, cause);
     }
 }

@@ -13,26 +13,26 @@ use crate::state::timers::TimerKey;
 impl StepContext<'_> {
     /// An operation that was to bring credentials failed.
     pub(crate) fn fail(&mut self, id: &SessionId, failure: Failure) {
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        let Some(operation) = tracked.phase.operation().map(|o| o.id) else {
+        let Some(operation) = state.phase.operation().map(|o| o.id) else {
             return;
         };
-        let lease = tracked.phase.lease();
-        tracked.phase = lease.map_or(Phase::Inactive, Phase::Active);
-        tracked.for_child &= lease.is_some();
+        let lease = state.phase.lease();
+        state.phase = lease.map_or(Phase::Inactive, Phase::Active);
+        state.for_child &= lease.is_some();
         // What was edited before this ran, or while it did, is still to be obtained.
-        let renews_edit = std::mem::take(&mut tracked.renews_edit);
-        tracked.outdated |= lease.is_some()
-            && (renews_edit || tracked.published_profile != tracked.session.named_profile);
+        let renews_edit = std::mem::take(&mut state.renews_edit);
+        state.outdated |= lease.is_some()
+            && (renews_edit || state.published_profile != state.session.named_profile);
         if lease.is_none()
-            && tracked
+            && state
                 .manual_override
                 .as_ref()
                 .is_some_and(|w| w.action == Action::Start)
         {
-            tracked.manual_override = None;
+            state.manual_override = None;
             self.effects.push(Effect::Remember {
                 session: id.clone(),
                 word: None,
@@ -68,21 +68,21 @@ impl StepContext<'_> {
                 settings.retry
             }
         };
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return self.now;
         };
-        let failures = tracked.failures.saturating_add(1);
-        let at = backoff.retry_at(self.now, failures, &mut tracked.random);
+        let failures = state.failures.saturating_add(1);
+        let at = backoff.retry_at(self.now, failures, &mut state.random);
         let at = if failure.kind.needs_person() {
             self.now.plus(settings.ask_person_again)
         } else {
             at
         };
         let retry_at = failure.retry_at.map_or(at, |wish| wish.max(at));
-        tracked.failures = failures;
-        tracked.last_failure = Some(failure.clone());
-        tracked.needs_person = failure.kind.needs_person();
-        tracked.retry_at = Some(retry_at);
+        state.failures = failures;
+        state.last_failure = Some(failure.clone());
+        state.needs_person = failure.kind.needs_person();
+        state.retry_at = Some(retry_at);
         self.state
             .timers
             .set(TimerKey::Reconsider(id.clone()), retry_at);
@@ -96,11 +96,11 @@ impl StepContext<'_> {
         operation: OperationId,
         failure: Failure,
     ) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let (cause, retry_at) = (tracked.cause, tracked.retry_at);
-        let retried = if tracked.phase == Phase::Inactive || tracked.needs_person {
+        let (cause, retry_at) = (state.cause, state.retry_at);
+        let retried = if state.phase == Phase::Inactive || state.needs_person {
             None
         } else {
             retry_at

@@ -5,7 +5,8 @@ use crate::events::effect::Effect;
 use crate::model::failure::{ErrorKind, Failure};
 use crate::model::ids::OperationId;
 use crate::model::session::Lease;
-use crate::state::phase::{Operation, OperationStage};
+use crate::model::session_id::SessionId;
+use crate::state::phase::OperationStage;
 use crate::state::queue::Next;
 use crate::state::timers::TimerKey;
 
@@ -24,12 +25,12 @@ impl StepContext<'_> {
                     continue;
                 }
             };
-            let Some(tracked) = self.state.sessions.get_mut(&id) else {
+            let Some(state) = self.state.sessions.get_mut(&id) else {
                 continue;
             };
-            let parent = tracked.session.parent().cloned();
-            let attempt = tracked.failures.saturating_add(1);
-            let Some(operation) = tracked
+            let parent = state.session.parent().cloned();
+            let attempt = state.failures.saturating_add(1);
+            let Some(operation) = state
                 .phase
                 .operation_mut()
                 .filter(|o| o.stage == OperationStage::Queued)
@@ -39,7 +40,7 @@ impl StepContext<'_> {
             operation.stage = OperationStage::Issuing;
             let operation = operation.id;
             // From here on, only a later edit makes the outcome outdated, or a failure.
-            tracked.renews_edit = std::mem::take(&mut tracked.outdated);
+            state.renews_edit = std::mem::take(&mut state.outdated);
             self.state.issuing += 1;
             let deadline = self.now.plus(self.state.settings.issue_deadline);
             self.state
@@ -58,15 +59,7 @@ impl StepContext<'_> {
 
     /// The provider answered.
     pub(crate) fn issued(&mut self, id: OperationId, result: Result<Lease, Failure>) {
-        let session = self.state.operations.get(&id).cloned();
-        let current = session.filter(|session| {
-            self.state
-                .sessions
-                .get(session)
-                .and_then(|t| t.phase.operation())
-                .is_some_and(|o| o.id == id && o.stage == OperationStage::Issuing)
-        });
-        let Some(session) = current else {
+        let Some(session) = self.session_issuing(id) else {
             self.stale(id);
             if result.is_ok() {
                 self.effects.push(Effect::Discard { operation: id });
@@ -74,76 +67,64 @@ impl StepContext<'_> {
             return;
         };
         self.state.issuing -= 1;
-        self.state
-            .timers
-            .clear(&TimerKey::Deadline(session.clone()));
+        let deadline = TimerKey::Deadline(session.clone());
+        self.state.timers.clear(&deadline);
         let lease = match result {
             Ok(lease) if lease.expired(self.now) => {
                 self.effects.push(Effect::Discard { operation: id });
                 let message = "the credentials had ended when they arrived";
-                let failure = Failure::new(ErrorKind::ClockSkew, message)
-                    .with_hint("check this machine's clock");
-                return self.fail(&session, failure);
+                let failure = Failure::new(ErrorKind::ClockSkew, message);
+                return self.fail(&session, failure.with_hint("check this machine's clock"));
             }
             Ok(lease) => lease,
             Err(failure) => return self.fail(&session, failure),
         };
         self.note_reachable(&session);
-        let Some(tracked) = self.state.sessions.get(&session) else {
+        let Some(state) = self.state.sessions.get(&session) else {
             return;
         };
-        if tracked.outdated {
+        if state.outdated {
             // Edited meanwhile: these credentials are those of another definition.
             self.effects.push(Effect::Discard { operation: id });
-            return self.begin_anew(&session, id);
+            return self.restart(&session, id);
         }
-        let profile = tracked.session.named_profile.clone();
-        let mut displaced = Vec::new();
-        for other in self.occupants(&session, profile.as_ref()) {
-            let Some(holder) = self.state.sessions.get(&other) else {
-                continue;
-            };
-            if self.state.is_overdue(&other) {
+        let profile = state.session.named_profile.clone();
+        match self.displaced_by(&session, profile.as_ref()) {
+            Ok(displaced) => self.publish(session, id, lease, profile, displaced),
+            Err(message) => {
                 self.effects.push(Effect::Discard { operation: id });
-                let name = &holder.session.name;
-                let message =
-                    format!("session {name} may still take or leave the named profile; try again");
-                return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
-            }
-            if holder
-                .phase
-                .operation()
-                .is_some_and(Operation::is_publishing)
-            {
-                self.effects.push(Effect::Discard { operation: id });
-                let name = &holder.session.name;
-                let message = if holder.publishing_profile == profile {
-                    format!("session {name} took the named profile meanwhile")
-                } else {
-                    format!("session {name} is about to leave the named profile; try again")
-                };
-                return self.fail(&session, Failure::new(ErrorKind::Delivery, message));
-            }
-            if holder.phase.lease().is_some() && holder.published_profile == profile {
-                displaced.push(other);
+                self.fail(&session, Failure::new(ErrorKind::Delivery, message));
             }
         }
-        // What no session stands for gives way too; it could not be retracted yet.
-        let orphans = self.state.orphans.iter();
-        let there = orphans.filter(|(id, orphan)| {
-            **id != session && profile.is_some() && orphan.profile == profile
-        });
-        displaced.extend(there.map(|(id, _)| id.clone()));
-        let Some(tracked) = self.state.sessions.get_mut(&session) else {
+    }
+
+    /// The session whose operation waits for this answer of a provider.
+    fn session_issuing(&self, id: OperationId) -> Option<SessionId> {
+        let session = self.state.operations.get(&id)?;
+        let operation = self.state.sessions.get(session)?.phase.operation()?;
+        let waits = operation.id == id && operation.stage == OperationStage::Issuing;
+        waits.then(|| session.clone())
+    }
+
+    /// Hands the credentials to the chain.
+    fn publish(
+        &mut self,
+        session: SessionId,
+        operation: OperationId,
+        lease: Lease,
+        profile: Option<String>,
+        displaced: Vec<SessionId>,
+    ) {
+        let Some(state) = self.state.sessions.get_mut(&session) else {
             return;
         };
-        tracked.publishing_profile.clone_from(&profile);
-        if let Some(operation) = tracked.phase.operation_mut() {
+        state.publishing_profile.clone_from(&profile);
+        if let Some(operation) = state.phase.operation_mut() {
             operation.stage = OperationStage::Publishing(lease);
         }
         self.set_delivery_deadline(&session);
         self.effects.push(Effect::Publish {
-            operation: id,
+            operation,
             session,
             profile,
             displaced,

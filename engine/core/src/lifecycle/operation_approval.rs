@@ -11,14 +11,14 @@ use crate::model::policy::Action;
 use crate::model::session_id::SessionId;
 use crate::state::{OperationStage, Phase};
 
-/// What is known of an operation.
-pub(crate) enum Ruling {
-    /// Nobody forbids it.
-    Free,
+/// What guard rails say of an operation.
+pub(crate) enum Approval {
+    /// No guard rail forbids it.
+    Granted,
     /// A guard rail has not answered yet.
     Awaited,
     /// It is forbidden.
-    Held {
+    Denied {
         /// By whom.
         by: Actor,
         /// Why.
@@ -28,48 +28,48 @@ pub(crate) enum Ruling {
 
 impl StepContext<'_> {
     /// What guard rails and holds say of doing this to a session now.
-    pub(crate) fn ruling(&self, id: &SessionId, action: Action, rank: Rank) -> Ruling {
-        let Some(tracked) = self.state.sessions.get(id) else {
-            return Ruling::Free;
+    pub(crate) fn approval(&self, id: &SessionId, action: Action, rank: Rank) -> Approval {
+        let Some(state) = self.state.sessions.get(id) else {
+            return Approval::Granted;
         };
-        let awaited = self.state.entries.values().any(|tracking| {
-            let entry = &tracking.entry;
+        let awaited = self.state.entries.values().any(|policy| {
+            let entry = &policy.entry;
             let guards = entry.rank.tier == Tier::GuardRail && !entry.shadow;
-            guards && rank.tier <= Tier::GuardRail && tracking.owes_answer(id)
+            guards && rank.tier <= Tier::GuardRail && policy.owes_answer(id)
         });
         if awaited {
-            return Ruling::Awaited;
+            return Approval::Awaited;
         }
-        let standing = self.active_proposals(id, tracked);
+        let standing = self.active_proposals(id, state);
         let mut holds = standing.holds.into_iter();
         let hold = holds.find(|hold| {
             let rail = hold.rank.tier == Tier::GuardRail;
             rail && hold.forbids(action, rank, self.now)
         });
         match hold {
-            Some(hold) => Ruling::Held {
-                by: hold.voice,
+            Some(hold) => Approval::Denied {
+                by: hold.actor,
                 why: hold.why.message,
             },
-            None => Ruling::Free,
+            None => Approval::Granted,
         }
     }
 
     /// Whether the operation of a session that was edited meanwhile may go on; where it is forbidden, it
     /// ends.
-    pub(crate) fn may_go_on(&mut self, id: &SessionId) -> bool {
-        let Some(tracked) = self.state.sessions.get(id) else {
+    pub(crate) fn is_approved(&mut self, id: &SessionId) -> bool {
+        let Some(state) = self.state.sessions.get(id) else {
             return false;
         };
-        if !tracked.rule_anew {
+        if !state.needs_approval {
             return true;
         }
         let person = Rank {
             tier: Tier::Person,
             priority: 0,
         };
-        let (action, rank) = match &tracked.phase {
-            Phase::Starting(_) => (Action::Start, tracked.started_rank),
+        let (action, rank) = match &state.phase {
+            Phase::Starting(_) => (Action::Start, state.started_rank),
             Phase::Rotating(_, operation) => {
                 let rank = match &operation.by {
                     Actor::Policy(name) => self.state.entries.get(name).map(|t| t.entry.rank),
@@ -79,15 +79,15 @@ impl StepContext<'_> {
             }
             _ => return true,
         };
-        match self.ruling(id, action, rank) {
-            Ruling::Free => {
-                if let Some(tracked) = self.state.sessions.get_mut(id) {
-                    tracked.rule_anew = false;
+        match self.approval(id, action, rank) {
+            Approval::Granted => {
+                if let Some(state) = self.state.sessions.get_mut(id) {
+                    state.needs_approval = false;
                 }
                 true
             }
-            Ruling::Awaited => false,
-            Ruling::Held { by, why } => {
+            Approval::Awaited => false,
+            Approval::Denied { by, why } => {
                 let message = format!("{by}: {why}");
                 self.reply(id, |_| {
                     Some(Reply::Refused {
@@ -102,7 +102,7 @@ impl StepContext<'_> {
     }
 
     /// An entry answered about these sessions, or will not: what waited for that goes on.
-    pub(crate) fn go_on(&mut self, ids: impl IntoIterator<Item = SessionId>) {
+    pub(crate) fn advance_waiting(&mut self, ids: impl IntoIterator<Item = SessionId>) {
         for id in ids {
             self.advance(&id);
             for child in self.state.children.get(&id).cloned().unwrap_or_default() {
@@ -112,10 +112,10 @@ impl StepContext<'_> {
     }
 
     /// The same for all that waits.
-    pub(crate) fn all_go_on(&mut self) {
+    pub(crate) fn advance_all_waiting(&mut self) {
         let sessions = self.state.sessions.iter();
-        let waiting = sessions.filter(|(_, tracked)| {
-            let stage = tracked.phase.operation().map(|o| o.stage);
+        let waiting = sessions.filter(|(_, state)| {
+            let stage = state.phase.operation().map(|o| o.stage);
             stage == Some(OperationStage::Parent)
         });
         let waiting: Vec<SessionId> = waiting.map(|(id, _)| id.clone()).collect();
@@ -125,9 +125,9 @@ impl StepContext<'_> {
     }
 
     /// The session was edited while its operation waits: it is another that is asked about now.
-    pub(crate) fn rule_again(&mut self, id: &SessionId) {
-        let tracked = self.state.sessions.get_mut(id).filter(|t| t.rule_anew);
-        let operation = tracked.and_then(|tracked| tracked.phase.operation_mut());
+    pub(crate) fn await_approval(&mut self, id: &SessionId) {
+        let state = self.state.sessions.get_mut(id).filter(|t| t.needs_approval);
+        let operation = state.and_then(|state| state.phase.operation_mut());
         let Some(operation) = operation.filter(|o| o.stage == OperationStage::Queued) else {
             return;
         };

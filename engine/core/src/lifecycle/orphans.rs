@@ -16,13 +16,13 @@ impl StepContext<'_> {
         let earlier = self.state.orphans.get(id);
         let failures = earlier.map_or(0, |o| o.failures);
         let profile = earlier.and_then(|o| o.profile.clone());
-        if let Some(tracked) = self.state.sessions.get(id) {
-            if tracked.phase.lease().is_some() {
+        if let Some(state) = self.state.sessions.get(id) {
+            if state.phase.lease().is_some() {
                 self.state.orphans.remove(id);
                 return;
             }
             // What is on its way there takes their place, or is known to have failed soon.
-            if tracked.phase.operation().is_some() {
+            if state.phase.operation().is_some() {
                 let again = self.now.plus(self.state.settings.retry.first);
                 return self.state.timers.set(TimerKey::Orphan(id.clone()), again);
             }

@@ -43,22 +43,22 @@ impl StepContext<'_> {
     /// their time. Tried once more, they wait as before where it is not so for them.
     pub(crate) fn note_reachable(&mut self, by: &SessionId) {
         self.state.unreachable.remove(by);
-        let Some(tracked) = self.state.sessions.get(by) else {
+        let Some(state) = self.state.sessions.get(by) else {
             return;
         };
-        let others = self.state.unreachable.answers(&tracked.session);
+        let others = self.state.unreachable.answers(&state.session);
         for (id, failed_at) in others {
-            let Some(tracked) = self.state.sessions.get_mut(&id) else {
+            let Some(state) = self.state.sessions.get_mut(&id) else {
                 continue;
             };
             // Not all at once, and not again and again.
-            let spread = Duration::from_millis(tracked.random.up_to(1_000));
+            let spread = Duration::from_millis(state.random.up_to(1_000));
             let soon = failed_at
                 .plus(self.state.settings.retry_reachable)
                 .max(self.now)
                 .plus(spread);
-            if tracked.retry_at.is_some_and(|at| at > soon) {
-                tracked.retry_at = Some(soon);
+            if state.retry_at.is_some_and(|at| at > soon) {
+                state.retry_at = Some(soon);
                 self.state.timers.set(TimerKey::Reconsider(id), soon);
             }
         }

@@ -26,15 +26,15 @@ impl StepContext<'_> {
     }
 
     /// What a session waits for was not answered in time.
-    pub(crate) fn too_late(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+    pub(crate) fn deadline_passed(&mut self, id: &SessionId) {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
         let slow = |who: &str| {
             let message = format!("no answer from {who} within the time allowed");
             Failure::new(ErrorKind::Network, message)
         };
-        match tracked.phase.clone() {
+        match state.phase.clone() {
             Phase::Inactive | Phase::Active(_) => {}
             Phase::Starting(operation) | Phase::Rotating(_, operation) => match operation.stage {
                 OperationStage::Queued => {}
@@ -50,10 +50,10 @@ impl StepContext<'_> {
                     self.fail(id, slow("the cloud"));
                 }
                 OperationStage::Publishing(lease) => {
-                    let Some(tracked) = self.state.sessions.get_mut(id) else {
+                    let Some(state) = self.state.sessions.get_mut(id) else {
                         return;
                     };
-                    let profile = tracked.publishing_profile.take();
+                    let profile = state.publishing_profile.take();
                     let what = Change::Publish {
                         operation: operation.clone(),
                         lease,
@@ -62,14 +62,17 @@ impl StepContext<'_> {
                     self.leave_overdue(operation.id, id, what);
                     self.fail(
                         id,
-                        hangs("the new credentials were not put in place in the time allowed"),
+                        unanswered_change(
+                            "the new credentials were not put in place in the time allowed",
+                        ),
                     );
                 }
             },
             Phase::Stopping(lease, operation, outcome) => {
                 self.leave_overdue(operation, id, Change::Retract(outcome));
-                let failure = hangs("the credentials were not taken back in the time allowed");
-                self.still_there(id, operation, lease, failure);
+                let failure =
+                    unanswered_change("the credentials were not taken back in the time allowed");
+                self.retraction_failed(id, operation, lease, failure);
             }
         }
     }
@@ -99,7 +102,7 @@ impl StepContext<'_> {
     }
 
     /// A retraction that the chain was asked for, and that is waited for again.
-    pub(crate) fn take_up_retraction(&mut self, id: &SessionId) -> Option<OperationId> {
+    pub(crate) fn resume_retraction(&mut self, id: &SessionId) -> Option<OperationId> {
         let mut overdue = self.state.overdue.iter();
         let (operation, _) = overdue.find(|(_, overdue)| {
             overdue.session == *id && matches!(overdue.what, Change::Retract(_))
@@ -128,8 +131,8 @@ impl StepContext<'_> {
                 Ok(()),
             ) => self.published_late(&session, operation, lease, profile),
             (Change::Retract(outcome), Ok(())) => {
-                let tracked = self.state.sessions.get(&session);
-                match tracked.map(|t| (&t.phase, t.cause)) {
+                let state = self.state.sessions.get(&session);
+                match state.map(|t| (&t.phase, t.cause)) {
                     Some((Phase::Active(_), cause)) => {
                         self.gone(&session, outcome, cause);
                         self.ended(&session, id, outcome, cause);
@@ -154,13 +157,13 @@ impl StepContext<'_> {
         profile: Option<String>,
     ) {
         let wanted = self.is_wanted(id);
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return self.stale(operation.id);
         };
-        match &tracked.phase {
+        match &state.phase {
             Phase::Inactive => {
-                tracked.publishing_profile = profile;
-                tracked.phase = Phase::Starting(operation.clone());
+                state.publishing_profile = profile;
+                state.phase = Phase::Starting(operation.clone());
                 self.published(id, &operation, lease);
                 if !wanted {
                     self.stop(id, Outcome::Stopped, operation.cause);
@@ -168,15 +171,15 @@ impl StepContext<'_> {
                 self.note_outlived(id, lease);
             }
             Phase::Active(old) => {
-                tracked.publishing_profile = profile;
-                tracked.phase = Phase::Rotating(*old, operation.clone());
+                state.publishing_profile = profile;
+                state.phase = Phase::Rotating(*old, operation.clone());
                 self.published(id, &operation, lease);
                 self.note_outlived(id, lease);
             }
             // What is being retracted is what was put there.
             Phase::Stopping(_, retraction, outcome) => {
-                tracked.phase = Phase::Stopping(lease, *retraction, *outcome);
-                tracked.published_profile.clone_from(&profile);
+                state.phase = Phase::Stopping(lease, *retraction, *outcome);
+                state.published_profile.clone_from(&profile);
                 for other in self.occupants(id, profile.as_ref()) {
                     let holder = self.state.sessions.get(&other);
                     if holder.is_some_and(|holder| {
@@ -195,10 +198,10 @@ impl StepContext<'_> {
     /// The session that this one is chained to may have been stopped since these credentials were
     /// issued: then they go the same way.
     fn note_outlived(&mut self, id: &SessionId, lease: Lease) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let parent = tracked.session.parent();
+        let parent = state.session.parent();
         let parent = parent.and_then(|parent| self.state.sessions.get(parent));
         let stopped = parent.is_some_and(|parent| {
             let is_out = matches!(
@@ -207,14 +210,14 @@ impl StepContext<'_> {
             );
             is_out && parent.stopped_at.is_some_and(|at| lease.issued_at <= at)
         });
-        if let Some(tracked) = self.state.sessions.get_mut(id).filter(|_| stopped) {
-            tracked.beyond_parent = tracked.phase != Phase::Inactive;
+        if let Some(state) = self.state.sessions.get_mut(id).filter(|_| stopped) {
+            state.beyond_parent = state.phase != Phase::Inactive;
             self.reconsider.insert(id.clone());
         }
     }
 }
 
 /// The chain does not answer.
-fn hangs(message: &str) -> Failure {
+fn unanswered_change(message: &str) -> Failure {
     Failure::new(ErrorKind::Delivery, format!("{message}; they may still be")).with_hint(CHAIN_HINT)
 }

@@ -12,14 +12,14 @@ impl StepContext<'_> {
     /// Whether anybody wants the session to be active: a person, a program or a policy, and nobody
     /// who counts more forbids it.
     pub(crate) fn is_wanted(&self, id: &SessionId) -> bool {
-        let Some(tracked) = self.state.sessions.get(id).filter(|t| t.present) else {
+        let Some(state) = self.state.sessions.get(id).filter(|t| t.present) else {
             return false;
         };
-        let standing = self.active_proposals(id, tracked);
+        let standing = self.active_proposals(id, state);
         let situation = Situation {
             now: self.now,
             status: Status::Inactive,
-            revision: tracked.view.revision,
+            revision: state.view.revision,
         };
         arbitrate(situation, &standing.acts, &standing.holds).action == Some(Action::Start)
     }
@@ -27,22 +27,22 @@ impl StepContext<'_> {
     /// A session is active: those that were started for its sake stay so, unless it was only started
     /// for another itself.
     pub(crate) fn started_for(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        if tracked.for_child {
+        if state.for_child {
             // Whoever needed it may have given up meanwhile.
             return self.release(id);
         }
-        let mut parent = tracked.session.parent().cloned();
+        let mut parent = state.session.parent().cloned();
         while let Some(id) = parent {
-            let Some(tracked) = self.state.sessions.get_mut(&id) else {
+            let Some(state) = self.state.sessions.get_mut(&id) else {
                 return;
             };
-            if !std::mem::take(&mut tracked.for_child) {
+            if !std::mem::take(&mut state.for_child) {
                 return;
             }
-            parent = tracked.session.parent().cloned();
+            parent = state.session.parent().cloned();
         }
     }
 
@@ -58,10 +58,10 @@ impl StepContext<'_> {
 
     /// Stops a session that was started only for others, where none of them and nobody else needs it.
     fn release(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id).filter(|t| t.for_child) else {
+        let Some(state) = self.state.sessions.get(id).filter(|t| t.for_child) else {
             return;
         };
-        let stoppable = match &tracked.phase {
+        let stoppable = match &state.phase {
             Phase::Active(_) => true,
             Phase::Starting(operation) | Phase::Rotating(_, operation) => {
                 // What the chain has in hand is looked at when it answers.
@@ -78,7 +78,7 @@ impl StepContext<'_> {
         if !stoppable || needed || self.is_wanted(id) {
             return;
         }
-        let cause = tracked.cause;
+        let cause = state.cause;
         let decided = JournalEvent::Decided {
             session: id.clone(),
             action: Action::Stop,

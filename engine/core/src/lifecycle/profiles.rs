@@ -3,7 +3,7 @@
 use crate::arbitration::{Actor, Rank};
 use crate::context::StepContext;
 use crate::model::session_id::SessionId;
-use crate::state::phase::{OperationStage, Phase};
+use crate::state::phase::{Operation, OperationStage, Phase};
 
 impl StepContext<'_> {
     /// Sessions other than this one whose credentials stand under the named profile, or are
@@ -18,15 +18,15 @@ impl StepContext<'_> {
             .filter(|other| *other != id)
             .filter(|other| {
                 self.state.sessions.get(*other).is_some_and(|t| {
-                    let stands =
+                    let holds =
                         t.phase.lease().is_some() && t.published_profile.as_ref() == Some(profile);
-                    let comes = t.phase.operation().is_some_and(|o| match &o.stage {
+                    let takes = t.phase.operation().is_some_and(|o| match &o.stage {
                         OperationStage::Publishing(_) => {
                             t.publishing_profile.as_ref() == Some(profile)
                         }
                         _ => t.session.named_profile.as_ref() == Some(profile),
                     });
-                    stands || comes || self.may_still_take(other, profile)
+                    holds || takes || self.may_still_take(other, profile)
                 })
             })
             .cloned()
@@ -37,7 +37,7 @@ impl StepContext<'_> {
     pub(crate) fn profile_obstacle(
         &self,
         id: &SessionId,
-        voice: &Actor,
+        actor: &Actor,
         rank: Rank,
     ) -> Option<String> {
         let profile = self
@@ -54,10 +54,49 @@ impl StepContext<'_> {
                 return Some(format!("session {name} is using the same named profile"));
             }
             // Of two policies that want one profile, neither may push the other out for ever.
-            if *voice != Actor::Person && rank <= holder.started_rank {
+            if *actor != Actor::Person && rank <= holder.started_rank {
                 return Some(format!("session {name} holds the same named profile"));
             }
         }
         None
+    }
+
+    /// Sessions whose credentials give way where this session takes its named profile, or why it may not
+    /// take it now.
+    pub(crate) fn displaced_by(
+        &self,
+        id: &SessionId,
+        profile: Option<&String>,
+    ) -> Result<Vec<SessionId>, String> {
+        let mut displaced = Vec::new();
+        for other in self.occupants(id, profile) {
+            let Some(holder) = self.state.sessions.get(&other) else {
+                continue;
+            };
+            let name = &holder.session.name;
+            if self.state.is_overdue(&other) {
+                return Err(format!(
+                    "session {name} may still take or leave the named profile; try again"
+                ));
+            }
+            let operation = holder.phase.operation();
+            if operation.is_some_and(Operation::is_publishing) {
+                return Err(if holder.publishing_profile.as_ref() == profile {
+                    format!("session {name} took the named profile meanwhile")
+                } else {
+                    format!("session {name} is about to leave the named profile; try again")
+                });
+            }
+            if holder.phase.lease().is_some() && holder.published_profile.as_ref() == profile {
+                displaced.push(other);
+            }
+        }
+        // Credentials of no session give way too; they could not be retracted yet.
+        let orphans = self.state.orphans.iter();
+        let there = orphans.filter(|(orphan, found)| {
+            *orphan != id && profile.is_some() && found.profile.as_ref() == profile
+        });
+        displaced.extend(there.map(|(orphan, _)| orphan.clone()));
+        Ok(displaced)
     }
 }

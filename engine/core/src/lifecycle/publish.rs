@@ -13,29 +13,29 @@ use crate::state::timers::TimerKey;
 impl StepContext<'_> {
     pub(crate) fn published(&mut self, id: &SessionId, operation: &Operation, lease: Lease) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        let was_rotation = matches!(tracked.phase, Phase::Rotating(..));
-        tracked.phase = Phase::Active(lease);
-        tracked.stopped_at = None;
-        tracked.renews_edit = false;
-        tracked.failures = 0;
-        let mended = tracked.last_failure.take().is_some();
-        tracked.retry_at = None;
-        tracked.needs_person = false;
-        tracked.rotate_asked = None;
-        tracked.refresh_asked = false;
+        let was_rotation = matches!(state.phase, Phase::Rotating(..));
+        state.phase = Phase::Active(lease);
+        state.stopped_at = None;
+        state.renews_edit = false;
+        state.failures = 0;
+        let mended = state.last_failure.take().is_some();
+        state.retry_at = None;
+        state.needs_person = false;
+        state.rotate_asked = None;
+        state.refresh_asked = false;
         for child in self.state.children.get(id).into_iter().flatten() {
             if let Some(child) = self.state.sessions.get_mut(child) {
                 child.beyond_parent = false;
             }
         }
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        let profile = tracked.publishing_profile.take();
-        tracked.published_profile.clone_from(&profile);
+        let profile = state.publishing_profile.take();
+        state.published_profile.clone_from(&profile);
         self.set_lease_timers(id, Some(lease));
         let mut displaced = Vec::new();
         for other in self.occupants(id, profile.as_ref()) {
@@ -73,33 +73,33 @@ impl StepContext<'_> {
 
     /// Another session took the named profile: what this one had there is gone.
     pub(crate) fn displace(&mut self, id: &SessionId, by: &SessionId, cause: Cause) {
-        let Some(tracked) = self.state.sessions.get(id).cloned() else {
+        let Some(state) = self.state.sessions.get(id).cloned() else {
             return;
         };
-        if let Phase::Stopping(_, operation, outcome) = tracked.phase {
+        if let Phase::Stopping(_, operation, outcome) = state.phase {
             // Nothing of it is left to be removed; the chain's answer will be stale.
             self.ended(id, operation, outcome, cause);
             return self.gone(id, outcome, cause);
         }
         let (session, other) = (id.clone(), by.clone());
         self.record(cause, JournalEvent::Displaced { session, by: other });
-        if let Some(operation) = tracked
+        if let Some(operation) = state
             .phase
             .operation()
             .filter(|o| o.is_publishing())
             .cloned()
         {
             // It is on its way to another profile; only what it had here is gone.
-            if let Some(tracked) = self.state.sessions.get_mut(id) {
-                tracked.phase = Phase::Starting(operation);
-                tracked.published_profile = None;
+            if let Some(state) = self.state.sessions.get_mut(id) {
+                state.phase = Phase::Starting(operation);
+                state.published_profile = None;
             }
             self.set_lease_timers(id, None);
             return self.mark_changed(id, Fields::CREDENTIALS, None, cause);
         }
         self.cancel(id);
-        if let Some(tracked) = self.state.sessions.get_mut(id) {
-            tracked.for_child = false;
+        if let Some(state) = self.state.sessions.get_mut(id) {
+            state.for_child = false;
         }
         self.mark_stopped(id);
         self.stop_children(id, cause);

@@ -13,20 +13,20 @@ use crate::state::timers::TimerKey;
 impl StepContext<'_> {
     /// Retracts the credentials of a session, after those of the sessions chained to it.
     pub(crate) fn stop(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let lease = match &tracked.phase {
+        let lease = match &state.phase {
             Phase::Inactive | Phase::Stopping(..) => return,
             // The chain has it in hand; what is to be done is decided anew when it answers.
             Phase::Starting(o) | Phase::Rotating(_, o) if o.is_publishing() => return,
             phase => phase.lease(),
         };
-        let under_way = tracked.phase.operation().map(|o| o.id);
+        let under_way = state.phase.operation().map(|o| o.id);
         self.cancel(id);
         // From here on it goes by itself, not with the last of those that are chained to it.
-        if let Some(tracked) = self.state.sessions.get_mut(id) {
-            tracked.for_child = false;
+        if let Some(state) = self.state.sessions.get_mut(id) {
+            state.for_child = false;
         }
         if outcome == Outcome::Stopped {
             self.mark_stopped(id);
@@ -40,11 +40,11 @@ impl StepContext<'_> {
             return;
         };
         // One that the chain has not answered yet is not asked for a second time.
-        let asked = self.take_up_retraction(id);
+        let asked = self.resume_retraction(id);
         let operation = asked.unwrap_or_else(|| self.new_operation(id));
-        if let Some(tracked) = self.state.sessions.get_mut(id) {
-            tracked.phase = Phase::Stopping(lease, operation, outcome);
-            tracked.cause = cause;
+        if let Some(state) = self.state.sessions.get_mut(id) {
+            state.phase = Phase::Stopping(lease, operation, outcome);
+            state.cause = cause;
         }
         self.set_delivery_deadline(id);
         if asked.is_none() {
@@ -61,24 +61,24 @@ impl StepContext<'_> {
             self.stop(&child, Outcome::Stopped, cause);
             self.stopped_with_parent(&child, id);
             // What the chain has in hand is stopped when it answers.
-            if let Some(tracked) = self.state.sessions.get_mut(&child) {
-                tracked.beyond_parent = tracked.phase != Phase::Inactive;
+            if let Some(state) = self.state.sessions.get_mut(&child) {
+                state.beyond_parent = state.phase != Phase::Inactive;
             }
         }
     }
 
     pub(crate) fn mark_stopped(&mut self, id: &SessionId) {
-        if let Some(tracked) = self.state.sessions.get_mut(id) {
-            tracked.stopped_at = Some(self.now);
+        if let Some(state) = self.state.sessions.get_mut(id) {
+            state.stopped_at = Some(self.now);
         }
     }
 
     /// Gives up an operation that is not yet in the chain's hands.
     pub(crate) fn cancel(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let Some(operation) = tracked.phase.operation().cloned() else {
+        let Some(operation) = state.phase.operation().cloned() else {
             return;
         };
         if operation.stage == OperationStage::Issuing {
@@ -94,10 +94,10 @@ impl StepContext<'_> {
     }
 
     pub(crate) fn retracted(&mut self, id: &SessionId, operation: OperationId, outcome: Outcome) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let cause = tracked.cause;
+        let cause = state.cause;
         self.gone(id, outcome, cause);
         self.ended(id, operation, outcome, cause);
     }
@@ -105,34 +105,33 @@ impl StepContext<'_> {
     /// The session has nothing in the chain any more.
     pub(crate) fn gone(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        tracked.phase = Phase::Inactive;
-        tracked.beyond_parent = false;
-        tracked.for_child = false;
-        tracked.published_profile = None;
-        tracked.outdated = false;
-        tracked.renews_edit = false;
-        tracked.rotate_asked = None;
-        tracked.refresh_asked = false;
+        state.phase = Phase::Inactive;
+        state.beyond_parent = false;
+        state.for_child = false;
+        state.published_profile = None;
+        state.outdated = false;
+        state.renews_edit = false;
+        state.rotate_asked = None;
+        state.refresh_asked = false;
         if outcome == Outcome::Stopped {
-            tracked.failures = 0;
-            tracked.last_failure = None;
-            tracked.retry_at = None;
-            tracked.needs_person = false;
+            state.failures = 0;
+            state.last_failure = None;
+            state.retry_at = None;
+            state.needs_person = false;
         }
         // Who wants it started said so while the old credentials were on their way out.
-        let wanted = { tracked.waiting.iter() }.any(|(command, action)| {
-            *action == Action::Start && !tracked.demands.contains(command)
-        });
+        let wanted = { state.waiting.iter() }
+            .any(|(command, action)| *action == Action::Start && !state.demands.contains(command));
         if !wanted
-            && tracked
+            && state
                 .manual_override
                 .as_ref()
                 .is_some_and(|word| word.action == Action::Start)
         {
-            tracked.manual_override = None;
+            state.manual_override = None;
             self.effects.push(Effect::Remember {
                 session: id.clone(),
                 word: None,
@@ -158,7 +157,7 @@ impl StepContext<'_> {
     }
 
     /// The credentials could not be removed: the truth is that they are still there.
-    pub(crate) fn still_there(
+    pub(crate) fn retraction_failed(
         &mut self,
         id: &SessionId,
         operation: OperationId,
@@ -166,12 +165,12 @@ impl StepContext<'_> {
         failure: Failure,
     ) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        tracked.phase = Phase::Active(lease);
-        tracked.stopped_at = None;
-        tracked.outdated |= std::mem::take(&mut tracked.renews_edit);
+        state.phase = Phase::Active(lease);
+        state.stopped_at = None;
+        state.outdated |= std::mem::take(&mut state.renews_edit);
         let retry_at = self.note_failure(id, &failure);
         // Where the clock was set back meanwhile, they have not ended any more.
         let end = match lease.expired(self.now) {

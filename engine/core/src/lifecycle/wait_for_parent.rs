@@ -1,113 +1,119 @@
 //! What is chained to another session waits until that one has credentials, and starts or renews it where that is needed.
 
-use crate::arbitration::{Actor, Lost, Rank, Situation, StandingAct, arbitrate};
+use crate::arbitration::{Actor, Lost, ProposedAct, Rank, Situation, arbitrate};
 use crate::context::StepContext;
-use crate::lifecycle::operation_approval::Ruling;
+use crate::lifecycle::operation_approval::Approval;
 use crate::model::failure::{ErrorKind, Failure};
 use crate::model::policy::{Action, Reason};
 use crate::model::session::{Lease, Status};
 use crate::model::session_id::SessionId;
 use crate::state::phase::{OperationStage, Phase};
+use crate::state::session_state::SessionState;
 use crate::state::timers::TimerKey;
 
 /// How many deadlines of one provider call a session waits for its parent.
 const PARENT_DEADLINES: u32 = 10;
 
+/// What a session does about the one that it is chained to.
+enum ParentStep {
+    /// Its credentials are good.
+    Ready,
+    /// It is not ready, and something is under way that changes that.
+    Wait,
+    /// It is to be started or renewed first.
+    Begin(Action),
+    /// It will not be ready.
+    Fail(Failure),
+}
+
 impl StepContext<'_> {
     /// Goes on with an operation that waits for the parent, where it need not wait any more.
     pub(crate) fn advance(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let operation = { self.state.sessions.get(id) }.and_then(|t| t.phase.operation());
+        let Some(cause) = operation
+            .filter(|operation| operation.stage == OperationStage::Parent)
+            .map(|operation| operation.cause)
+        else {
             return;
         };
-        let Some(operation) = tracked.phase.operation().cloned() else {
-            return;
-        };
-        if operation.stage != OperationStage::Parent {
-            return;
-        }
-        if !self.may_go_on(id) {
+        if !self.is_approved(id) {
             return self.set_parent_deadline(id);
         }
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let rank = tracked.started_rank;
-        let Some(parent_id) = tracked.session.parent().cloned() else {
+        let rank = state.started_rank;
+        let Some(parent) = state.session.parent().cloned() else {
             return self.enqueue(id);
         };
-        let fail = |turn: &mut Self, message: String| {
-            turn.fail(id, Failure::new(ErrorKind::Parent, message));
-        };
-        let Some(parent) = self.state.sessions.get(&parent_id).filter(|p| p.present) else {
-            return fail(
-                self,
-                format!("the parent session {parent_id} is not in the Workspace"),
-            );
-        };
-        let name = parent.session.name.clone();
-        match &parent.phase {
-            Phase::Active(lease) => {
-                let spent = self.mostly_spent(*lease)
-                    && parent.retry_at.is_none()
-                    && self.unanswered(&parent_id).is_none();
-                if lease.expired(self.now) {
-                    // It is about to be retracted; then this session is told.
-                } else if spent
-                    && parent.session.fault.is_none()
-                    && matches!(self.ruling(&parent_id, Action::Rotate, rank), Ruling::Free)
-                {
-                    self.begin(
-                        &parent_id,
-                        Action::Rotate,
-                        Actor::Child,
-                        rank,
-                        operation.cause,
-                    );
-                } else {
-                    return self.enqueue(id);
-                }
+        match self.parent_step(&parent, rank) {
+            ParentStep::Ready => self.enqueue(id),
+            ParentStep::Wait => self.set_parent_deadline(id),
+            ParentStep::Begin(action) => {
+                self.begin(&parent, action, Actor::Child, rank, cause);
+                self.set_parent_deadline(id);
             }
-            Phase::Inactive => {
-                if let Some(fault) = parent.session.fault.clone() {
-                    return fail(self, format!("the parent session {name}: {fault}"));
-                }
-                if parent.needs_person
-                    && let Some(failure) = parent.last_failure.clone()
-                {
-                    // The child waits for the same person.
-                    let message = format!("the parent session {name}: {}", failure.message);
-                    return self.fail(id, Failure { message, ..failure });
-                }
-                if parent.retry_at.is_some_and(|at| at > self.now) {
-                    let why = parent
-                        .last_failure
-                        .as_ref()
-                        .map_or("", |f| f.message.as_str());
-                    return fail(self, format!("the parent session {name} failed: {why}"));
-                }
-                if matches!(
-                    self.ruling(&parent_id, Action::Start, rank),
-                    Ruling::Awaited
-                ) {
-                    return self.set_parent_deadline(id);
-                }
-                if let Err(why) = self.may_start_for_child(&parent_id, rank) {
-                    return fail(
-                        self,
-                        format!("the parent session {name} may not start: {why}"),
-                    );
-                }
-                self.begin(
-                    &parent_id,
-                    Action::Start,
-                    Actor::Child,
-                    rank,
-                    operation.cause,
-                );
-            }
-            Phase::Starting(_) | Phase::Rotating(..) | Phase::Stopping(..) => {}
+            ParentStep::Fail(failure) => self.fail(id, failure),
         }
-        self.set_parent_deadline(id);
+    }
+
+    /// What a session does about the one that it is chained to.
+    fn parent_step(&self, id: &SessionId, rank: Rank) -> ParentStep {
+        let Some(parent) = self.state.sessions.get(id).filter(|p| p.present) else {
+            let message = format!("the parent session {id} is not in the Workspace");
+            return ParentStep::Fail(Failure::new(ErrorKind::Parent, message));
+        };
+        match &parent.phase {
+            // It is about to be retracted; then this session is looked at again.
+            Phase::Active(lease) if lease.expired(self.now) => ParentStep::Wait,
+            Phase::Active(lease) => {
+                let may_renew = parent.retry_at.is_none()
+                    && parent.session.fault.is_none()
+                    && self.unanswered(id).is_none();
+                let renews = self.mostly_spent(*lease)
+                    && may_renew
+                    && matches!(self.approval(id, Action::Rotate, rank), Approval::Granted);
+                if renews {
+                    ParentStep::Begin(Action::Rotate)
+                } else {
+                    ParentStep::Ready
+                }
+            }
+            Phase::Inactive => self.inactive_parent_step(id, parent, rank),
+            Phase::Starting(_) | Phase::Rotating(..) | Phase::Stopping(..) => ParentStep::Wait,
+        }
+    }
+
+    fn inactive_parent_step(
+        &self,
+        id: &SessionId,
+        parent: &SessionState,
+        rank: Rank,
+    ) -> ParentStep {
+        let name = &parent.session.name;
+        let fail = |message: String| ParentStep::Fail(Failure::new(ErrorKind::Parent, message));
+        if let Some(fault) = &parent.session.fault {
+            return fail(format!("the parent session {name}: {fault}"));
+        }
+        if parent.needs_person
+            && let Some(failure) = parent.last_failure.clone()
+        {
+            // The child waits for the same person.
+            let message = format!("the parent session {name}: {}", failure.message);
+            return ParentStep::Fail(Failure { message, ..failure });
+        }
+        if parent.retry_at.is_some_and(|at| at > self.now) {
+            let failure = parent.last_failure.as_ref();
+            let why = failure.map_or("", |failure| failure.message.as_str());
+            return fail(format!("the parent session {name} failed: {why}"));
+        }
+        if matches!(self.approval(id, Action::Start, rank), Approval::Awaited) {
+            return ParentStep::Wait;
+        }
+        match self.may_start_for_child(id, rank) {
+            Ok(()) => ParentStep::Begin(Action::Start),
+            Err(why) => fail(format!("the parent session {name} may not start: {why}")),
+        }
     }
 
     /// What waits for its parent, or for a guard rail, does not wait for ever.
@@ -137,13 +143,13 @@ impl StepContext<'_> {
 
     /// Whether a session may be started on behalf of one that is chained to it.
     fn may_start_for_child(&self, id: &SessionId, rank: Rank) -> Result<(), String> {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return Err("it is gone".into());
         };
-        let mut standing = self.active_proposals(id, tracked);
+        let mut proposals = self.active_proposals(id, state);
         // What a person says of the child holds for what the child needs.
-        standing.acts.push(StandingAct {
-            voice: Actor::Child,
+        proposals.acts.push(ProposedAct {
+            actor: Actor::Child,
             rank,
             action: Action::Start,
             revision: None,
@@ -151,33 +157,29 @@ impl StepContext<'_> {
             why: Reason::new("child", "a session chained to it needs it"),
             unanswered: false,
         });
-        let mine = standing.acts.len() - 1;
-        let revision = tracked.view.revision;
+        let mine = proposals.acts.len() - 1;
         let situation = Situation {
             now: self.now,
             status: Status::Inactive,
-            revision,
+            revision: state.view.revision,
         };
-        let result = arbitrate(situation, &standing.acts, &standing.holds);
+        let result = arbitrate(situation, &proposals.acts, &proposals.holds);
         if result.action == Some(Action::Start) {
             let obstacle = self.profile_obstacle(id, &Actor::Child, rank);
             let obstacle = self.unanswered(id).or(obstacle);
             return obstacle.map_or(Ok(()), Err);
         }
-        Err(result
-            .lost
-            .iter()
-            .find(|(index, _)| *index == mine)
-            .map_or_else(
-                || "it is to stay inactive".into(),
-                |(_, lost)| match lost {
-                    Lost::Held { by, why } => format!("{by}: {why}"),
-                    Lost::Outranked { by: Actor::Person } => {
-                        "you stopped it; start it, or release it".into()
-                    }
-                    Lost::Outranked { by } => format!("{by} wants it stopped"),
-                    Lost::Ended | Lost::Stale | Lost::Satisfied => "it is to stay inactive".into(),
-                },
-            ))
+        let mut lost = result.lost.iter();
+        let lost = lost.find_map(|(index, lost)| (*index == mine).then_some(lost));
+        Err(match lost {
+            Some(Lost::Held { by, why }) => format!("{by}: {why}"),
+            Some(Lost::Outranked { by: Actor::Person }) => {
+                "you stopped it; start it, or release it".into()
+            }
+            Some(Lost::Outranked { by }) => format!("{by} wants it stopped"),
+            Some(Lost::Ended | Lost::Stale | Lost::Satisfied) | None => {
+                "it is to stay inactive".into()
+            }
+        })
     }
 }

@@ -15,8 +15,8 @@ impl StepContext<'_> {
         id: EvaluationId,
         result: Result<Verdict, Fault>,
     ) {
-        let tracking = self.state.entries.get_mut(name);
-        let asked = tracking.and_then(|t| t.pending_evaluation.take_if(|asked| asked.id == id));
+        let policy = self.state.entries.get_mut(name);
+        let asked = policy.and_then(|t| t.pending_evaluation.take_if(|asked| asked.id == id));
         let Some(asked) = asked else {
             let what = format!("evaluation {} of policy {name}", id.0);
             return self.record(Cause::default(), JournalEvent::Stale { what });
@@ -31,11 +31,11 @@ impl StepContext<'_> {
                 });
                 let ids = asked.ids.clone();
                 self.apply_answer(name, asked, verdict);
-                self.go_on(ids);
+                self.advance_waiting(ids);
             }
             Err(fault) => {
                 self.fault(name, asked, fault);
-                self.all_go_on();
+                self.advance_all_waiting();
             }
         }
     }
@@ -48,12 +48,12 @@ impl StepContext<'_> {
                 message,
             })
         };
-        let Some(tracking) = self.state.entries.get(name) else {
+        let Some(policy) = self.state.entries.get(name) else {
             return bad("the entry is gone".into());
         };
-        let (entry, wakes) = (&tracking.entry, &tracking.wakes);
+        let (entry, wakes) = (&policy.entry, &policy.wakes);
         // One that was there, and went while the policy thought, is no mistake.
-        let seen = |key: SessionKey| tracking.visibility.told(key);
+        let seen = |key: SessionKey| policy.visibility.was_given(key);
         let allowed: Actions = entry
             .actions
             .iter()

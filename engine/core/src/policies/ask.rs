@@ -1,12 +1,18 @@
 //! Policies are asked about what changed.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::context::StepContext;
 use crate::events::effect::Effect;
 use crate::events::journal::JournalEvent;
-use crate::model::policy::{Context, EntryName, EvaluationId, Event, Fields, SessionChange};
-use crate::state::entry_state::{PendingChange, PendingEvaluation};
+use crate::model::ids::Cause;
+use crate::model::policy::{
+    Context, EntryName, EvaluationId, Event, Fields, ResyncReason, SessionChange, SessionKey,
+};
+use crate::model::session_id::SessionId;
+use crate::state::entry_state::{EntryState, PendingChange, PendingEvaluation, ResyncPage};
+use crate::state::session_state::SessionState;
 
 impl StepContext<'_> {
     /// Asks every entry that has something to hear and is not working on a question.
@@ -18,121 +24,158 @@ impl StepContext<'_> {
     }
 
     fn ask(&mut self, name: &EntryName) {
-        let Some(tracking) = self.state.entries.get_mut(name) else {
+        let settings = self.state.settings;
+        let Some(policy) = self.state.entries.get_mut(name) else {
             return;
         };
-        let idle = tracking.pending_evaluation.is_none()
-            && !tracking.suspended
-            && tracking.not_before.is_none();
-        let nothing = tracking.pending_changes.is_empty()
-            && !tracking.has_others()
-            && tracking.resync.is_none();
-        if !idle || nothing {
+        if !policy.is_idle() || !policy.has_something_to_hear() {
             return;
         }
-        let batch_max = self.state.settings.batch_max;
-        let mut sessions = Vec::new();
-        let mut others = Vec::new();
-        let mut page = None;
-        let mut events = Vec::new();
-        let mut cause = tracking.others_cause;
-        let mut resync = None;
-        if let Some((reason, after)) = tracking.resync.take() {
-            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let behind = tracking.visibility.views().range((from, Bound::Unbounded));
-            let views: Vec<_> = behind.take(batch_max).map(|(_, v)| v.clone()).collect();
-            for view in &views {
-                let id = &view.facts.id;
-                let cause = self.state.sessions.get(id).map(|t| t.cause);
-                let dirty = tracking
-                    .pending_changes
-                    .remove(id)
-                    .unwrap_or(PendingChange {
-                        fields: Fields::NONE,
-                        previous_status: None,
-                        outcome: None,
-                        last_view: None,
-                        cause: cause.unwrap_or_default(),
-                    });
-                sessions.push((id.clone(), dirty));
+        let resync = policy.resync.take();
+        let call = match resync {
+            Some((reason, after)) => {
+                let sessions = &self.state.sessions;
+                resync_page(policy, sessions, settings.batch_max, reason, after)
             }
-            let last = views.len() < batch_max;
-            let next = views.last().map(|view| view.key);
-            page = Some((reason, after, next.filter(|_| !last)));
-            events.push(Event::Resync {
-                reason,
-                sessions: views,
-                last,
-            });
-            if after.is_none() {
-                resync = Some(reason);
-                others = tracking.take_engine_events();
-                events.extend(others.iter().cloned());
-            }
-        } else {
-            let mut changes = Vec::new();
-            while changes.len() < batch_max {
-                let Some((id, dirty)) = tracking.pending_changes.pop_first() else {
-                    break;
-                };
-                let current = tracking.visibility.view(&id).cloned();
-                let Some(after) = current.or_else(|| dirty.last_view.clone()) else {
-                    continue;
-                };
-                cause = dirty.cause;
-                changes.push(SessionChange {
-                    after,
-                    previous_status: dirty.previous_status,
-                    fields: dirty.fields,
-                    outcome: dirty.outcome,
-                });
-                sessions.push((id, dirty));
-            }
-            if !changes.is_empty() {
-                events.push(Event::Sessions(changes));
-            }
-            others = tracking.take_others(self.state.settings.files_max);
-            events.extend(others.iter().cloned());
-        }
-        if events.is_empty() {
+            None => changes(policy, settings.batch_max, settings.files_max),
+        };
+        if call.events.is_empty() {
             return;
         }
         self.state.next_evaluation += 1;
-        let id = EvaluationId(self.state.next_evaluation);
-        tracking.sequence += 1;
+        let evaluation = EvaluationId(self.state.next_evaluation);
+        policy.sequence += 1;
         let context = Context {
             now: self.now,
-            sequence: tracking.sequence,
-            seed: tracking.random.next_u64(),
-            dry_run: tracking.entry.shadow,
-            workspace_revision: tracking.visibility.revision(),
+            sequence: policy.sequence,
+            seed: policy.random.next_u64(),
+            dry_run: policy.entry.shadow,
+            workspace_revision: policy.visibility.revision(),
         };
-        let ids = sessions.iter().map(|(id, _)| id.clone()).collect();
-        let generation = tracking.entry.generation;
-        tracking.pending_evaluation = Some(PendingEvaluation {
-            id,
-            sessions,
-            ids,
-            others,
-            page,
-            cause,
+        let generation = policy.entry.generation;
+        policy.pending_evaluation = Some(PendingEvaluation {
+            id: evaluation,
+            ids: call.sessions.iter().map(|(id, _)| id.clone()).collect(),
+            sessions: call.sessions,
+            others: call.others,
+            page: call.page,
+            cause: call.cause,
         });
         let entry = name.clone();
-        if let Some(reason) = resync {
-            self.record(
-                cause,
-                JournalEvent::Resync {
-                    entry: entry.clone(),
-                    reason,
-                },
-            );
+        // Of the pages of a resync the first is recorded.
+        if let Some((reason, None)) = resync {
+            let entry = entry.clone();
+            self.record(call.cause, JournalEvent::Resync { entry, reason });
         }
         self.effects.push(Effect::Evaluate {
             entry,
-            evaluation: id,
+            evaluation,
             generation,
             context,
-            events,
+            events: call.events,
         });
+    }
+}
+
+impl EntryState {
+    /// Whether it may be asked: it works on no question and did not fail.
+    fn is_idle(&self) -> bool {
+        self.pending_evaluation.is_none() && !self.is_broken()
+    }
+
+    fn has_something_to_hear(&self) -> bool {
+        !self.pending_changes.is_empty() || self.has_others() || self.resync.is_some()
+    }
+}
+
+/// A call of a policy: its events, and what they were made of, for another try.
+struct Call {
+    events: Vec<Event>,
+    sessions: Vec<(SessionId, PendingChange)>,
+    others: Vec<Event>,
+    page: Option<ResyncPage>,
+    cause: Cause,
+}
+
+/// A page of all sessions that the entry sees, behind this key.
+fn resync_page(
+    policy: &mut EntryState,
+    known: &BTreeMap<SessionId, SessionState>,
+    batch_max: usize,
+    reason: ResyncReason,
+    after: Option<SessionKey>,
+) -> Call {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let behind = policy.visibility.views().range((from, Bound::Unbounded));
+    let views: Vec<_> = behind.take(batch_max).map(|(_, v)| v.clone()).collect();
+    let mut sessions = Vec::new();
+    for view in &views {
+        let id = &view.facts.id;
+        let cause = known.get(id).map(|state| state.cause);
+        let change = policy.pending_changes.remove(id);
+        let change = change.unwrap_or_else(|| PendingChange {
+            fields: Fields::NONE,
+            previous_status: None,
+            outcome: None,
+            last_view: None,
+            cause: cause.unwrap_or_default(),
+        });
+        sessions.push((id.clone(), change));
+    }
+    let last = views.len() < batch_max;
+    let next = views.last().map(|view| view.key);
+    let mut events = vec![Event::Resync {
+        reason,
+        sessions: views,
+        last,
+    }];
+    let others = match after {
+        None => policy.take_engine_events(),
+        Some(_) => Vec::new(),
+    };
+    events.extend(others.iter().cloned());
+    Call {
+        events,
+        sessions,
+        others,
+        page: Some((reason, after, next.filter(|_| !last))),
+        cause: policy.others_cause,
+    }
+}
+
+/// Changes that the entry has not heard of, at most so many sessions and files.
+fn changes(policy: &mut EntryState, batch_max: usize, files_max: usize) -> Call {
+    let mut cause = policy.others_cause;
+    let mut sessions = Vec::new();
+    let mut changes = Vec::new();
+    while changes.len() < batch_max {
+        let Some((id, change)) = policy.pending_changes.pop_first() else {
+            break;
+        };
+        let current = policy.visibility.view(&id).cloned();
+        let Some(after) = current.or_else(|| change.last_view.clone()) else {
+            continue;
+        };
+        cause = change.cause;
+        changes.push(SessionChange {
+            after,
+            previous_status: change.previous_status,
+            fields: change.fields,
+            outcome: change.outcome,
+        });
+        sessions.push((id, change));
+    }
+    let mut events = Vec::new();
+    if !changes.is_empty() {
+        events.push(Event::Sessions(changes));
+    }
+    let others = policy.take_others(files_max);
+    events.extend(others.iter().cloned());
+    Call {
+        events,
+        sessions,
+        others,
+        page: None,
+        cause,
     }
 }

@@ -10,42 +10,41 @@ use crate::state::timers::TimerKey;
 impl StepContext<'_> {
     pub(crate) fn fault(&mut self, name: &EntryName, asked: PendingEvaluation, fault: Fault) {
         let settings = self.state.settings;
-        let Some(tracking) = self.state.entries.get_mut(name) else {
+        let Some(policy) = self.state.entries.get_mut(name) else {
             return;
         };
-        tracking.failures = tracking.failures.saturating_add(1);
-        let failures = tracking.failures;
-        tracking.last_fault = Some(fault.clone());
+        policy.failures = policy.failures.saturating_add(1);
+        let failures = policy.failures;
+        policy.last_fault = Some(fault.clone());
         // Nothing of the call counts, so all of it is still to be answered.
         if let Some((reason, from, _)) = asked.page {
-            tracking.resync.get_or_insert((reason, from));
+            policy.resync.get_or_insert((reason, from));
         } else {
-            for (id, dirty) in asked.sessions {
-                tracking.pending_changes.entry(id).or_insert(dirty);
+            for (id, change) in asked.sessions {
+                policy.pending_changes.entry(id).or_insert(change);
             }
         }
-        tracking.put_back(asked.others);
+        policy.put_back(asked.others);
         let retry_at = if fault.kind == FaultKind::Permanent || failures >= settings.faults_max {
-            tracking.suspended = true;
+            policy.suspended = true;
             let sessions = &self.state.sessions;
-            tracking
+            policy
                 .pending_changes
                 .retain(|id, _| sessions.contains_key(id));
             None
         } else {
-            let at: Timestamp =
-                settings
-                    .ask_again
-                    .retry_at(self.now, failures, &mut tracking.random);
-            tracking.not_before = Some(at);
+            let at: Timestamp = settings
+                .ask_again
+                .retry_at(self.now, failures, &mut policy.random);
+            policy.not_before = Some(at);
             self.state.timers.set(TimerKey::Ask(name.clone()), at);
             Some(at)
         };
-        if !tracking.entry.shadow {
+        if !policy.entry.shadow {
             // Whoever waits for its answer, a person for a guard rail's and a program for everybody's, is
             // told that there is none.
             let sessions = self.state.sessions.iter();
-            let waiting = sessions.filter(|(_, tracked)| !tracked.waiting.is_empty());
+            let waiting = sessions.filter(|(_, state)| !state.waiting.is_empty());
             self.reconsider.extend(waiting.map(|(id, _)| id.clone()));
         }
         let (entry, evaluation) = (name.clone(), asked.id);

@@ -8,3 +8,4 @@ mod faults;
 mod proposals;
 pub mod sign_ins;
 mod triggers;
+mod wakes;

@@ -16,7 +16,7 @@ use crate::state::timers::TimerKey;
 /// The custom event that policies subscribe to.
 pub const SIGN_IN_ENDS: &str = "sign-in-ends";
 /// How long before its end a sign-in is told of.
-const AHEAD: [Duration; 3] = [
+const ANNOUNCED_BEFORE: [Duration; 3] = [
     Duration::from_secs(3_600),
     Duration::from_secs(600),
     Duration::ZERO,
@@ -46,20 +46,20 @@ impl StepContext<'_> {
         }
         // Before the first policies nobody would hear it.
         if self.state.policies_known {
-            self.tell_soon(&other);
+            self.announce_ending_soon(&other);
         }
     }
 
     /// The first policies came, and hear what ends soon.
-    pub(crate) fn tell_sign_ins(&mut self) {
+    pub(crate) fn announce_sign_ins(&mut self) {
         let stand: Vec<SignIn> = self.state.sign_ins.values().cloned().collect();
-        self.tell_soon(&stand);
+        self.announce_ending_soon(&stand);
     }
 
-    fn tell_soon(&mut self, sign_ins: &[SignIn]) {
+    fn announce_ending_soon(&mut self, sign_ins: &[SignIn]) {
         for sign_in in sign_ins {
-            if sign_in.ends.minus(AHEAD[0]) <= self.now && self.now < sign_in.ends {
-                self.tell_sign_in(sign_in);
+            if sign_in.ends.minus(ANNOUNCED_BEFORE[0]) <= self.now && self.now < sign_in.ends {
+                self.announce_sign_in(sign_in);
             }
         }
     }
@@ -82,26 +82,26 @@ impl StepContext<'_> {
             return;
         };
         self.watch_sign_in(&sign_in);
-        self.tell_sign_in(&sign_in);
+        self.announce_sign_in(&sign_in);
     }
 
     fn watch_sign_in(&mut self, sign_in: &SignIn) {
         let key = TimerKey::SignIn(sign_in.integration.clone());
-        let moments = AHEAD.map(|ahead| sign_in.ends.minus(ahead));
+        let moments = ANNOUNCED_BEFORE.map(|ahead| sign_in.ends.minus(ahead));
         let next = moments.into_iter().find(|at| *at > self.now);
         self.state.timers.put(key, next);
     }
 
     /// Tells those who asked and who see a session that needs it.
-    fn tell_sign_in(&mut self, sign_in: &SignIn) {
+    fn announce_sign_in(&mut self, sign_in: &SignIn) {
         let cause = self.new_cause();
         let mut entries = Vec::new();
         let needing = self.sessions_needing(&sign_in.integration);
         for name in self.state.index.custom(SIGN_IN_ENDS).to_vec() {
-            let sessions = self.seen_of(&needing, &name);
+            let sessions = self.visible_sessions(&needing, &name);
             if !sessions.is_empty() {
                 let data = data(sign_in, self.now, &sessions);
-                self.tell_custom(&name, SIGN_IN_ENDS, data, cause);
+                self.queue_custom_event(&name, SIGN_IN_ENDS, data, cause);
                 entries.push(name);
             }
         }
@@ -119,9 +119,13 @@ impl StepContext<'_> {
     }
 
     /// Those of the sessions that the entry sees.
-    fn seen_of(&self, sessions: &BTreeSet<SessionId>, entry: &EntryName) -> Vec<SessionId> {
-        let tracking = self.state.entries.get(entry);
-        let sees = |id: &&SessionId| tracking.is_some_and(|t| t.view(id).is_some());
+    fn visible_sessions(
+        &self,
+        sessions: &BTreeSet<SessionId>,
+        entry: &EntryName,
+    ) -> Vec<SessionId> {
+        let policy = self.state.entries.get(entry);
+        let sees = |id: &&SessionId| policy.is_some_and(|t| t.view(id).is_some());
         sessions.iter().filter(sees).cloned().collect()
     }
 }

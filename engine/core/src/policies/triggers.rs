@@ -1,6 +1,8 @@
 //! What happens beside sessions: schedules, watched files and repositories, custom events, the
 //! engine and the machine. Each goes to the policies that asked for it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::StepContext;
@@ -8,28 +10,28 @@ use crate::events::effect::Effect;
 use crate::events::input::{ObservedPath, PathObservation};
 use crate::events::journal::{JournalEvent, SeenFile};
 use crate::model::ids::Cause;
-use crate::model::policy::{EngineEvent, EntryName, Event, ResyncReason};
+use crate::model::policy::{EngineEvent, EntryName, Event, FileChange, ResyncReason};
 use crate::model::time::Timestamp;
 use crate::state::timers::TimerKey;
 
 /// Moments that one event stands for at most, beside the one that it names.
-const MISSED: u32 = 1_000;
+const MISSED_MAX: u32 = 1_000;
 
 /// A clock that is set by more than this was wrong, and schedules begin anew by the right one. By
 /// less, they go on: what was passed over is told once, what was told is not told again. The
 /// same bound as that of Vixie cron.
-const SET: Duration = Duration::from_secs(3 * 3_600);
+const CLOCK_WRONG_BY: Duration = Duration::from_secs(3 * 3_600);
 
 /// Files that a line of the journal names.
-const NAMED: usize = 8;
+const FILES_NAMED_MAX: usize = 8;
 
 impl StepContext<'_> {
     /// Sets the timers of an entry's schedules.
     pub(crate) fn schedule(&mut self, name: &EntryName) {
-        let Some(tracking) = self.state.entries.get(name) else {
+        let Some(policy) = self.state.entries.get(name) else {
             return;
         };
-        for (index, schedule) in tracking.entry.schedules.iter().enumerate() {
+        for (index, schedule) in policy.entry.schedules.iter().enumerate() {
             let key = TimerKey::Schedule(name.clone(), index);
             self.state.timers.put(key, schedule.0.next(self.now));
         }
@@ -37,15 +39,15 @@ impl StepContext<'_> {
 
     /// Moments of a schedule have come; all that have are told by one event.
     pub(crate) fn scheduled(&mut self, name: EntryName, index: usize, due: Timestamp) {
-        let Some(tracking) = self.state.entries.get_mut(&name) else {
+        let Some(policy) = self.state.entries.get_mut(&name) else {
             return;
         };
-        let Some(schedule) = tracking.entry.schedules.get(index).cloned() else {
+        let Some(schedule) = policy.entry.schedules.get(index).cloned() else {
             return;
         };
         let mut missed = 0;
         let mut next = schedule.0.next(due);
-        while missed < MISSED
+        while missed < MISSED_MAX
             && let Some(at) = next.filter(|at| *at <= self.now)
         {
             missed += 1;
@@ -56,7 +58,7 @@ impl StepContext<'_> {
         let key = TimerKey::Schedule(name.clone(), index);
         self.state.timers.put(key, next);
         let expression = schedule.0.expression().to_owned();
-        let earlier = tracking.others.iter_mut().find_map(|event| match event {
+        let earlier = policy.others.iter_mut().find_map(|event| match event {
             Event::Schedule {
                 expression: e,
                 missed,
@@ -66,8 +68,8 @@ impl StepContext<'_> {
         });
         match earlier {
             // It has not heard of the last one yet.
-            Some(unheard) => *unheard = unheard.saturating_add(missed + 1).min(MISSED),
-            None => tracking.others.push_back(Event::Schedule {
+            Some(unheard) => *unheard = unheard.saturating_add(missed + 1).min(MISSED_MAX),
+            None => policy.others.push_back(Event::Schedule {
                 expression: expression.clone(),
                 due,
                 missed,
@@ -92,76 +94,78 @@ impl StepContext<'_> {
         let cause = self.new_cause();
         let mut files: Vec<SeenFile> = Vec::new();
         let mut count = 0;
-        let mut hearers: Vec<EntryName> = Vec::new();
+        let mut told: BTreeSet<EntryName> = BTreeSet::new();
         for ObservedPath { patterns, what } in seen {
-            let index = &self.state.index;
-            let mut entries: Vec<EntryName> = patterns
-                .iter()
-                .flat_map(|pattern| match &what {
-                    PathObservation::File(_) => index.files(pattern),
-                    PathObservation::Branch(_) => index.branches(pattern),
-                })
-                .filter(|name| to.is_none_or(|to| to == *name))
-                .cloned()
-                .collect();
-            entries.sort_unstable();
-            entries.dedup();
+            let entries = self.subscribers(&patterns, &what, to);
             for name in &entries {
-                let Some(tracking) = self.state.entries.get_mut(name) else {
+                let Some(policy) = self.state.entries.get_mut(name) else {
                     continue;
                 };
-                tracking.others_cause = cause;
+                policy.others_cause = cause;
                 match &what {
-                    PathObservation::File(change) => tracking.file_changed(change),
-                    PathObservation::Branch(change) => tracking.branch_changed(change),
+                    PathObservation::File(change) => policy.file_changed(change),
+                    PathObservation::Branch(change) => policy.branch_changed(change),
                 }
             }
             match what {
-                PathObservation::File(change) => {
+                PathObservation::File(FileChange { path, kind, .. }) => {
                     count += 1;
-                    if files.len() < NAMED {
-                        files.push(SeenFile {
-                            path: change.path.to_string(),
-                            kind: change.kind,
-                        });
+                    if files.len() < FILES_NAMED_MAX {
+                        let path = path.to_string();
+                        files.push(SeenFile { path, kind });
                     }
-                    hearers.extend(entries);
+                    told.extend(entries);
                 }
                 PathObservation::Branch(change) => {
-                    let what = JournalEvent::BranchSeen {
+                    let seen = JournalEvent::BranchSeen {
                         repository: change.repository.to_string(),
                         kind: change.kind,
                         branch: change.branch,
                         previous: change.previous,
-                        entries,
+                        entries: entries.into_iter().collect(),
                     };
-                    self.record(cause, what);
+                    self.record(cause, seen);
                 }
             }
         }
         if count > 0 {
-            hearers.sort_unstable();
-            hearers.dedup();
-            let what = JournalEvent::FilesSeen {
+            let entries = told.into_iter().collect();
+            let seen = JournalEvent::FilesSeen {
                 count,
                 files,
-                entries: hearers,
+                entries,
             };
-            self.record(cause, what);
+            self.record(cause, seen);
         }
+    }
+
+    /// Entries that subscribed to a file or repository by one of these patterns, each once.
+    fn subscribers(
+        &self,
+        patterns: &[Arc<str>],
+        what: &PathObservation,
+        to: Option<&EntryName>,
+    ) -> BTreeSet<EntryName> {
+        let index = &self.state.index;
+        let entries = patterns.iter().flat_map(|pattern| match what {
+            PathObservation::File(_) => index.files(pattern),
+            PathObservation::Branch(_) => index.branches(pattern),
+        });
+        let entries = entries.filter(|name| to.is_none_or(|to| to == *name));
+        entries.cloned().collect()
     }
 
     pub(crate) fn custom(&mut self, name: String, data: String) {
         let cause = self.new_cause();
         let entries = self.state.index.custom(&name).to_vec();
         for entry in &entries {
-            self.tell_custom(entry, &name, data.clone(), cause);
+            self.queue_custom_event(entry, &name, data.clone(), cause);
         }
         self.record(cause, JournalEvent::Custom { name, entries });
     }
 
     /// One entry is to hear of a custom event; where too many wait, it looks at everything afresh.
-    pub(crate) fn tell_custom(
+    pub(crate) fn queue_custom_event(
         &mut self,
         entry: &EntryName,
         name: &str,
@@ -169,27 +173,27 @@ impl StepContext<'_> {
         cause: Cause,
     ) {
         let most = self.state.settings.customs_max;
-        let Some(tracking) = self.state.entries.get_mut(entry) else {
+        let Some(policy) = self.state.entries.get_mut(entry) else {
             return;
         };
-        tracking.others_cause = cause;
+        policy.others_cause = cause;
         let custom = |event: &Event| matches!(event, Event::Custom { .. });
-        if tracking.others.iter().filter(|e| custom(e)).count() >= most {
-            tracking.others.retain(|event| !custom(event));
-            tracking.resync = Some((ResyncReason::Overflow, None));
+        if policy.others.iter().filter(|e| custom(e)).count() >= most {
+            policy.others.retain(|event| !custom(event));
+            policy.resync = Some((ResyncReason::Overflow, None));
         } else {
             let name = name.to_owned();
-            tracking.others.push_back(Event::Custom { name, data });
+            policy.others.push_back(Event::Custom { name, data });
         }
     }
 
     /// The machine slept, or somebody set its clock.
     pub(crate) fn resumed(&mut self, slept_ms: u64, set_ms: i64) {
         let cause = self.new_cause();
-        for tracking in self.state.entries.values_mut() {
-            tracking.resync = Some((ResyncReason::Resumed, None));
+        for policy in self.state.entries.values_mut() {
+            policy.resync = Some((ResyncReason::Resumed, None));
         }
-        if u128::from(set_ms.unsigned_abs()) > SET.as_millis() {
+        if u128::from(set_ms.unsigned_abs()) > CLOCK_WRONG_BY.as_millis() {
             let names: Vec<_> = self.state.entries.keys().cloned().collect();
             for name in names {
                 self.schedule(&name);
@@ -222,22 +226,22 @@ impl StepContext<'_> {
     pub(crate) fn announce(&mut self, event: EngineEvent, cause: Cause) -> Vec<EntryName> {
         let entries = self.state.index.engine(event.moment());
         for name in &entries {
-            let Some(tracking) = self.state.entries.get_mut(name) else {
+            let Some(policy) = self.state.entries.get_mut(name) else {
                 continue;
             };
-            tracking.others_cause = cause;
+            policy.others_cause = cause;
             // Of several that nobody has heard of yet the last counts.
             let same =
                 |other: &Event| matches!(other, Event::Engine(e) if e.moment() == event.moment());
-            tracking.others.retain(|other| !same(other));
-            tracking.others.push_back(Event::Engine(event));
+            policy.others.retain(|other| !same(other));
+            policy.others.push_back(Event::Engine(event));
         }
         entries
     }
 
     fn caused(&mut self, name: &EntryName, cause: Cause) {
-        if let Some(tracking) = self.state.entries.get_mut(name) {
-            tracking.others_cause = cause;
+        if let Some(policy) = self.state.entries.get_mut(name) {
+            policy.others_cause = cause;
         }
     }
 }

@@ -27,12 +27,12 @@ impl StepContext<'_> {
             | TimerKey::Schedule(..)
             | TimerKey::SignIn(_) => false,
         });
-        for tracked in self.state.sessions.values_mut() {
-            tracked.retry_at = tracked.retry_at.map(shift);
-            tracked.damping.shift(shift);
+        for state in self.state.sessions.values_mut() {
+            state.retry_at = state.retry_at.map(shift);
+            state.damping.shift(shift);
         }
-        for tracking in self.state.entries.values_mut() {
-            tracking.not_before = tracking.not_before.map(shift);
+        for policy in self.state.entries.values_mut() {
+            policy.not_before = policy.not_before.map(shift);
         }
         self.state.unreachable.shift(shift);
     }
@@ -46,8 +46,8 @@ impl StepContext<'_> {
             }
         }
         let latest = now.plus(self.state.settings.damping.freeze);
-        for tracked in self.state.sessions.values_mut() {
-            tracked.damping.clock_jumped(latest);
+        for state in self.state.sessions.values_mut() {
+            state.damping.clock_jumped(latest);
         }
         let calls = self.state.settings.calls;
         self.state.queue.settle(&calls, now);

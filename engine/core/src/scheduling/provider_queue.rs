@@ -15,10 +15,10 @@ const GENERATIONS: u32 = 8;
 impl State {
     /// Whom the calls for a session count for.
     pub(crate) fn call_lane(&self, id: &SessionId) -> Lane {
-        let Some(tracked) = self.sessions.get(id) else {
+        let Some(state) = self.sessions.get(id) else {
             return Lane::Local;
         };
-        match &tracked.session.access {
+        match &state.session.access {
             Access::Localstack { .. } => Lane::Local,
             Access::AwsSsoRole { integration_id, .. } => Lane::Sso(integration_id.clone()),
             Access::Azure { tenant_id, .. } => Lane::Azure(tenant_id.clone()),
@@ -31,7 +31,7 @@ impl State {
             Access::AwsIamUser { .. }
             | Access::AwsIamRoleFederated { .. }
             | Access::AwsIamRoleWebIdentity { .. } => {
-                let account = tracked.session.account.clone();
+                let account = state.session.account.clone();
                 Lane::Sts(account.unwrap_or_else(|| id.to_string()))
             }
         }
@@ -44,8 +44,8 @@ impl StepContext<'_> {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         let urgent = self.is_awaited(id, GENERATIONS);
         let lane = self.state.call_lane(id);
-        let tracked = self.state.sessions.get_mut(id);
-        if let Some(operation) = tracked.and_then(|t| t.phase.operation_mut()) {
+        let state = self.state.sessions.get_mut(id);
+        if let Some(operation) = state.and_then(|t| t.phase.operation_mut()) {
             operation.stage = OperationStage::Queued;
             self.state.queue.push(id.clone(), lane, urgent);
         }
@@ -53,13 +53,13 @@ impl StepContext<'_> {
 
     /// Somebody waits for the session now: its turn, or that of the one it is chained to, comes
     /// before that of those for whom nobody does.
-    pub(crate) fn hurry(&mut self, id: &SessionId) {
+    pub(crate) fn move_to_front(&mut self, id: &SessionId) {
         let mut id = id.clone();
         for _ in 0..=GENERATIONS {
-            let Some(tracked) = self.state.sessions.get(&id) else {
+            let Some(state) = self.state.sessions.get(&id) else {
                 return;
             };
-            match tracked.phase.operation().map(|o| o.stage) {
+            match state.phase.operation().map(|o| o.stage) {
                 Some(OperationStage::Queued) => {
                     if let Some(lane) = self.state.queue.lane(&id).cloned() {
                         self.state.queue.remove(&id);
@@ -67,7 +67,7 @@ impl StepContext<'_> {
                     }
                     return;
                 }
-                Some(OperationStage::Parent) => match tracked.session.parent() {
+                Some(OperationStage::Parent) => match state.session.parent() {
                     Some(parent) => id = parent.clone(),
                     None => return,
                 },
@@ -78,11 +78,11 @@ impl StepContext<'_> {
 
     /// Whether a person or a program waits for the session, or for one chained to it.
     pub(crate) fn is_awaited(&self, id: &SessionId, generations: u32) -> bool {
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return false;
         };
-        let by = tracked.phase.operation().map(|o| &o.by);
-        if !tracked.waiting.is_empty() || matches!(by, Some(Actor::Person | Actor::Client)) {
+        let by = state.phase.operation().map(|o| &o.by);
+        if !state.waiting.is_empty() || matches!(by, Some(Actor::Person | Actor::Client)) {
             return true;
         }
         let children = self.state.children.get(id).into_iter().flatten();

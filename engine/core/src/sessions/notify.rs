@@ -23,7 +23,7 @@ pub(super) struct Change {
 
 impl Change {
     /// What an entry is to hear of it.
-    fn told(&self, fields: Fields, last_view: Option<SessionView>) -> PendingChange {
+    fn for_entry(&self, fields: Fields, last_view: Option<SessionView>) -> PendingChange {
         let came = fields.contains(Fields::ADDED);
         PendingChange {
             fields,
@@ -45,49 +45,44 @@ impl StepContext<'_> {
         concerned.sort_unstable();
         concerned.dedup();
         let mut relinked = Vec::new();
-        for (name, tracking) in &mut self.state.entries {
-            let saw = tracking.visibility.key(id).is_some();
+        for (name, policy) in &mut self.state.entries {
+            let saw = policy.visibility.key(id).is_some();
             // What is granted follows from what the person wrote alone.
             let sees = match change.written {
                 None => saw,
-                Some(present) => present && tracking.entry.grant.sessions.matches(&change.after),
+                Some(present) => present && policy.entry.grant.sessions.matches(&change.after),
             };
             if change.written.is_some() && (saw || sees) {
-                tracking
-                    .visibility
-                    .changed_in(self.state.workspace_revision);
+                policy.visibility.changed_in(self.state.workspace_revision);
             }
             match (saw, sees) {
                 (false, false) => {}
                 (false, true) => {
-                    tracking.visibility.show(&change.after);
+                    policy.visibility.show(&change.after);
                     // What it was to hear of an earlier stay is over.
-                    tracking.pending_changes.remove(id);
+                    policy.pending_changes.remove(id);
                     if index.concerns(name, &change.after, Fields::ADDED) {
-                        let dirty = change.told(Fields::ADDED, None);
-                        tracking.pending_changes.insert(id.clone(), dirty);
+                        let change = change.for_entry(Fields::ADDED, None);
+                        policy.pending_changes.insert(id.clone(), change);
                     }
                     relinked.push(name.clone());
                 }
                 (true, false) => {
-                    let last_view = tracking.visibility.hide(id);
-                    tracking.proposals.remove(id);
-                    tracking.pending_changes.remove(id);
+                    let last_view = policy.visibility.hide(id);
+                    policy.proposals.remove(id);
+                    policy.pending_changes.remove(id);
                     if index.concerns(name, &change.before, Fields::REMOVED) {
-                        let dirty = change.told(Fields::REMOVED, last_view);
-                        tracking.pending_changes.insert(id.clone(), dirty);
+                        let change = change.for_entry(Fields::REMOVED, last_view);
+                        policy.pending_changes.insert(id.clone(), change);
                     }
                     relinked.push(name.clone());
                 }
                 (true, true) => {
-                    tracking.visibility.show(&change.after);
+                    policy.visibility.show(&change.after);
                     // Whoever's proposal is void now hears of it, asked for or not.
-                    let spoke = tracking
-                        .proposals
-                        .get(id)
-                        .is_some_and(|o| !o.acts.is_empty());
+                    let spoke = policy.proposals.get(id).is_some_and(|o| !o.acts.is_empty());
                     if concerned.binary_search(&name).is_ok() || (spoke && change.void) {
-                        tracking.enqueue_change(id, change.told(change.fields, None));
+                        policy.enqueue_change(id, change.for_entry(change.fields, None));
                     }
                 }
             }
@@ -101,26 +96,23 @@ impl StepContext<'_> {
     pub(crate) fn relink(&mut self, id: &SessionId, entries: &[EntryName], cause: Cause) {
         let children = self.state.children.get(id).into_iter().flatten();
         for child in children {
-            let Some(tracked) = self.state.sessions.get(child) else {
+            let Some(state) = self.state.sessions.get(child) else {
                 continue;
             };
             for name in entries {
-                let Some(tracking) = self.state.entries.get_mut(name) else {
+                let Some(policy) = self.state.entries.get_mut(name) else {
                     continue;
                 };
-                let asked = self
-                    .state
-                    .index
-                    .concerns(name, &tracked.view, Fields::TARGET);
-                if tracking.visibility.relink(child) && asked {
-                    let dirty = PendingChange {
+                let asked = self.state.index.concerns(name, &state.view, Fields::TARGET);
+                if policy.visibility.relink(child) && asked {
+                    let change = PendingChange {
                         fields: Fields::TARGET,
-                        previous_status: Some(tracked.view.status),
+                        previous_status: Some(state.view.status),
                         outcome: None,
                         last_view: None,
                         cause,
                     };
-                    tracking.enqueue_change(child, dirty);
+                    policy.enqueue_change(child, change);
                 }
             }
         }
@@ -129,11 +121,11 @@ impl StepContext<'_> {
 
 impl EntryState {
     /// It is to hear of this, with what it has not heard of yet.
-    fn enqueue_change(&mut self, id: &SessionId, dirty: PendingChange) {
+    fn enqueue_change(&mut self, id: &SessionId, change: PendingChange) {
         match self.pending_changes.get_mut(id) {
-            Some(earlier) => earlier.merge(&dirty),
+            Some(earlier) => earlier.merge(&change),
             None => {
-                self.pending_changes.insert(id.clone(), dirty);
+                self.pending_changes.insert(id.clone(), change);
             }
         }
     }

@@ -32,22 +32,22 @@ impl StepContext<'_> {
             UserInput::SignIn(id) => self.sessions_needing(id),
         };
         for id in waited {
-            if let Some(tracked) = self.state.sessions.get_mut(&id)
-                && std::mem::take(&mut tracked.needs_person)
+            if let Some(state) = self.state.sessions.get_mut(&id)
+                && std::mem::take(&mut state.needs_person)
             {
-                tracked.retry_at = None;
-                tracked.told = None;
+                state.retry_at = None;
+                state.recorded_deferral = None;
                 // What failed is done now, so that policies which gave up on it look again. A
                 // retraction that failed is not done.
-                let retracts = tracked
+                let retracts = state
                     .phase
                     .lease()
                     .is_some_and(|lease| lease.expired(self.now));
                 if !retracts {
-                    tracked.last_failure = None;
-                    tracked.failures = 0;
+                    state.last_failure = None;
+                    state.failures = 0;
                 }
-                let cause = tracked.cause;
+                let cause = state.cause;
                 self.mark_changed(&id, Fields::FAILURE, None, cause);
                 self.reconsider.insert(id);
             }

@@ -14,6 +14,15 @@ use crate::sessions::notify::Change;
 use crate::state::session_state::SessionState;
 
 impl StepContext<'_> {
+    /// The chain was asked for the credentials of a session.
+    pub(crate) fn used(&mut self, session: &SessionId) {
+        if let Some(state) = self.state.sessions.get_mut(session) {
+            state.last_use = Some(self.now);
+            let cause = state.cause;
+            self.mark_changed(session, Fields::LAST_USE, None, cause);
+        }
+    }
+
     /// Makes the view anew, tells the policies that asked for it, and has the session reconsidered.
     pub(crate) fn mark_changed(
         &mut self,
@@ -23,32 +32,32 @@ impl StepContext<'_> {
         cause: Cause,
     ) {
         let settled = Fields::ADDED.union(Fields::CREDENTIALS).union(MATERIAL);
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
         if fields.intersects(settled) {
-            tracked.revision.0 += 1;
+            state.revision.0 += 1;
         }
-        let before = Arc::clone(&tracked.view);
-        let mut view = facts_of(&tracked.session);
-        view.status = tracked.phase.status();
-        view.started_at = tracked.phase.lease().map(|l| l.issued_at);
-        view.expires_at = tracked.phase.lease().and_then(|l| l.expires_at);
-        view.last_error = tracked.last_failure.as_ref().map(|f| f.kind);
-        view.failures = tracked.failures;
-        view.last_use = tracked.last_use;
-        view.reason = tracked
+        let before = Arc::clone(&state.view);
+        let mut view = facts_of(&state.session);
+        view.status = state.phase.status();
+        view.started_at = state.phase.lease().map(|l| l.issued_at);
+        view.expires_at = state.phase.lease().and_then(|l| l.expires_at);
+        view.last_error = state.last_failure.as_ref().map(|f| f.kind);
+        view.failures = state.failures;
+        view.last_use = state.last_use;
+        view.reason = state
             .manual_override
             .as_ref()
             .and_then(|w| w.stated().cloned());
-        view.revision = tracked.revision;
-        tracked.view = Arc::new(view);
+        view.revision = state.revision;
+        state.view = Arc::new(view);
         let change = Change {
             before,
-            after: Arc::clone(&tracked.view),
+            after: Arc::clone(&state.view),
             fields,
             void: fields.intersects(settled),
-            written: fields.intersects(WRITTEN).then_some(tracked.present),
+            written: fields.intersects(WRITTEN).then_some(state.present),
             outcome,
             cause,
         };
@@ -59,12 +68,12 @@ impl StepContext<'_> {
 
     /// Asks for the projection to be written, where the file says something else.
     pub(crate) fn write_status(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.get_mut(id).filter(|t| t.present) else {
+        let Some(state) = self.state.sessions.get_mut(id).filter(|t| t.present) else {
             return;
         };
-        let projection = projection(tracked);
-        if projection != tracked.projected {
-            tracked.projected = projection;
+        let projection = projection(state);
+        if projection != state.projected {
+            state.projected = projection;
             self.effects.push(Effect::Project {
                 session: id.clone(),
                 projection,
@@ -74,10 +83,10 @@ impl StepContext<'_> {
 }
 
 /// What the file is to say of the session's state.
-pub(super) fn projection(tracked: &SessionState) -> PersistedStatus {
-    let lease = tracked.phase.lease();
+pub(super) fn projection(state: &SessionState) -> PersistedStatus {
+    let lease = state.phase.lease();
     PersistedStatus {
-        status: tracked.phase.status(),
+        status: state.phase.status(),
         start: lease.map(|l| l.issued_at),
         expiration: lease.and_then(|l| l.expires_at),
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::arbitration::Rank;
 use crate::context::StepContext;
 use crate::events::effect::Effect;
-use crate::events::input::{Order, PersistedStatus, SessionUpsert, WorkspaceChange};
+use crate::events::input::{
+    ManualOverride, Order, PersistedStatus, RecoveredCredentials, WorkspaceChange,
+};
 use crate::events::journal::JournalEvent;
 use crate::model::ids::Cause;
 use crate::model::policy::{Action, Fields, Revision};
@@ -19,24 +21,60 @@ use crate::sessions::view::{facts_of, projection};
 use crate::state::Orphan;
 use crate::state::phase::Phase;
 use crate::state::session_state::SessionState;
-use crate::state::timers::TimerKey;
 
 impl StepContext<'_> {
+    /// The engine starts: what the chain holds and what the person had said waits for the Workspace.
+    pub(crate) fn boot(
+        &mut self,
+        found: Vec<RecoveredCredentials>,
+        words: Vec<(SessionId, ManualOverride)>,
+    ) {
+        let cause = self.new_cause();
+        let ids = found.iter().map(|found| found.session.clone()).collect();
+        self.record(cause, JournalEvent::Booted { found: ids });
+        let found = found.into_iter();
+        self.state.recovered = found.map(|found| (found.session.clone(), found)).collect();
+        self.state.recovered_overrides = words.into_iter().collect();
+    }
+
+    /// A version of the Workspace was accepted.
     pub(crate) fn workspace(&mut self, change: WorkspaceChange) {
         let cause = self.new_cause();
         self.state.workspace_revision += 1;
-        let known = |s: &SessionUpsert| {
-            self.state
-                .sessions
-                .get(&s.session.id)
-                .map(|t| t.present && t.session != s.session)
-        };
-        let added = change.upserts.iter().filter(|s| known(s).is_none()).count();
-        let changed = change
-            .upserts
-            .iter()
-            .filter(|s| known(s) == Some(true))
-            .count();
+        self.record_accepted(&change, cause);
+        let mut written = Vec::new();
+        for upsert in change.upserts {
+            let id = upsert.session.id.clone();
+            let fields = self.upsert(upsert.session, cause);
+            written.push((id, fields, upsert.written));
+        }
+        // Every session has to be there before policies are told which are chained to which.
+        for (id, fields, status) in written {
+            if !fields.is_empty() {
+                self.note_edit(&id, fields, cause);
+                self.mark_changed(&id, fields, None, cause);
+            }
+            self.await_approval(&id);
+            self.written(&id, status);
+        }
+        self.advance_all_waiting();
+        for id in change.removed {
+            self.removed(id, cause);
+        }
+        for (_, found) in std::mem::take(&mut self.state.recovered) {
+            self.unclaimed(found, cause);
+        }
+    }
+
+    fn record_accepted(&mut self, change: &WorkspaceChange, cause: Cause) {
+        let (mut added, mut changed) = (0, 0);
+        for upsert in &change.upserts {
+            match self.state.sessions.get(&upsert.session.id) {
+                None => added += 1,
+                Some(state) if state.present && state.session != upsert.session => changed += 1,
+                Some(_) => {}
+            }
+        }
         let accepted = JournalEvent::WorkspaceAccepted {
             revision: self.state.workspace_revision,
             added,
@@ -44,56 +82,39 @@ impl StepContext<'_> {
             removed: change.removed.len(),
         };
         self.record(cause, accepted);
-        let mut touched = Vec::new();
-        for upsert in change.upserts {
-            let id = upsert.session.id.clone();
-            let fields = self.upsert(upsert.session, cause);
-            touched.push((id, fields, upsert.written));
-        }
-        // Every session has to be there before it is told which are chained to which.
-        for (id, fields, written) in touched {
-            if !fields.is_empty() {
-                self.note_edit(&id, fields, cause);
-                self.mark_changed(&id, fields, None, cause);
-            }
-            self.rule_again(&id);
-            self.written(&id, written);
-        }
-        self.all_go_on();
-        for id in change.removed {
-            let Some(tracked) = self.state.sessions.get_mut(&id) else {
-                continue;
-            };
-            tracked.present = false;
-            tracked.cause = cause;
-            // What waits to be written of it is not to come upon one that takes its place.
-            let projection = PersistedStatus::default();
-            self.effects.push(Effect::Project {
-                session: id.clone(),
-                projection,
-            });
-            self.effects.push(Effect::ForgetSession {
-                session: id.clone(),
-            });
-            self.note_edit(&id, Fields::REMOVED, cause);
-            self.mark_changed(&id, Fields::REMOVED, None, cause);
-        }
-        // Whatever the chain held at the start and no session stands for.
-        for (id, found) in std::mem::take(&mut self.state.recovered) {
-            let orphan = Orphan {
-                operation: None,
-                failures: 0,
-                profile: found.profile,
-            };
-            self.state.orphans.insert(id.clone(), orphan);
-            self.record(
-                cause,
-                JournalEvent::Orphan {
-                    session: id.clone(),
-                },
-            );
-            self.retract_orphan(&id);
-        }
+    }
+
+    /// A session left the Workspace.
+    fn removed(&mut self, id: SessionId, cause: Cause) {
+        let Some(state) = self.state.sessions.get_mut(&id) else {
+            return;
+        };
+        state.present = false;
+        state.cause = cause;
+        // What waits to be written of it is not to come upon one that takes its place.
+        self.effects.push(Effect::Project {
+            session: id.clone(),
+            projection: PersistedStatus::default(),
+        });
+        self.effects.push(Effect::ForgetSession {
+            session: id.clone(),
+        });
+        self.note_edit(&id, Fields::REMOVED, cause);
+        self.mark_changed(&id, Fields::REMOVED, None, cause);
+    }
+
+    /// The chain held credentials at the start whose session is not in the Workspace.
+    fn unclaimed(&mut self, found: RecoveredCredentials, cause: Cause) {
+        let session = found.session;
+        let orphan = Orphan {
+            operation: None,
+            failures: 0,
+            profile: found.profile,
+        };
+        self.state.orphans.insert(session.clone(), orphan);
+        let id = session.clone();
+        self.record(cause, JournalEvent::Orphan { session });
+        self.retract_orphan(&id);
     }
 
     fn note_edit(&mut self, id: &SessionId, fields: Fields, cause: Cause) {
@@ -101,10 +122,10 @@ impl StepContext<'_> {
         if self.state.workspace_revision == 1 {
             return;
         }
-        let Some(tracked) = self.state.sessions.get(id) else {
+        let Some(state) = self.state.sessions.get(id) else {
             return;
         };
-        let name = tracked.session.name.clone();
+        let name = state.session.name.clone();
         let fields = fields.names().map(str::to_owned).collect();
         self.record(
             cause,
@@ -119,29 +140,29 @@ impl StepContext<'_> {
     /// Takes a session in; what changed about it.
     fn upsert(&mut self, session: Arc<Session>, cause: Cause) -> Fields {
         let id = session.id.clone();
-        let Some(tracked) = self.state.sessions.get_mut(&id) else {
+        let Some(state) = self.state.sessions.get_mut(&id) else {
             self.add(session, cause);
             return Fields::ADDED;
         };
-        let mut fields = difference(&tracked.session, &session);
-        if !tracked.present {
+        let mut fields = difference(&state.session, &session);
+        if !state.present {
             fields = fields.union(Fields::ADDED);
         }
-        let old = std::mem::replace(&mut tracked.session, session);
-        tracked.present = true;
+        let old = std::mem::replace(&mut state.session, session);
+        state.present = true;
         if fields.is_empty() {
             return fields;
         }
-        tracked.cause = cause;
+        state.cause = cause;
         if fields.intersects(MATERIAL) {
             // What was refused may be right now; what is in force is of the old definition.
-            tracked.retry_at = None;
-            tracked.needs_person = false;
-            tracked.outdated = tracked.phase != Phase::Inactive;
+            state.retry_at = None;
+            state.needs_person = false;
+            state.outdated = state.phase != Phase::Inactive;
         }
-        let operation = tracked.phase.operation();
-        tracked.rule_anew |= operation.is_some_and(|operation| !operation.is_publishing());
-        let new = Arc::clone(&tracked.session);
+        let operation = state.phase.operation();
+        state.needs_approval |= operation.is_some_and(|operation| !operation.is_publishing());
+        let new = Arc::clone(&state.session);
         if let Some(children) = old.parent().and_then(|p| self.state.children.get_mut(p)) {
             children.remove(&id);
         }
@@ -162,7 +183,7 @@ impl StepContext<'_> {
         }
         let word = self.state.recovered_overrides.remove(&id);
         self.set_lease_timers(&id, phase.lease());
-        let mut tracked = SessionState {
+        let mut state = SessionState {
             view: Arc::new(facts_of(&session)),
             session: Arc::clone(&session),
             present: true,
@@ -177,7 +198,7 @@ impl StepContext<'_> {
             published_profile,
             stopped_at: None,
             beyond_parent: false,
-            rule_anew: false,
+            needs_approval: false,
             for_child: false,
             publishing_profile: None,
             projected: PersistedStatus::default(),
@@ -189,14 +210,14 @@ impl StepContext<'_> {
             refresh_asked: false,
             cause,
             started_rank: Rank::default(),
-            told: None,
-            shadow_told: None,
+            recorded_deferral: None,
+            recorded_difference: None,
             damping: Damping::default(),
             random: Random::of(self.state.seed, id.as_str()),
         };
         // So that the first touch sees a session that came, not one that changed.
-        Arc::make_mut(&mut tracked.view).status = tracked.phase.status();
-        self.state.sessions.insert(id, tracked);
+        Arc::make_mut(&mut state.view).status = state.phase.status();
+        self.state.sessions.insert(id, state);
         self.link(&session);
     }
 
@@ -213,11 +234,11 @@ impl StepContext<'_> {
     /// Compares what the file says of a session's state with what is in force: a status
     /// that alone differs is a person's edit, anything else is an old projection.
     fn written(&mut self, id: &SessionId, written: PersistedStatus) {
-        let Some(tracked) = self.state.sessions.get_mut(id) else {
+        let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        tracked.projected = written;
-        let inforce = projection(tracked);
+        state.projected = written;
+        let inforce = projection(state);
         let by_hand = written.start == inforce.start
             && written.status != inforce.status
             && written.status != Status::Pending
@@ -238,46 +259,5 @@ impl StepContext<'_> {
         }
         self.write_status(id);
         self.reconsider.insert(id.clone());
-    }
-
-    /// Forgets a session that left the Workspace and holds nothing in the chain.
-    pub(crate) fn forget(&mut self, id: &SessionId) {
-        let Some(tracked) = self.state.sessions.remove(id) else {
-            return;
-        };
-        // Policies may have heard of it, and remembered something, since it left.
-        self.effects.push(Effect::ForgetSession {
-            session: id.clone(),
-        });
-        self.state.unreachable.remove(id);
-        for key in [
-            TimerKey::Expiry(id.clone()),
-            TimerKey::Expiring(id.clone()),
-            TimerKey::Deadline(id.clone()),
-            TimerKey::Reconsider(id.clone()),
-        ] {
-            self.state.timers.clear(&key);
-        }
-        self.state.profile_owners.forget(id);
-        let parent = tracked.session.parent();
-        if let Some(children) = parent.and_then(|p| self.state.children.get_mut(p)) {
-            children.remove(id);
-        }
-        for tracking in self.state.entries.values_mut() {
-            // Nobody will ask it before it looks at everything afresh.
-            if tracking.suspended {
-                tracking.pending_changes.remove(id);
-            }
-        }
-        for (command, _) in tracked.waiting {
-            let reply = crate::events::effect::Reply::Superseded;
-            self.effects.push(Effect::Reply { command, reply });
-        }
-        if tracked.manual_override.is_some() {
-            self.effects.push(Effect::Remember {
-                session: id.clone(),
-                word: None,
-            });
-        }
     }
 }

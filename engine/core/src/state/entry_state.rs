@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::arbitration::{StandingAct, StandingHold};
+use crate::arbitration::{ProposedAct, ProposedHold};
 use crate::events::input::Entry;
 use crate::model::ids::Cause;
 use crate::model::policy::{
@@ -31,12 +31,16 @@ pub(crate) struct PendingChange {
 /// What one entry proposes for one session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EntryProposals {
-    pub(crate) acts: Vec<StandingAct>,
-    pub(crate) holds: Vec<StandingHold>,
+    pub(crate) acts: Vec<ProposedAct>,
+    pub(crate) holds: Vec<ProposedHold>,
     pub(crate) cause: Cause,
     /// What it wants to have rotated was said on a custom event: an alarm, which waits for nothing.
     pub(crate) alarmed: bool,
 }
+
+/// A page of a resync: its reason, the key behind which the page began, and the key behind which the next
+/// begins (none: it was the last).
+pub(crate) type ResyncPage = (ResyncReason, Option<SessionKey>, Option<SessionKey>);
 
 /// A question that a policy works on.
 #[derive(Clone, Debug)]
@@ -48,9 +52,8 @@ pub(crate) struct PendingEvaluation {
     pub(crate) ids: BTreeSet<SessionId>,
     /// Events without sessions, for another try.
     pub(crate) others: Vec<Event>,
-    /// The resync that this call was a page of: its reason, where the page began, and the
-    /// key that the next begins behind (none: it was the last).
-    pub(crate) page: Option<(ResyncReason, Option<SessionKey>, Option<SessionKey>)>,
+    /// The page of a resync that this call was.
+    pub(crate) page: Option<ResyncPage>,
     pub(crate) cause: Cause,
 }
 

@@ -28,13 +28,13 @@ impl State {
 
     /// When a waiting session's turn may come at the earliest; none: now.
     #[must_use]
-    pub fn turn_comes(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
+    pub fn provider_free_at(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
         self.queue.dry_until(session, &self.settings.calls, now)
     }
 
     /// When the account of a waiting session is looked at again.
     #[must_use]
-    pub fn turn_watched(&self, session: &SessionId) -> Option<Timestamp> {
+    pub fn provider_timer(&self, session: &SessionId) -> Option<Timestamp> {
         let lane = self.queue.lane(session)?;
         self.timers.get(&TimerKey::Lane(lane.clone()))
     }
@@ -145,7 +145,7 @@ impl EntryState {
     }
 
     /// Sessions that it has a standing proposal for.
-    pub fn opinionated(&self) -> impl Iterator<Item = &SessionId> {
+    pub fn sessions_with_proposals(&self) -> impl Iterator<Item = &SessionId> {
         self.proposals.keys()
     }
 

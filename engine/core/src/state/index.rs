@@ -59,12 +59,12 @@ impl Index {
                             .push(entry.clone());
                     }
                     Subscription::Files(pattern) => {
-                        let hearers = index.by_files.entry(pattern.clone()).or_default();
-                        hearers.push(entry.clone());
+                        let subscribers = index.by_files.entry(pattern.clone()).or_default();
+                        subscribers.push(entry.clone());
                     }
                     Subscription::Branch(pattern) => {
-                        let hearers = index.by_branch.entry(pattern.clone()).or_default();
-                        hearers.push(entry.clone());
+                        let subscribers = index.by_branch.entry(pattern.clone()).or_default();
+                        subscribers.push(entry.clone());
                     }
                     Subscription::Engine(moments) => {
                         index.engine.push((*moments, entry.clone()));

@@ -132,10 +132,10 @@ impl State {
     /// What a person calls a session: its name, and its id where another has the same name.
     #[must_use]
     pub fn called(&self, id: &SessionId) -> String {
-        let Some(tracked) = self.sessions.get(id) else {
+        let Some(state) = self.sessions.get(id) else {
             return id.to_string();
         };
-        let name = &tracked.session.name;
+        let name = &state.session.name;
         let mut others = self.sessions.iter().filter(|(other, _)| *other != id);
         match others.any(|(_, t)| t.session.name == *name) {
             true => format!("{name} ({id})"),

@@ -46,7 +46,7 @@ pub struct SessionState {
     /// The session that it is chained to was stopped, and it could not be retracted then.
     pub(crate) beyond_parent: bool,
     /// It was edited while an operation waits, which nobody was asked about as it is now.
-    pub(crate) rule_anew: bool,
+    pub(crate) needs_approval: bool,
     /// It was started only for a session that is chained to it and has not been started yet.
     pub(crate) for_child: bool,
     /// The named profile that credentials are on their way to.
@@ -62,13 +62,13 @@ pub struct SessionState {
     /// A program was given credentials that are due for renewal.
     pub(crate) refresh_asked: bool,
     pub(crate) cause: Cause,
-    /// How much the voice counts that had it started.
+    /// How much the actor counts that had it started.
     pub(crate) started_rank: Rank,
     /// The last deferral and shadow difference that were recorded: each is said once.
-    pub(crate) told: Option<(Action, String)>,
+    pub(crate) recorded_deferral: Option<(Action, String)>,
     /// What policies did to it, as far as it counts for what they may do next.
     pub(crate) damping: Damping,
     /// Its own, so that what others draw is nothing to it.
     pub(crate) random: Random,
-    pub(crate) shadow_told: Option<(Option<Action>, Option<Action>)>,
+    pub(crate) recorded_difference: Option<(Option<Action>, Option<Action>)>,
 }

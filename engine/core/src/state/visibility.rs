@@ -38,7 +38,7 @@ impl Visibility {
     }
 
     /// Whether the entry has ever been told this key.
-    pub(crate) const fn told(&self, key: SessionKey) -> bool {
+    pub(crate) const fn was_given(&self, key: SessionKey) -> bool {
         1 <= key.0 && key.0 <= self.last
     }
 
