@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use dayfly_awsfiles::{AwsFile, Both, Kind, load, without};
 use dayfly_dialog::{CliError, Code, sanitize};
+use dayfly_host::settings;
 use dayfly_runtime::Home;
 use dayfly_vault::private_file::PrivateFileError;
 use dayfly_vault::shared_file::SharedFile;
 use dayfly_vault::{AccessKey, SecretString};
-
-use crate::engine;
 
 /// The longest file that is changed, in bytes.
 const LIMIT: u64 = 64 << 20;
@@ -100,9 +99,9 @@ pub(crate) struct Found {
 impl Files {
     /// Reads both.
     pub(crate) fn read(home: &Home) -> Result<Self, CliError> {
-        let configured = engine::configuration(home)?;
-        let credentials = engine::credentials_file(&configured)?;
-        let config = engine::config_file(&configured)?;
+        let configured = settings::load(home)?;
+        let credentials = settings::credentials_file(&configured)?;
+        let config = settings::config_file(&configured)?;
         let read = |path: &Path, kind| {
             load(path, kind).map_err(|unreadable| {
                 let told = format!("{unreadable}; nothing was changed");

@@ -4,22 +4,14 @@
 
 mod aws_key;
 mod commands;
-mod control;
 mod demo;
 mod doctor;
-mod endpoint;
-mod engine;
-mod export;
 mod input;
 mod integrations;
-mod paths;
-mod policies;
 mod prompt;
 mod sharing;
-mod sign_in;
 mod signals;
 mod terminal;
-mod vault_access;
 
 use clap::Parser;
 use dayfly_dialog::Exit;
@@ -32,6 +24,7 @@ static ALLOCATOR: dayfly_vault::Wiping = dayfly_vault::Wiping;
 
 fn main() -> std::process::ExitCode {
     dayfly_vault::process::keep_memory_private();
+    dayfly_host::person::introduce(&terminal::AtTerminal);
     if let Some(exit) = commands::short_cut() {
         return exit.into();
     }

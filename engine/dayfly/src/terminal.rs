@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dayfly_core::text;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::person::Person;
+use dayfly_vault::SecretString;
+
+use crate::prompt;
 
 /// Whether something could not be written to the standard output.
 static UNWRITTEN: AtomicBool = AtomicBool::new(false);
@@ -161,3 +165,36 @@ pub(crate) fn relay(from: Box<dyn io::Read + Send>) {
 
 /// Bytes of a line that are shown at once.
 const LINE: u64 = 16 << 10;
+
+/// The person at this terminal, for the crates that tell and ask.
+#[derive(Debug)]
+pub(crate) struct AtTerminal;
+
+impl Person for AtTerminal {
+    fn is_there(&self) -> bool {
+        somebody()
+    }
+
+    fn can_type(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
+    fn say(&self, text: &str) {
+        say(text);
+    }
+
+    fn warn(&self, text: &str) {
+        warn(text);
+    }
+
+    fn ask(&self, question: &str) -> io::Result<SecretString> {
+        ask(question);
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        Ok(SecretString::from(line))
+    }
+
+    fn ask_secret(&self, question: &str) -> io::Result<SecretString> {
+        prompt::secret(question)
+    }
+}

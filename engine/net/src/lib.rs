@@ -4,10 +4,11 @@
 //! would trust ([`roots`]); it goes through the proxies that the environment names ([`proxies`]);
 //! it ends every answer at a bound ([`connector`]), and can be told which addresses are out of reach
 //! ([`address`]). What of this cannot be read is an error of the call, never a reason to go on
-//! without it.
+//! without it. Beside that, [`peer`] tells whose program is at the other end of a connection on loopback.
 
 pub mod address;
 pub mod connector;
+pub mod peer;
 pub mod proxies;
 pub mod roots;
 

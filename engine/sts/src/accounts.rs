@@ -18,7 +18,7 @@ const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// The state of the emulator.
 #[derive(Debug)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     /// By access key id.
     users: BTreeMap<String, User>,
     /// By ARN.
@@ -72,7 +72,7 @@ impl Limits {
 }
 
 impl Accounts {
-    pub fn new(options: EmulatorOptions) -> Self {
+    pub(crate) fn new(options: EmulatorOptions) -> Self {
         Self {
             users: options
                 .users
@@ -96,7 +96,7 @@ impl Accounts {
     }
 
     /// Does what is asked for, where the caller may.
-    pub fn act(
+    pub(crate) fn act(
         &mut self,
         request: &Incoming,
         action: &Action,

@@ -32,7 +32,7 @@ pub(crate) struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// Reads the `Authorization` header and what belongs to it.
-    pub fn read(request: &'a Incoming) -> Result<Self, Refusal> {
+    pub(crate) fn read(request: &'a Incoming) -> Result<Self, Refusal> {
         let authorization = request.header("authorization").ok_or_else(|| {
             Refusal::forbidden(
                 "MissingAuthenticationToken",
@@ -76,7 +76,7 @@ impl<'a> Claim<'a> {
     }
 
     /// Whether the holder of the secret signed this request now.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         request: &Incoming,
         secret_access_key: &SecretString,

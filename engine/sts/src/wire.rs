@@ -19,21 +19,21 @@ const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// A request that has wholly arrived.
-pub struct Incoming {
+pub(crate) struct Incoming {
     pub head: Parts,
     pub body: Bytes,
 }
 
 impl Incoming {
     /// A header, where it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.headers.get(name)?.to_str().ok()
     }
 }
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     GetSessionToken {
         seconds: Option<u64>,
     },
@@ -48,7 +48,7 @@ pub enum Action {
 }
 
 /// What is given.
-pub enum Answer {
+pub(crate) enum Answer {
     SessionToken(Issued),
     Role {
         issued: Issued,
@@ -67,7 +67,7 @@ pub enum Answer {
 
 /// Temporary credentials that the emulator made.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub(crate) struct Issued {
     pub access_key_id: String,
     pub secret_access_key: SecretString,
     pub session_token: SecretString,
@@ -76,7 +76,7 @@ pub struct Issued {
 
 /// Why nothing is given.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub status: StatusCode,
     pub code: &'static str,
     pub message: String,
@@ -84,7 +84,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -99,12 +99,12 @@ impl Refusal {
     }
 
     /// The caller may not.
-    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
     /// The fault of an outage.
-    pub fn unavailable() -> Self {
+    pub(crate) fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "ServiceUnavailable",
@@ -113,7 +113,7 @@ impl Refusal {
     }
 
     /// The fault of too many calls.
-    pub fn throttled(retry_after: u32) -> Self {
+    pub(crate) fn throttled(retry_after: u32) -> Self {
         Self {
             retry_after: Some(retry_after),
             ..Self::new(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded")
@@ -122,7 +122,7 @@ impl Refusal {
 }
 
 /// What a request asks for.
-pub fn action(request: &Incoming) -> Result<Action, Refusal> {
+pub(crate) fn action(request: &Incoming) -> Result<Action, Refusal> {
     let form: &[u8] = match request.head.method {
         Method::POST => &request.body,
         Method::GET => request.head.uri.query().unwrap_or_default().as_bytes(),
@@ -176,7 +176,7 @@ pub fn action(request: &Incoming) -> Result<Action, Refusal> {
 }
 
 /// The answer to an action.
-pub fn answer(answer: &Answer, request_id: &str) -> Response<Full<Bytes>> {
+pub(crate) fn answer(answer: &Answer, request_id: &str) -> Response<Full<Bytes>> {
     let (name, result) = match answer {
         Answer::SessionToken(issued) => ("GetSessionToken", credentials(issued)),
         Answer::Role {
@@ -217,7 +217,7 @@ pub fn answer(answer: &Answer, request_id: &str) -> Response<Full<Bytes>> {
 }
 
 /// The answer that says no.
-pub fn refuse(refusal: &Refusal, request_id: &str) -> Response<Full<Bytes>> {
+pub(crate) fn refuse(refusal: &Refusal, request_id: &str) -> Response<Full<Bytes>> {
     let sender = if refusal.status.is_client_error() {
         "Sender"
     } else {

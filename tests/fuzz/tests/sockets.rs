@@ -44,7 +44,7 @@ fn ask(home: &Home, request: &[u8]) -> Vec<u8> {
 #[test]
 fn control() {
     let (home, mut daemon) = engine();
-    let page = repository().join("engine/dayfly/src/control/CONTROL.md");
+    let page = repository().join("engine/control/src/CONTROL.md");
     let page = std::fs::read_to_string(page).expect("the page is read");
     let seeds: Vec<Vec<u8>> = page
         .lines()

@@ -1,18 +1,17 @@
 //! `dayfly console`
 
+use dayfly_control::credentials::Given;
+use dayfly_control::protocol::not_found;
 use dayfly_core::session::{Session, SessionType};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{direct, engine, paths, settings, vault, workspace};
 use dayfly_providers::{Console, ConsoleError, RoleKeys};
 use dayfly_runtime::Home;
+use dayfly_signin::browser;
 use dayfly_vault::SecretString;
 use serde_json::json;
 
-use crate::control::protocol::not_found;
-use crate::export::credentials::Given;
-use crate::export::direct;
-use crate::sign_in::browser;
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Print an address that signs a browser in to the AWS console as a session's role.
 ///
@@ -38,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
@@ -46,15 +45,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     refuse(session)?;
     let region = session.region.as_deref().or(workspace.default_region());
     let console = console(&home, session, region, &args.service)?;
-    let given = Given::parse(&direct::attended(
-        &home,
-        &engine::vault(&home)?,
-        session.id.as_str(),
-    )?)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
+    let given = direct::attended(&home, &vault::open(&home)?, session.id.as_str())?;
+    let runtime = engine::plain_runtime()?;
     runtime.block_on(async {
         let address = sign_in(&console, session, &given).await?;
         if args.open {
@@ -109,7 +101,7 @@ fn console(
         _ => "aws",
     };
     let mut console = Console::of(of_role.unwrap_or(of_region), region, service);
-    let config = engine::in_force(home)?;
+    let config = settings::in_force(home)?;
     if let Some(federation) = config.aws.signin_endpoint_url {
         console.federation = federation;
     }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_control::client;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{direct, paths, person};
 
-use crate::control::client;
-use crate::export::direct;
-use crate::{paths, terminal};
+use crate::terminal;
 
 /// Print the credentials of a session as cloud SDKs ask a `credential_process` for them.
 ///
@@ -34,15 +34,15 @@ pub(crate) fn print(session: &str, home: Option<&Path>) -> Result<Exit, CliError
         Some(folder) => paths::home_at(folder)?,
         None => paths::home()?,
     };
-    let text = match client::credentials(&home, session) {
+    let given = match client::credentials(&home, session) {
         Some(answer) => answer?,
         None => {
             // No person is waited for inside a request.
-            crate::vault_access::ask_nobody();
+            person::ask_nobody();
             direct::credentials(&home, session)?
         }
     };
-    terminal::print_answer(&text)
+    terminal::print_answer(&given.process()?)
         .map_err(|e| CliError::failed(format!("cannot be printed: {e}")))?;
     Ok(Exit::Done)
 }

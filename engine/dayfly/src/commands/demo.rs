@@ -1,6 +1,7 @@
 //! `dayfly demo`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::engine;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo;
@@ -18,10 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
+    let runtime = engine::threads(None)?;
     runtime.block_on(async {
         let failed = |e| CliError::failed(format!("cannot listen for signals: {e}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -1,9 +1,9 @@
 //! `dayfly doctor`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::paths;
 
 use crate::doctor::{self, Findings, Grade};
-use crate::paths;
 use crate::terminal::{print, print_json};
 
 /// Look for what keeps credentials from being obtained or found, and say how to mend it.

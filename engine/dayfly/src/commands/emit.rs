@@ -1,10 +1,9 @@
 //! `dayfly emit`
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit};
-
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::paths;
+use dayfly_host::paths;
 
 /// Send an event of your own to the policies that asked for it.
 #[derive(Debug, clap::Args)]

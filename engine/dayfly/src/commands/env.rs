@@ -1,23 +1,22 @@
 //! `dayfly env`
 
 use clap::ValueEnum;
+use dayfly_control::client;
+use dayfly_control::protocol::{Access, By, Request, not_found};
 use dayfly_core::session::{Session, SessionType};
 use dayfly_core::text::is_hidden;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_endpoints::azure_environment;
+use dayfly_endpoints::environment::{At, Environment};
+use dayfly_endpoints::hiding::hiding_files;
+use dayfly_endpoints::imds::WARNING;
+use dayfly_host::{azure, direct, paths, vault, workspace};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use dayfly_workspace::Workspace;
 use zeroize::Zeroizing;
 
-use crate::control::client;
-use crate::control::protocol::{Access, By, Request, not_found};
-use crate::endpoint::imds::WARNING;
-use crate::export::credentials::Given;
-use crate::export::environment::{At, Environment};
-use crate::export::shadowing::shadowing;
-use crate::export::{azure, azure_environment, direct};
 use crate::terminal::{print_data, warn};
-use crate::{engine, paths};
 
 /// Print what a shell has to set for the credentials of a session.
 ///
@@ -60,7 +59,7 @@ enum Shell {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
@@ -70,11 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return run_azure(args, &home, &workspace, session);
     }
     // Whether there are credentials is told here and now, not by the first program.
-    let given = Given::parse(&direct::attended(
-        &home,
-        &engine::vault(&home)?,
-        session.id.as_str(),
-    )?)?;
+    let given = direct::attended(&home, &vault::open(&home)?, session.id.as_str())?;
     let by = match (args.token_file, args.imds) {
         (true, _) => By::TokenFile,
         (_, true) => By::Imds,
@@ -118,7 +113,7 @@ fn of_endpoint(access: Access, region: Option<&str>) -> Environment {
         (None, Some(file)) => At::ContainerFile { url: &url, file },
         (None, None) => At::Metadata { url: &url },
     };
-    Environment::endpoint(at, region, &shadowing())
+    Environment::endpoint(at, region, &hiding_files())
 }
 
 /// The same for a session of Azure. There is no way to hand a token itself to the SDKs.
@@ -129,11 +124,11 @@ fn run_azure(
     session: &Session,
 ) -> Result<Exit, CliError> {
     if args.fixed || args.imds || args.token_file {
-        return Err(azure::no_other_way());
+        return Err(azure_environment::no_other_way());
     }
     let authority = azure::authority(home, workspace, session)?;
-    let vault = engine::vault(home)?;
-    azure::direct(home, &vault, &session.id, &authority.resource_manager)?;
+    let vault = vault::open(home)?;
+    azure::token(home, &vault, &session.id, &authority.resource_manager)?;
     let request = Request::Endpoint {
         session: session.id.to_string(),
         by: By::Azure,

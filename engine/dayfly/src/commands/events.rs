@@ -3,17 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::mpsc;
 
+use dayfly_control::protocol::not_found;
 use dayfly_core::session::SessionId;
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::time::{self, parse_span};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, settings, workspace};
 use dayfly_runtime::clock;
 use dayfly_runtime::journal::{self, Line, Reader};
 use dayfly_views::journal_line::{self, Names};
 
-use crate::control::protocol::not_found;
 use crate::terminal::{self, print};
-use crate::{engine, paths};
 
 /// Show the journal: events, decisions, actions and how they ended.
 #[derive(Debug, clap::Args)]
@@ -49,8 +49,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let mut names = engine::names(&home);
-    let workspace = engine::load(&home).ok();
+    let mut names = workspace::names(&home);
+    let workspace = workspace::load(&home).ok();
     let session = match (&args.session, &workspace) {
         // One that is gone from the Workspace may still be in the journal.
         (Some(asked), Some(workspace)) => match workspace.resolve(asked) {
@@ -150,11 +150,11 @@ impl<'a> Known<'a> {
     /// What is asked for, and is not where it should be.
     fn new(args: &'a Args, session: Option<&'a SessionId>, home: &dayfly_runtime::Home) -> Self {
         let there = |id: &SessionId| {
-            let workspace = engine::load(home);
+            let workspace = workspace::load(home);
             workspace.is_ok_and(|w| w.sessions().iter().any(|entry| entry.session.id == *id))
         };
         let entry = |name: &str| {
-            let config = crate::policies::config(home);
+            let config = settings::load(home);
             config.is_ok_and(|config| {
                 let disabled = config.disabled.iter().map(|(name, _)| name);
                 let mut names = config.policies.iter().map(|p| &p.name).chain(disabled);

@@ -1,10 +1,13 @@
 //! `dayfly explain`
 
+use dayfly_control::client;
+use dayfly_control::protocol::{Request, not_found};
 use dayfly_core::arbitration::{Actor, Lost, Tier};
 use dayfly_core::effect::{JournalEvent, Loss};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
+use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::journal::{Line, Reader};
 use dayfly_runtime::report::{EngineReport, SessionReport, StandingReport};
 use dayfly_runtime::{Home, clock};
@@ -12,10 +15,7 @@ use dayfly_views::journal_line::{self, Names};
 use dayfly_views::sessions;
 use serde_json::json;
 
-use crate::control::client;
-use crate::control::protocol::{Request, not_found};
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Say why a session is in its present state: what happened, who decided what, what comes next.
 #[derive(Debug, clap::Args)]
@@ -30,12 +30,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let entry = workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?;
     let id = entry.session.id.clone();
-    let report = engine::report(&home)?;
+    let report = reports::of(&home)?;
     let session = report.sessions.iter().find(|s| s.id == id);
     let session = session.ok_or_else(|| {
         let message = format!("the running Dayfly does not know \"{}\" yet", args.session);
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             "standing": standing,
         }));
     }
-    let names = engine::names(&home);
+    let names = workspace::names(&home);
     print(&text(&report, session, &story, standing.as_deref(), &names));
     Ok(Exit::Done)
 }

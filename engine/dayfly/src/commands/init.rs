@@ -1,11 +1,11 @@
 //! `dayfly init`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::paths;
 use dayfly_runtime::Home;
 use dayfly_vault::private_file;
 use dayfly_workspace::WorkspaceFile;
 
-use crate::paths;
 use crate::terminal::print;
 
 /// Make an empty Workspace and a commented configuration. What is there already is kept.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use dayfly_core::policy::EntryName;
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::{CliError, Code, Exit};
+use dayfly_host::paths;
+use dayfly_host::policies::{self, Configured};
 use dayfly_policy::{Module, Policy};
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Loader;
@@ -16,8 +18,6 @@ use dayfly_views::permissions::wakes_on;
 use dayfly_views::replayed;
 
 use crate::commands::events::parse_when;
-use crate::paths;
-use crate::policies::{self, Configured};
 use crate::terminal::{self, print, warn};
 
 /// Ask policies again what they were asked before, and show where the answers differ: of the same

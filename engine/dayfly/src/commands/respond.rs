@@ -2,9 +2,12 @@
 
 use std::io::IsTerminal as _;
 
+use dayfly_control::protocol::{Answered, Response, not_found};
+use dayfly_control::secret::Secret;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session};
 use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
+use dayfly_host::{direct, orders, paths, reports, user_prompts, workspace};
 use dayfly_runtime::report::{EngineReport, SessionReport};
 use dayfly_runtime::{Home, clock};
 use dayfly_vault::SecretString;
@@ -12,12 +15,7 @@ use dayfly_views::sessions;
 use serde_json::json;
 
 use crate::commands::session::order as session_order;
-use crate::control::protocol::{Answered, Response, not_found};
-use crate::control::secret::Secret;
-use crate::export::direct;
-use crate::sign_in::user_prompts;
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Enter what sessions wait for: a code of an MFA device.
 ///
@@ -42,11 +40,11 @@ const INPUT: usize = 4 << 10;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let report = engine::report(&home)?;
+    let report = reports::of(&home)?;
     let Some(asked) = &args.session else {
         return list(&report, args.json);
     };
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let resolved = workspace.resolve(asked).map_err(|e| not_found(&e))?;
     let session = user_prompts::needy(&report, resolved.session.id.as_str())
         .and_then(|needy| workspace.get(&needy.id))
@@ -58,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         given: Answered::Code(Secret(code)),
         order: None,
     };
-    let done = engine::respond(&home, &response)?;
+    let done = orders::respond(&home, &response)?;
     if args.json {
         return print_json(&done);
     }
@@ -137,7 +135,7 @@ fn waiting(report: &EngineReport) -> Vec<&SessionReport> {
 }
 
 fn waiting_elsewhere(home: &Home, answered: &Session) -> Vec<String> {
-    let report = engine::report(home).ok();
+    let report = reports::of(home).ok();
     let waiting = report.as_ref().map(waiting).unwrap_or_default();
     let others = waiting.into_iter().filter(|s| s.id != answered.id);
     others.map(|s| sanitize(&s.name)).collect()

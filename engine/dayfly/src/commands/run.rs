@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
+use dayfly_control::server::Server;
 use dayfly_core::effect::JournalEntry;
 use dayfly_dialog::{CliError, Exit, time};
+use dayfly_endpoints::Endpoints;
+use dayfly_endpoints::follow::{Follow, Said};
+use dayfly_endpoints::server::Endpoint;
+use dayfly_endpoints::tokens::Tokens;
+use dayfly_host::{engine, paths, vault, workspace};
 use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
 use dayfly_views::journal_line::{self, Names};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::control::server::Server;
-use crate::endpoint::Endpoints;
-use crate::endpoint::follow::Follow;
-use crate::endpoint::server::Endpoint;
-use crate::endpoint::tokens::Tokens;
 use crate::signals::Listener;
 use crate::terminal::{print, warn};
-use crate::{engine, paths};
 
 /// Run the engine: watch the Workspace, ask the policies, keep the credentials.
 ///
@@ -46,12 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let taken = client::ask::<serde_json::Value>(&home, &Request::Report {}).is_some();
     let patience = Duration::from_secs(if taken { 0 } else { 15 });
     // A person may be asked for the passphrase now, while Ctrl-C still ends this process by itself.
-    let vault = engine::unlocked(&home)?;
+    let vault = vault::unlocked(&home)?;
     let options = engine::options(&home, Policies::All, !args.once, patience, vault)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
+    let runtime = engine::threads(None)?;
     raise_descriptors();
     let done = runtime.block_on(serve(args, &home, options));
     // What still waits for a lock or a disk is not waited for.
@@ -103,7 +100,7 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliEr
     let handle = running.handle().clone();
     let notes = running.listen();
     let doors = Arc::new(Endpoints::new(endpoint(home, &handle).await?));
-    let server = Server::start(home, handle.clone(), Arc::clone(&doors))?;
+    let server = Server::start(home, handle.clone(), doors.clone())?;
     if !args.quiet {
         print(&format!(
             "Dayfly {} watches {} (Ctrl-C ends it)\n",
@@ -111,13 +108,19 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliEr
             home.workspace().display()
         ));
     }
-    let mut metadata = Follow::new(home, &handle, &doors, args.quiet);
+    let mut metadata = metadata(home, &handle, &doors, args.quiet);
     let mut imds = running.imds();
     let changes = handle.notes();
     metadata.apply(imds.borrow_and_update().clone()).await;
     let following = tokio::spawn(metadata.follow(imds, changes));
-    let printing =
-        notes.map(|notes| tokio::spawn(show(notes, engine::names(home), args.quiet, args.verbose)));
+    let printing = notes.map(|notes| {
+        tokio::spawn(show(
+            notes,
+            workspace::names(home),
+            args.quiet,
+            args.verbose,
+        ))
+    });
     let mut exit = Exit::Done;
     let ended = running.ended();
     tokio::pin!(ended);
@@ -158,8 +161,19 @@ async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, CliError> {
     Ok(endpoint)
 }
 
+/// Keeps the metadata endpoint as it is wanted, and tells the person.
+fn metadata(home: &Home, handle: &Handle, doors: &Arc<Endpoints>, quiet: bool) -> Follow {
+    let from = home.clone();
+    let say = move |said| match said {
+        Said::Opened(_) if quiet => {}
+        Said::Opened(text) | Said::Trouble(text) => print(&text),
+    };
+    let read = move || workspace::require(&from);
+    Follow::new(handle, doors, Box::new(read), Box::new(say))
+}
+
 async fn once(handle: &Handle) -> Result<Exit, CliError> {
-    let stopped = crate::control::protocol::stopped;
+    let stopped = dayfly_control::protocol::stopped;
     handle.quiet().await.map_err(stopped)?;
     let report = handle.report().await.map_err(stopped)?;
     let failed = report.sessions.iter().any(|s| s.error.is_some());

@@ -2,13 +2,13 @@
 
 use dayfly_core::session::Status;
 use dayfly_dialog::{CliError, Exit, sanitize, time};
+use dayfly_host::{paths, reports};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::{EngineReport, ProblemReport};
 use dayfly_views::{policies, sessions};
 
 use crate::doctor::disk;
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Show what runs: the engine, sessions, policies, and what is wrong.
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let mut report = engine::report(&home)?;
+    let mut report = reports::of(&home)?;
     let full = disk::without_room(&home);
     report
         .problems

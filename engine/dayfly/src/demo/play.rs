@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_control::protocol::{self, SessionOrder};
 use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
+use dayfly_host::{engine, vault, workspace};
 use dayfly_runtime::{Engine, Handle, Policies, clock};
 use dayfly_views::journal_line::{self, Names};
 use dayfly_views::sessions;
@@ -17,8 +19,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::stage::Stage;
-use crate::control::protocol::{self, SessionOrder};
-use crate::engine;
 use crate::terminal::print;
 
 /// How long credentials live, where the demo takes its usual time.
@@ -33,7 +33,7 @@ pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Re
         stage.home.folder().display(),
         LIFETIME.mul_f64(pace).as_secs_f64().max(1.0),
     ));
-    let vault = engine::vault(&stage.home)?;
+    let vault = vault::open(&stage.home)?;
     let options = engine::options(&stage.home, Policies::All, true, Duration::ZERO, vault)?;
     let mut running = Engine::start(options)
         .await
@@ -42,7 +42,7 @@ pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Re
     let begun = clock::now();
     let showing = running
         .listen()
-        .map(|notes| tokio::spawn(show(notes, engine::names(&stage.home), begun)));
+        .map(|notes| tokio::spawn(show(notes, workspace::names(&stage.home), begun)));
     let played = tokio::select! {
         played = script(&stage, &handle, pace, begun) => played,
         () = interrupted => Ok(()),

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::CliError;
+use dayfly_host::vault;
 use dayfly_runtime::Home;
 use dayfly_sts::{EmulatedRole, EmulatorOptions, StsEmulator};
 use dayfly_vault::{AccessKey, SecretString};
 use dayfly_workspace::splice::{self, List};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-
-use crate::engine;
 
 const USER: &str = "user-main";
 const ACCOUNT: &str = "123456789012";
@@ -52,7 +51,7 @@ impl Stage {
         .await
         .map_err(failed)?;
         let stage = Self { home, sts, folder };
-        engine::vault(&stage.home)?
+        vault::open(&stage.home)?
             .set_access_key(&SessionId::new(USER), &key)
             .map_err(|e| CliError::failed(format!("cannot prepare the demo: {e}")))?;
         std::fs::write(stage.home.workspace(), workspace()).map_err(failed)?;

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use dayfly_awsfiles::{Kind, load};
+use dayfly_endpoints::environment::CONFLICTING;
+use dayfly_endpoints::hiding::hiding_files;
 
 use super::Findings;
-use crate::export::environment::CONFLICTING;
-use crate::export::shadowing::shadowing;
 
 /// How long an endpoint on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(crate) fn environment(findings: &mut Findings) {
         findings.wrong("environment", message, &hint);
     }
     dead_endpoint(findings);
-    for (variable, path) in shadowing() {
+    for (variable, path) in hiding_files() {
         let message = format!(
             "the profile default in {} has credentials of its own",
             path.display()

@@ -9,12 +9,12 @@ use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::session::{Lease, Session};
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
+use dayfly_host::{paths, settings};
 use dayfly_runtime::Home;
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
-use crate::{engine, paths};
 
 /// The longest shared file that is read.
 const LIMIT: u64 = 64 << 20;
@@ -26,7 +26,7 @@ pub(crate) fn shared_files(
     workspace: Option<&Workspace>,
     findings: &mut Findings,
 ) -> Result<(), CliError> {
-    let config = match engine::in_force(home) {
+    let config = match settings::in_force(home) {
         Ok(config) => config,
         Err(_) => {
             let hint = "mend dayfly.toml first";
@@ -38,7 +38,7 @@ pub(crate) fn shared_files(
             return Ok(());
         }
     };
-    let credentials = engine::credentials_file(&config)?;
+    let credentials = settings::credentials_file(&config)?;
     let sessions = workspace.map(Workspace::sessions).unwrap_or_default();
     let sessions: Vec<(&Session, &str, Delivery)> = sessions
         .iter()
@@ -60,7 +60,7 @@ pub(crate) fn shared_files(
         (
             Place::CredentialProcess,
             "config file",
-            engine::config_file(&config)?,
+            settings::config_file(&config)?,
             paths::config_file()?,
         ),
     ] {

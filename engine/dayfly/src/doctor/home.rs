@@ -5,14 +5,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
+use dayfly_host::policies::{self, Loaded};
+use dayfly_host::{settings, vault, workspace};
 use dayfly_runtime::{Config, Home};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::engine;
-use crate::policies::{self, Loaded};
 
 pub(crate) fn engine_runs(home: &Home, findings: &mut Findings) {
     let report = client::ask::<dayfly_runtime::report::EngineReport>(home, &Request::Report {});
@@ -64,7 +64,7 @@ fn locked(unlocked: usize, findings: &mut Findings) {
 }
 
 pub(crate) fn workspace(home: &Home, findings: &mut Findings) -> Option<Arc<Workspace>> {
-    let loaded = engine::load(home);
+    let loaded = workspace::load(home);
     let problems = match &loaded {
         Ok(workspace) => workspace.problems().to_vec(),
         Err(rejected) => rejected.problems.clone(),
@@ -124,8 +124,8 @@ pub(crate) fn configuration(home: &Home, findings: &mut Findings) {
 
 /// Files that others must not read, or must not write.
 pub(crate) fn modes(home: &Home, findings: &mut Findings) {
-    let credentials = engine::in_force(home)
-        .and_then(|c| engine::credentials_file(&c))
+    let credentials = settings::in_force(home)
+        .and_then(|c| settings::credentials_file(&c))
         .ok();
     let private = [
         home.vault(),
@@ -180,7 +180,7 @@ pub(crate) fn vault(home: &Home, workspace: Option<&Workspace>, findings: &mut F
     if users.is_empty() {
         return;
     }
-    let Ok(vault) = engine::vault(home) else {
+    let Ok(vault) = vault::open(home) else {
         // Where its key is cannot be known; that the configuration is wrong is told already.
         return;
     };

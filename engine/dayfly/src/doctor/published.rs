@@ -7,10 +7,10 @@ use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
+use dayfly_host::{chain, reports, settings, workspace};
 use dayfly_runtime::Home;
 
 use super::Findings;
-use crate::engine;
 
 const ABOUT: &str = "delivery";
 
@@ -19,14 +19,14 @@ type There = BTreeMap<SessionId, Option<Timestamp>>;
 
 /// Looks for the credentials of every active session in the files themselves.
 pub(crate) fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
-    let report = match engine::report(home) {
+    let report = match reports::of(home) {
         Ok(report) => report,
         Err(trouble) => {
             findings.wrong(ABOUT, trouble.message, &trouble.hint.unwrap_or_default());
             return Ok(());
         }
     };
-    let Ok(chain) = engine::chain_in_force(home) else {
+    let Ok(chain) = chain::in_force(home) else {
         let hint = "mend dayfly.toml first";
         findings.notice(
             ABOUT,
@@ -91,10 +91,10 @@ pub(crate) fn published(home: &Home, findings: &mut Findings) -> Result<(), CliE
 
 /// Whether the files that sessions go to can be written.
 fn writable(home: &Home, chain: &Chain, findings: &mut Findings) {
-    let Ok(workspace) = engine::load(home) else {
+    let Ok(workspace) = workspace::load(home) else {
         return;
     };
-    let Ok(config) = engine::in_force(home) else {
+    let Ok(config) = settings::in_force(home) else {
         return;
     };
     for target in chain.targets() {

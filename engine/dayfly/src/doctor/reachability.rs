@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_core::session::SessionType;
 use dayfly_dialog::CliError;
+use dayfly_endpoints::tokens::Tokens;
+use dayfly_host::{engine, settings};
 use dayfly_providers::{AwsSettings, Probed, probe, sts_place};
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::Workspace;
 
 use super::Findings;
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::endpoint::tokens::Tokens;
-use crate::engine;
 
 /// Clouds refuse what was signed by a clock that is five minutes off; before that, ends of
 /// credentials are misjudged by as much.
@@ -46,7 +46,7 @@ pub(crate) fn endpoint(home: &Home, findings: &mut Findings) {
 
 /// Whether each STS that sessions need answers, and what time it is there.
 pub(crate) fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Findings) {
-    let Ok(config) = engine::in_force(home) else {
+    let Ok(config) = settings::in_force(home) else {
         let hint = "mend dayfly.toml first";
         return findings.notice("cloud", "not asked: where it is cannot be known", hint);
     };
@@ -138,9 +138,6 @@ fn ask(url: &str) -> Result<Probed, String> {
 }
 
 pub(super) fn waiting<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
+    let runtime = engine::plain_runtime()?;
     Ok(runtime.block_on(work))
 }

@@ -1,9 +1,9 @@
 //! Whether the lock file and the vault are the newest that were seen here.
 
+use dayfly_host::locking;
 use dayfly_runtime::{Home, seen};
 
 use super::{Finding, Findings};
-use crate::sharing::locking;
 
 pub(crate) fn newest(home: &Home, findings: &mut Findings) {
     // Where the configuration or the lock file cannot be read, that is told already.

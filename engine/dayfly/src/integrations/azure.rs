@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dayfly_dialog::{CliError, Code};
+use dayfly_host::vault;
 use dayfly_providers::Timeouts;
 use dayfly_providers::azure::{
     AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN, AzureCredential, AzureError,
@@ -13,7 +14,6 @@ use dayfly_runtime::{Config, Home};
 use dayfly_vault::Vault;
 use dayfly_workspace::Workspace;
 
-use crate::engine;
 use crate::integrations::SignInRow;
 
 /// An integration as it is called.
@@ -30,7 +30,7 @@ pub(crate) fn called(home: &Home, workspace: &Workspace, id: &str) -> Result<Cal
     let found = found
         .map_err(|problem| CliError::failed(problem).hint("correct it in the Workspace"))?
         .ok_or_else(|| CliError::new(Code::NotFound, format!("no integration is \"{id}\"")))?;
-    let vault = engine::vault(home)?;
+    let vault = vault::open(home)?;
     let tokens = AzureTokens::new(
         Timeouts::default(),
         Arc::new(NoIntegrations),

@@ -5,22 +5,22 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_providers::Timeouts;
 use dayfly_providers::azure::{
     AzureCredential, AzureIntegration, AzureSecrets, AzureTokens, DeviceCode, NoIntegrations, Want,
 };
 use dayfly_runtime::{Home, clock};
+use dayfly_signin::browser;
 use dayfly_vault::private_file::Lock;
 use dayfly_vault::{SecretString, VaultError};
 use dayfly_workspace::Workspace;
 
 use super::azure::{self, Called};
 use super::sso::block_on;
-use crate::control::client;
-use crate::control::protocol::Request;
 use crate::prompt;
-use crate::sign_in::browser;
 use crate::terminal::print;
 
 /// The longest secret or certificate, in bytes.

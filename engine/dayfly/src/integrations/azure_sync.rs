@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::workspace;
 use dayfly_providers::azure::Subscription;
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::splice::SpliceError;
@@ -13,7 +14,6 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::sso::block_on;
 use super::{azure, remove, sso_sync};
-use crate::engine;
 use crate::integrations::refused;
 use crate::terminal::{print, print_json};
 
@@ -35,7 +35,7 @@ struct Outcome {
 }
 
 pub(crate) fn run(home: &Home, id: &str, how: sso_sync::How) -> Result<Exit, CliError> {
-    let workspace = engine::require(home)?;
+    let workspace = workspace::require(home)?;
     let listed = listed(home, &workspace, id)?;
     let mut plan = AzureSyncPlan::new(&workspace, id, &listed);
     if listed.is_empty() && !plan.removed.is_empty() && !how.remove_all {

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use dayfly_control::protocol::SessionOrder;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::CliError;
+use dayfly_host::{orders, reports};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, WorkspaceFile};
 
 use super::found::Found;
-use crate::control::protocol::SessionOrder;
-use crate::engine;
 use crate::integrations::refused;
 
 /// Removes an integration with these sessions of it.
@@ -53,14 +53,14 @@ pub(crate) fn stop(
     if sessions.is_empty() {
         return Ok(Vec::new());
     }
-    let report = engine::report(home)?;
+    let report = reports::of(home)?;
     let mut failed = Vec::new();
     for session in report.sessions {
         if session.status == Status::Inactive || !sessions.contains(&session.id) {
             continue;
         }
         let order = SessionOrder::plain(session.id.as_str(), Action::Stop);
-        if let Err(trouble) = engine::order(home, &order) {
+        if let Err(trouble) = orders::order(home, &order) {
             failed.push((session.id, trouble));
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use dayfly_dialog::{CliError, Code};
+use dayfly_host::{engine, settings};
 use dayfly_providers::sso::{Sso, SsoError};
 use dayfly_runtime::{Config, Home, sso_settings};
 use dayfly_workspace::AwsSsoIntegration;
 
-use crate::engine;
 use crate::integrations::SignInRow;
 
 /// Calls portals as the configuration has it.
@@ -15,19 +15,14 @@ pub(crate) fn portals(home: &Home) -> Result<Arc<Sso>, CliError> {
     let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
     let mut settings = sso_settings(&config);
     if settings.config_file.is_none() {
-        settings.config_file = Some(engine::config_file(&config)?);
+        settings.config_file = Some(settings::config_file(&config)?);
     }
     Ok(Arc::new(Sso::new(settings)))
 }
 
 /// Carries out what waits for a network.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?
-        .block_on(work)
+    engine::threads(2)?.block_on(work)
 }
 
 /// Whether somebody is signed in, as the shared files have it. Nobody is called.

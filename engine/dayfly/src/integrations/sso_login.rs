@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_providers::sso::{SignInStatus, Sso, SsoError, SsoIntegration};
 use dayfly_runtime::{Home, clock, sso_integration};
+use dayfly_signin::browser;
+use dayfly_signin::oauth_callback::{Brought, Callback, PATIENCE};
 use dayfly_vault::SecretString;
 use dayfly_workspace::AwsSsoIntegration;
 
 use super::sso;
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::sign_in::browser;
-use crate::sign_in::oauth_callback::{Brought, Callback, PATIENCE};
 use crate::terminal::print;
 
 /// How a person wants to sign in.

@@ -2,6 +2,7 @@
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::workspace;
 use dayfly_providers::sso::Role;
 use dayfly_runtime::{Home, sso_integration};
 use dayfly_workspace::splice::SpliceError;
@@ -10,7 +11,6 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{remove, sso};
-use crate::engine;
 use crate::integrations::refused;
 use crate::terminal::{print, print_json};
 
@@ -60,7 +60,7 @@ pub(crate) fn run(
     how: How,
 ) -> Result<Exit, CliError> {
     let roles = listed(home, integration)?;
-    let workspace = engine::require(home)?;
+    let workspace = workspace::require(home)?;
     let name = integration.alias.as_ref().unwrap_or(&integration.id);
     let mut plan = SyncPlan::new(&workspace, &integration.id, &roles);
     if roles.is_empty() && !plan.removed.is_empty() && !how.remove_all {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dayfly_dialog::{CliError, Code, Exit, sanitize};
+use dayfly_host::{locking, policies};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Prepared;
@@ -14,8 +15,7 @@ use toml_edit::{Table, value};
 
 use super::acquire::{self, Acquired, Found};
 use super::config_edit::{self, Edit};
-use super::{consent, locking, past_decisions, preview, wants};
-use crate::policies;
+use super::{consent, past_decisions, preview, wants};
 use crate::sharing::newer::{May, refuse_others};
 use crate::terminal::print;
 

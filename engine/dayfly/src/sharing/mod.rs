@@ -11,7 +11,6 @@ pub(crate) mod config_edit;
 pub(crate) mod consent;
 pub(crate) mod folder;
 pub(crate) mod keys;
-pub(crate) mod locking;
 pub(crate) mod newer;
 pub(crate) mod past_decisions;
 pub(crate) mod preview;

@@ -2,13 +2,12 @@
 
 use dayfly_core::policy::EntryName;
 use dayfly_dialog::CliError;
+use dayfly_host::policies::Configured;
 use dayfly_policy::Policy;
 use dayfly_runtime::Home;
 use dayfly_runtime::replay::{self, News, Which};
 use dayfly_views::replayed;
 use serde_json::{Value, json};
-
-use crate::policies::Configured;
 
 /// Differences that are shown.
 const SHOWN: usize = 20;

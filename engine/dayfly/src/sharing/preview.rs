@@ -8,12 +8,11 @@ use dayfly_core::policy::{
 };
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, sanitize};
+use dayfly_host::reports;
 use dayfly_policy::{Call, StateSnapshot};
 use dayfly_runtime::entries::Prepared;
 use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Home, clock};
-
-use crate::engine;
 
 /// Lines that are shown of one policy.
 const LINES: usize = 12;
@@ -23,7 +22,7 @@ pub(crate) fn sessions(home: &Home) -> Result<Vec<SessionView>, CliError> {
     if !home.workspace().exists() {
         return Ok(Vec::new());
     }
-    let report = engine::report(home)?;
+    let report = reports::of(home)?;
     let keys: BTreeMap<SessionId, SessionKey> = report
         .sessions
         .iter()

@@ -1,6 +1,7 @@
 //! Registries, for commands that wait.
 
 use dayfly_dialog::{CliError, Code};
+use dayfly_host::engine;
 use dayfly_registry::{Place, Registry, RegistryError};
 use dayfly_store::OciSource;
 
@@ -19,10 +20,7 @@ pub(crate) fn talk<T, F: Future<Output = Result<T, RegistryError>>>(
     source: &OciSource,
     ask: impl FnOnce(Registry, Place) -> F,
 ) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failed(format!("cannot start: {e}")))?;
+    let runtime = engine::plain_runtime()?;
     let asked = runtime.block_on(async {
         let registry = Registry::at(&source.host).await?;
         ask(registry, place(source)).await

@@ -1,13 +1,13 @@
 //! `dayfly integration add`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, workspace};
 use dayfly_workspace::{WorkspaceFile, splice};
 use serde_json::{Map, Value};
 
 use crate::commands::init;
 use crate::integrations::{Kind, found, refused};
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Add an integration to the Workspace. Nothing else in the file changes, and nobody is called.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if !home.workspace().exists() {
         init::make_workspace(&home)?;
     }
-    let before = engine::require(&home)?;
+    let before = workspace::require(&home)?;
     if found::all(&before).iter().any(|f| f.name() == args.name) {
         let message = format!("an integration is called \"{}\" already", args.name);
         return Err(CliError::usage(message).hint("give this one another name"));

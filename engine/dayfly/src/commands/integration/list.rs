@@ -1,12 +1,12 @@
 //! `dayfly integration list`
 
 use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
+use dayfly_host::{paths, workspace};
 use dayfly_runtime::clock;
 use serde::Serialize;
 
 use crate::integrations::{Found, Kind, SignInRow, azure, found, sso};
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// List the integrations, and whether you are signed in.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ struct Line {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let mut lines = Vec::new();
     for found in found::all(&workspace) {
         let served = workspace.sessions().iter();

@@ -1,9 +1,9 @@
 //! `dayfly integration login`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{paths, workspace};
 
 use crate::integrations::{Found, azure_login, find, sso_login};
-use crate::{engine, paths};
 
 /// Sign in to an integration. Sessions that waited for it are tried again.
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let found = find(&workspace, &args.integration)?;
     let how = sso_login::How {
         device: args.device,

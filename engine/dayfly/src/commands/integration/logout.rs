@@ -1,9 +1,9 @@
 //! `dayfly integration logout`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{paths, workspace};
 
 use crate::integrations::{Found, azure_login, find, sso_login};
-use crate::{engine, paths};
 
 /// End the sign-in to an integration, also for the AWS CLI and SDKs that share it.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let found = find(&workspace, &args.integration)?;
     match &found {
         Found::Sso(integration) => sso_login::sign_out(&home, integration),

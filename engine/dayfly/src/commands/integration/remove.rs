@@ -1,10 +1,10 @@
 //! `dayfly integration remove`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, workspace};
 
 use crate::integrations::{find, remove};
 use crate::terminal::print;
-use crate::{engine, paths};
 
 /// Remove an integration from the Workspace.
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let found = find(&workspace, &args.integration)?;
     let served = workspace.sessions().iter();
     let served = served.filter(|entry| found.serves(&entry.session));

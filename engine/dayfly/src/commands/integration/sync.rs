@@ -1,9 +1,9 @@
 //! `dayfly integration sync`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{paths, workspace};
 
 use crate::integrations::{Found, azure_sync, find, sso_sync};
-use crate::{engine, paths};
 
 /// Take over the accounts and roles, or the subscriptions, of an integration as sessions.
 ///
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let found = find(&workspace, &args.integration)?;
     let how = sso_sync::How {
         dry_run: args.dry_run,

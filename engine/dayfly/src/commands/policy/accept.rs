@@ -1,10 +1,10 @@
 //! `dayfly policy accept`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{locking, paths};
 use dayfly_vault::Ask;
 
-use crate::paths;
-use crate::sharing::{consent, locking};
+use crate::sharing::consent;
 use crate::terminal::print;
 
 /// Take dayfly.lock as it is, although it is older than one that was seen here: after a restore, on

@@ -2,6 +2,7 @@
 
 use dayfly_core::policy::Subscription;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{locking, paths, policies};
 use dayfly_policy::{Limits, Module, Policy, Wasi};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, json_of};
@@ -9,9 +10,8 @@ use toml_edit::{InlineTable, Table, value};
 
 use crate::sharing::acquire::{self, Acquired, Found};
 use crate::sharing::config_edit::{self, Edit};
-use crate::sharing::{bundles, consent, locking, preview, wants};
+use crate::sharing::{bundles, consent, preview, wants};
 use crate::terminal::print;
-use crate::{paths, policies};
 
 /// Add a policy, or a bundle of them, to the configuration: shows what it wants and would do now, and asks.
 ///

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use dayfly_authoring::build;
 use dayfly_authoring::project::Project;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::policies;
 use dayfly_views::permissions::may;
 use serde_json::json;
 
-use crate::policies;
 use crate::terminal::{self, print, print_json};
 
 /// Build the policy of a project into a component, with the tools of its language.

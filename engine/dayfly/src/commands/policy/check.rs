@@ -6,11 +6,11 @@ use std::time::Duration;
 use dayfly_authoring::check::{self, Asked, Checked};
 use dayfly_authoring::project::Project;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::policies;
 use dayfly_runtime::config::Config;
 use dayfly_views::permissions::{may, wakes_on};
 use serde_json::{Value, json};
 
-use crate::policies;
 use crate::terminal::{print, print_json};
 
 /// Check a component: its contract, what it imports, wants and costs, and whether it answers the same

@@ -1,8 +1,8 @@
 //! `dayfly policy disable`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::paths;
 
-use crate::paths;
 use crate::sharing::config_edit::Edit;
 use crate::terminal::print;
 

@@ -1,10 +1,10 @@
 //! `dayfly policy enable`
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::paths;
 
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::paths;
 use crate::sharing::config_edit::Edit;
 use crate::terminal::print;
 

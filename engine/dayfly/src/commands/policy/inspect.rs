@@ -2,14 +2,14 @@
 
 use dayfly_core::policy::Subscription;
 use dayfly_dialog::{CliError, Exit, Table, sanitize};
+use dayfly_host::paths;
+use dayfly_host::policies::{self, Inspected};
 use dayfly_policy::{Module, Policy};
 use dayfly_runtime::entries;
 use dayfly_views::permissions::{may, wakes_on};
 use dayfly_views::policies::rank as rank_words;
 use serde_json::{Value, json};
 
-use crate::paths;
-use crate::policies::{self, Inspected};
 use crate::terminal::{print, print_json};
 
 /// Show what a policy is, what it asks for, and what it is granted.

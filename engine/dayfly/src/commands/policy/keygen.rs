@@ -1,10 +1,10 @@
 //! `dayfly policy keygen`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{paths, vault};
 
 use crate::sharing::keys;
 use crate::terminal::{self, print};
-use crate::{engine, paths};
 
 /// Make a key that signs policies, and keep it in the vault; prints its public key.
 ///
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let (public, new) = keys::generate(&engine::vault(&home)?, &args.name)?;
+    let (public, new) = keys::generate(&vault::open(&home)?, &args.name)?;
     let said = if new {
         "is kept in the vault"
     } else {

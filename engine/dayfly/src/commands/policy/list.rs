@@ -1,14 +1,14 @@
 //! `dayfly policy list`
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::policies::{self, Loaded};
+use dayfly_host::{paths, settings};
 use dayfly_runtime::report::PolicyReport;
 use dayfly_views::policies::table;
 use serde::Serialize;
 
-use crate::control::client;
-use crate::control::protocol::Request;
-use crate::paths;
-use crate::policies::{self, Loaded};
 use crate::terminal::{print, print_json};
 
 /// List the policy entries of the configuration, and what is wrong with any.
@@ -31,7 +31,7 @@ struct Listing {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     // What is wrong with the file is told below.
-    let disabled = policies::config(&home).map_or_else(|_| Vec::new(), |config| config.disabled);
+    let disabled = settings::load(&home).map_or_else(|_| Vec::new(), |config| config.disabled);
     // How an entry fares is known to the engine only; what is configured stands in the file.
     let running = client::ask(&home, &Request::Report {});
     let (policies, problems): (Vec<_>, Vec<String>) = match running {

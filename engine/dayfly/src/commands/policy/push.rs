@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dayfly_authoring::build;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, policies};
 use dayfly_registry::{Artifact, Kind, Layer};
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::{OciSource, Remote, bundle};
@@ -12,7 +13,6 @@ use serde_json::json;
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::{folder, registry};
 use crate::terminal::{print, print_json};
-use crate::{paths, policies};
 
 /// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature that lies
 /// beside it.

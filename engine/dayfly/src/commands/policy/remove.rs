@@ -1,10 +1,9 @@
 //! `dayfly policy remove`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{locking, paths};
 
-use crate::paths;
 use crate::sharing::config_edit::Edit;
-use crate::sharing::locking;
 use crate::terminal::print;
 
 /// Remove a policy entry, or a bundle with all its entries, from the configuration.

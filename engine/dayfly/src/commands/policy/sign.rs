@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dayfly_authoring::build;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{paths, policies, vault};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::bundle;
@@ -11,7 +12,6 @@ use dayfly_store::bundle;
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::keys;
 use crate::terminal::print;
-use crate::{engine, paths, policies};
 
 /// Sign a component, a project or a bundle with a key of the vault.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let (file, content, comment) = content(&home, &args.what)?;
-    let vault = engine::vault(&home)?;
+    let vault = vault::open(&home)?;
     let signature = keys::sign(&vault, &args.key, &content, &comment)?;
     let target = beside(&file);
     write(&target, signature.as_bytes())?;

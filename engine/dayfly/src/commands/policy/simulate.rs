@@ -9,6 +9,8 @@ use dayfly_core::policy::Outcome as Ended;
 use dayfly_core::session::Session;
 use dayfly_dialog::time::{self, parse_span};
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::policies::{self, Loaded};
+use dayfly_host::{paths, workspace};
 use dayfly_scenario::chart::chart;
 use dayfly_scenario::expect::voice;
 use dayfly_scenario::file::{self, File};
@@ -16,9 +18,7 @@ use dayfly_scenario::svg::picture;
 use dayfly_sim::{Outcome, Rule, Scenario};
 use serde_json::json;
 
-use crate::policies::{self, Loaded};
 use crate::terminal::{self, print, print_json};
-use crate::{engine, paths};
 
 /// Try the configured policies on a week in seconds: virtual time, a made-up cloud, the same rules.
 ///
@@ -51,7 +51,7 @@ pub(crate) struct Args {
 
 /// The sessions of the Workspace.
 pub(crate) fn of_workspace(home: &dayfly_runtime::Home) -> Result<Vec<Arc<Session>>, CliError> {
-    let workspace = engine::require(home)?;
+    let workspace = workspace::require(home)?;
     let sessions = workspace.sessions().iter();
     Ok(sessions.map(|entry| Arc::clone(&entry.session)).collect())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dayfly_authoring::project::Project;
 use dayfly_core::session::Session;
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::paths;
 use dayfly_scenario::expect::Checked;
 use dayfly_scenario::file::File;
 use dayfly_sim::Rule;
@@ -14,7 +15,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::commands::policy::simulate::{of_workspace, rules};
-use crate::paths;
 use crate::terminal::{print, print_json};
 
 /// Hold the configured policies against scenario files with expectations; 1 where one is broken.

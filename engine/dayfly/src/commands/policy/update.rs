@@ -1,6 +1,7 @@
 //! `dayfly policy update`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{locking, paths, policies};
 use dayfly_policy::Module;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, PolicySettings};
@@ -9,9 +10,8 @@ use serde_json::{Value, json};
 use crate::sharing::acquire::{self, Found};
 use crate::sharing::config_edit::Edit;
 use crate::sharing::newer::{May, refuse_others};
-use crate::sharing::{bundles, consent, locking, past_decisions, preview, wants};
+use crate::sharing::{bundles, consent, past_decisions, preview, wants};
 use crate::terminal::{print, print_json};
-use crate::{paths, policies};
 
 /// Take newer versions of policies from where they come from: shows the differences, and asks where one wants more.
 ///

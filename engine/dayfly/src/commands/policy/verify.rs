@@ -1,10 +1,10 @@
 //! `dayfly policy verify`
 
 use dayfly_dialog::{CliError, Code, Exit};
+use dayfly_host::paths;
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_store::{bundle, trust};
 
-use crate::paths;
 use crate::sharing::acquire::{self, Found};
 use crate::terminal::print;
 

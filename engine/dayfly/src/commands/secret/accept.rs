@@ -1,9 +1,9 @@
 //! `dayfly secret accept`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{locking, paths};
 
-use crate::paths;
-use crate::sharing::{consent, locking};
+use crate::sharing::consent;
 use crate::terminal::print;
 
 /// Take the vault as it is, although it is older than one that was seen here, or gone: after a restore,

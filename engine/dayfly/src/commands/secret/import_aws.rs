@@ -2,6 +2,7 @@
 
 use dayfly_core::session::{Session, SessionId, SessionType};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, vault, workspace};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, partition};
@@ -12,7 +13,6 @@ use crate::commands::init;
 use crate::commands::secret::set as secret_set;
 use crate::commands::session::add::edit;
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Take the long-lived access key of a profile of the shared AWS files into the vault, and make a
 /// session of it.
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let found = Files::read(&home)?.find(&args.profile)?;
     if home.workspace().exists() {
-        let workspace = engine::require(&home)?;
+        let workspace = workspace::require(&home)?;
         refuse_another(&home, known(&workspace, args), &found)?;
     } else {
         init::make_workspace(&home)?;
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let (id, name, made) = session(&home, args, &found)?;
     secret_set::keep(&home, &id, &found.key)?;
     // The file is the only other place of the key, so nothing is removed on trust.
-    let kept = engine::vault(&home)?.access_key(&id);
+    let kept = vault::open(&home)?.access_key(&id);
     let kept = kept.map_err(|e| CliError::failed(e.to_string()))?;
     if kept.as_ref() != Some(&found.key) {
         return Err(
@@ -135,7 +135,7 @@ fn refuse_another(home: &Home, session: Option<&Session>, found: &Found) -> Resu
     if !home.vault().exists() {
         return Ok(());
     }
-    let kept = engine::vault(home)?.access_key(&session.id);
+    let kept = vault::open(home)?.access_key(&session.id);
     let kept = kept.map_err(|e| CliError::failed(e.to_string()))?;
     match kept {
         Some(kept) if kept != found.key => {
@@ -161,7 +161,7 @@ fn says_region(workspace: &Workspace, id: &SessionId) -> bool {
 
 /// The session that gets the key: id, name, and whether it is new.
 fn session(home: &Home, args: &Args, found: &Found) -> Result<(SessionId, String, bool), CliError> {
-    let workspace = engine::require(home)?;
+    let workspace = workspace::require(home)?;
     let name = args.session.clone().unwrap_or_else(|| args.profile.clone());
     let named = match (&args.named, args.remove) {
         (Some(named), _) => named.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
+use dayfly_host::{paths, vault, workspace};
 use dayfly_providers::TOTP_SEED;
 use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
 use dayfly_runtime::{clock, report};
@@ -12,7 +13,6 @@ use serde::Serialize;
 use crate::commands::secret::totp as secret_totp;
 use crate::sharing::keys::SIGNING_KEY;
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// List what the vault keeps. Never shows a value.
 #[derive(Debug, clap::Args)]
@@ -60,9 +60,9 @@ fn kind(name: &str) -> &'static str {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let vault = engine::vault(&home)?;
+    let vault = vault::open(&home)?;
     let failed = |e: dayfly_vault::VaultError| CliError::failed(e.to_string());
-    let workspace = engine::load(&home).ok();
+    let workspace = workspace::load(&home).ok();
     let names: BTreeMap<&str, &str> = workspace
         .iter()
         .flat_map(|w| w.sessions())

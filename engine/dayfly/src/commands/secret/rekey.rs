@@ -4,11 +4,11 @@ use clap::ValueEnum;
 use dayfly_dialog::{CliError, Exit};
 use dayfly_fs::bounded;
 use dayfly_fs::edited::Edited;
+use dayfly_host::{paths, settings, vault};
 use dayfly_runtime::config::{LIMIT, VaultKey};
 use dayfly_vault::VaultError;
 
 use crate::terminal::print;
-use crate::{engine, paths, vault_access};
 
 /// Give the vault a new key, in the same place or another.
 ///
@@ -41,8 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         Place::Keyring => (VaultKey::Keyring, "keyring"),
         Place::Passphrase => (VaultKey::Passphrase, "passphrase"),
     };
-    let vault = vault_access::vault(&home, &engine::configuration(&home)?);
-    let target = vault_access::source(&home, key);
+    let vault = vault::of(&home, &settings::load(&home)?);
+    let target = vault::source(&home, key);
     let place = target.place();
     let config = home.config();
     vault

@@ -1,12 +1,12 @@
 //! `dayfly secret remove`
 
+use dayfly_control::protocol::not_found;
 use dayfly_dialog::{CliError, Code, Exit, sanitize};
+use dayfly_host::{paths, vault, workspace};
 use dayfly_providers::TOTP_SEED;
 use dayfly_vault::ACCESS_KEY;
 
-use crate::control::protocol::not_found;
 use crate::terminal::print;
-use crate::{engine, paths};
 
 /// Remove the access key of a session, or the seed of its MFA device, from the vault. Credentials that
 /// were obtained with it stay until they end or the session is stopped.
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let asked = sanitize(&args.session);
     let (name, what) = if args.totp {
-        let workspace = engine::require(&home)?;
+        let workspace = workspace::require(&home)?;
         let entry = workspace
             .resolve(&args.session)
             .map_err(|e| not_found(&e))?;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     } else if args.session.contains('/') {
         (args.session.clone(), asked.clone())
     } else {
-        let workspace = engine::load(&home).ok();
+        let workspace = workspace::load(&home).ok();
         let known = workspace
             .as_ref()
             .and_then(|w| w.resolve(&args.session).ok())
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let what = format!("the access key of {asked}");
         (format!("{ACCESS_KEY}{id}"), what)
     };
-    let removed = engine::vault(&home)?
+    let removed = vault::open(&home)?
         .remove(&name)
         .map_err(|e| CliError::failed(e.to_string()))?;
     if !removed {

@@ -2,16 +2,17 @@
 
 use std::io::IsTerminal as _;
 
+use dayfly_control::protocol::not_found;
 use dayfly_core::session::SessionType;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, vault, workspace};
 use dayfly_vault::{AccessKey, SecretString};
 use serde::Deserialize;
 
 use crate::aws_key::{self, Unusable};
 use crate::commands::secret::totp as secret_totp;
-use crate::control::protocol::not_found;
+use crate::prompt;
 use crate::terminal::print;
-use crate::{engine, paths, prompt};
 
 /// Keep the long-lived access key of a session, or the seed of its MFA device, in the encrypted
 /// vault.
@@ -43,7 +44,7 @@ const INPUT: usize = 64 << 10;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
@@ -86,7 +87,7 @@ pub(crate) fn keep(
     session: &dayfly_core::session::SessionId,
     key: &AccessKey,
 ) -> Result<Option<AccessKey>, CliError> {
-    let vault = engine::vault(home)?;
+    let vault = vault::open(home)?;
     let failed = |e: dayfly_vault::VaultError| CliError::failed(e.to_string());
     let before = vault.access_key(session).map_err(failed)?;
     vault.set_access_key(session, key).map_err(failed)?;

@@ -2,17 +2,18 @@
 
 use std::io::IsTerminal as _;
 
+use dayfly_control::client;
+use dayfly_control::protocol::Request;
 use dayfly_core::session::Session;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::vault;
 use dayfly_providers::{TOTP_SEED, Totp};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
 use dayfly_workspace::Workspace;
 
-use crate::control::client;
-use crate::control::protocol::Request;
+use crate::prompt;
 use crate::terminal::print;
-use crate::{engine, prompt};
 
 /// The longest input, in bytes.
 const INPUT: usize = 4 << 10;
@@ -30,7 +31,7 @@ pub(crate) fn set(home: &Home, workspace: &Workspace, session: &Session) -> Resu
         CliError::usage(format!("this is no seed of an MFA device: {error}"))
             .hint("AWS shows it once, beside the QR code, when the device is made")
     })?;
-    engine::vault(home)?
+    vault::open(home)?
         .set(&format!("{TOTP_SEED}{device}"), &totp.to_text())
         .map_err(|e| CliError::failed(e.to_string()))?;
     let users = users(workspace, device);

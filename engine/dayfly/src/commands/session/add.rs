@@ -2,6 +2,7 @@
 
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, workspace};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{EditError, Problem, Workspace, WorkspaceFile, requires};
@@ -10,7 +11,6 @@ use serde_json::Value;
 use crate::commands::init;
 use crate::commands::session::fields::{Fields, flag, refuse_profile};
 use crate::terminal::{print, print_json, warn};
-use crate::{engine, paths};
 
 /// Add a session to the Workspace. Nothing else in the file changes.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if !home.workspace().exists() {
         init::make_workspace(&home)?;
     }
-    let before = engine::require(&home)?;
+    let before = workspace::require(&home)?;
     let mut object = args.fields.object(args.kind, Some(&before))?;
     for field in requires(args.kind) {
         if !object.contains_key(*field) {

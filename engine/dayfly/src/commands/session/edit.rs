@@ -1,15 +1,15 @@
 //! `dayfly session edit`
 
+use dayfly_control::protocol::not_found;
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{paths, workspace};
 use dayfly_workspace::Workspace;
 use dayfly_workspace::splice::{self, List};
 use serde_json::Value;
 
 use crate::commands::session::add::edit;
 use crate::commands::session::fields::{Fields, refuse_profile};
-use crate::control::protocol::not_found;
 use crate::terminal::print;
-use crate::{engine, paths};
 
 /// Change fields of a session in the Workspace. Nothing else in the file changes.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ fn known(workspace: &Workspace, id: &str, field: &str) -> bool {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let entry = workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?;

@@ -2,6 +2,7 @@
 
 use dayfly_awsfiles::Kind;
 use dayfly_awsfiles::name::profile_problem;
+use dayfly_control::protocol::not_found;
 use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_dialog::CliError;
@@ -9,8 +10,6 @@ use dayfly_dialog::time::parse_span;
 use dayfly_runtime::{Config, Home};
 use dayfly_workspace::{Workspace, takes};
 use serde_json::{Map, Value};
-
-use crate::control::protocol::not_found;
 
 /// Fields of a session. Each access method takes some of them.
 #[derive(Debug, Default, clap::Args)]

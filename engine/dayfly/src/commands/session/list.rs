@@ -1,11 +1,11 @@
 //! `dayfly session list`
 
 use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::clock;
 use dayfly_views::sessions;
 
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// List the sessions of the Workspace and where each stands.
 #[derive(Debug, clap::Args)]
@@ -18,10 +18,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let report = engine::report(&home)?;
+    let report = reports::of(&home)?;
     if report.engine.is_none() && report.sessions.is_empty() {
         // Nothing to list may be for a reason.
-        engine::require(&home)?;
+        workspace::require(&home)?;
     }
     if args.json {
         return print_json(&report.sessions);

@@ -1,17 +1,17 @@
 //! `dayfly session login`
 
+use dayfly_control::protocol::{Answered, Response, not_found};
+use dayfly_control::secret::Secret;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Session, SessionType, Status};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::saml_login::{self, Means};
+use dayfly_host::{engine, orders, paths, reports, workspace};
 use dayfly_vault::SecretString;
 use zeroize::Zeroizing;
 
 use crate::commands::session::order as session_order;
-use crate::control::protocol::{Answered, Response, not_found};
-use crate::control::secret::Secret;
-use crate::sign_in::saml_login::{self, Means};
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Sign in at the identity provider of a federated session, and get its credentials.
 ///
@@ -44,7 +44,7 @@ const INPUT: usize = 512 << 10;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let session = &workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let runtime = engine::plain_runtime()?;
         runtime.block_on(saml_login::sign_in(&home, &session.id, &means))?
     };
-    let before = engine::report(&home)?;
+    let before = reports::of(&home)?;
     let renews = before
         .sessions
         .iter()
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         given: Answered::Assertion(Secret(text)),
         order: None,
     };
-    let done = engine::respond(&home, &response)?;
+    let done = orders::respond(&home, &response)?;
     if args.json {
         return print_json(&done);
     }

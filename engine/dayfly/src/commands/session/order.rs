@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use dayfly_control::protocol::{OrderDone, SessionOrder};
 use dayfly_core::policy::Action;
 use dayfly_dialog::time::{self, parse_span};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{orders, paths};
 use dayfly_runtime::clock;
 
-use crate::control::protocol::{OrderDone, SessionOrder};
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// What all three take.
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, action: Action) -> Result<Exit, CliError> {
 /// Has an order carried out, and tells how it ended.
 pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let done = engine::order(&home, order)?;
+    let done = orders::order(&home, order)?;
     let nowhere = nowhere(order.action, &done);
     if json {
         let exit = print_json(&done)?;

@@ -1,9 +1,9 @@
 //! `dayfly session release`
 
+use dayfly_control::protocol::SessionOrder;
 use dayfly_dialog::{CliError, Exit};
 
 use crate::commands::session::order as session_order;
-use crate::control::protocol::SessionOrder;
 
 /// Take back what you said by `start` or `stop`: the policies decide again.
 #[derive(Debug, clap::Args)]

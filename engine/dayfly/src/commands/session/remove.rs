@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
+use dayfly_control::protocol::{SessionOrder, not_found};
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::{orders, paths, reports, vault, workspace};
 use dayfly_workspace::splice::{self, List};
 
 use crate::commands::session::add::edit;
-use crate::control::protocol::{SessionOrder, not_found};
 use crate::terminal::print;
-use crate::{engine, paths};
 
 /// Remove sessions from the Workspace, and their credentials from where cloud SDKs look.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let mut going: Vec<(SessionId, String)> = Vec::new();
     for asked in &args.sessions {
         let session = &workspace.resolve(asked).map_err(|e| not_found(&e))?.session;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     })?;
     for (id, name) in &going {
         print(&format!("{} is removed\n", sanitize(name)));
-        let vault = engine::vault(&home)?;
+        let vault = vault::open(&home)?;
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
             print(&format!(
                 "its access key is still kept: dayfly secret remove {id}\n"
@@ -81,7 +81,7 @@ fn stop_unattended(
     home: &dayfly_runtime::Home,
     going: &BTreeSet<&SessionId>,
 ) -> Result<(), CliError> {
-    let report = engine::report(home)?;
+    let report = reports::of(home)?;
     if report.engine.is_some() {
         return Ok(());
     }
@@ -97,7 +97,7 @@ fn stop_unattended(
             override_reason: None,
             reason: None,
         };
-        engine::order(home, &order)?;
+        orders::order(home, &order)?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! `dayfly session show`
 
+use dayfly_control::protocol::not_found;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
+use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::SessionReport;
 use dayfly_views::sessions;
 
-use crate::control::protocol::not_found;
 use crate::terminal::{print, print_json};
-use crate::{engine, paths};
 
 /// Show all that is known of one session. Never shows a secret.
 #[derive(Debug, clap::Args)]
@@ -22,13 +22,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let workspace = engine::require(&home)?;
+    let workspace = workspace::require(&home)?;
     let id = &workspace
         .resolve(&args.session)
         .map_err(|e| not_found(&e))?
         .session
         .id;
-    let report = engine::report(&home)?;
+    let report = reports::of(&home)?;
     let session = report.sessions.iter().find(|s| s.id == *id);
     let session = session.ok_or_else(|| {
         let message = format!("the running Dayfly does not know \"{}\" yet", args.session);

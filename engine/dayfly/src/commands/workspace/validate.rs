@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_host::paths;
 use dayfly_workspace::{Loaded, Problem, Severity, WorkspaceFile};
 use serde_json::json;
 
-use crate::paths;
 use crate::terminal::{self, print, print_json};
 
 /// Check a Workspace file and name each problem with its line and column.

@@ -1,0 +1,246 @@
+//! Answers commands for a running engine.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
+
+use dayfly_core::input::UserInput;
+use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, Code};
+use dayfly_runtime::{Handle, Home};
+use dayfly_vault::private_file;
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::WriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::credentials::Given;
+use crate::protocol::{self, Access, Answer, By, OK, REQUEST, Request};
+use crate::request_slots::{Class, RequestSlots, Silent};
+use crate::{azure_token, client, respond};
+
+/// How long a peer may take to ask, and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where programs ask for credentials of the running engine.
+pub trait Endpoints: Send + Sync + 'static {
+    /// Where a program finds those of a session, and with which token; the tokens of the session are made
+    /// new first where `renew` says so.
+    fn access(&self, session: &str, by: By, renew: bool) -> Result<Access, CliError>;
+}
+
+/// A listening socket; gone when dropped.
+#[derive(Debug)]
+pub struct Server {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens. The caller has to be the one engine of this home: a socket that is there already
+    /// is taken for one that a killed engine left.
+    pub fn start(home: &Home, handle: Handle, doors: Arc<dyn Endpoints>) -> Result<Self, CliError> {
+        let path = home.socket();
+        let listener = bind(&path).map_err(|e| {
+            let message = format!("cannot listen at {}: {e}", path.display());
+            CliError::failed(message)
+        })?;
+        let task = tokio::spawn(serve(listener, handle, doors));
+        Ok(Self { path, task })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Where it cannot be removed, the next engine does it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    private_file::create_folder(folder).map_err(io::Error::other)?;
+    let meta = fs::symlink_metadata(folder)?;
+    let private = meta.is_dir()
+        && meta.uid() == rustix::process::geteuid().as_raw()
+        && meta.mode() & 0o077 == 0;
+    if !private {
+        let message = format!("{} is not yours alone (chmod 700)", folder.display());
+        return Err(io::Error::other(message));
+    }
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn serve(listener: UnixListener, handle: Handle, doors: Arc<dyn Endpoints>) {
+    let places = Arc::new(RequestSlots::new());
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(_) => {
+                // Too many open files, say; later there may be room again.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (handle, doors) = (handle.clone(), Arc::clone(&doors));
+        let (places, silent) = (Arc::clone(&places), places.accept().await);
+        tokio::spawn(async move {
+            // A peer that goes away is no matter.
+            let _ = converse(stream, &handle, &*doors, &places, silent).await;
+        });
+    }
+}
+
+async fn converse(
+    mut stream: UnixStream,
+    handle: &Handle,
+    doors: &dyn Endpoints,
+    places: &RequestSlots,
+    silent: Arc<Silent>,
+) -> io::Result<()> {
+    let peer = stream.peer_cred()?;
+    let own = rustix::process::geteuid().as_raw();
+    let (read, mut write) = stream.split();
+    if peer.uid() != own {
+        let answer = Answer::Error(client::of_another(own));
+        return send(&mut write, &answer).await;
+    }
+    let bound = u64::try_from(REQUEST).unwrap_or(u64::MAX);
+    // A request may hold a secret.
+    let mut line = Zeroizing::new(Vec::with_capacity(4_096));
+    let mut read = BufReader::new(read.take(bound));
+    tokio::select! {
+        read = timeout(PATIENCE, read.read_until(b'\n', &mut line)) => read??,
+        () = silent.cut() => return Ok(()),
+    };
+    drop(silent);
+    if line.is_empty() {
+        return Ok(());
+    }
+    let request = serde_json::from_slice(&line);
+    let place = match &request {
+        Ok(request) => places.take(Class::of(request)).map(Some),
+        Err(_) => Ok(None),
+    };
+    let _place = match place {
+        Ok(place) => place,
+        Err(trouble) => return send(&mut write, &Answer::Error(trouble)).await,
+    };
+    let answer = match request {
+        Ok(Request::Credentials { session }) => match handle.credentials(&session).await {
+            Ok(issued) => match Given::of(&issued.credentials).and_then(|given| given.process()) {
+                Ok(printed) => {
+                    let mut text = Zeroizing::new(Vec::with_capacity(2_048));
+                    text.extend_from_slice(OK);
+                    text.extend_from_slice(&printed);
+                    text.extend_from_slice(b"}\n");
+                    timeout(PATIENCE, write.write_all(&text)).await??;
+                    return Ok(());
+                }
+                Err(trouble) => Answer::Error(trouble),
+            },
+            Err(why) => Answer::Error(protocol::unobtained(&session, why)),
+        },
+        Ok(Request::Token { session, resource }) => {
+            match azure_token::of_engine(handle, &session, &resource).await {
+                Ok(given) => {
+                    let mut text = Zeroizing::new(Vec::with_capacity(16_384));
+                    text.extend_from_slice(OK);
+                    serde_json::to_writer(&mut *text, &azure_token::Printed::from(&given))?;
+                    text.extend_from_slice(b"}\n");
+                    timeout(PATIENCE, write.write_all(&text)).await??;
+                    return Ok(());
+                }
+                Err(trouble) => Answer::Error(trouble),
+            }
+        }
+        Ok(Request::Endpoint { session, by, renew }) => match doors.access(&session, by, renew) {
+            Ok(access) => Answer::Ok(json(&access)),
+            Err(trouble) => Answer::Error(trouble),
+        },
+        Ok(request) => answer(request, handle).await,
+        Err(error) => Answer::Error(
+            CliError::usage(format!("the request is not understood: {error}"))
+                .hint("the program and the running Dayfly may be of different versions"),
+        ),
+    };
+    send(&mut write, &answer).await
+}
+
+async fn send(write: &mut WriteHalf<'_>, answer: &Answer) -> io::Result<()> {
+    let mut text = serde_json::to_vec(answer)?;
+    text.push(b'\n');
+    timeout(PATIENCE, write.write_all(&text)).await??;
+    Ok(())
+}
+
+async fn answer(request: Request, handle: &Handle) -> Answer {
+    let result = match request {
+        Request::Report {} => handle
+            .report()
+            .await
+            .map_err(protocol::stopped)
+            .map(|r| json(&r)),
+        Request::Order(order) => {
+            let result = handle.order(&order.session, order.to_order()).await;
+            protocol::outcome(&order, result).map(|done| json(&done))
+        }
+        // Answered before, as they need more than the engine.
+        Request::Credentials { .. } | Request::Token { .. } | Request::Endpoint { .. } => {
+            Err(CliError::usage("not here"))
+        }
+        Request::Standing { session } => handle
+            .standing(&session)
+            .await
+            .map_err(protocol::stopped)
+            .map(|standing| json(&standing)),
+        Request::Enable { entry } => match handle.enable(&entry).await {
+            Ok(true) => Ok(serde_json::Value::Null),
+            Ok(false) => {
+                let message = format!("no policy entry \"{entry}\" is in force");
+                let trouble = CliError::new(Code::NotFound, message);
+                Err(trouble.hint("`dayfly policy list` shows all"))
+            }
+            Err(error) => Err(protocol::stopped(error)),
+        },
+        Request::SignedIn { id } => handle
+            .attended(UserInput::SignIn(id))
+            .await
+            .map_err(protocol::stopped)
+            .map(|()| serde_json::Value::Null),
+        Request::Attended { session } => handle
+            .attended(UserInput::Session(SessionId::new(&session)))
+            .await
+            .map_err(protocol::stopped)
+            .map(|()| serde_json::Value::Null),
+        Request::Respond(response) => respond::respond(handle, response)
+            .await
+            .map(|done| json(&done)),
+        Request::Emit { name, data } => handle
+            .emit(&name, &data.to_string())
+            .await
+            .map_err(protocol::stopped)
+            .map(|()| serde_json::Value::Null),
+    };
+    match result {
+        Ok(value) => Answer::Ok(value),
+        Err(trouble) => Answer::Error(trouble),
+    }
+}
+
+fn json(value: &impl Serialize) -> serde_json::Value {
+    // Reports have nothing that JSON cannot say.
+    serde_json::to_value(value).unwrap_or_default()
+}

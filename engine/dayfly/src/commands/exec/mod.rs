@@ -1,0 +1,256 @@
+//! `dayfly exec`
+
+use dayfly_endpoints::imds::Identity;
+use dayfly_host::{person, vault, workspace};
+
+mod source;
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use dayfly_core::session::{Session, SessionType};
+use dayfly_dialog::{CliError, Code, Exit};
+use dayfly_runtime::Home;
+use dayfly_workspace::Workspace;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::SignalKind;
+
+use self::source::ForCommand;
+use crate::signals::Listener;
+use crate::terminal::warn;
+use dayfly_control::protocol::not_found;
+use dayfly_endpoints::azure_environment;
+use dayfly_endpoints::environment::At;
+use dayfly_endpoints::environment::Environment;
+use dayfly_endpoints::hiding::hiding_files;
+use dayfly_endpoints::imds::Metadata;
+use dayfly_endpoints::imds::WARNING;
+use dayfly_endpoints::refusals::Nobody;
+use dayfly_endpoints::server::Endpoint;
+use dayfly_endpoints::server::Port;
+use dayfly_endpoints::source::Source;
+use dayfly_endpoints::tokens::Tokens;
+use dayfly_host::direct;
+use dayfly_host::paths;
+use dayfly_host::{azure, engine};
+
+/// Run a command with the credentials of a session.
+///
+/// The command finds them through a container credentials endpoint on loopback that lives as long as
+/// it does, so that it keeps working across rotations. Where the profile `default` has credentials
+/// of its own, which SDKs would use before, the file with it is kept from the command. Ends with
+/// the exit code of the command.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly exec dev -- aws s3 ls\n  dayfly exec dev --static -- terraform apply"
+)]
+pub(crate) struct Args {
+    /// An id, the beginning of one, or a unique name.
+    session: String,
+    /// Put the credentials themselves into the environment, for tools that know no endpoint. They
+    /// are not renewed.
+    #[arg(long = "static", conflicts_with_all = ["imds", "token_file"])]
+    fixed: bool,
+    /// Pass the token of the endpoint in a file, which clients read again for each request, instead
+    /// of in a variable. Clients from before 2024 do not know that.
+    #[arg(long, conflicts_with = "imds")]
+    token_file: bool,
+    /// Give the command an instance metadata service (IMDSv2), for tools that know nothing else.
+    /// Some clients go on using what they have from there after it ended.
+    #[arg(long)]
+    imds: bool,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let workspace = workspace::require(&home)?;
+    let session = &workspace
+        .resolve(&args.session)
+        .map_err(|e| not_found(&e))?
+        .session;
+    if session.session_type() == SessionType::Azure {
+        return run_azure(args, &home, &workspace, session);
+    }
+    let vault = vault::open(&home)?;
+    let given = direct::attended(&home, &vault, session.id.as_str())?;
+    // From here on the terminal is the command's, and no person is waited for inside a request.
+    person::ask_nobody();
+    if args.imds {
+        warn(WARNING);
+    }
+    let region = session.region.as_deref().or(workspace.default_region());
+    let runtime = engine::threads(2)?;
+    let status = runtime.block_on(async {
+        let id = session.id.as_str();
+        let source = ForCommand::new(&home, &vault, &session.id, given.clone());
+        let source: Arc<dyn Source> = Arc::new(source);
+        // What is asked for lives until the command has ended.
+        if args.fixed {
+            return attend(args, &Environment::fixed(&given, region)).await;
+        }
+        if args.imds {
+            let identity = Identity::of(&workspace, session);
+            let metadata = Metadata::start(Port::Any, source, identity, Nobody).await?;
+            let url = metadata.url();
+            let environment =
+                Environment::endpoint(At::Metadata { url: &url }, region, &hiding_files());
+            return attend(args, &environment).await;
+        }
+        let folder = home.tokens().join(format!("exec-{}", std::process::id()));
+        let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
+        let url = endpoint.url(id);
+        let environment = if args.token_file {
+            let file = endpoint.tokens().file(id)?;
+            let at = At::ContainerFile {
+                url: &url,
+                file: &file,
+            };
+            Environment::endpoint(at, region, &hiding_files())
+        } else {
+            let token = endpoint.tokens().token(id)?;
+            let at = At::Container {
+                url: &url,
+                token: &token,
+            };
+            Environment::endpoint(at, region, &hiding_files())
+        };
+        attend(args, &environment).await
+    });
+    // What still runs for the endpoint is not waited for.
+    runtime.shutdown_background();
+    Ok(Exit::Command(code(status?)))
+}
+
+/// The same for a session of Azure: the managed identity endpoint lives as long as the command.
+fn run_azure(
+    args: &Args,
+    home: &Home,
+    workspace: &Workspace,
+    session: &Session,
+) -> Result<Exit, CliError> {
+    if args.fixed || args.imds || args.token_file {
+        return Err(azure_environment::no_other_way());
+    }
+    let authority = azure::authority(home, workspace, session)?;
+    let vault = vault::open(home)?;
+    // Whether there is a token is told here and now, not by the command.
+    azure::token(home, &vault, &session.id, &authority.resource_manager)?;
+    // From here on the terminal is the command's, and no person is waited for inside a request.
+    person::ask_nobody();
+    let runtime = engine::threads(2)?;
+    let status = runtime.block_on(async {
+        let id = session.id.as_str();
+        let source: Arc<dyn Source> = Arc::new(ForCommand::of_azure(home, &vault, &session.id));
+        let folder = home.tokens().join(format!("exec-{}", std::process::id()));
+        let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
+        let (url, header) = (endpoint.identity_url(id), endpoint.tokens().token(id)?);
+        let host = authority.host.as_deref();
+        let environment = azure_environment::environment(session, &url, &header, host);
+        attend(args, &environment).await
+    });
+    runtime.shutdown_background();
+    Ok(Exit::Command(code(status?)))
+}
+
+async fn attend(args: &Args, environment: &Environment) -> Result<ExitStatus, CliError> {
+    let (program, rest) = args
+        .command
+        .split_first()
+        .ok_or_else(|| CliError::usage("no command"))?;
+    let mut command = Command::new(program);
+    command.args(rest);
+    for name in environment.unset() {
+        command.env_remove(name);
+    }
+    for (name, value) in environment.pairs() {
+        command.env(name, value);
+    }
+    // Before there is a command that one could be for.
+    let signals =
+        Signals::new().map_err(|e| CliError::failed(format!("cannot listen for signals: {e}")))?;
+    let failed = |e: std::io::Error| {
+        let name = program.to_string_lossy();
+        let code = match e.kind() {
+            std::io::ErrorKind::NotFound => Code::NotFound,
+            _ => Code::Failed,
+        };
+        CliError::new(code, format!("cannot run {name}: {e}"))
+    };
+    let mut child = command.spawn().map_err(failed)?;
+    // It has the secrets now; what they were handed over with is overwritten.
+    drop(command);
+    // What this process keeps of its memory is no business of the command's.
+    child
+        .id()
+        .into_iter()
+        .for_each(dayfly_vault::process::release);
+    signals.forward(&mut child).await.map_err(failed)
+}
+
+/// What is sent to this process.
+struct Signals {
+    terminate: Listener,
+    hangup: Listener,
+    first: Listener,
+    second: Listener,
+    interrupt: Listener,
+    quit: Listener,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: Listener::start(SignalKind::terminate())?,
+            hangup: Listener::start(SignalKind::hangup())?,
+            first: Listener::start(SignalKind::user_defined1())?,
+            second: Listener::start(SignalKind::user_defined2())?,
+            interrupt: Listener::start(SignalKind::interrupt())?,
+            quit: Listener::start(SignalKind::quit())?,
+        })
+    }
+
+    /// Waits for the command, and hands on what is sent to this process.
+    async fn forward(mut self, child: &mut Child) -> std::io::Result<ExitStatus> {
+        use rustix::process::{Pid, Signal, kill_process};
+        // A terminal sends these two to the command as well, which knows best what to do.
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
+        loop {
+            let sent = tokio::select! {
+                status = child.wait() => return status,
+                () = self.terminate.sent() => Signal::TERM,
+                () = self.hangup.sent() => Signal::HUP,
+                () = self.first.sent() => Signal::USR1,
+                () = self.second.sent() => Signal::USR2,
+                () = self.interrupt.sent() => {
+                    if terminal { continue }
+                    Signal::INT
+                }
+                () = self.quit.sent() => {
+                    if terminal { continue }
+                    Signal::QUIT
+                }
+            };
+            let pid = child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                // One that has just ended is waited for next.
+                let _ = kill_process(pid, sent);
+            }
+        }
+    }
+}
+
+/// The exit code as a shell has it: 128 and more for a signal.
+fn code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

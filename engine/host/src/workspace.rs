@@ -1,0 +1,43 @@
+//! The Workspace of a home, as the file has it.
+
+use std::sync::Arc;
+
+use dayfly_dialog::CliError;
+use dayfly_runtime::Home;
+use dayfly_views::journal_line::Names;
+use dayfly_workspace::{Loaded, Workspace, WorkspaceFile};
+
+/// The Workspace as the file has it.
+pub fn load(home: &Home) -> Result<Arc<Workspace>, dayfly_workspace::Rejected> {
+    let file = WorkspaceFile::at(&home.workspace());
+    match file.load()? {
+        Loaded::Changed { workspace, .. } => Ok(workspace),
+        // The first load of a file is always of another text than none.
+        Loaded::Unchanged => file.current().ok_or(dayfly_workspace::Rejected {
+            problems: Vec::new(),
+        }),
+    }
+}
+
+/// Names of the sessions, as far as the Workspace can be read.
+pub fn names(home: &Home) -> Names {
+    let workspace = load(home).ok();
+    let entries = workspace.as_deref().map(Workspace::sessions);
+    entries
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| (entry.session.id.clone(), entry.session.name.clone()))
+        .collect()
+}
+
+/// The Workspace, where a command cannot do without it.
+pub fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
+    load(home).map_err(|rejected| {
+        let hint = if home.workspace().exists() {
+            "mend the file; `dayfly workspace validate` lists all problems"
+        } else {
+            "`dayfly init` makes one"
+        };
+        CliError::failed(rejected.to_string()).hint(hint)
+    })
+}
