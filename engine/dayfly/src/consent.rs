@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use dayfly_dialog::{CliError, Code};
+use dayfly_sharing::talk::Talk;
 
 use crate::terminal;
 
@@ -26,3 +27,9 @@ pub(crate) fn ask(question: &str, given: bool, option: &str) -> Result<(), CliEr
     }
     Err(CliError::new(Code::Refused, "nothing was changed"))
 }
+
+/// How the commands that share policies tell and ask.
+pub(crate) const TALK: Talk<'static> = Talk {
+    say: &terminal::print,
+    agree: &ask,
+};

@@ -4,12 +4,11 @@
 
 mod aws_key;
 mod commands;
+mod consent;
 mod demo;
-mod doctor;
 mod input;
-mod integrations;
+mod progress;
 mod prompt;
-mod sharing;
 mod signals;
 mod terminal;
 

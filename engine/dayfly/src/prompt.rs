@@ -1,6 +1,7 @@
 //! Asks the person at the terminal for a secret, which is not shown.
 //!
-//! Ctrl-C ends the command, as everywhere else, and the terminal is as it was before.
+//! Ctrl-C ends the command, as everywhere else, and the terminal is as it was before. Of our own: crates that
+//! read passwords return plain text, and leave the terminal silent where Ctrl-C ends them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};

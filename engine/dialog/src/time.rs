@@ -56,6 +56,8 @@ fn local(moment: Timestamp) -> Option<DateTime<Local>> {
 }
 
 /// A span as it is typed: `90` (seconds), `90s`, `15m`, `8h`, `2d`, `1h30m`.
+///
+/// Of our own: jiff takes neither a number alone nor, as a duration, days, and takes signs and fractions.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("\"{text}\" is no span of time; write 90s, 15m, 8h, 2d or 1h30m");
     let mut seconds = 0u64;

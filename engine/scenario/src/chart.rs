@@ -1,4 +1,6 @@
 //! A timeline of sessions, for a terminal.
+//!
+//! Of our own: charts for terminals plot values, and none has rows of stretches with marks in them.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! A timeline of sessions as SVG, for a page or a review.
+//!
+//! Of our own: plotting crates draw axes and series; lanes of bars with marks and their reasons are a few elements each.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -38,7 +38,7 @@ const MAY: [(&str, usize, &str); 12] = [
         "a file of the kernel in /proc",
     ),
     ("dayfly/src/prompt.rs", 1, "the terminal of the person"),
-    ("dayfly/src/sharing/folder.rs", 1, "a new file of its own"),
+    ("sharing/src/folder.rs", 1, "a new file of its own"),
     (
         "net/src/roots.rs",
         1,

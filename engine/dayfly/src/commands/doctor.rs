@@ -1,9 +1,9 @@
 //! `dayfly doctor`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
+use dayfly_doctor::{Findings, Grade};
 use dayfly_host::paths;
 
-use crate::doctor::{self, Findings, Grade};
 use crate::terminal::{print, print_json};
 
 /// Look for what keeps credentials from being obtained or found, and say how to mend it.
@@ -26,21 +26,21 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let mut findings = Findings::default();
-    doctor::engine_runs(&home, &mut findings);
-    let workspace = doctor::workspace(&home, &mut findings);
+    dayfly_doctor::engine_runs(&home, &mut findings);
+    let workspace = dayfly_doctor::workspace(&home, &mut findings);
     let workspace = workspace.as_deref();
-    doctor::configuration(&home, &mut findings);
-    doctor::modes(&home, &mut findings);
-    doctor::room(&home, &mut findings);
-    doctor::vault(&home, workspace, &mut findings);
-    doctor::newest(&home, &mut findings);
-    doctor::environment(&mut findings);
-    doctor::shared_files(&home, workspace, &mut findings)?;
-    doctor::published(&home, &mut findings)?;
-    doctor::endpoint(&home, &mut findings);
-    doctor::network(&mut findings);
+    dayfly_doctor::configuration(&home, &mut findings);
+    dayfly_doctor::modes(&home, &mut findings);
+    dayfly_doctor::room(&home, &mut findings);
+    dayfly_doctor::vault(&home, workspace, &mut findings);
+    dayfly_doctor::newest(&home, &mut findings);
+    dayfly_doctor::environment(&mut findings);
+    dayfly_doctor::shared_files(&home, workspace, &mut findings)?;
+    dayfly_doctor::published(&home, &mut findings)?;
+    dayfly_doctor::endpoint(&home, &mut findings);
+    dayfly_doctor::network(&mut findings);
     if !args.offline {
-        doctor::clouds(&home, workspace, &mut findings);
+        dayfly_doctor::clouds(&home, workspace, &mut findings);
     }
     let wrong = findings.0.iter().any(|f| f.grade == Grade::Wrong);
     let exit = if wrong { Exit::Failed } else { Exit::Done };

@@ -192,6 +192,8 @@ fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, Cl
 
 /// A text as it stands between single quotes. PowerShell takes typographic ones for quotes as well.
 ///
+/// Of our own: crates that quote for shells know neither PowerShell nor fish, and for sh it is one replacement.
+///
 /// Source: PowerShell language specification, 2.3.5.2 "String literals": single-quote-character is
 /// U+0027, U+2018, U+2019, U+201A or U+201B, and two of them stand for one, which is the first.
 fn in_powershell(value: &str) -> String {

@@ -2,12 +2,12 @@
 
 use dayfly_core::session::Status;
 use dayfly_dialog::{CliError, Exit, sanitize, time};
+use dayfly_doctor::disk;
 use dayfly_host::{paths, reports};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::{EngineReport, ProblemReport};
 use dayfly_views::{policies, sessions};
 
-use crate::doctor::disk;
 use crate::terminal::{print, print_json};
 
 /// Show what runs: the engine, sessions, policies, and what is wrong.

@@ -2,11 +2,11 @@
 
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{paths, workspace};
+use dayfly_integrations::{Kind, found, refused};
 use dayfly_workspace::{WorkspaceFile, splice};
 use serde_json::{Map, Value};
 
 use crate::commands::init;
-use crate::integrations::{Kind, found, refused};
 use crate::terminal::{print, print_json};
 
 /// Add an integration to the Workspace. Nothing else in the file changes, and nobody is called.

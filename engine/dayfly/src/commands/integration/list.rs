@@ -2,10 +2,10 @@
 
 use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
 use dayfly_host::{paths, workspace};
+use dayfly_integrations::{Found, Kind, SignInRow, azure, found, sso};
 use dayfly_runtime::clock;
 use serde::Serialize;
 
-use crate::integrations::{Found, Kind, SignInRow, azure, found, sso};
 use crate::terminal::{print, print_json};
 
 /// List the integrations, and whether you are signed in.

@@ -1,9 +1,18 @@
 //! `dayfly integration login`
 
+use std::io::IsTerminal as _;
+
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, workspace};
+use dayfly_integrations::{Found, azure_login, find, sso_login};
+use dayfly_providers::azure::AzureCredential;
+use dayfly_vault::SecretString;
 
-use crate::integrations::{Found, azure_login, find, sso_login};
+use crate::terminal::print;
+use crate::{input, prompt};
+
+/// The longest secret or certificate, in bytes.
+const INPUT: usize = 256 << 10;
 
 /// Sign in to an integration. Sessions that waited for it are tried again.
 ///
@@ -35,7 +44,34 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         open: !args.no_browser,
     };
     match &found {
-        Found::Sso(integration) => sso_login::run(&home, integration, how),
-        Found::Azure(one) => azure_login::run(&home, &workspace, &one.id, how.open),
+        Found::Sso(integration) => sso_login::run(&home, integration, how, &print)?,
+        Found::Azure(one) => {
+            azure_login::run(&home, &workspace, &one.id, how.open, &print, given)?;
+        }
     }
+    Ok(Exit::Done)
+}
+
+/// What the person gives: on a terminal it is asked for, else it is the standard input.
+fn given(credential: AzureCredential) -> Result<SecretString, CliError> {
+    let input = std::io::stdin();
+    let is_secret = credential == AzureCredential::ClientSecret;
+    let text = if input.is_terminal() && is_secret {
+        let text = prompt::secret("Client secret (not shown): ");
+        text.map_err(|e| CliError::failed(format!("cannot read from the terminal: {e}")))?
+    } else {
+        if input.is_terminal() {
+            print("Paste the certificate and its key as PEM, then end with Ctrl-D:\n");
+        }
+        let read = input::secret(INPUT);
+        read.map_err(|e| CliError::failed(format!("cannot read the standard input: {e}")))?
+    };
+    let trimmed = SecretString::copy_of(text.expose().trim());
+    if trimmed.expose().is_empty() {
+        return Err(CliError::usage("nothing was given").hint(match is_secret {
+            true => "give the client secret on the standard input",
+            false => "give the certificate and its key as PEM on the standard input",
+        }));
+    }
+    Ok(trimmed)
 }

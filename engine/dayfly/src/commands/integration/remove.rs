@@ -2,8 +2,8 @@
 
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{paths, workspace};
+use dayfly_integrations::{find, remove};
 
-use crate::integrations::{find, remove};
 use crate::terminal::print;
 
 /// Remove an integration from the Workspace.

@@ -2,8 +2,11 @@
 
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, workspace};
+use dayfly_integrations::{Found, azure_sync, find, sso_sync};
+use serde::Serialize;
 
-use crate::integrations::{Found, azure_sync, find, sso_sync};
+use crate::progress::ProgressLine;
+use crate::terminal::{print, print_json};
 
 /// Take over the accounts and roles, or the subscriptions, of an integration as sessions.
 ///
@@ -35,10 +38,28 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let how = sso_sync::How {
         dry_run: args.dry_run,
         remove_all: args.remove_all,
-        json: args.json,
     };
+    let progress = ProgressLine::start();
     match &found {
-        Found::Sso(integration) => sso_sync::run(&home, integration, how),
-        Found::Azure(one) => azure_sync::run(&home, &one.id, how),
+        Found::Sso(integration) => {
+            let outcome = sso_sync::run(&home, integration, how, &progress)?;
+            told(args, &outcome, |outcome| outcome.text(found.name()))
+        }
+        Found::Azure(one) => {
+            let outcome = azure_sync::run(&home, &one.id, how, &progress)?;
+            told(args, &outcome, |outcome| outcome.text(found.name()))
+        }
     }
+}
+
+fn told<T: Serialize>(
+    args: &Args,
+    outcome: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<Exit, CliError> {
+    if args.json {
+        return print_json(outcome);
+    }
+    print(&text(outcome));
+    Ok(Exit::Done)
 }

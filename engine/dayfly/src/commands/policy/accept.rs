@@ -4,7 +4,7 @@ use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{locking, paths};
 use dayfly_vault::Ask;
 
-use crate::sharing::consent;
+use crate::consent;
 use crate::terminal::print;
 
 /// Take dayfly.lock as it is, although it is older than one that was seen here: after a restore, on

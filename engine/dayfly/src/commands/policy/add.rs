@@ -6,11 +6,13 @@ use dayfly_host::{locking, paths, policies};
 use dayfly_policy::{Limits, Module, Policy, Wasi};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, json_of};
+use dayfly_sharing::acquire::{self, Acquired, Found};
+use dayfly_sharing::config_edit::{self, Edit};
+use dayfly_sharing::take::put_in_force;
+use dayfly_sharing::{bundles, preview, wants};
 use toml_edit::{InlineTable, Table, value};
 
-use crate::sharing::acquire::{self, Acquired, Found};
-use crate::sharing::config_edit::{self, Edit};
-use crate::sharing::{bundles, consent, preview, wants};
+use crate::consent::{self, TALK};
 use crate::terminal::print;
 
 /// Add a policy, or a bundle of them, to the configuration: shows what it wants and would do now, and asks.
@@ -85,7 +87,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
                     "change them in dayfly.toml afterwards; updates leave what you changed",
                 ));
             }
-            bundles::add(&home, &acquired, args.shadow, args.yes)
+            bundles::add(&home, &acquired, args.shadow, args.yes, &TALK)?;
+            Ok(Exit::Done)
         }
     }
 }
@@ -154,8 +157,6 @@ fn add(
     print(&text);
     consent::ask("Add it and grant it what it asks for?", args.yes, "--yes")?;
     if let Some((acquired, bytes)) = found.filter(|_| !follow) {
-        edit.unchanged()?;
-        acquire::keep(home, acquired)?;
         lock.set(wants::locked(
             &prepared,
             bytes,
@@ -164,9 +165,10 @@ fn add(
             acquired.signer.as_ref(),
             None,
         ));
-        locking::save(home, &mut lock)?;
+        put_in_force(home, &mut edit, &mut lock, acquired)?;
+    } else {
+        edit.save()?;
     }
-    edit.save()?;
     let trial = if args.shadow { ", on trial" } else { "" };
     print(&format!("{name} is in dayfly.toml{trial}\n"));
     Ok(Exit::Done)

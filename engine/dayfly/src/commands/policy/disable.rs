@@ -2,8 +2,8 @@
 
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::paths;
+use dayfly_sharing::config_edit::Edit;
 
-use crate::sharing::config_edit::Edit;
 use crate::terminal::print;
 
 /// Disable a policy entry: it stays in the configuration, and is not asked.

@@ -4,8 +4,8 @@ use dayfly_control::client;
 use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::paths;
+use dayfly_sharing::config_edit::Edit;
 
-use crate::sharing::config_edit::Edit;
 use crate::terminal::print;
 
 /// Have a disabled or a suspended policy entry asked again.

@@ -2,8 +2,8 @@
 
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, vault};
+use dayfly_sharing::keys;
 
-use crate::sharing::keys;
 use crate::terminal::{self, print};
 
 /// Make a key that signs policies, and keep it in the vault; prints its public key.

@@ -6,9 +6,9 @@ use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_host::{locking, paths};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_sharing::acquire::{self, Acquired, Found};
 use dayfly_store::{GitSource, Lock, OciSource, Remote, TrustedStore};
 
-use crate::sharing::acquire::{self, Acquired, Found};
 use crate::terminal::print;
 
 /// Fetch exactly the modules that dayfly.lock names, so that they run on this machine; or save one to a file.

@@ -7,11 +7,11 @@ use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{paths, policies};
 use dayfly_registry::{Artifact, Kind, Layer};
 use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_sharing::acquire::{self, Found};
+use dayfly_sharing::{folder, registry};
 use dayfly_store::{OciSource, Remote, bundle};
 use serde_json::json;
 
-use crate::sharing::acquire::{self, Found};
-use crate::sharing::{folder, registry};
 use crate::terminal::{print, print_json};
 
 /// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature that lies

@@ -2,8 +2,8 @@
 
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{locking, paths};
+use dayfly_sharing::config_edit::Edit;
 
-use crate::sharing::config_edit::Edit;
 use crate::terminal::print;
 
 /// Remove a policy entry, or a bundle with all its entries, from the configuration.

@@ -7,10 +7,10 @@ use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, policies, vault};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_sharing::acquire::{self, Found};
+use dayfly_sharing::keys;
 use dayfly_store::bundle;
 
-use crate::sharing::acquire::{self, Found};
-use crate::sharing::keys;
 use crate::terminal::print;
 
 /// Sign a component, a project or a bundle with a key of the vault.

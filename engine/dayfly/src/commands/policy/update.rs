@@ -1,16 +1,14 @@
 //! `dayfly policy update`
 
-use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{locking, paths, policies};
-use dayfly_policy::Module;
-use dayfly_runtime::Home;
-use dayfly_runtime::config::{ModuleSource, PolicySettings};
-use serde_json::{Value, json};
+use dayfly_dialog::{CliError, Exit};
+use dayfly_host::{locking, paths};
+use dayfly_runtime::config::ModuleSource;
+use dayfly_sharing::config_edit::Edit;
+use dayfly_sharing::newer::May;
+use dayfly_sharing::{bundles, modules};
+use serde_json::Value;
 
-use crate::sharing::acquire::{self, Found};
-use crate::sharing::config_edit::Edit;
-use crate::sharing::newer::{May, refuse_others};
-use crate::sharing::{bundles, consent, past_decisions, preview, wants};
+use crate::consent::TALK;
 use crate::terminal::{print, print_json};
 
 /// Take newer versions of policies from where they come from: shows the differences, and asks where one wants more.
@@ -59,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             .iter()
             .any(|entry| args.name.as_ref() == Some(entry));
         if wanted(&bundle.name) || own {
-            told.push(bundles::update(&home, &bundle.name, may)?);
+            told.push(bundles::update(&home, &bundle.name, may, &TALK)?);
         }
     }
     for settings in &config.policies {
@@ -71,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             ModuleSource::Remote(_) => true,
         };
         if shared && !of_bundle && wanted(&settings.name) {
-            told.push(one(&home, settings, may)?);
+            told.push(modules::update(&home, settings, may, &TALK)?);
         }
     }
     if let Some(name) = &args.name
@@ -89,131 +87,4 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print("no policy comes from elsewhere\n");
     }
     Ok(Exit::Done)
-}
-
-fn say(may: May, text: &str) {
-    if !may.quiet {
-        print(text);
-    }
-}
-
-/// Updates one entry.
-fn one(home: &Home, settings: &PolicySettings, may: May) -> Result<Value, CliError> {
-    let name = &settings.name;
-    let (mut edit, config) = Edit::open(&home.config())?;
-    let mut lock = locking::load_to_write(home)?;
-    let acquired = acquire::acquire(home, &config, &settings.module)?;
-    let Found::Module(bytes) = &acquired.found else {
-        return Err(
-            CliError::failed(format!("{} is a bundle now", settings.module))
-                .hint(format!("remove {name}, and add the bundle")),
-        );
-    };
-    let mut loader = policies::loader(home)?;
-    let module =
-        policies::loaded(loader.load(settings.module.to_string(), bytes, settings.wasi()))?;
-    widen(&mut edit, settings, &module)?;
-    let settings_then = edit.settings(name)?;
-    let prepared = loader
-        .prepare_with(&home.config(), &settings_then, &module)
-        .map_err(|problem| {
-            let message = format!(
-                "the newer version of {name} cannot be used: {}",
-                problem.message
-            );
-            CliError::failed(message).maybe_hint(problem.hint)
-        })?;
-    let new = wants::locked(
-        &prepared,
-        bytes,
-        settings.module.to_string(),
-        acquired.resolved.clone(),
-        acquired.signer.as_ref(),
-        None,
-    );
-    let old = lock.module(name).cloned();
-    let differences = old
-        .as_ref()
-        .map(|old| wants::differences(old, &new))
-        .unwrap_or_default();
-    if let Some(old) = &old {
-        if differences.is_empty() {
-            say(
-                may,
-                &format!("{name}: {} {} is the newest\n", new.name, new.version),
-            );
-            return Ok(json!({ "entry": name, "version": new.version, "changed": false }));
-        }
-        refuse_others(old, &new, may)?;
-    }
-    let wider = old.is_none() || differences.iter().any(|difference| difference.wider);
-    let mut text = format!(
-        "{name}: {} {}, from {}\n",
-        new.name, new.version, settings.module
-    );
-    for difference in &differences {
-        let mark = if difference.wider { "+" } else { " " };
-        text += &format!(
-            "{mark} {:<10}{} → {}\n",
-            difference.what,
-            sanitize(&difference.before),
-            sanitize(&difference.after)
-        );
-    }
-    if old.is_none() {
-        text += &format!("+ asks for  {}\n", wants::asks(&module));
-    }
-    for line in preview::would(&prepared, &preview::sessions(home)?) {
-        text += &format!("  would     {line}\n");
-    }
-    let mut replayed = None;
-    if may.replay {
-        let again = past_decisions::of(home, name, &prepared.policy)?;
-        text += &again.text;
-        replayed = again.json;
-    }
-    say(may, &text);
-    if !may.check {
-        if wider {
-            consent::ask(
-                "It wants more than the version before (+). Take it?",
-                may.grant,
-                "--grant",
-            )?;
-        }
-        edit.unchanged()?;
-        acquire::keep(home, &acquired)?;
-        lock.set(new.clone());
-        locking::save(home, &mut lock)?;
-        edit.save()?;
-        say(may, &format!("{name} is at version {}\n", new.version));
-    }
-    Ok(json!({
-        "entry": name,
-        "version": new.version,
-        "changed": true,
-        "taken": !may.check,
-        "wider": wider,
-        "differences": differences,
-        "replay": replayed,
-    }))
-}
-
-/// Grants an entry what a newer version asks for beside; it counts only once it is agreed to.
-pub(crate) fn widen(
-    edit: &mut Edit,
-    settings: &PolicySettings,
-    module: &Module,
-) -> Result<(), CliError> {
-    let Some(grant) = &settings.grant else {
-        return Ok(());
-    };
-    let asks = dayfly_policy::asks(module.descriptor(), &settings.config);
-    let missing = asks.actions.without(grant.actions);
-    let missing: Vec<String> = missing.iter().map(|action| action.to_string()).collect();
-    let hold = asks.hold && !grant.may_hold;
-    if missing.is_empty() && !hold {
-        return Ok(());
-    }
-    edit.widen(&settings.name, &missing, hold)
 }

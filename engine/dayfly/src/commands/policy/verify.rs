@@ -3,9 +3,9 @@
 use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_host::paths;
 use dayfly_runtime::config::{Config, ModuleSource};
+use dayfly_sharing::acquire::{self, Found};
 use dayfly_store::{bundle, trust};
 
-use crate::sharing::acquire::{self, Found};
 use crate::terminal::print;
 
 /// Verify the signature of a component or a bundle; 4 where it is not what the key signed.

@@ -3,7 +3,7 @@
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{locking, paths};
 
-use crate::sharing::consent;
+use crate::consent;
 use crate::terminal::print;
 
 /// Take the vault as it is, although it is older than one that was seen here, or gone: after a restore,

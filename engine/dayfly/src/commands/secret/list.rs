@@ -7,11 +7,11 @@ use dayfly_host::{paths, vault, workspace};
 use dayfly_providers::TOTP_SEED;
 use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
 use dayfly_runtime::{clock, report};
+use dayfly_sharing::keys::SIGNING_KEY;
 use dayfly_vault::ACCESS_KEY;
 use serde::Serialize;
 
 use crate::commands::secret::totp as secret_totp;
-use crate::sharing::keys::SIGNING_KEY;
 use crate::terminal::{print, print_json};
 
 /// List what the vault keeps. Never shows a value.

@@ -1,0 +1,128 @@
+//! Whether credentials stand where they are said to.
+
+use std::collections::BTreeMap;
+
+use dayfly_chain::Chain;
+use dayfly_core::delivery::{self, Place};
+use dayfly_core::session::{SessionId, SessionType};
+use dayfly_core::time::Timestamp;
+use dayfly_dialog::CliError;
+use dayfly_host::{chain, reports, settings, workspace};
+use dayfly_runtime::Home;
+
+use crate::Findings;
+
+const ABOUT: &str = "delivery";
+
+/// When what stands somewhere was issued, where the credentials themselves stand there.
+type There = BTreeMap<SessionId, Option<Timestamp>>;
+
+/// Looks for the credentials of every active session in the files themselves.
+pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
+    let report = match reports::of(home) {
+        Ok(report) => report,
+        Err(trouble) => {
+            findings.wrong(ABOUT, trouble.message, &trouble.hint.unwrap_or_default());
+            return Ok(());
+        }
+    };
+    let Ok(chain) = chain::in_force(home) else {
+        let hint = "mend dayfly.toml first";
+        findings.notice(
+            ABOUT,
+            "not looked for: where they are cannot be known",
+            hint,
+        );
+        return Ok(());
+    };
+    let there: BTreeMap<Place, Result<There, String>> = chain
+        .targets()
+        .map(|target| {
+            let found = target.observe().map_err(|error| error.to_string());
+            let found = found.map(|all| {
+                let issued = |c: dayfly_vault::TemporaryCredentials| c.lease.issued_at;
+                let all = all.into_iter();
+                all.map(|one| (one.session, one.credentials.map(issued)))
+                    .collect()
+            });
+            (target.place(), found)
+        })
+        .collect();
+    writable(home, &chain, findings);
+    let mut checked = 0_usize;
+    let mut well = true;
+    let active = report.sessions.iter().filter(|s| s.started_at.is_some());
+    for session in active {
+        let name = &session.name;
+        for place in &session.delivery {
+            checked += 1;
+            let file = place.file.as_ref();
+            let file = file.map_or_else(|| place.target.to_string(), |f| f.display().to_string());
+            let problem = match (place.problem(), there.get(&place.target)) {
+                (Some(problem), _) => Some(problem),
+                (None, Some(Ok(there))) => match there.get(&session.id) {
+                    None => Some(format!("it is active, but not in {file}")),
+                    Some(issued) if issued.is_some() && *issued != session.started_at => {
+                        Some(format!("{file} has other credentials than it has now"))
+                    }
+                    Some(_) => None,
+                },
+                (None, Some(Err(problem))) => Some(problem.clone()),
+                (None, None) => Some(format!("there is no {file}")),
+            };
+            let Some(problem) = problem else { continue };
+            well = false;
+            let hint = place.error.as_ref().and_then(|error| error.hint.clone());
+            let hint = hint.unwrap_or_else(|| {
+                format!(
+                    "`dayfly session start {name}` puts it there, where that can be; `dayfly exec \
+                     {name}` and `dayfly env {name}` do without it"
+                )
+            });
+            let message = format!("session \"{name}\": {problem}");
+            findings.wrong(ABOUT, message, &hint);
+        }
+    }
+    if well && checked > 0 {
+        findings.good(ABOUT, "credentials are where they are said to be");
+    }
+    Ok(())
+}
+
+/// Whether the files that sessions go to can be written.
+fn writable(home: &Home, chain: &Chain, findings: &mut Findings) {
+    let Ok(workspace) = workspace::load(home) else {
+        return;
+    };
+    let Ok(config) = settings::in_force(home) else {
+        return;
+    };
+    for target in chain.targets() {
+        let Err(error) = target.writable() else {
+            continue;
+        };
+        let place = target.place();
+        let to = workspace.sessions().iter().filter(|entry| {
+            let said = workspace.delivery(&entry.session.id);
+            let said = said.or(config.delivery.as_ref()).cloned();
+            let azure = entry.session.session_type() == SessionType::Azure;
+            let fits = match place {
+                Place::AzureProfile => azure,
+                // Without a named profile nothing goes there.
+                _ => !azure && entry.session.named_profile.is_some(),
+            };
+            fits && said.unwrap_or_else(delivery::usual).contains(&place)
+        });
+        let names: Vec<&str> = to.map(|entry| entry.session.name.as_str()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let message = format!("{place} is out of reach for {}: {error}", names.join(", "));
+        let hint = error.hint().unwrap_or_else(|| {
+            "`dayfly exec` and `dayfly env` do without it; `dayfly session edit NAME --delivery` \
+             names other places, or none"
+                .to_owned()
+        });
+        findings.wrong(ABOUT, message, &hint);
+    }
+}

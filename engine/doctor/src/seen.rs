@@ -1,0 +1,42 @@
+//! Whether the lock file and the vault are the newest that were seen here.
+
+use dayfly_host::locking;
+use dayfly_runtime::{Home, seen};
+
+use crate::{Finding, Findings};
+
+/// Whether the lock file and the vault are the newest that were seen here.
+pub fn newest(home: &Home, findings: &mut Findings) {
+    // Where the configuration or the lock file cannot be read, that is told already.
+    let Ok(witness) = locking::witness(home) else {
+        return;
+    };
+    let look = witness.look();
+    let suspicions = locking::suspicions(home, &witness, &look);
+    let well = suspicions.is_empty();
+    for suspicion in suspicions {
+        // A guard rail that is closed for it is told with the policies.
+        let told = |told: &Finding| told.message.contains(&suspicion.message);
+        if !findings.0.iter().any(told) {
+            findings.wrong(suspicion.about, suspicion.message, suspicion.hint);
+        }
+    }
+    if seen::nothing(&look) {
+        return;
+    }
+    if !look.checked && home.vault().exists() {
+        findings.notice(
+            "vault",
+            "its key is not at hand, so what it tells of what was seen here was not asked",
+            "`dayfly secret list` opens it",
+        );
+    }
+    if well {
+        let message = format!(
+            "dayfly.lock (counter {}) and the vault (counter {}) are the newest that were seen here",
+            look.lock.counter(),
+            look.vault
+        );
+        findings.good("counters", message);
+    }
+}

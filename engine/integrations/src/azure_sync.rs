@@ -1,0 +1,161 @@
+//! Takes the subscriptions that an Azure integration sees over as sessions.
+
+use std::collections::BTreeSet;
+
+use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, sanitize};
+use dayfly_host::workspace;
+use dayfly_providers::azure::Subscription;
+use dayfly_runtime::{Home, clock};
+use dayfly_workspace::splice::SpliceError;
+use dayfly_workspace::{AzureSyncPlan, ListedSubscription, Workspace, WorkspaceFile};
+use serde::Serialize;
+
+use crate::progress::Progress;
+use crate::sso::block_on;
+use crate::{azure, refused, remove, sso_sync};
+
+/// Lines of one sort that are printed; a number says how many more there are.
+const SHOWN: usize = 20;
+
+/// What a sync did, or would do.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    integration: String,
+    dry_run: bool,
+    subscriptions: usize,
+    added: Vec<String>,
+    removed: Vec<String>,
+    /// Not listed any more, and not removed since they could not be stopped.
+    kept: Vec<String>,
+    unchanged: usize,
+}
+
+/// Takes them over, or says what would change.
+pub fn run(
+    home: &Home,
+    id: &str,
+    how: sso_sync::How,
+    progress: &dyn Progress,
+) -> Result<Outcome, CliError> {
+    let workspace = workspace::require(home)?;
+    let listed = listed(home, &workspace, id, progress)?;
+    let mut plan = AzureSyncPlan::new(&workspace, id, &listed);
+    if listed.is_empty() && !plan.removed.is_empty() && !how.remove_all {
+        let message = format!(
+            "no subscription is listed at all, so {} sessions would be removed",
+            plan.removed.len()
+        );
+        let hint = "nothing is changed; say --remove-all where that is so";
+        return Err(CliError::failed(message).hint(hint));
+    }
+    let named = |id: &SessionId| {
+        let entry = workspace.get(id);
+        entry.map_or_else(|| id.to_string(), |entry| entry.session.name.clone())
+    };
+    let mut kept = BTreeSet::new();
+    if !how.dry_run && !plan.is_empty() {
+        let failed = remove::stop(home, &plan.removed.iter().collect())?;
+        for (id, _) in failed {
+            plan.removed.remove(&id);
+            kept.insert(id);
+        }
+        carry_out(home, id, &listed, &kept)?;
+    }
+    let outcome = Outcome {
+        integration: id.to_owned(),
+        dry_run: how.dry_run,
+        subscriptions: listed.len(),
+        added: plan
+            .added
+            .iter()
+            .filter_map(|session| session.get("sessionName")?.as_str().map(str::to_owned))
+            .collect(),
+        removed: plan.removed.iter().map(named).collect(),
+        kept: kept.iter().map(named).collect(),
+        unchanged: plan.unchanged,
+    };
+    Ok(outcome)
+}
+
+/// The subscriptions in which anything can be done.
+fn listed(
+    home: &Home,
+    workspace: &Workspace,
+    id: &str,
+    progress: &dyn Progress,
+) -> Result<Vec<ListedSubscription>, CliError> {
+    let called = azure::called(home, workspace, id)?;
+    let listed = block_on(async {
+        progress.at(0, 0, "listing subscriptions");
+        let told = |count: usize| progress.at(0, 0, &format!("{count} subscriptions"));
+        let listed = called
+            .tokens
+            .subscriptions(&called.integration, clock::now(), told);
+        listed.await.map_err(azure::trouble)
+    });
+    progress.end();
+    let usable = listed?.into_iter().filter(Subscription::is_usable);
+    let listed = |one: Subscription| ListedSubscription {
+        id: one.subscription_id,
+        name: one.display_name,
+        tenant_id: one.tenant_id,
+    };
+    Ok(usable.map(listed).collect())
+}
+
+/// Writes it, by what the file says under its lock: others may have edited it meanwhile.
+fn carry_out(
+    home: &Home,
+    id: &str,
+    listed: &[ListedSubscription],
+    kept: &BTreeSet<SessionId>,
+) -> Result<(), CliError> {
+    let path = home.workspace();
+    let file = WorkspaceFile::at(&path);
+    file.edit(|text| {
+        let workspace = Workspace::parse(text, &path, None);
+        let workspace = workspace.map_err(|_| SpliceError::Shape { field: "sessions" })?;
+        let mut plan = AzureSyncPlan::new(&workspace, id, listed);
+        plan.removed.retain(|id| !kept.contains(id));
+        plan.apply(text)
+    })
+    .map(drop)
+    .map_err(refused)
+}
+
+impl Outcome {
+    /// For a person, who calls the integration so.
+    pub fn text(&self, name: &str) -> String {
+        let mut text = String::new();
+        for (mark, names) in [("+", &self.added), ("-", &self.removed)] {
+            for name in names.iter().take(SHOWN) {
+                text += &format!("{mark} {}\n", sanitize(name));
+            }
+            if names.len() > SHOWN {
+                text += &format!("{mark} … and {} more\n", names.len() - SHOWN);
+            }
+        }
+        for name in &self.kept {
+            text += &format!(
+                "! {} is not listed any more but could not be stopped\n",
+                sanitize(name)
+            );
+        }
+        text += &format!(
+            "{}: {} subscriptions; {} {}, {} removed, {} as before\n",
+            sanitize(name),
+            self.subscriptions,
+            self.added.len(),
+            if self.dry_run {
+                "would be added"
+            } else {
+                "added"
+            },
+            self.removed.len(),
+            self.unchanged
+        );
+        text
+    }
+}

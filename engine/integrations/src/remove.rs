@@ -1,0 +1,68 @@
+//! Takes an integration, or sessions of one, out of the Workspace; active sessions are stopped
+//! before, so that no credentials stay behind.
+
+use std::collections::BTreeSet;
+
+use dayfly_control::protocol::SessionOrder;
+use dayfly_core::policy::Action;
+use dayfly_core::session::{SessionId, Status};
+use dayfly_dialog::CliError;
+use dayfly_host::{orders, reports};
+use dayfly_runtime::Home;
+use dayfly_workspace::splice::{self, List};
+use dayfly_workspace::{Workspace, WorkspaceFile};
+
+use crate::found::Found;
+use crate::refused;
+
+/// Removes an integration with these sessions of it.
+pub fn integration(
+    home: &Home,
+    workspace: &Workspace,
+    found: &Found,
+    sessions: &[SessionId],
+) -> Result<(), CliError> {
+    let going: BTreeSet<&SessionId> = sessions.iter().collect();
+    let stays = workspace.sessions().iter().map(|entry| &entry.session);
+    let orphan = stays
+        .filter(|s| !going.contains(&s.id))
+        .find(|s| s.parent().is_some_and(|parent| going.contains(parent)));
+    if let Some(orphan) = orphan {
+        let message = format!("\"{}\" would be left without a parent", orphan.name);
+        return Err(CliError::usage(message).hint("remove it too, or give it another parent"));
+    }
+    let failed = stop(home, &going)?;
+    if let Some((_, trouble)) = failed.into_iter().next() {
+        return Err(trouble);
+    }
+    let file = WorkspaceFile::at(&home.workspace());
+    file.edit(|text| {
+        let ids = sessions.iter().map(SessionId::as_str);
+        let text = splice::remove_all(text, List::Sessions, &ids.collect())?;
+        splice::remove(&text, found.kind().list(), found.id())
+    })
+    .map_err(refused)?;
+    Ok(())
+}
+
+/// Stops those of the sessions that are active; those that could not be, and why.
+pub fn stop(
+    home: &Home,
+    sessions: &BTreeSet<&SessionId>,
+) -> Result<Vec<(SessionId, CliError)>, CliError> {
+    if sessions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let report = reports::of(home)?;
+    let mut failed = Vec::new();
+    for session in report.sessions {
+        if session.status == Status::Inactive || !sessions.contains(&session.id) {
+            continue;
+        }
+        let order = SessionOrder::plain(session.id.as_str(), Action::Stop);
+        if let Err(trouble) = orders::order(home, &order) {
+            failed.push((session.id, trouble));
+        }
+    }
+    Ok(failed)
+}

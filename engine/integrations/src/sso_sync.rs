@@ -1,0 +1,222 @@
+//! Takes the accounts and roles of a portal of IAM Identity Center over as sessions.
+
+use dayfly_core::session::SessionId;
+use dayfly_dialog::{CliError, sanitize};
+use dayfly_host::workspace;
+use dayfly_providers::sso::Role;
+use dayfly_runtime::{Home, sso_integration};
+use dayfly_workspace::splice::SpliceError;
+use dayfly_workspace::{AwsSsoIntegration, ListedRole, SyncPlan, Workspace, WorkspaceFile};
+use serde::Serialize;
+
+use crate::progress::Progress;
+use crate::{refused, remove, sso};
+
+/// How the person wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Only what would change is told.
+    pub dry_run: bool,
+    /// All sessions go where nothing is listed.
+    pub remove_all: bool,
+}
+
+/// What a sync did, or would do.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    integration: String,
+    dry_run: bool,
+    accounts: usize,
+    roles: usize,
+    added: Vec<Line>,
+    changed: Vec<Line>,
+    removed: Vec<Line>,
+    /// Not listed any more, and not removed for this reason.
+    kept: Vec<Kept>,
+    unchanged: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    id: SessionId,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Kept {
+    id: SessionId,
+    name: String,
+    reason: String,
+}
+
+/// Lines of one sort that are printed; a number says how many more there are.
+const SHOWN: usize = 20;
+
+/// Takes them over, or says what would change.
+pub fn run(
+    home: &Home,
+    integration: &AwsSsoIntegration,
+    how: How,
+    progress: &dyn Progress,
+) -> Result<Outcome, CliError> {
+    let roles = listed(home, integration, progress)?;
+    let workspace = workspace::require(home)?;
+    let name = integration.alias.as_ref().unwrap_or(&integration.id);
+    let mut plan = SyncPlan::new(&workspace, &integration.id, &roles);
+    if roles.is_empty() && !plan.removed.is_empty() && !how.remove_all {
+        let count = plan.removed.len();
+        let message = format!(
+            "the portal of \"{name}\" lists no role at all, so {count} sessions would be removed"
+        );
+        return Err(
+            CliError::failed(message).hint("nothing is changed; say --remove-all where that is so")
+        );
+    }
+    let mut kept = Vec::new();
+    for (id, child) in &plan.kept {
+        let reason = format!("\"{}\" is chained to it", named(&workspace, child));
+        kept.push(keep(&workspace, id, reason));
+    }
+    if !how.dry_run && !plan.is_empty() {
+        let failed = remove::stop(home, &plan.removed.iter().collect())?;
+        for (id, trouble) in failed {
+            plan.removed.remove(&id);
+            kept.push(keep(&workspace, &id, trouble.message));
+        }
+        carry_out(home, integration, &roles, &kept)?;
+    }
+    let mut accounts: Vec<&str> = roles.iter().map(|role| role.account.as_str()).collect();
+    accounts.dedup();
+    let outcome = Outcome {
+        integration: integration.id.clone(),
+        dry_run: how.dry_run,
+        accounts: accounts.len(),
+        roles: roles.len(),
+        added: plan.added.iter().map(new_line).collect(),
+        changed: lines(&workspace, plan.changed.keys()),
+        removed: lines(&workspace, plan.removed.iter()),
+        kept,
+        unchanged: plan.unchanged,
+    };
+    Ok(outcome)
+}
+
+/// The roles that the portal lists.
+fn listed(
+    home: &Home,
+    integration: &AwsSsoIntegration,
+    progress: &dyn Progress,
+) -> Result<Vec<ListedRole>, CliError> {
+    let portals = sso::portals(home)?;
+    let integration = sso_integration(integration);
+    let roles = sso::block_on(async {
+        progress.at(0, 0, "listing accounts");
+        let tell = |accounts: usize, done: usize, roles: usize| {
+            let text = format!("{done} of {accounts} accounts, {roles} roles");
+            progress.at(done, accounts, &text);
+        };
+        let roles = portals.roles(&integration, tell).await;
+        roles.map_err(sso::trouble)
+    });
+    progress.end();
+    let listed = |role: Role| ListedRole {
+        account: role.account.id,
+        account_name: role.account.name,
+        email: role.account.email,
+        role: role.name,
+    };
+    Ok(roles?.into_iter().map(listed).collect())
+}
+
+/// Writes it, by what the file says under its lock: others may have edited it meanwhile.
+fn carry_out(
+    home: &Home,
+    integration: &AwsSsoIntegration,
+    roles: &[ListedRole],
+    kept: &[Kept],
+) -> Result<(), CliError> {
+    let path = home.workspace();
+    let file = WorkspaceFile::at(&path);
+    file.edit(|text| {
+        let workspace = Workspace::parse(text, &path, None)
+            .map_err(|_| SpliceError::Shape { field: "sessions" })?;
+        let mut plan = SyncPlan::new(&workspace, &integration.id, roles);
+        plan.removed
+            .retain(|id| kept.iter().all(|one| one.id != *id));
+        plan.apply(text)
+    })
+    .map(drop)
+    .map_err(refused)
+}
+
+fn named(workspace: &Workspace, id: &SessionId) -> String {
+    let entry = workspace.get(id);
+    entry.map_or_else(|| id.to_string(), |entry| entry.session.name.clone())
+}
+
+fn keep(workspace: &Workspace, id: &SessionId, reason: String) -> Kept {
+    Kept {
+        id: id.clone(),
+        name: named(workspace, id),
+        reason,
+    }
+}
+
+fn lines<'a>(workspace: &Workspace, ids: impl Iterator<Item = &'a SessionId>) -> Vec<Line> {
+    let line = |id: &SessionId| Line {
+        id: id.clone(),
+        name: named(workspace, id),
+    };
+    ids.map(line).collect()
+}
+
+fn new_line(object: &serde_json::Map<String, serde_json::Value>) -> Line {
+    let text = |field| object.get(field).and_then(serde_json::Value::as_str);
+    Line {
+        id: SessionId::new(text("sessionId").unwrap_or_default()),
+        name: text("sessionName").unwrap_or_default().to_owned(),
+    }
+}
+
+impl Outcome {
+    /// For a person, who calls the integration so.
+    pub fn text(&self, name: &str) -> String {
+        let mut text = String::new();
+        for (mark, lines) in [
+            ("+", &self.added),
+            ("~", &self.changed),
+            ("-", &self.removed),
+        ] {
+            for line in lines.iter().take(SHOWN) {
+                text += &format!("{mark} {}\n", sanitize(&line.name));
+            }
+            if lines.len() > SHOWN {
+                text += &format!("{mark} … and {} more\n", lines.len() - SHOWN);
+            }
+        }
+        for one in &self.kept {
+            text += &format!(
+                "! {} is not listed any more but kept: {}\n",
+                sanitize(&one.name),
+                sanitize(&one.reason)
+            );
+        }
+        text += &format!(
+            "{}: {} roles in {} accounts; {} {}, {} changed, {} removed, {} as before\n",
+            sanitize(name),
+            self.roles,
+            self.accounts,
+            self.added.len(),
+            if self.dry_run {
+                "would be added"
+            } else {
+                "added"
+            },
+            self.changed.len(),
+            self.removed.len(),
+            self.unchanged
+        );
+        text
+    }
+}

@@ -1,0 +1,124 @@
+//! One policy: updated, and granted what a newer version asks for beside.
+
+use dayfly_dialog::CliError;
+use dayfly_host::{locking, policies};
+use dayfly_policy::Module;
+use dayfly_runtime::Home;
+use dayfly_runtime::config::PolicySettings;
+use serde_json::{Value, json};
+
+use crate::acquire::{self, Found};
+use crate::config_edit::Edit;
+use crate::newer::{May, refuse_others};
+use crate::take::put_in_force;
+use crate::talk::Talk;
+use crate::{past_decisions, preview, wants};
+
+/// Updates one entry.
+pub fn update(
+    home: &Home,
+    settings: &PolicySettings,
+    may: May,
+    talk: &Talk<'_>,
+) -> Result<Value, CliError> {
+    let name = &settings.name;
+    let (mut edit, config) = Edit::open(&home.config())?;
+    let mut lock = locking::load_to_write(home)?;
+    let acquired = acquire::acquire(home, &config, &settings.module)?;
+    let Found::Module(bytes) = &acquired.found else {
+        return Err(
+            CliError::failed(format!("{} is a bundle now", settings.module))
+                .hint(format!("remove {name}, and add the bundle")),
+        );
+    };
+    let mut loader = policies::loader(home)?;
+    let module =
+        policies::loaded(loader.load(settings.module.to_string(), bytes, settings.wasi()))?;
+    widen(&mut edit, settings, &module)?;
+    let settings_then = edit.settings(name)?;
+    let prepared = loader
+        .prepare_with(&home.config(), &settings_then, &module)
+        .map_err(|problem| {
+            let message = format!(
+                "the newer version of {name} cannot be used: {}",
+                problem.message
+            );
+            CliError::failed(message).maybe_hint(problem.hint)
+        })?;
+    let new = wants::locked(
+        &prepared,
+        bytes,
+        settings.module.to_string(),
+        acquired.resolved.clone(),
+        acquired.signer.as_ref(),
+        None,
+    );
+    let old = lock.module(name).cloned();
+    let differences = old
+        .as_ref()
+        .map(|old| wants::differences(old, &new))
+        .unwrap_or_default();
+    if let Some(old) = &old {
+        if differences.is_empty() {
+            may.say(
+                talk,
+                &format!("{name}: {} {} is the newest\n", new.name, new.version),
+            );
+            return Ok(json!({ "entry": name, "version": new.version, "changed": false }));
+        }
+        refuse_others(old, &new, may)?;
+    }
+    let wider = old.is_none() || differences.iter().any(|difference| difference.wider);
+    let mut text = format!(
+        "{name}: {} {}, from {}\n",
+        new.name, new.version, settings.module
+    );
+    for difference in &differences {
+        text += &difference.line("");
+    }
+    if old.is_none() {
+        text += &format!("+ asks for  {}\n", wants::asks(&module));
+    }
+    for line in preview::would(&prepared, &preview::sessions(home)?) {
+        text += &format!("  would     {line}\n");
+    }
+    let mut replayed = None;
+    if may.replay {
+        let again = past_decisions::of(home, name, &prepared.policy)?;
+        text += &again.text;
+        replayed = again.json;
+    }
+    may.say(talk, &text);
+    if !may.check {
+        if wider {
+            may.agreed(talk)?;
+        }
+        lock.set(new.clone());
+        put_in_force(home, &mut edit, &mut lock, &acquired)?;
+        may.say(talk, &format!("{name} is at version {}\n", new.version));
+    }
+    Ok(json!({
+        "entry": name,
+        "version": new.version,
+        "changed": true,
+        "taken": !may.check,
+        "wider": wider,
+        "differences": differences,
+        "replay": replayed,
+    }))
+}
+
+/// Grants an entry what a newer version asks for beside; it counts only once it is agreed to.
+fn widen(edit: &mut Edit, settings: &PolicySettings, module: &Module) -> Result<(), CliError> {
+    let Some(grant) = &settings.grant else {
+        return Ok(());
+    };
+    let asks = dayfly_policy::asks(module.descriptor(), &settings.config);
+    let missing = asks.actions.without(grant.actions);
+    let missing: Vec<String> = missing.iter().map(|action| action.to_string()).collect();
+    let hold = asks.hold && !grant.may_hold;
+    if missing.is_empty() && !hold {
+        return Ok(());
+    }
+    edit.widen(&settings.name, &missing, hold)
+}

@@ -1,0 +1,62 @@
+//! Lines about the engine itself.
+
+use std::time::Duration;
+
+use dayfly_core::effect::JournalEvent;
+use dayfly_dialog::{sanitize, time};
+
+use super::{Line, Names, count, sessions};
+
+/// What becomes of the engine, and what is wrong.
+pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
+    Some(match what {
+        JournalEvent::Booted { found } => (
+            '·',
+            format!("engine starts; the chain holds {}", sessions(found.len())),
+        ),
+        JournalEvent::Halted => ('·', "engine stops".into()),
+        JournalEvent::Resumed { slept_ms, set_ms } => {
+            let mut parts = Vec::new();
+            if *slept_ms > 0 {
+                let slept = time::span(Duration::from_millis(*slept_ms));
+                parts.push(format!("the machine slept for {slept}"));
+            }
+            if *set_ms != 0 {
+                let by = time::span(Duration::from_millis(set_ms.unsigned_abs()));
+                let way = if *set_ms < 0 { "back" } else { "forward" };
+                parts.push(format!("the clock was set {way} by {by}"));
+            }
+            ('◇', parts.join(", and "))
+        }
+        JournalEvent::Stopping { deadline, entries } => (
+            '·',
+            format!(
+                "the engine is about to stop; {} until {}",
+                count(entries.len(), "policy is asked", "policies are asked"),
+                time::clock(*deadline)
+            ),
+        ),
+        JournalEvent::Trouble {
+            about,
+            message,
+            hint,
+        } => {
+            let hint = hint
+                .as_ref()
+                .map(|h| format!("\n           {}", sanitize(h)));
+            (
+                '!',
+                format!("{about}: {}{}", sanitize(message), hint.unwrap_or_default()),
+            )
+        }
+        JournalEvent::TurnedAway { door, why, count } => {
+            let times = match count {
+                1 => String::new(),
+                count => format!(" ({count} times)"),
+            };
+            ('!', format!("{door} turned a request away: {why}{times}"))
+        }
+        JournalEvent::Mended { about } => ('✓', format!("{about}: well again")),
+        _ => return None,
+    })
+}
