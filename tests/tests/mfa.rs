@@ -445,6 +445,7 @@ fn a_lifetime_that_the_service_does_not_give_is_told_with_what_to_do() {
     wrong("start", "main", short, "inactive");
     wish("main", "900");
     home.run(["session", "start", "deploy"]).ok();
+    calls.set(stage.front.log().len());
     let key = || {
         let profiles = dayfly_tests::ini::profiles(&home.credentials_text());
         profiles["deploy"]["aws_access_key_id"].clone()
