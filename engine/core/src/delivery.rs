@@ -27,7 +27,7 @@ impl Place {
         Self::AzureProfile,
     ];
 
-    /// The word for it, as files and the command line have it.
+    /// Its name, as files and the command line have it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Place {
         }
     }
 
-    /// The place that this word names.
+    /// The place of this name.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|place| place.as_str() == word)

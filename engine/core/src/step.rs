@@ -45,7 +45,7 @@ impl StepContext<'_> {
             Input::Used { session } => self.used(&session),
             Input::Custom { name, data } => self.custom(name, data),
             Input::Attended(what) => self.user_input_resolved(&what),
-            Input::SignIns(stand) => self.sign_ins(stand),
+            Input::SignIns(valid) => self.sign_ins(valid),
             Input::Enable(name) => self.enable(name),
             Input::Watched { seen, to } => self.watched(seen, to.as_ref()),
             Input::Resumed { slept_ms, set_ms } => {

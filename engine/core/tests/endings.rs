@@ -204,5 +204,5 @@ fn a_suspended_policy_keeps_no_list_of_what_is_gone() {
     }
     let (_, tracking) = stage.state.entries().next().expect("it is there");
     assert!(tracking.suspended);
-    assert!(tracking.unheard().count() <= 2);
+    assert!(tracking.pending_sessions().count() <= 2);
 }

@@ -707,7 +707,7 @@ fn a_million_wake_ups_are_more_than_anybody_gets() {
         });
         stage.answer_all();
         let wished = stage.state.entry(&EntryName::new("greedy"));
-        let wished = wished.expect("it is there").wakes_wished();
+        let wished = wished.expect("it is there").wakes_pending();
         assert!(wished <= limit, "{wished} in round {round}");
     }
     let faults = |what: &JournalEvent| matches!(what, JournalEvent::Faulted { fault, .. } if fault.kind == FaultKind::Limit);

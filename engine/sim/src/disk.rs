@@ -1,4 +1,4 @@
-//! The files and repositories of a virtual world, as policies hear of them.
+//! The files and repositories of a virtual world, as policies see them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use dayfly_policy::module::Digest;
 use crate::scenario::Scenario;
 use crate::world::Rule;
 
-/// The longest content that a policy is told, as in the running engine.
+/// The longest content that a policy gets, as in the running engine.
 const CONTENT: usize = 64 << 10;
 
-/// What an entry wants to hear of.
+/// What an entry subscribed to.
 #[derive(Debug, Default)]
 struct Wanted {
     files: Vec<PathPattern>,
@@ -51,7 +51,7 @@ impl Disk {
         }
     }
 
-    /// What each entry is told when it begins to watch.
+    /// What each entry gets when it begins to watch.
     pub(crate) fn present(&self) -> Vec<(EntryName, Vec<ObservedPath>)> {
         let mut all = Vec::new();
         for (name, wanted) in &self.wanted {
@@ -126,12 +126,12 @@ fn file(
     kind: FileChangeKind,
     content: Option<&[u8]>,
 ) -> Option<ObservedPath> {
-    let told = content.filter(|content| content.len() <= CONTENT);
+    let content = content.filter(|content| content.len() <= CONTENT);
     let what = PathObservation::File(FileChange {
         path: path.to_str()?.into(),
         kind,
         digest: content.map(|content| Digest::of(content).0),
-        content: told.map(Arc::from),
+        content: content.map(Arc::from),
     });
     (!patterns.is_empty()).then_some(ObservedPath { patterns, what })
 }

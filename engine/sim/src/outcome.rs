@@ -23,7 +23,7 @@ pub struct Outcome {
     pub evaluations: u64,
     /// Evaluations that brought no answer.
     pub faults: u64,
-    /// Why an evaluation first brought no answer: the entry, and its words.
+    /// Why an evaluation first brought no answer: the entry, and its message.
     pub first_fault: Option<(String, String)>,
     /// Orders that were refused.
     pub refused: Vec<Refused>,

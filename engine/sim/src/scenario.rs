@@ -29,13 +29,13 @@ impl Span {
 /// Something that a person or a program does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// An order for a session; without an action, the standing word is taken back.
+    /// An order for a session; without an action, the order in force is withdrawn.
     Order {
         /// The session.
         session: SessionId,
         /// What.
         action: Option<Action>,
-        /// How long the word stands.
+        /// How long the order is in force.
         lasting: Option<Duration>,
         /// Why, for policies that ask for a reason.
         reason: Option<String>,

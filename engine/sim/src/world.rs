@@ -40,18 +40,18 @@ pub struct Rule {
     pub policy: Policy,
 }
 
-/// Lets a scenario happen. `progress` hears of each day that has passed.
+/// Lets a scenario happen. `progress` is called for each day that has passed.
 #[must_use]
 pub fn run(scenario: &Scenario, rules: &[Rule], mut progress: impl FnMut(Duration)) -> Outcome {
     let mut world = World::new(scenario, rules);
     world.boot();
     let day = Duration::from_secs(24 * 3_600);
-    let mut told = day;
+    let mut next_report = day;
     while world.advance() {
         let passed = world.passed();
-        while passed >= told {
-            progress(told);
-            told += day;
+        while passed >= next_report {
+            progress(next_report);
+            next_report += day;
         }
     }
     world.finish()

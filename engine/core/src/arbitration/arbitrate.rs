@@ -76,7 +76,7 @@ pub(crate) fn satisfied(action: Action, status: Status) -> bool {
     match action {
         Action::Start => status != Status::Inactive,
         Action::Stop => status == Status::Inactive,
-        // Nothing is there to be rotated: the wish is void, not in anybody's way.
+        // Nothing is there to be rotated: the proposal is void, and in nobody's way.
         Action::Rotate => status == Status::Inactive,
     }
 }

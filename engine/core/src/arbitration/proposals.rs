@@ -4,7 +4,7 @@ use crate::arbitration::rank::{Actor, Rank, Tier};
 use crate::model::policy::{Action, Actions, Reason, Revision};
 use crate::model::time::Timestamp;
 
-/// A standing proposal to act.
+/// A proposal to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProposedAct {
     /// Who.
@@ -19,11 +19,11 @@ pub struct ProposedAct {
     pub not_after: Option<Timestamp>,
     /// Why.
     pub why: Reason,
-    /// Whether its actor was told of a change and has not answered (a failing policy).
+    /// Whether its actor has to answer to a change and has not (a failing policy).
     pub unanswered: bool,
 }
 
-/// A standing proposal that nobody may act.
+/// A proposal that nobody may act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProposedHold {
     /// Who.
@@ -32,7 +32,7 @@ pub struct ProposedHold {
     pub rank: Rank,
     /// What nobody may do.
     pub actions: Actions,
-    /// When it ends; none: at the actor's next word.
+    /// When it ends; none: with the actor's next answer.
     pub until: Option<Timestamp>,
     /// Why.
     pub why: Reason,

@@ -59,7 +59,7 @@ impl Audit<'_> {
         }
     }
 
-    /// Whether somebody will look after credentials that no session stands for.
+    /// Whether credentials that belong to no session are retracted, or will be claimed.
     fn is_claimed(&self, id: &SessionId) -> bool {
         let awaited = self.state.is_unclaimed(id);
         let orphan = self.state.orphan(id);
@@ -75,7 +75,7 @@ impl Audit<'_> {
     }
 }
 
-/// Pairs of sessions that stand under one named profile.
+/// Pairs of sessions whose credentials are under one named profile.
 fn shared_profiles<'a>(
     holders: impl Iterator<Item = (&'a str, &'a SessionId)>,
 ) -> impl Iterator<Item = Violation> {
@@ -137,7 +137,7 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             sessions: [one, other],
         } => format!("sessions {one} and {other} share the named profile {profile}"),
         Violation::Unretracted { session } => format!(
-            "the chain holds credentials of session {session}, nobody stands for them, and nobody is about to retract them"
+            "the chain holds credentials of session {session}, they belong to no session, and nobody is about to retract them"
         ),
         Violation::Missing { session } => {
             format!("session {session} has credentials that the chain does not hold")
@@ -147,7 +147,7 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             believed,
             found,
         } => format!(
-            "the credentials of session {session} are believed {} and stand {}",
+            "the credentials of session {session} are believed {} and are {}",
             profile(believed),
             profile(found)
         ),

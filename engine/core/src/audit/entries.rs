@@ -13,14 +13,14 @@ impl Audit<'_> {
         // Those that a failed call gave back, and those that came meanwhile.
         let events_max = settings.wakes_max + 2 * settings.customs_max;
         for (name, policy) in self.state.entries() {
-            self.sight(name, policy);
-            let gone = policy
-                .unheard()
+            self.visibility(name, policy);
+            let removed = policy
+                .pending_sessions()
                 .filter(|id| policy.suspended && self.state.session(id).is_none());
             let waiting = [
                 ("events", policy.events_waiting(), events_max),
-                ("wake-ups", policy.wakes_wished(), settings.wakes_max),
-                ("sessions that are gone", gone.count(), 0),
+                ("wake-ups", policy.wakes_pending(), settings.wakes_max),
+                ("removed sessions", removed.count(), 0),
             ];
             for (what, waiting, bound) in waiting {
                 if waiting > bound {
@@ -37,7 +37,7 @@ impl Audit<'_> {
     }
 
     /// An entry sees what it is granted, all of it, and has a say in nothing else.
-    fn sight(&mut self, name: &EntryName, policy: &EntryState) {
+    fn visibility(&mut self, name: &EntryName, policy: &EntryState) {
         let mut seen = 0;
         for (id, state) in self.state.sessions() {
             let granted = state.present && policy.entry.grant.sessions.matches(&state.view);
@@ -65,7 +65,7 @@ impl Audit<'_> {
         }
     }
 
-    /// The end of each sign-in that stands is told.
+    /// The end of each valid sign-in is announced.
     pub(super) fn sign_ins(&mut self) {
         for (sign_in, told) in self.state.sign_ins() {
             let ends = sign_in.ends;
@@ -96,7 +96,7 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             format!("policy {entry} sees session {session} as it is not any more")
         }
         Violation::UnwatchedSignIn { integration, ends } => {
-            format!("nobody will be told that the sign-in to {integration} ends at {ends}")
+            format!("no event will announce that the sign-in to {integration} ends at {ends}")
         }
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! Every operation belongs to a session, and providers are asked in turn.
+//! Every operation belongs to a session, and no more providers are asked than may be.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::state::phase::{OperationStage, Phase};
 use crate::state::session_state::SessionState;
 
 impl Audit<'_> {
-    /// Every operation belongs to a session, or retracts what no session stands for.
+    /// Every operation belongs to a session, or retracts credentials that belong to no session.
     pub(super) fn operations(&mut self) {
         for (operation, id) in self.state.operations() {
             let phase = self.state.session(id).map(|state| &state.phase);
@@ -60,7 +60,7 @@ impl Audit<'_> {
                         .provider_timer(id)
                         .is_none_or(|watched| watched > at) =>
                 {
-                    let (session, lacks) = (id.clone(), "a moment at which its turn comes");
+                    let (session, lacks) = (id.clone(), "a moment at which its provider is asked");
                     self.broken(Violation::Stuck { session, lacks });
                 }
                 Some(_) => {}
@@ -86,7 +86,7 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             format!("{issuing} providers are at work and {counted} are counted")
         }
         Violation::Misqueued { session } => {
-            format!("session {session} stands in the queue for providers twice, or without waiting")
+            format!("session {session} is in the queue for providers twice, or without waiting")
         }
         Violation::IdleQueue { waiting } => {
             format!("{waiting} sessions wait for a provider although there is room")

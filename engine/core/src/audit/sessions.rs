@@ -149,7 +149,7 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             session,
             status,
             told,
-        } => format!("session {session} is {status} and is told to be {told}"),
+        } => format!("session {session} is {status} and is reported as {told}"),
         _ => return None,
     })
 }

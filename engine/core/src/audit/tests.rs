@@ -404,7 +404,7 @@ fn a_queue_that_is_wrong_or_stands_still() {
         ));
         push(&mut world, "d");
     }
-    let lacks = "a moment at which its turn comes";
+    let lacks = "a moment at which its provider is asked";
     let session = id("d");
     world.finds(&[Violation::Stuck { session, lacks }]);
     let lane = world.state.queue.lane(&id("d")).unwrap().clone();
@@ -479,7 +479,7 @@ fn what_waits_for_a_policy_without_a_bound() {
     world.finds(&[
         backlog("events", 4, 3),
         backlog("wake-ups", 2, 1),
-        backlog("sessions that are gone", 1, 0),
+        backlog("removed sessions", 1, 0),
     ]);
 }
 

@@ -1,4 +1,4 @@
-//! Violations as a person reads them: each family of them has its own words.
+//! Violations as a person reads them; each family has its own texts.
 
 use std::fmt;
 

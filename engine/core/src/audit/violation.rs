@@ -9,14 +9,14 @@ use crate::model::time::Timestamp;
 /// Something that is not as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// Credentials of two sessions stand under one named profile.
+    /// Credentials of two sessions are under one named profile.
     SharedProfile {
         /// The profile.
         profile: String,
         /// The sessions.
         sessions: [SessionId; 2],
     },
-    /// The chain holds credentials that nobody stands for and nobody is about to retract.
+    /// The chain holds credentials that belong to no session and that nobody is about to retract.
     Unretracted {
         /// The session that they were published for.
         session: SessionId,
@@ -32,7 +32,7 @@ pub enum Violation {
         session: SessionId,
         /// The named profile that the core believes.
         believed: Option<String>,
-        /// The named profile that they stand under.
+        /// The named profile that they are under.
         found: Option<String>,
     },
     /// The chain holds other credentials of a session than the core believes.
@@ -103,7 +103,7 @@ pub enum Violation {
         /// How many work.
         issuing: usize,
     },
-    /// A session stands in the queue for providers that does not belong there, or twice.
+    /// A session is in the queue for providers that does not belong there, or twice.
     Misqueued {
         /// The session.
         session: SessionId,
@@ -157,20 +157,20 @@ pub enum Violation {
         /// The moment.
         due: Timestamp,
     },
-    /// Nobody will be told that a sign-in ends.
+    /// No event will announce that a sign-in ends.
     UnwatchedSignIn {
         /// Id of its integration.
         integration: String,
         /// When it ends.
         ends: Timestamp,
     },
-    /// Policies or the Workspace file are told another status than that which is so.
+    /// Policies or the Workspace file have another status than the session.
     Misreported {
         /// The session.
         session: SessionId,
-        /// The status that is so.
+        /// The status of the session.
         status: Status,
-        /// The status that is told.
+        /// The status that they have.
         told: Status,
     },
 }

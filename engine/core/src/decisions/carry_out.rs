@@ -118,9 +118,9 @@ impl StepContext<'_> {
         let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        let told = Some((action, why.clone()));
-        if state.recorded_deferral != told {
-            state.recorded_deferral = told;
+        let recorded = Some((action, why.clone()));
+        if state.recorded_deferral != recorded {
+            state.recorded_deferral = recorded;
             let session = id.clone();
             self.record(
                 cause,

@@ -62,8 +62,8 @@ impl StepContext<'_> {
     /// it, or a policy on a custom event, by which a person or a program raises an alarm.
     fn is_alarm(&self, id: &SessionId, act: &ProposedAct, by: &EntryName) -> bool {
         let entry = self.state.entries.get(by);
-        let opinion = entry.and_then(|entry| entry.proposals.get(id));
-        act.rank.tier == Tier::GuardRail || opinion.is_some_and(|opinion| opinion.alarmed)
+        let proposals = entry.and_then(|entry| entry.proposals.get(id));
+        act.rank.tier == Tier::GuardRail || proposals.is_some_and(|proposals| proposals.alarmed)
     }
 
     /// The rate of an entry: whoever comes when it is used up is given the next moment that is
@@ -83,7 +83,7 @@ impl StepContext<'_> {
     }
 
     /// Something was decided for a session: what a policy decided counts for what policies may do
-    /// next, and a word of the person ends all that.
+    /// next, and an order of a person ends all that.
     pub(crate) fn note_decision(&mut self, id: &SessionId, action: Action, actor: &Actor) {
         let (settings, now) = (self.state.settings.damping, self.now);
         let Some(state) = self.state.sessions.get_mut(id) else {

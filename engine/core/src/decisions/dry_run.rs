@@ -13,30 +13,30 @@ impl StepContext<'_> {
         &mut self,
         id: &SessionId,
         situation: Situation,
-        standing: &ActiveProposals,
+        proposals: &ActiveProposals,
         live: Option<Action>,
     ) {
-        if standing.shadow_acts.is_empty() && standing.shadow_holds.is_empty() {
+        if proposals.shadow_acts.is_empty() && proposals.shadow_holds.is_empty() {
             return;
         }
-        let acts: Vec<_> = standing
+        let acts: Vec<_> = proposals
             .acts
             .iter()
-            .chain(&standing.shadow_acts)
+            .chain(&proposals.shadow_acts)
             .cloned()
             .collect();
-        let holds: Vec<_> = standing
+        let holds: Vec<_> = proposals
             .holds
             .iter()
-            .chain(&standing.shadow_holds)
+            .chain(&proposals.shadow_holds)
             .cloned()
             .collect();
         let shadow = arbitrate(situation, &acts, &holds).action;
         let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
-        let told = Some((live, shadow));
-        if live != shadow && state.recorded_difference != told {
+        let recorded = Some((live, shadow));
+        if live != shadow && state.recorded_difference != recorded {
             let cause = state.cause;
             let session = id.clone();
             self.record(
@@ -49,7 +49,7 @@ impl StepContext<'_> {
             );
         }
         if let Some(state) = self.state.sessions.get_mut(id) {
-            state.recorded_difference = told;
+            state.recorded_difference = recorded;
         }
     }
 }

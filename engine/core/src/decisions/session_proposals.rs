@@ -1,4 +1,4 @@
-//! What stands for a session right now, for whoever wants to know why it is as it is.
+//! What is proposed for a session right now, for a person who wants to know why it is as it is.
 
 use crate::arbitration::{Actor, Rank};
 use crate::model::policy::{Action, Reason};
@@ -6,7 +6,7 @@ use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::State;
 
-/// A standing proposal.
+/// A proposal that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionProposal {
     /// Whose.
@@ -17,7 +17,7 @@ pub struct SessionProposal {
     pub actions: Vec<Action>,
     /// Whether it is a hold.
     pub hold: bool,
-    /// When it ends; none: at the actor's next word.
+    /// When it ends; none: with the actor's next answer.
     pub until: Option<Timestamp>,
     /// Why.
     pub why: Reason,
@@ -28,10 +28,10 @@ pub struct SessionProposal {
 }
 
 impl SessionProposal {
-    /// Whether it is a proposal to act that stands at a moment.
+    /// What it proposes to do at a moment, where it is a proposal to act.
     fn acts(&self, now: Timestamp) -> Option<Action> {
-        let stands = !self.hold && !self.shadow && self.until.is_none_or(|end| end > now);
-        self.actions.first().copied().filter(|_| stands)
+        let counts = !self.hold && !self.shadow && self.until.is_none_or(|end| end > now);
+        self.actions.first().copied().filter(|_| counts)
     }
 
     /// Whether another proposal is against this one and counts more.
@@ -46,12 +46,12 @@ impl SessionProposal {
 }
 
 impl State {
-    /// What stands for a session at a moment, the most important first.
+    /// What is proposed for a session at a moment, the most important first.
     #[must_use]
     pub fn proposals_for(&self, session: &SessionId, now: Timestamp) -> Vec<SessionProposal> {
-        let mut stands = Vec::new();
+        let mut proposals = Vec::new();
         for (name, policy) in &self.entries {
-            let Some(opinion) = policy.proposals.get(session) else {
+            let Some(proposed) = policy.proposals.get(session) else {
                 continue;
             };
             let entry = &policy.entry;
@@ -65,35 +65,36 @@ impl State {
                 shadow: entry.shadow,
                 overruled_by: None,
             };
-            let acts = opinion.acts.iter();
-            stands.extend(acts.map(|a| make(vec![a.action], false, a.not_after, &a.why)));
-            let holds = opinion.holds.iter();
-            stands.extend(holds.map(|h| make(h.actions.iter().collect(), true, h.until, &h.why)));
+            let acts = proposed.acts.iter();
+            proposals.extend(acts.map(|a| make(vec![a.action], false, a.not_after, &a.why)));
+            let holds = proposed.holds.iter();
+            proposals
+                .extend(holds.map(|h| make(h.actions.iter().collect(), true, h.until, &h.why)));
         }
         if let Some(state) = self.sessions.get(session)
-            && let Some(word) = &state.manual_override
+            && let Some(order) = &state.manual_override
         {
-            stands.push(SessionProposal {
+            proposals.push(SessionProposal {
                 actor: Actor::Person,
-                rank: word.rank(),
-                actions: vec![word.action],
+                rank: order.rank(),
+                actions: vec![order.action],
                 hold: false,
-                until: word.until,
+                until: order.until,
                 why: Reason::new("person", "you said so"),
                 shadow: false,
                 overruled_by: None,
             });
         }
-        stands.sort_by(|a, b| (b.rank, b.hold, &a.actor).cmp(&(a.rank, a.hold, &b.actor)));
+        proposals.sort_by(|a, b| (b.rank, b.hold, &a.actor).cmp(&(a.rank, a.hold, &b.actor)));
         let overruled = |one: &SessionProposal| {
-            let mut others = stands.iter();
+            let mut others = proposals.iter();
             let other = others.find(|other| one.is_overruled_by(other, now))?;
             Some(other.actor.clone())
         };
-        let by: Vec<_> = stands.iter().map(overruled).collect();
-        for (one, by) in stands.iter_mut().zip(by) {
+        let by: Vec<_> = proposals.iter().map(overruled).collect();
+        for (one, by) in proposals.iter_mut().zip(by) {
             one.overruled_by = by;
         }
-        stands
+        proposals
     }
 }

@@ -110,11 +110,11 @@ pub enum Effect {
         /// Its state.
         projection: PersistedStatus,
     },
-    /// The person's word on a session is to survive a restart; none: it is over.
+    /// The person's order for a session is to survive a restart; none: it is over.
     Remember {
         /// The session.
         session: SessionId,
-        /// The word.
+        /// The order.
         word: Option<ManualOverride>,
     },
     /// The answer to this evaluation counts: what the policy wrote with it is what the entry remembers
@@ -125,12 +125,12 @@ pub enum Effect {
         /// Names the evaluation.
         evaluation: EvaluationId,
     },
-    /// The session is gone: what entries remember of it is to be forgotten.
+    /// The session left the Workspace: what entries remember of it is to be forgotten.
     ForgetSession {
         /// The session.
         session: SessionId,
     },
-    /// Policies that asked for it hear that the engine stops: their answers are to be waited for.
+    /// Policies that subscribed are called since the engine stops: their answers are to be waited for.
     AwaitPolicies,
     /// Tell the person how a command ended.
     Reply {

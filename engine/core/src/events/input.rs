@@ -58,13 +58,13 @@ pub struct WorkspaceChange {
 pub struct RecoveredCredentials {
     /// The session that they were published for.
     pub session: SessionId,
-    /// The named profile that they stand under.
+    /// The named profile that they are under.
     pub profile: Option<String>,
     /// When they were issued and when they end.
     pub lease: Lease,
 }
 
-/// A person's standing word on a session, as it outlives a restart.
+/// A person's order for a session that is in force, as it outlives a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManualOverride {
@@ -72,7 +72,7 @@ pub struct ManualOverride {
     pub action: Action,
     /// When it was said.
     pub at: Timestamp,
-    /// When it ends; none: at the person's next word, or when a started session ends.
+    /// When it ends; none: with the person's next order, or when a started session ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// The reason given for overriding guard rails, where that was asked for.
@@ -110,14 +110,14 @@ pub enum Order {
     Do {
         /// What.
         action: Action,
-        /// How long the word stands.
+        /// How long the order is in force.
         lasting: Option<Duration>,
         /// Reason for passing guard rails.
         override_reason: Option<String>,
         /// Why, for policies that ask for a reason; it passes nothing.
         reason: Option<String>,
     },
-    /// Take the standing word back: the policies decide again.
+    /// Withdraw the order: the policies decide again.
     Release,
     /// A program asks for the credentials. They are obtained where there are none, and renewed
     /// where they are due, unless anybody has said otherwise: this counts less than every policy.
@@ -160,7 +160,7 @@ pub enum UserInput {
     Session(SessionId),
 }
 
-/// A sign-in that stands, and is known to end.
+/// A sign-in that is valid, and is known to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignIn {
     /// Id of the integration, as sessions have it.
@@ -197,7 +197,7 @@ pub enum Input {
     Boot {
         /// What the chain holds.
         found: Vec<RecoveredCredentials>,
-        /// Words that still stood when the engine stopped.
+        /// Orders of people that were in force when the engine stopped.
         words: Vec<(SessionId, ManualOverride)>,
     },
     /// A version of the Workspace was accepted.
@@ -252,7 +252,7 @@ pub enum Input {
     },
     /// A person did what failures asked for; what waited for that is tried again.
     Attended(UserInput),
-    /// The sign-ins that stand and are known to end, all of them.
+    /// The sign-ins that are valid and are known to end, all of them.
     SignIns(Vec<SignIn>),
     /// A suspended policy entry may be asked again.
     Enable(EntryName),
@@ -260,7 +260,7 @@ pub enum Input {
     Watched {
         /// What was seen.
         seen: Vec<ObservedPath>,
-        /// The only entry that is to hear it, where it has just begun to watch.
+        /// The only entry that gets it, where it has just begun to watch.
         to: Option<EntryName>,
     },
     /// The machine slept or its clock jumped.

@@ -92,7 +92,7 @@ pub enum JournalEvent {
     Commanded {
         /// The session.
         session: SessionId,
-        /// What; none: the standing word was taken back.
+        /// What; none: the order was withdrawn.
         action: Option<Action>,
         /// Whether it came by an edit of the Workspace.
         by_edit: bool,
@@ -129,7 +129,7 @@ pub enum JournalEvent {
         expression: String,
         /// The moment.
         due: Timestamp,
-        /// Further moments that passed unheard since.
+        /// Further moments that passed since, and were not reported.
         missed: u32,
     },
     /// Watched files changed, or are there when watching begins.
@@ -168,9 +168,9 @@ pub enum JournalEvent {
         /// Entries that are asked.
         entries: Vec<EntryName>,
     },
-    /// Everything is looked at afresh.
+    /// A policy evaluates everything again.
     Resync {
-        /// The entry that looks.
+        /// The entry.
         entry: EntryName,
         /// Why.
         reason: ResyncReason,
@@ -232,7 +232,7 @@ pub enum JournalEvent {
         /// Whether it is only recorded.
         shadow: bool,
     },
-    /// A proposal was dropped before it could stand.
+    /// A proposal was dropped before it counted.
     Dropped {
         /// The session, where it is known.
         session: Option<SessionId>,
@@ -321,7 +321,7 @@ pub enum JournalEvent {
         /// The session that took the profile.
         by: SessionId,
     },
-    /// The chain held credentials that no session of the Workspace stands for.
+    /// The chain held credentials that belong to no session of the Workspace.
     Orphan {
         /// The session that they were published for.
         session: SessionId,

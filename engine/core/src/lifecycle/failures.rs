@@ -1,4 +1,4 @@
-//! Operations that fail: what stays in force, when it is tried again, and who is told.
+//! Operations that fail: what stays in force, when it is tried again, and who gets to know.
 
 use crate::context::StepContext;
 use crate::events::effect::{Effect, OperationId, Reply};
@@ -78,7 +78,7 @@ impl StepContext<'_> {
         } else {
             at
         };
-        let retry_at = failure.retry_at.map_or(at, |wish| wish.max(at));
+        let retry_at = failure.retry_at.map_or(at, |earliest| earliest.max(at));
         state.failures = failures;
         state.last_failure = Some(failure.clone());
         state.needs_person = failure.kind.needs_person();
@@ -89,7 +89,7 @@ impl StepContext<'_> {
         retry_at
     }
 
-    /// Tells everybody of it.
+    /// Records it, answers commands, and queues the change for policies.
     pub(crate) fn report_failure(
         &mut self,
         id: &SessionId,

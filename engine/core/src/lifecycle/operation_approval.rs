@@ -40,8 +40,8 @@ impl StepContext<'_> {
         if awaited {
             return Approval::Awaited;
         }
-        let standing = self.active_proposals(id, state);
-        let mut holds = standing.holds.into_iter();
+        let proposals = self.active_proposals(id, state);
+        let mut holds = proposals.holds.into_iter();
         let hold = holds.find(|hold| {
             let rail = hold.rank.tier == Tier::GuardRail;
             rail && hold.forbids(action, rank, self.now)

@@ -1,4 +1,4 @@
-//! Credentials that the chain held at the start and that no session of the Workspace stands for:
+//! Credentials that the chain held at the start and that belong to no session of the Workspace:
 //! retracted, however often that has to be tried.
 
 use crate::context::StepContext;
@@ -11,7 +11,7 @@ use crate::state::Orphan;
 use crate::state::timers::TimerKey;
 
 impl StepContext<'_> {
-    /// Begins to retract them, unless a session of that id stands for them by now.
+    /// Begins to retract them, unless a session of that id has credentials by now.
     pub(crate) fn retract_orphan(&mut self, id: &SessionId) {
         let earlier = self.state.orphans.get(id);
         let failures = earlier.map_or(0, |o| o.failures);

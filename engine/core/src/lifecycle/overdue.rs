@@ -134,7 +134,7 @@ impl StepContext<'_> {
                 let state = self.state.sessions.get(&session);
                 match state.map(|t| (&t.phase, t.cause)) {
                     Some((Phase::Active(_), cause)) => {
-                        self.gone(&session, outcome, cause);
+                        self.credentials_removed(&session, outcome, cause);
                         self.ended(&session, id, outcome, cause);
                     }
                     _ => self.stale(id),

@@ -15,13 +15,13 @@ impl StepContext<'_> {
         let Some(state) = self.state.sessions.get(id).filter(|t| t.present) else {
             return false;
         };
-        let standing = self.active_proposals(id, state);
+        let proposals = self.active_proposals(id, state);
         let situation = Situation {
             now: self.now,
             status: Status::Inactive,
             revision: state.view.revision,
         };
-        arbitrate(situation, &standing.acts, &standing.holds).action == Some(Action::Start)
+        arbitrate(situation, &proposals.acts, &proposals.holds).action == Some(Action::Start)
     }
 
     /// A session is active: those that were started for its sake stay so, unless it was only started

@@ -6,7 +6,7 @@ use crate::model::session_id::SessionId;
 use crate::state::phase::{Operation, OperationStage, Phase};
 
 impl StepContext<'_> {
-    /// Sessions other than this one whose credentials stand under the named profile, or are
+    /// Sessions other than this one whose credentials are under the named profile, or are
     /// on their way there.
     pub(crate) fn occupants(&self, id: &SessionId, profile: Option<&String>) -> Vec<SessionId> {
         let Some(profile) = profile else {

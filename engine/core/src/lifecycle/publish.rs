@@ -21,7 +21,7 @@ impl StepContext<'_> {
         state.stopped_at = None;
         state.renews_edit = false;
         state.failures = 0;
-        let mended = state.last_failure.take().is_some();
+        let recovered = state.last_failure.take().is_some();
         state.retry_at = None;
         state.needs_person = false;
         state.rotate_asked = None;
@@ -60,7 +60,7 @@ impl StepContext<'_> {
                 displaced: displaced.clone(),
             })
         });
-        let failure = if mended {
+        let failure = if recovered {
             Fields::FAILURE
         } else {
             Fields::NONE
@@ -71,7 +71,7 @@ impl StepContext<'_> {
         self.started_for(id);
     }
 
-    /// Another session took the named profile: what this one had there is gone.
+    /// Another session took the named profile, and the credentials of this one with it.
     pub(crate) fn displace(&mut self, id: &SessionId, by: &SessionId, cause: Cause) {
         let Some(state) = self.state.sessions.get(id).cloned() else {
             return;
@@ -79,7 +79,7 @@ impl StepContext<'_> {
         if let Phase::Stopping(_, operation, outcome) = state.phase {
             // Nothing of it is left to be removed; the chain's answer will be stale.
             self.ended(id, operation, outcome, cause);
-            return self.gone(id, outcome, cause);
+            return self.credentials_removed(id, outcome, cause);
         }
         let (session, other) = (id.clone(), by.clone());
         self.record(cause, JournalEvent::Displaced { session, by: other });
@@ -89,7 +89,7 @@ impl StepContext<'_> {
             .filter(|o| o.is_publishing())
             .cloned()
         {
-            // It is on its way to another profile; only what it had here is gone.
+            // It is on its way to another profile; only what it had here was removed.
             if let Some(state) = self.state.sessions.get_mut(id) {
                 state.phase = Phase::Starting(operation);
                 state.published_profile = None;
@@ -103,6 +103,6 @@ impl StepContext<'_> {
         }
         self.mark_stopped(id);
         self.stop_children(id, cause);
-        self.gone(id, Outcome::Stopped, cause);
+        self.credentials_removed(id, Outcome::Stopped, cause);
     }
 }

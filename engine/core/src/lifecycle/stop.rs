@@ -18,7 +18,7 @@ impl StepContext<'_> {
         };
         let lease = match &state.phase {
             Phase::Inactive | Phase::Stopping(..) => return,
-            // The chain has it in hand; what is to be done is decided anew when it answers.
+            // The chain has it in hand; what is to be done is decided again when it answers.
             Phase::Starting(o) | Phase::Rotating(_, o) if o.is_publishing() => return,
             phase => phase.lease(),
         };
@@ -33,7 +33,7 @@ impl StepContext<'_> {
             self.stop_children(id, cause);
         }
         let Some(lease) = lease else {
-            self.gone(id, outcome, cause);
+            self.credentials_removed(id, outcome, cause);
             if let Some(operation) = under_way {
                 self.ended(id, operation, outcome, cause);
             }
@@ -98,12 +98,12 @@ impl StepContext<'_> {
             return;
         };
         let cause = state.cause;
-        self.gone(id, outcome, cause);
+        self.credentials_removed(id, outcome, cause);
         self.ended(id, operation, outcome, cause);
     }
 
     /// The session has nothing in the chain any more.
-    pub(crate) fn gone(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
+    pub(crate) fn credentials_removed(&mut self, id: &SessionId, outcome: Outcome, cause: Cause) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         let Some(state) = self.state.sessions.get_mut(id) else {
             return;
@@ -129,7 +129,7 @@ impl StepContext<'_> {
             && state
                 .manual_override
                 .as_ref()
-                .is_some_and(|word| word.action == Action::Start)
+                .is_some_and(|order| order.action == Action::Start)
         {
             state.manual_override = None;
             self.effects.push(Effect::Remember {

@@ -144,7 +144,7 @@ impl StepContext<'_> {
     /// Whether a session may be started on behalf of one that is chained to it.
     fn may_start_for_child(&self, id: &SessionId, rank: Rank) -> Result<(), String> {
         let Some(state) = self.state.sessions.get(id) else {
-            return Err("it is gone".into());
+            return Err("it is not in the Workspace".into());
         };
         let mut proposals = self.active_proposals(id, state);
         // What a person says of the child holds for what the child needs.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::time::Timestamp;
 
 /// Why an attempt failed: small and closed, for branching. The text for a person
-/// stands in [`Failure`].
+/// is in [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
@@ -37,7 +37,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The word for it, as policies, the journal and `--json` have it.
+    /// Its name, as policies, the journal and `--json` have it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -71,7 +71,7 @@ impl Selector {
 }
 
 impl Grant {
-    /// Whether the entry may be told the content of the files that it hears of.
+    /// Whether the entry may see the content of the files whose changes it sees.
     #[must_use]
     pub fn reads(&self) -> bool {
         !self.paths.is_empty()
@@ -87,7 +87,7 @@ pub struct Grant {
     pub actions: Actions,
     /// Whether it may propose holds.
     pub may_hold: bool,
-    /// Patterns of the files that it may hear of, as the person wrote them: absolute, or from `~/`
+    /// Patterns of the files whose changes it may see, as the person wrote them: absolute, or from `~/`
     /// on. Whoever watches files reads them.
     pub paths: Vec<String>,
     /// How often what it decides may start or renew a session; none: as often as it decides.

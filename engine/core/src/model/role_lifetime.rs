@@ -28,11 +28,11 @@ pub enum AssumedWith {
 /// # Errors
 /// The lifetime in seconds that no way gives.
 pub const fn assumed_with(session: &Session, parent: SessionType) -> Result<AssumedWith, u32> {
-    let wished = match &session.access {
+    let requested = match &session.access {
         Access::AwsIamRoleChained { assume, .. } => assume.duration_seconds,
         _ => None,
     };
-    let seconds = match wished {
+    let seconds = match requested {
         Some(seconds) if seconds > CHAINED_SECONDS_MAX => seconds,
         _ => return Ok(AssumedWith::ParentsCredentials),
     };

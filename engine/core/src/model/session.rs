@@ -26,7 +26,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word that the Workspace and the command line use.
+    /// The name that the Workspace and the command line use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl SessionType {
         Self::Localstack,
     ];
 
-    /// The word that the Workspace uses for `type`.
+    /// The value that the Workspace uses for `type`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ impl SessionType {
         }
     }
 
-    /// The access method that this word of the Workspace names.
+    /// The access method that this `type` of the Workspace names.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.as_str() == word)
@@ -109,7 +109,7 @@ pub enum Access {
     AwsIamUser {
         /// Serial number or ARN of the user's MFA device, where one is asked for.
         mfa_device: Option<String>,
-        /// Wished lifetime of the credentials in seconds.
+        /// Requested lifetime of the credentials in seconds.
         duration_seconds: Option<u32>,
     },
     /// See [`SessionType::AwsIamRoleChained`].
@@ -129,7 +129,7 @@ pub enum Access {
         idp_arn: String,
         /// Id of the IdP URL in the Workspace.
         idp_url_id: String,
-        /// Wished lifetime of the credentials in seconds.
+        /// Requested lifetime of the credentials in seconds.
         duration_seconds: Option<u32>,
     },
     /// See [`SessionType::AwsIamRoleWebIdentity`].
@@ -142,7 +142,7 @@ pub enum Access {
         token_command: Option<Vec<String>>,
         /// `RoleSessionName`.
         role_session_name: Option<String>,
-        /// Wished lifetime of the credentials in seconds.
+        /// Requested lifetime of the credentials in seconds.
         duration_seconds: Option<u32>,
     },
     /// See [`SessionType::AwsSsoRole`].
@@ -205,7 +205,7 @@ pub struct Session {
     /// Name of the named profile that the credentials are published under;
     /// none for access methods that have no profile.
     pub named_profile: Option<String>,
-    /// Account id, where the Workspace tells it or the role ARN carries it.
+    /// Account id, where the Workspace has it or the role ARN carries it.
     pub account: Option<String>,
     /// Labels that the person gave.
     pub labels: BTreeMap<String, String>,

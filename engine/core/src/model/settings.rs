@@ -29,7 +29,7 @@ pub struct Settings {
     pub retry_reachable: Duration,
     /// Waits after the cloud's "no" and after what is wrong in the Workspace.
     pub retry_lasting: Backoff,
-    /// How long programs that ask are turned away after a failure that only a person can mend. By
+    /// How long programs that ask are turned away after a failure that only a person can fix. By
     /// itself nothing is tried before the person has done it.
     pub ask_person_again: Duration,
     /// Waits after faults of a policy.
@@ -43,13 +43,13 @@ pub struct Settings {
     /// How soon after an answer a wake-up that it asks for comes, also where it asks for one that is past:
     /// a policy that always wants to be woken must not be woken all the time.
     pub wake_soonest: Duration,
-    /// Messages of one entry that are known as told; where there are more, all may be told again.
+    /// Messages of one entry that are known to be shown; where there are more, all may be shown again.
     pub notices_max: usize,
     /// Custom events that wait for one entry; more collapse into a resync.
     pub customs_max: usize,
     /// Files and repositories in one call of a policy.
     pub files_max: usize,
-    /// Whether policies hear that the engine starts and stops. Not where it is there for a single
+    /// Whether policies are called when the engine starts and stops. Not where it is there for a single
     /// command.
     pub announces: bool,
     /// How many calls providers take.

@@ -83,7 +83,7 @@ pub fn visible_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Somebody else's words in one line: hidden characters and blanks become one blank each, and
+/// Text of others in one line: hidden characters and blanks become one blank each, and
 /// more than so many characters are cut.
 #[must_use]
 pub fn one_line(words: &str, most: usize) -> String {

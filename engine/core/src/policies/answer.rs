@@ -59,7 +59,7 @@ impl StepContext<'_> {
             .iter()
             .filter(|a| entry.grant.actions.contains(*a))
             .collect();
-        let mut wishes = wakes.len();
+        let mut wanted_wakes = wakes.len();
         for effect in &verdict.effects {
             match effect {
                 PolicyEffect::Act(act) if !seen(act.session) => {
@@ -82,13 +82,13 @@ impl StepContext<'_> {
                     let key = session.0;
                     return bad(format!("it named session {key}, which is not granted"));
                 }
-                PolicyEffect::Wake { .. } => wishes += 1,
+                PolicyEffect::Wake { .. } => wanted_wakes += 1,
                 _ => {}
             }
         }
         let limit = self.state.settings.wakes_max;
-        if wishes > limit {
-            let message = format!("it wishes for more than {limit} wake-ups at a time");
+        if wanted_wakes > limit {
+            let message = format!("it asks for more than {limit} wake-ups at a time");
             return Err(Fault {
                 kind: FaultKind::Limit,
                 message,

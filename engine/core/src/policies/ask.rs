@@ -15,7 +15,7 @@ use crate::state::entry_state::{EntryState, PendingChange, PendingEvaluation, Re
 use crate::state::session_state::SessionState;
 
 impl StepContext<'_> {
-    /// Asks every entry that has something to hear and is not working on a question.
+    /// Calls every entry that has events and is not evaluating.
     pub(crate) fn ask_entries(&mut self) {
         let names: Vec<_> = self.state.entries.keys().cloned().collect();
         for name in names {
@@ -28,7 +28,7 @@ impl StepContext<'_> {
         let Some(policy) = self.state.entries.get_mut(name) else {
             return;
         };
-        if !policy.is_idle() || !policy.has_something_to_hear() {
+        if !policy.is_idle() || !policy.has_events() {
             return;
         }
         let resync = policy.resync.take();
@@ -83,7 +83,7 @@ impl EntryState {
         self.pending_evaluation.is_none() && !self.is_broken()
     }
 
-    fn has_something_to_hear(&self) -> bool {
+    fn has_events(&self) -> bool {
         !self.pending_changes.is_empty() || self.has_others() || self.resync.is_some()
     }
 }
@@ -143,7 +143,7 @@ fn resync_page(
     }
 }
 
-/// Changes that the entry has not heard of, at most so many sessions and files.
+/// Changes that the entry has not seen, at most so many sessions and files.
 fn changes(policy: &mut EntryState, batch_max: usize, files_max: usize) -> Call {
     let mut cause = policy.others_cause;
     let mut sessions = Vec::new();

@@ -1,4 +1,4 @@
-//! Policies are told what happened, and their answers are taken up.
+//! Policies are called for what happened, and their answers are applied.
 
 mod answer;
 mod ask;

@@ -270,7 +270,7 @@ fn proposals_of<'a>(
 }
 
 impl EntryProposals {
-    /// Whether it proposes this already, so that to hear it again is no news. What a proposal rests on
+    /// Whether it proposes this already, so that to answer it again is no news. What a proposal rests on
     /// may change where the session is as it wants; where something may come of it, a changed session
     /// is news.
     fn acts(&self, act: &Act, status: Status) -> bool {

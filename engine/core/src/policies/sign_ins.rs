@@ -1,4 +1,4 @@
-//! Sign-ins that come to their end: policies that see a session which needs one are told before, and
+//! Sign-ins that come to their end: policies that see a session which needs one get an event before, and
 //! when it has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use crate::state::timers::TimerKey;
 
 /// The custom event that policies subscribe to.
 pub const SIGN_IN_ENDS: &str = "sign-in-ends";
-/// How long before its end a sign-in is told of.
+/// How long before the end of a sign-in it is announced.
 const ANNOUNCED_BEFORE: [Duration; 3] = [
     Duration::from_secs(3_600),
     Duration::from_secs(600),
@@ -25,35 +25,35 @@ const ANNOUNCED_BEFORE: [Duration; 3] = [
 const NAMED: usize = 1_000;
 
 impl StepContext<'_> {
-    /// These sign-ins stand, and no others. One whose end is another is told of anew.
-    pub(crate) fn sign_ins(&mut self, stand: Vec<SignIn>) {
-        let stand: BTreeMap<String, SignIn> = stand
+    /// These are the sign-ins that are valid. One whose end changed is announced again.
+    pub(crate) fn sign_ins(&mut self, valid: Vec<SignIn>) {
+        let valid: BTreeMap<String, SignIn> = valid
             .into_iter()
             .map(|sign_in| (sign_in.integration.clone(), sign_in))
             .collect();
         let before = std::mem::take(&mut self.state.sign_ins);
-        for id in before.keys().filter(|id| !stand.contains_key(*id)) {
+        for id in before.keys().filter(|id| !valid.contains_key(*id)) {
             self.state.timers.clear(&TimerKey::SignIn(id.clone()));
         }
-        let other: Vec<SignIn> = stand
+        let other: Vec<SignIn> = valid
             .values()
             .filter(|now| before.get(&now.integration).map(|b| b.ends) != Some(now.ends))
             .cloned()
             .collect();
-        self.state.sign_ins = stand;
+        self.state.sign_ins = valid;
         for sign_in in &other {
             self.watch_sign_in(sign_in);
         }
-        // Before the first policies nobody would hear it.
+        // Before the first policies no entry would get it.
         if self.state.policies_known {
             self.announce_ending_soon(&other);
         }
     }
 
-    /// The first policies came, and hear what ends soon.
+    /// The first policies came: what ends soon is announced to them.
     pub(crate) fn announce_sign_ins(&mut self) {
-        let stand: Vec<SignIn> = self.state.sign_ins.values().cloned().collect();
-        self.announce_ending_soon(&stand);
+        let valid: Vec<SignIn> = self.state.sign_ins.values().cloned().collect();
+        self.announce_ending_soon(&valid);
     }
 
     fn announce_ending_soon(&mut self, sign_ins: &[SignIn]) {
@@ -66,17 +66,17 @@ impl StepContext<'_> {
 
     /// The clock was set: what is ahead is watched by the right one.
     pub(crate) fn watch_sign_ins(&mut self) {
-        let stand: Vec<SignIn> = self.state.sign_ins.values().cloned().collect();
-        for sign_in in &stand {
+        let valid: Vec<SignIn> = self.state.sign_ins.values().cloned().collect();
+        for sign_in in &valid {
             let key = TimerKey::SignIn(sign_in.integration.clone());
-            // What is due is told first.
+            // What is due is announced first.
             if self.state.timers.get(&key).is_none_or(|at| at > self.now) {
                 self.watch_sign_in(sign_in);
             }
         }
     }
 
-    /// A moment came at which a sign-in is told of.
+    /// A moment came at which the end of a sign-in is announced.
     pub(crate) fn sign_in_ends(&mut self, id: &str) {
         let Some(sign_in) = self.state.sign_ins.get(id).cloned() else {
             return;
@@ -92,7 +92,7 @@ impl StepContext<'_> {
         self.state.timers.put(key, next);
     }
 
-    /// Tells those who asked and who see a session that needs it.
+    /// Queues the event for entries that subscribed and see a session that needs it.
     fn announce_sign_in(&mut self, sign_in: &SignIn) {
         let cause = self.new_cause();
         let mut entries = Vec::new();

@@ -14,11 +14,11 @@ use crate::model::policy::{EngineEvent, EntryName, Event, FileChange, ResyncReas
 use crate::model::time::Timestamp;
 use crate::state::timers::TimerKey;
 
-/// Moments that one event stands for at most, beside the one that it names.
+/// Further moments that one event counts at most, beside the one that it names.
 const MISSED_MAX: u32 = 1_000;
 
-/// A clock that is set by more than this was wrong, and schedules begin anew by the right one. By
-/// less, they go on: what was passed over is told once, what was told is not told again. The
+/// A clock that is set by more than this was wrong, and schedules start again by the right one. By
+/// less, they go on: what was passed over is reported once, what was reported is not reported again. The
 /// same bound as that of Vixie cron.
 const CLOCK_WRONG_BY: Duration = Duration::from_secs(3 * 3_600);
 
@@ -37,7 +37,7 @@ impl StepContext<'_> {
         }
     }
 
-    /// Moments of a schedule have come; all that have are told by one event.
+    /// Moments of a schedule have come; all are reported by one event.
     pub(crate) fn scheduled(&mut self, name: EntryName, index: usize, due: Timestamp) {
         let Some(policy) = self.state.entries.get_mut(&name) else {
             return;
@@ -67,8 +67,8 @@ impl StepContext<'_> {
             _ => None,
         });
         match earlier {
-            // It has not heard of the last one yet.
-            Some(unheard) => *unheard = unheard.saturating_add(missed + 1).min(MISSED_MAX),
+            // It has not seen the last one yet.
+            Some(count) => *count = count.saturating_add(missed + 1).min(MISSED_MAX),
             None => policy.others.push_back(Event::Schedule {
                 expression: expression.clone(),
                 due,
@@ -88,13 +88,13 @@ impl StepContext<'_> {
         );
     }
 
-    /// Watched files and repositories are as this says; `to` names the one entry that is told,
+    /// Watched files and repositories are as this says; `to` names the one entry that gets the event,
     /// where only one has begun to watch.
     pub(crate) fn watched(&mut self, seen: Vec<ObservedPath>, to: Option<&EntryName>) {
         let cause = self.new_cause();
         let mut files: Vec<SeenFile> = Vec::new();
         let mut count = 0;
-        let mut told: BTreeSet<EntryName> = BTreeSet::new();
+        let mut notified: BTreeSet<EntryName> = BTreeSet::new();
         for ObservedPath { patterns, what } in seen {
             let entries = self.subscribers(&patterns, &what, to);
             for name in &entries {
@@ -114,7 +114,7 @@ impl StepContext<'_> {
                         let path = path.to_string();
                         files.push(SeenFile { path, kind });
                     }
-                    told.extend(entries);
+                    notified.extend(entries);
                 }
                 PathObservation::Branch(change) => {
                     let seen = JournalEvent::BranchSeen {
@@ -129,7 +129,7 @@ impl StepContext<'_> {
             }
         }
         if count > 0 {
-            let entries = told.into_iter().collect();
+            let entries = notified.into_iter().collect();
             let seen = JournalEvent::FilesSeen {
                 count,
                 files,
@@ -164,7 +164,7 @@ impl StepContext<'_> {
         self.record(cause, JournalEvent::Custom { name, entries });
     }
 
-    /// One entry is to hear of a custom event; where too many wait, it looks at everything afresh.
+    /// Queues a custom event for one entry; where too many wait, the entry evaluates everything again.
     pub(crate) fn queue_custom_event(
         &mut self,
         entry: &EntryName,
@@ -222,7 +222,7 @@ impl StepContext<'_> {
         }
     }
 
-    /// Tells those who asked what happened to the engine; who that is.
+    /// Queues what happened to the engine for the entries that subscribed to it, and answers which these are.
     pub(crate) fn announce(&mut self, event: EngineEvent, cause: Cause) -> Vec<EntryName> {
         let entries = self.state.index.engine(event.moment());
         for name in &entries {
@@ -230,7 +230,7 @@ impl StepContext<'_> {
                 continue;
             };
             policy.others_cause = cause;
-            // Of several that nobody has heard of yet the last counts.
+            // Of several that the entry has not seen yet the last counts.
             let same =
                 |other: &Event| matches!(other, Event::Engine(e) if e.moment() == event.moment());
             policy.others.retain(|other| !same(other));

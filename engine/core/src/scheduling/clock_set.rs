@@ -2,7 +2,7 @@
 //!
 //! Waits after failures, pauses, deadlines and penalties are kept as moments. Where the clock is set
 //! back by an hour, none of them may last an hour longer. What is meant as a moment stays where it
-//! is: the end of credentials, holds, schedules, sign-ins, wake-ups, a person's word.
+//! is: the end of credentials, holds, schedules, sign-ins, wake-ups, a person's order.
 
 use crate::context::StepContext;
 use crate::model::time::Timestamp;
@@ -19,7 +19,7 @@ impl StepContext<'_> {
             TimerKey::Deadline(_) | TimerKey::Orphan(_) | TimerKey::Ask(_) | TimerKey::Lane(_) => {
                 true
             }
-            // All sessions are considered anew.
+            // All sessions are considered again.
             TimerKey::Reconsider(_)
             | TimerKey::Expiry(_)
             | TimerKey::Expiring(_)

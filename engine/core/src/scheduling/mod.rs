@@ -1,4 +1,4 @@
-//! Whose turn it is at a provider, and how spans of time outlast a clock that is set.
+//! Which session a provider is asked for next, and how spans of time outlast a clock that is set.
 
 mod clock_set;
 mod provider_queue;

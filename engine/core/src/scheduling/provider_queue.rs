@@ -1,4 +1,4 @@
-//! Sessions wait for their turn at a provider, and those for whom somebody waits go first.
+//! Sessions wait for their provider, and those for which a person or a program waits go first.
 
 use crate::arbitration::Actor;
 use crate::context::StepContext;
@@ -39,7 +39,7 @@ impl State {
 }
 
 impl StepContext<'_> {
-    /// The session waits for its turn from now on.
+    /// The session waits for its provider from now on.
     pub(crate) fn enqueue(&mut self, id: &SessionId) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
         let urgent = self.is_awaited(id, GENERATIONS);
@@ -51,8 +51,8 @@ impl StepContext<'_> {
         }
     }
 
-    /// Somebody waits for the session now: its turn, or that of the one it is chained to, comes
-    /// before that of those for whom nobody does.
+    /// A person or a program waits for the session now: it, or the one that it is chained to, comes
+    /// before those that nobody waits for.
     pub(crate) fn move_to_front(&mut self, id: &SessionId) {
         let mut id = id.clone();
         for _ in 0..=GENERATIONS {

@@ -11,7 +11,7 @@ impl StepContext<'_> {
         let Some(state) = self.state.sessions.remove(id) else {
             return;
         };
-        // Policies may have heard of it, and remembered something, since it left.
+        // Policies may have seen it, and remembered something, since it left.
         self.effects.push(Effect::ForgetSession {
             session: id.clone(),
         });
@@ -30,7 +30,7 @@ impl StepContext<'_> {
             children.remove(id);
         }
         for policy in self.state.entries.values_mut() {
-            // Nobody will ask it before it looks at everything afresh.
+            // It is not called before it evaluates everything again.
             if policy.suspended {
                 policy.pending_changes.remove(id);
             }

@@ -1,4 +1,4 @@
-//! Sessions come, change and go with the Workspace; policies and the Workspace file are told.
+//! Sessions come, change and go with the Workspace, and policies and the Workspace file follow.
 
 mod changed_fields;
 mod forget;

@@ -1,4 +1,4 @@
-//! Policies that see a session, or did, are told what changed about it.
+//! Changes of a session are queued for the policies that see it, or did.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// What an entry is to hear of it.
+    /// What is queued for an entry.
     fn for_entry(&self, fields: Fields, last_view: Option<SessionView>) -> PendingChange {
         let came = fields.contains(Fields::ADDED);
         PendingChange {
@@ -36,7 +36,7 @@ impl Change {
 }
 
 impl StepContext<'_> {
-    /// Tells the policies that see a session, or did, of a change.
+    /// Queues a change for the policies that see the session, or did.
     pub(super) fn notify_policies(&mut self, id: &SessionId, change: &Change) {
         // A session that loses what a filter asks for concerns whoever it concerned before.
         let index = &self.state.index;
@@ -59,7 +59,7 @@ impl StepContext<'_> {
                 (false, false) => {}
                 (false, true) => {
                     policy.visibility.show(&change.after);
-                    // What it was to hear of an earlier stay is over.
+                    // What was queued of an earlier stay is void.
                     policy.pending_changes.remove(id);
                     if index.concerns(name, &change.after, Fields::ADDED) {
                         let change = change.for_entry(Fields::ADDED, None);
@@ -79,7 +79,7 @@ impl StepContext<'_> {
                 }
                 (true, true) => {
                     policy.visibility.show(&change.after);
-                    // Whoever's proposal is void now hears of it, asked for or not.
+                    // An entry whose proposal is void now gets the change, subscribed or not.
                     let spoke = policy.proposals.get(id).is_some_and(|o| !o.acts.is_empty());
                     if concerned.binary_search(&name).is_ok() || (spoke && change.void) {
                         policy.enqueue_change(id, change.for_entry(change.fields, None));
@@ -92,7 +92,7 @@ impl StepContext<'_> {
         }
     }
 
-    /// For these entries a session came or went, which those chained to it tell by its key.
+    /// For these entries a session came or went, whose key those chained to it show.
     pub(crate) fn relink(&mut self, id: &SessionId, entries: &[EntryName], cause: Cause) {
         let children = self.state.children.get(id).into_iter().flatten();
         for child in children {
@@ -120,7 +120,7 @@ impl StepContext<'_> {
 }
 
 impl EntryState {
-    /// It is to hear of this, with what it has not heard of yet.
+    /// Queues a change, together with what the entry has not seen yet.
     fn enqueue_change(&mut self, id: &SessionId, change: PendingChange) {
         match self.pending_changes.get_mut(id) {
             Some(earlier) => earlier.merge(&change),

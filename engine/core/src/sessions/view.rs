@@ -23,7 +23,7 @@ impl StepContext<'_> {
         }
     }
 
-    /// Makes the view anew, tells the policies that asked for it, and has the session reconsidered.
+    /// Updates the view, queues the change for policies that subscribed, and has the session reconsidered.
     pub(crate) fn mark_changed(
         &mut self,
         id: &SessionId,

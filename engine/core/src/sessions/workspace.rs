@@ -48,7 +48,7 @@ impl StepContext<'_> {
             let fields = self.upsert(upsert.session, cause);
             written.push((id, fields, upsert.written));
         }
-        // Every session has to be there before policies are told which are chained to which.
+        // Every session has to be there before policies see which are chained to which.
         for (id, fields, status) in written {
             if !fields.is_empty() {
                 self.note_edit(&id, fields, cause);
@@ -181,7 +181,7 @@ impl StepContext<'_> {
         if let Some(profile) = &published_profile {
             self.state.profile_owners.add(&id, profile);
         }
-        let word = self.state.recovered_overrides.remove(&id);
+        let order = self.state.recovered_overrides.remove(&id);
         self.set_lease_timers(&id, phase.lease());
         let mut state = SessionState {
             view: Arc::new(facts_of(&session)),
@@ -192,7 +192,7 @@ impl StepContext<'_> {
             last_failure: None,
             retry_at: None,
             needs_person: false,
-            manual_override: word,
+            manual_override: order,
             outdated,
             renews_edit: false,
             published_profile,
@@ -215,7 +215,7 @@ impl StepContext<'_> {
             damping: Damping::default(),
             random: Random::of(self.state.seed, id.as_str()),
         };
-        // So that the first touch sees a session that came, not one that changed.
+        // So that the first change is that the session came, not that its status changed.
         Arc::make_mut(&mut state.view).status = state.phase.status();
         self.state.sessions.insert(id, state);
         self.link(&session);

@@ -180,7 +180,7 @@ impl Damping {
         let other = self.fight(settings, now, by)?;
         let until = now.plus(settings.freeze);
         let between = [by.clone(), other];
-        // What led here is told, and counts no more once the pause is over.
+        // What led here is recorded, and counts no more once the pause is over.
         self.decisions.clear();
         self.frozen = Some(Frozen {
             between: between.clone(),

@@ -17,7 +17,7 @@ use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::visibility::Visibility;
 
-/// What an entry is to hear of one session.
+/// What changed about one session that an entry has not seen yet.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingChange {
     pub(crate) fields: Fields,
@@ -70,7 +70,7 @@ pub struct EntryState {
     pub suspended: bool,
     pub(crate) pending_changes: BTreeMap<SessionId, PendingChange>,
     pub(crate) others: VecDeque<Event>,
-    /// Files that it has not heard of, by path; a later change of one is merged into the earlier.
+    /// Files whose changes it has not seen, by path; a later change of one is merged into the earlier.
     pub(crate) files: BTreeMap<Arc<str>, FileChange>,
     /// The same for repositories.
     pub(crate) branches: BTreeMap<Arc<str>, BranchChange>,
@@ -99,7 +99,7 @@ impl EntryState {
         self.visibility.views()
     }
 
-    /// Whether its opinion on the session is still to come.
+    /// Whether it is still to answer about the session.
     pub(crate) fn owes_answer(&self, session: &SessionId) -> bool {
         !self.is_broken() && self.is_behind(session)
     }

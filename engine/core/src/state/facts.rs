@@ -21,12 +21,12 @@ impl State {
         self.operations.get(&id)
     }
 
-    /// Sessions that wait for their turn at a provider, in this order.
+    /// Sessions that wait for their provider, by id.
     pub fn queue(&self) -> impl Iterator<Item = &SessionId> {
         self.queue.iter()
     }
 
-    /// When a waiting session's turn may come at the earliest; none: now.
+    /// When a waiting session's provider may be asked at the earliest; none: now.
     #[must_use]
     pub fn provider_free_at(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
         self.queue.dry_until(session, &self.settings.calls, now)
@@ -77,7 +77,7 @@ impl State {
         self.timers.get(&TimerKey::Reconsider(session.clone()))
     }
 
-    /// Sign-ins that stand, each with when it is told of next.
+    /// Sign-ins that are valid, each with when it is announced next.
     pub fn sign_ins(&self) -> impl Iterator<Item = (&SignIn, Option<Timestamp>)> {
         self.sign_ins.iter().map(|(id, sign_in)| {
             let next = self.timers.get(&TimerKey::SignIn(id.clone()));
@@ -92,7 +92,7 @@ impl State {
         self.recovered.contains_key(session)
     }
 
-    /// The retraction of credentials that no session stands for: the operation that is under way,
+    /// The retraction of credentials that belong to no session: the operation that is under way,
     /// or when the next is tried.
     #[must_use]
     pub fn orphan(&self, session: &SessionId) -> Option<(Option<OperationId>, Option<Timestamp>)> {
@@ -144,25 +144,25 @@ impl EntryState {
         self.visibility.view(session)
     }
 
-    /// Sessions that it has a standing proposal for.
+    /// Sessions that it has a proposal for.
     pub fn sessions_with_proposals(&self) -> impl Iterator<Item = &SessionId> {
         self.proposals.keys()
     }
 
-    /// Sessions whose changes it is still to hear of.
-    pub fn unheard(&self) -> impl Iterator<Item = &SessionId> {
+    /// Sessions with changes that it has not seen yet.
+    pub fn pending_sessions(&self) -> impl Iterator<Item = &SessionId> {
         self.pending_changes.keys()
     }
 
-    /// Wake-ups and custom events that it is still to hear of.
+    /// Wake-ups and custom events that it has not seen yet.
     #[must_use]
     pub fn events_waiting(&self) -> usize {
         self.others.len()
     }
 
-    /// Wake-ups that it has wished for.
+    /// Wake-ups that it has asked for.
     #[must_use]
-    pub fn wakes_wished(&self) -> usize {
+    pub fn wakes_pending(&self) -> usize {
         self.wakes.len()
     }
 }

@@ -1,4 +1,4 @@
-//! Which policy entries want to hear of a change: an event nobody asked for never reaches Wasm.
+//! Which policy entries subscribed to a change: an event that nobody subscribed to never reaches Wasm.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ impl Index {
                     Subscription::Engine(moments) => {
                         index.engine.push((*moments, entry.clone()));
                     }
-                    // The entry's timers tell.
+                    // The entry's timers bring it.
                     Subscription::Schedule(_) => {}
                 }
             }
@@ -77,7 +77,7 @@ impl Index {
         index
     }
 
-    /// Entries that want to hear that these fields of the session changed.
+    /// Entries that subscribed to changes of these fields of the session.
     pub(crate) fn concerned<'a>(
         &'a self,
         after: &'a SessionFacts,
@@ -91,7 +91,7 @@ impl Index {
             .map(|interest| &interest.entry)
     }
 
-    /// Whether this entry wants to hear that these fields of the session changed.
+    /// Whether this entry subscribed to changes of these fields of the session.
     pub(crate) fn concerns(&self, entry: &EntryName, facts: &SessionFacts, fields: Fields) -> bool {
         self.concerned(facts, fields).any(|name| name == entry)
     }
@@ -111,7 +111,7 @@ impl Index {
         self.by_branch.get(pattern).map_or(&[], Vec::as_slice)
     }
 
-    /// Entries that want to hear that this happened to the engine, each once.
+    /// Entries that subscribed to what happened to the engine, each once.
     pub(crate) fn engine(&self, moment: EngineMoments) -> Vec<EntryName> {
         let wanted = self.engine.iter().filter(|(m, _)| m.contains(moment));
         let mut entries: Vec<EntryName> = wanted.map(|(_, name)| name.clone()).collect();

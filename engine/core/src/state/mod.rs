@@ -33,14 +33,14 @@ pub use crate::state::entry_state::EntryState;
 pub use crate::state::phase::{Operation, OperationStage, Phase};
 pub use crate::state::session_state::SessionState;
 
-/// Credentials in the chain that no session stands for.
+/// Credentials in the chain that belong to no session.
 #[derive(Clone, Debug)]
 pub(crate) struct Orphan {
     /// The retraction that is under way.
     pub(crate) operation: Option<OperationId>,
     /// Retractions that failed.
     pub(crate) failures: u32,
-    /// The named profile that they stand under.
+    /// The named profile that they are under.
     pub(crate) profile: Option<String>,
 }
 
@@ -61,14 +61,14 @@ pub struct State {
     pub(crate) operations: BTreeMap<OperationId, SessionId>,
     pub(crate) issuing: usize,
     pub(crate) unreachable: UnreachableClouds,
-    /// Those that wait for their turn at a provider.
+    /// Those that wait for their provider.
     pub(crate) queue: Queue,
     pub(crate) recovered: BTreeMap<SessionId, RecoveredCredentials>,
     pub(crate) orphans: BTreeMap<SessionId, Orphan>,
     /// Changes of the chain that were not answered in time.
     pub(crate) overdue: BTreeMap<OperationId, OverdueChange>,
     pub(crate) recovered_overrides: BTreeMap<SessionId, ManualOverride>,
-    /// Sign-ins that stand, by the id of their integration.
+    /// Sign-ins that are valid, by the id of their integration.
     pub(crate) sign_ins: BTreeMap<String, SignIn>,
     pub(crate) workspace_revision: u64,
     /// The first policies came: before that nobody knows what is forbidden, and nothing is started

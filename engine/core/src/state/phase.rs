@@ -5,12 +5,12 @@ use crate::model::ids::{Cause, OperationId};
 use crate::model::policy::Outcome;
 use crate::model::session::{Lease, Status};
 
-/// Where an operation stands.
+/// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationStage {
     /// It waits for the parent session.
     Parent,
-    /// It waits for its turn at the provider.
+    /// It waits for the provider to have room.
     Queued,
     /// The provider works on it.
     Issuing,
@@ -27,7 +27,7 @@ pub struct Operation {
     pub cause: Cause,
     /// For whom.
     pub by: Actor,
-    /// Where it stands.
+    /// How far it is.
     pub stage: OperationStage,
 }
 
@@ -39,7 +39,7 @@ impl Operation {
     }
 }
 
-/// Where a session stands in its life.
+/// Whether a session has credentials, and what is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// No credentials are in the chain.

@@ -34,7 +34,7 @@ impl ProfileOwners {
         profiles.flat_map(|profile| self.of(profile))
     }
 
-    /// The session is gone.
+    /// Forgets a session.
     pub(crate) fn forget(&mut self, id: &SessionId) {
         for profile in self.by_session.remove(id).into_iter().flatten() {
             if let Some(sessions) = self.by_profile.get_mut(&profile) {

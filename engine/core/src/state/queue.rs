@@ -1,4 +1,4 @@
-//! Sessions that wait for their turn at a provider: those for whom somebody waits first, then in the
+//! Sessions that wait for their provider: those for which a person or a program waits first, then in the
 //! order in which they came, but never more calls to one account than its rate allows.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +49,7 @@ impl Queue {
         self.lanes.get(lane)?.bucket.dry_until(rate, now)
     }
 
-    /// The lane that a waiting session stands in.
+    /// The lane of a waiting session.
     pub(crate) fn lane(&self, id: &SessionId) -> Option<&Lane> {
         self.places.get(id).map(|(_, lane)| lane)
     }
@@ -97,7 +97,7 @@ impl Queue {
         }
     }
 
-    /// Who is next. A lane that turns out to be dry is told with the moment at which it is not.
+    /// Which session is next, or that a lane may not go on before a moment.
     pub(crate) fn pop(&mut self, rates: &CallRates, now: Timestamp) -> Option<Next> {
         let (ticket, lane) = self.open.pop_first()?;
         let waiting = self.lanes.get_mut(&lane)?;
@@ -143,8 +143,8 @@ impl Queue {
 
 /// What [`Queue::pop`] found.
 pub(crate) enum Next {
-    /// It is this session's turn.
+    /// This session is next.
     Session(SessionId),
-    /// Nobody of this lane may go on before.
+    /// No session of this lane may go on before.
     Dry(Lane, Timestamp),
 }

@@ -21,7 +21,7 @@ pub struct SessionState {
     pub session: Arc<Session>,
     /// Whether it is still in the Workspace.
     pub present: bool,
-    /// Where it stands.
+    /// Whether it has credentials, or an operation is to bring or remove them.
     pub phase: Phase,
     /// What policies that are granted it see of it.
     pub view: Arc<SessionFacts>,
@@ -33,13 +33,13 @@ pub struct SessionState {
     pub retry_at: Option<Timestamp>,
     /// Only a person can help, and has not yet: no attempt is made by itself.
     pub needs_person: bool,
-    /// The person's standing word.
+    /// What a person ordered, as long as it is in force.
     pub manual_override: Option<ManualOverride>,
     /// Whether the credentials in the chain were obtained for an earlier version of the session.
     pub outdated: bool,
     /// The operation under way obtains what an edit asked for.
     pub(crate) renews_edit: bool,
-    /// The named profile that the credentials in the chain stand under.
+    /// The named profile that the credentials in the chain are under.
     pub published_profile: Option<String>,
     /// When it was last decided to stop it, until it has credentials again.
     pub stopped_at: Option<Timestamp>,

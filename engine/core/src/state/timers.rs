@@ -18,7 +18,7 @@ pub(crate) enum TimerKey {
     Deadline(SessionId),
     /// Something that kept a session from its action ends: a backoff, a hold, a proposal.
     Reconsider(SessionId),
-    /// Credentials that no session stands for could not be retracted.
+    /// Credentials that belong to no session could not be retracted.
     Orphan(SessionId),
     /// A wake-up that a policy asked for.
     Wake(EntryName, String),
@@ -28,7 +28,7 @@ pub(crate) enum TimerKey {
     Lane(Lane),
     /// The next moment of an entry's schedule, counted from 0.
     Schedule(EntryName, usize),
-    /// A sign-in is to be told of, by the id of its integration.
+    /// The end of a sign-in is to be announced, by the id of its integration.
     SignIn(String),
 }
 

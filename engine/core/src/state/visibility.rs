@@ -1,6 +1,6 @@
 //! What one policy entry sees: the sessions of its grant, under names of its own, and nothing that
 //! follows from others. Two entries know the same session by other keys, and no number that an
-//! entry is told counts what lies outside its grant.
+//! entry gets counts what lies outside its grant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Visibility {
         self.views.get(&key).map(|view| &view.facts.id)
     }
 
-    /// Whether the entry has ever been told this key.
+    /// Whether the entry was ever given this key.
     pub(crate) const fn was_given(&self, key: SessionKey) -> bool {
         1 <= key.0 && key.0 <= self.last
     }
@@ -78,7 +78,7 @@ impl Visibility {
         view
     }
 
-    /// Lets a session out of sight; how it was seen last.
+    /// The entry sees the session no more; how it was seen last.
     pub(crate) fn hide(&mut self, id: &SessionId) -> Option<SessionView> {
         let key = self.keys.remove(id)?;
         self.views.remove(&key)

@@ -21,7 +21,7 @@ impl Action {
     /// Every action.
     pub const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::Rotate];
 
-    /// The word for it.
+    /// Its name in the contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

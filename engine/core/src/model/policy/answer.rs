@@ -61,7 +61,7 @@ pub struct Hold {
     pub session: SessionKey,
     /// What nobody may do.
     pub actions: Actions,
-    /// When the hold ends; none: at the policy's next word.
+    /// When the hold ends; none: with the policy's next answer.
     pub until: Option<Timestamp>,
     /// Why.
     pub why: Reason,
@@ -103,16 +103,16 @@ pub enum PolicyEffect {
     Hold(Hold),
     /// Takes back all that it proposed for a session.
     Withdraw(SessionKey),
-    /// Wish for a wake-up.
+    /// Ask for a wake-up.
     Wake {
-        /// Names the wish; the same id again replaces it.
+        /// Names the wake-up; the same id again replaces it.
         id: String,
         /// When.
         at: Timestamp,
         /// How much later is as good, milliseconds.
         slack_ms: u32,
     },
-    /// Takes a wish back.
+    /// Cancels a wake-up.
     CancelWake(String),
     /// A message to the person.
     Notify(Notice),
@@ -149,7 +149,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The word for it.
+    /// Its name in the contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -56,7 +56,7 @@ pub struct Descriptor {
     pub state_bytes: u32,
 }
 
-/// Which session changes a policy wants to hear of: those that match all lists that are not empty.
+/// Which session changes a policy subscribes to: those that match all lists that are not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFilter {
     /// Of one of these types.

@@ -1,4 +1,4 @@
-//! What happened, as a policy is told of it.
+//! What happened, as a policy sees it.
 
 use std::hash::Hash;
 
@@ -23,7 +23,7 @@ pub enum Outcome {
     Expired,
     /// An attempt failed.
     Failed,
-    /// An attempt failed, and only a person can help. Policies hear this instead of `Failed`; the
+    /// An attempt failed, and only a person can help. Policies get this instead of `Failed`; the
     /// journal has the failure.
     NeedsPerson,
     /// Nothing ended, but soon will. Policies only.
@@ -31,7 +31,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word for it.
+    /// Its name in the contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ pub struct SessionChange {
     pub outcome: Option<Outcome>,
 }
 
-/// Why everything has to be looked at afresh.
+/// Why everything has to be evaluated again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResyncReason {
@@ -75,7 +75,7 @@ pub enum ResyncReason {
 }
 
 impl ResyncReason {
-    /// The word for it.
+    /// Its name in the contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl ResyncReason {
     }
 }
 
-/// Something that happened, as a policy hears of it.
+/// Something that happened, as a policy sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
@@ -106,7 +106,7 @@ pub enum Event {
         expression: String,
         /// The moment that was meant.
         due: Timestamp,
-        /// Further moments that passed unheard since.
+        /// Further moments that passed since, and were not reported.
         missed: u32,
     },
     /// A watched file changed.
@@ -122,7 +122,7 @@ pub enum Event {
         /// JSON text.
         data: String,
     },
-    /// Look at everything afresh.
+    /// Evaluate everything again.
     Resync {
         /// Why.
         reason: ResyncReason,

@@ -1,7 +1,7 @@
 //! The policy contract as the engine thinks of it.
 //!
 //! One internal model for all versions of the WIT package: the host lifts each version
-//! into these types. The words are those of `wit/`, where each is explained.
+//! into these types. The names are those of `wit/`, where each is explained.
 
 mod action;
 mod answer;

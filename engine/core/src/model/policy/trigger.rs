@@ -1,4 +1,4 @@
-//! What policies hear of beside sessions: files, repositories, the engine and its machine. The words
+//! What policies can subscribe to beside sessions: files, repositories, the engine and its machine. The names
 //! are those of `wit/`.
 
 use std::sync::Arc;
@@ -15,14 +15,14 @@ pub enum FileChangeKind {
     Created,
     /// Its content, or branch, is another.
     Changed,
-    /// It is gone.
+    /// It was removed.
     Removed,
     /// It is there; said when watching begins.
     Present,
 }
 
 impl FileChangeKind {
-    /// The word for it.
+    /// Its name in the contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl FileChangeKind {
         }
     }
 
-    /// What this and a later change come to for one who has heard of neither; none: of nothing.
+    /// What this and a later change are together, for an entry that has seen neither; none: no change.
     #[must_use]
     pub const fn then(self, later: Self) -> Option<Self> {
         match (self, later) {
@@ -68,7 +68,7 @@ pub struct BranchChange {
     pub repository: Arc<str>,
     /// What happened.
     pub kind: FileChangeKind,
-    /// The branch; none where none is checked out, or the repository is gone.
+    /// The branch; none where none is checked out, or the repository was removed.
     pub branch: Option<String>,
     /// The branch before.
     pub previous: Option<String>,
@@ -136,7 +136,7 @@ impl EngineMoments {
         self.0 & other.0 == other.0
     }
 
-    /// The words of the contract for those in the set.
+    /// The names in the contract of those in the set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES
             .into_iter()

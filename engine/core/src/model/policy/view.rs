@@ -76,7 +76,7 @@ pub struct SessionFacts {
     pub account: Option<String>,
     /// Role ARN.
     pub role: Option<String>,
-    /// The session that this one is chained to. An entry hears of it only by a key.
+    /// The session that this one is chained to. An entry knows it only by a key.
     #[serde(skip)]
     pub chained_to: Option<SessionId>,
     /// Labels.
@@ -171,7 +171,7 @@ impl Fields {
         self.0 == 0
     }
 
-    /// The words of the contract for the fields in the set.
+    /// The names in the contract of the fields in the set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES
             .into_iter()
