@@ -17,7 +17,8 @@ use thiserror::Error;
 use crate::clock;
 use crate::config::Azure;
 use crate::credential_cache::CredentialCache;
-use crate::message::{Handle, Unobtained};
+use crate::handle::Handle;
+use crate::message::Unobtained;
 
 /// The integrations of the Workspace in force, by the settings in force.
 pub(crate) struct AzureInForce {

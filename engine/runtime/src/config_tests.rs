@@ -1,4 +1,6 @@
-use dayfly_core::arbitration::Tier;
+use std::time::Duration;
+
+use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::policy::Action;
 use dayfly_core::rates::Rate;
 use dayfly_core::session::SessionType;

@@ -17,27 +17,13 @@ use dayfly_workspace::Watch;
 use tokio::sync::mpsc;
 
 use crate::config::{self, Config, ConfigError, ModuleSource, PolicySettings};
-use crate::engine::Policies;
+pub(crate) use crate::configured::Configured;
+use crate::configured::Policies;
 use crate::entries::{self, EntryProblem, Loader, Prepared};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::recording;
 use crate::seen::Witness;
-
-/// What reading the configuration brought.
-#[derive(Debug)]
-pub(crate) struct Configured {
-    /// The configuration that is now in force; none where the file cannot be used.
-    pub(crate) config: Result<Config, ConfigError>,
-    /// The entries that are to be in force: where one cannot be used, its last good form.
-    pub(crate) entries: Vec<Prepared>,
-    /// What stands in for guard rails that cannot be used and have no last good form.
-    pub(crate) closed: Vec<Entry>,
-    /// Whether a configuration could be read since the start, this one or an earlier one.
-    pub(crate) known: bool,
-    /// Why entries cannot be used as they are configured.
-    pub(crate) problems: Vec<EntryProblem>,
-}
 
 /// The thread that reads the configuration and loads components.
 #[derive(Debug)]
@@ -255,7 +241,7 @@ impl Reader {
     fn loses_guard_rail(&self, config: &Config) -> bool {
         let stays = |name: &EntryName| {
             let settings = config.policies.iter();
-            let mut guards = settings.filter(|settings| wants_guard_rail(settings));
+            let mut guards = settings.filter(|settings| settings.is_guard_rail());
             guards.any(|settings| EntryName::new(&settings.name) == *name)
         };
         !self.guards.iter().all(stays)
@@ -275,7 +261,7 @@ impl Reader {
             recording::modules(&self.recording)
         });
         self.loader.archive(archive);
-        let guards = config.policies.iter().filter(|s| wants_guard_rail(s));
+        let guards = config.policies.iter().filter(|s| s.is_guard_rail());
         self.guards = guards.map(|s| EntryName::new(&s.name)).collect();
         let modules = config.policies.iter().filter_map(|p| match &p.module {
             ModuleSource::Path(path) => Some(path.clone()),
@@ -286,7 +272,7 @@ impl Reader {
         self.closed.clear();
         self.problems.clear();
         for settings in &config.policies {
-            if self.policies == Policies::GuardRails && !wants_guard_rail(settings) {
+            if self.policies == Policies::GuardRails && !settings.is_guard_rail() {
                 continue;
             }
             match self.loader.prepare(&self.path, settings) {
@@ -309,7 +295,7 @@ impl Reader {
         earlier: Option<Prepared>,
         mut problem: EntryProblem,
     ) {
-        let guards = wants_guard_rail(settings);
+        let guards = settings.is_guard_rail();
         // What was no guard rail before is no form of one.
         let earlier = earlier
             .filter(|_| !problem.untrusted)
@@ -378,11 +364,6 @@ fn watch(path: &Path, work: &Arc<Mailbox<()>>) -> Option<Watch> {
 /// Whether an entry is a guard rail that is not only recorded.
 fn is_guard_rail(entry: &Entry) -> bool {
     entry.rank.tier == Tier::GuardRail && !entry.shadow
-}
-
-/// The same, as it is configured.
-pub(crate) fn wants_guard_rail(settings: &PolicySettings) -> bool {
-    settings.rank.tier == Tier::GuardRail && !settings.shadow
 }
 
 #[cfg(test)]

@@ -49,10 +49,11 @@ use crate::config_worker::{ConfigWorker, Configured};
 use crate::credential_cache::CredentialCache;
 use crate::entries::Prepared;
 use crate::evaluators::Evaluators;
+use crate::handle::Handle;
 use crate::home::Home;
 use crate::input_brokers::InputBrokers;
 use crate::journal::Journal;
-use crate::message::{Ask, Handle, Message, OrderError, Ordered};
+use crate::message::{Ask, Message, OrderError, Ordered};
 use crate::persistent_state::PersistentState;
 use crate::provider_calls::Issuing;
 use crate::recording::Recording;
@@ -61,21 +62,14 @@ use crate::sign_ins::SignIns;
 use crate::watching::Watching;
 use crate::workspace_worker::{self, WorkspaceReloaded, WorkspaceWorker};
 
+pub use crate::configured::Policies;
+
 /// Messages that wait for the engine; senders wait beyond that.
 const MESSAGES: usize = 1_024;
 /// What to do where no configuration was known at the start.
 const MEND: &str = "mend dayfly.toml, then restart Dayfly";
 /// Lines that a slow listener may be behind.
 const NOTES: usize = 8_192;
-
-/// Which policy entries are in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policies {
-    /// All that are configured.
-    All,
-    /// Guard rails only: for a single command of a person.
-    GuardRails,
-}
 
 /// How an engine is to work.
 pub struct Options {

@@ -18,7 +18,6 @@ use dayfly_store::{ContentStore, Refusal, TrustedStore};
 
 use crate::builtin;
 use crate::config::{GrantSettings, ModuleSource, PolicySettings};
-use crate::config_worker::wants_guard_rail;
 
 /// A policy entry that can be asked.
 #[derive(Clone, Debug)]
@@ -251,7 +250,7 @@ impl Loader {
         let source = &settings.module;
         let name = source.to_string();
         // No rule is to be got around by an older form of it.
-        if wants_guard_rail(settings) && !matches!(source, ModuleSource::Builtin(_)) {
+        if settings.is_guard_rail() && !matches!(source, ModuleSource::Builtin(_)) {
             self.shelf.newest(&settings.name)?;
         }
         let bytes = match source {

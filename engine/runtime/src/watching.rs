@@ -11,9 +11,11 @@
 
 mod content;
 mod git;
+mod identity;
 mod look;
 mod notices;
 mod open;
+mod repositories;
 mod secrets;
 mod tree;
 

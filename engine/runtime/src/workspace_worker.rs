@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dayfly_core::input::{PersistedStatus, WorkspaceChange};
+use dayfly_core::input::PersistedStatus;
 use dayfly_core::session::SessionId;
 use dayfly_workspace::{Loaded, Problem, Rejected, Workspace, WorkspaceFile, WriteError};
 use tokio::sync::mpsc;
 
 use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
+pub(crate) use crate::workspace_reloaded::WorkspaceReloaded;
 
 /// How long states are gathered before they are written: a write costs a rewrite of the file.
 const GATHER: Duration = Duration::from_millis(25);
@@ -25,17 +26,6 @@ struct Work {
     /// Asks that want to be answered after the file was looked at.
     tickets: Vec<u64>,
     states: BTreeMap<SessionId, PersistedStatus>,
-}
-
-/// What looking at the file brought.
-#[derive(Debug)]
-pub(crate) struct WorkspaceReloaded {
-    /// What the person changed; none where the file cannot be used.
-    pub(crate) change: Option<(Arc<Workspace>, WorkspaceChange)>,
-    /// Why it cannot be used.
-    pub(crate) rejected: Option<Rejected>,
-    /// Asks that waited for this.
-    pub(crate) tickets: Vec<u64>,
 }
 
 /// The thread that reads and writes the Workspace.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
+use super::identity::identity;
 use super::open::open_below;
 use super::secrets::Secrets;
 
@@ -35,18 +36,6 @@ impl Stamp {
             identity: identity(metadata),
         }
     }
-}
-
-/// What names a file or folder whatever it is called.
-#[cfg(unix)]
-pub(super) fn identity(metadata: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt as _;
-    (metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-pub(super) fn identity(_: &Metadata) -> (u64, u64) {
-    (0, 0)
 }
 
 /// What was found in a file.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::content::identity;
+use super::identity::identity;
 
 /// Names in one folder of secrets that are compared with a file of several names.
 const NAMES: usize = 4_096;
