@@ -17,7 +17,7 @@ use crate::target::{Change, Target};
 /// The targets, and what is kept for those who ask.
 pub struct Chain {
     targets: Vec<Box<dyn Target>>,
-    pub(crate) kept: EncryptedStore,
+    pub(crate) encrypted: EncryptedStore,
     /// Targets of an earlier configuration, out of which everything of ours is to go.
     pub(crate) former: Vec<Box<dyn Target>>,
     /// Why nothing is published, where that is so.
@@ -48,10 +48,10 @@ impl std::fmt::Debug for Chain {
 impl Chain {
     /// A chain of these targets.
     #[must_use]
-    pub fn new(targets: Vec<Box<dyn Target>>, kept: EncryptedStore) -> Self {
+    pub fn new(targets: Vec<Box<dyn Target>>, encrypted: EncryptedStore) -> Self {
         Self {
             targets,
-            kept,
+            encrypted,
             absent: BTreeMap::new(),
             former: Vec::new(),
             refuses: None,
@@ -197,7 +197,7 @@ impl Chain {
             .filter(|(_, well)| **well)
             .flat_map(|((order, placed), _)| order.kept(placed))
             .collect();
-        match self.kept.change(&kept) {
+        match self.encrypted.change(&kept) {
             Ok(()) => self.known().keep(&kept),
             Err(error) => {
                 applied.unkept = Some(error);

@@ -1,7 +1,7 @@
 //! Credentials that stand in no file of other programs, kept encrypted with the vault's key: those
 //! of sessions without a named profile, or whose programs ask Dayfly.
 //!
-//! What is lost here is obtained anew, so a file that does not open any more is begun anew too. But
+//! What is lost here is obtained again, so a file that does not open any more is started again too. But
 //! no key is made while the vault is there that the missing one is for.
 
 use std::collections::BTreeMap;

@@ -42,7 +42,7 @@ impl Chain {
     /// read.
     #[must_use]
     pub fn find(&self, session: &SessionId) -> Option<TemporaryCredentials> {
-        let kept = self.kept.get(session).ok().flatten();
+        let kept = self.encrypted.get(session).ok().flatten();
         let observed = self.targets().filter_map(|t| t.observe().ok());
         let observed = observed.flatten().filter(|one| one.session == *session);
         observed
@@ -75,7 +75,7 @@ impl Chain {
     }
 
     fn observe_encrypted(&self, all: &mut FoundAll) {
-        match self.kept.all() {
+        match self.encrypted.all() {
             Ok(kept) => {
                 for (session, kept) in kept {
                     self.known().kept(&session, Some(&kept));

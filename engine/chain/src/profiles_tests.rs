@@ -361,7 +361,7 @@ fn the_same_again_changes_no_byte() {
         "[prod]\noutput = x\n",
         publication("s1", "prod", 1, Some("r")),
     );
-    // Even where the person ordered our lines anew.
+    // Even where the person ordered our lines again.
     let mut lines: Vec<&str> = text.lines().collect();
     lines[2..].reverse();
     let ordered = lines.join("\n");

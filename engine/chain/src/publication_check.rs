@@ -13,7 +13,7 @@ use crate::known::{PublicationCheck, PublicationPlace, Published};
 use crate::order::{Order, Placed};
 
 /// How long a file that lacks something is left alone before that is believed: editors and other
-/// tools empty or remove a file before they write it anew.
+/// tools empty or remove a file before they write it again.
 const SETTLE: Duration = Duration::from_millis(250);
 
 impl Chain {
@@ -43,7 +43,7 @@ impl Chain {
     fn there(&self, at: PublicationPlace) -> Result<BTreeMap<SessionId, Published>, String> {
         match at {
             PublicationPlace::Kept => {
-                let kept = self.kept.all().map_err(|e| e.to_string())?;
+                let kept = self.encrypted.all().map_err(|e| e.to_string())?;
                 let kept = kept.iter();
                 Ok(kept
                     .map(|(session, kept)| (session.clone(), Published::of_kept(kept)))
@@ -66,7 +66,7 @@ impl Chain {
 
     fn exists(&self, at: PublicationPlace) -> bool {
         match at {
-            PublicationPlace::Kept => self.kept.path().exists(),
+            PublicationPlace::Kept => self.encrypted.path().exists(),
             PublicationPlace::At(place) => self
                 .targets()
                 .any(|target| target.place() == place && target.path().exists()),
@@ -102,7 +102,7 @@ impl Chain {
     /// The file behind each place.
     #[must_use]
     pub fn files(&self) -> BTreeMap<PublicationPlace, PathBuf> {
-        let kept = (PublicationPlace::Kept, self.kept.path().to_owned());
+        let kept = (PublicationPlace::Kept, self.encrypted.path().to_owned());
         let targets = self.targets();
         targets
             .map(|target| {

@@ -18,7 +18,7 @@ use crate::target::{Change, Observed};
 const LOCK_DEADLINE: Duration = Duration::from_secs(5);
 /// A credentials file of a thousand sessions has about two megabytes.
 const LIMIT: u64 = 64 << 20;
-/// How often a change is made anew because the file changed meanwhile.
+/// How often a change is made again because the file changed meanwhile.
 const ATTEMPTS: u32 = 20;
 
 /// Makes the changes; one result a change.

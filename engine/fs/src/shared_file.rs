@@ -8,7 +8,7 @@
 //!
 //! The lock is one on the file itself (`flock`), so that there is no lock file in a folder that
 //! belongs to other tools, and all processes agree on it, whatever their environment. A file that
-//! is not there has no lock; of those that make it at once, one does, and the others begin anew.
+//! is not there has no lock; of those that make it at once, one does, and the others start again.
 //!
 //! The rule for links, which managers of dotfiles make: a link is followed where the link and
 //! the file that it leads to belong to this user, and nobody else may write in that file's

@@ -1,4 +1,4 @@
-//! Compiled code on disk, so that a start does not compile everything anew.
+//! Compiled code on disk, so that a start does not compile everything again.
 //!
 //! Compiled code is trusted like the program itself, so the folder is this user's alone, each file
 //! carries a MAC under a key that is kept in the folder, and anything odd about a file means that

@@ -25,7 +25,7 @@ pub struct HostConfig {
     pub pooling: bool,
     /// The limits of `describe`. Default [`Limits::default`].
     pub describe: Limits,
-    /// Where compiled code is kept. Default none: it is compiled anew in each process.
+    /// Where compiled code is kept. Default none: it is compiled again in each process.
     pub cache: Option<CodeCache>,
     /// Where components are compiled. Default [`Compiler::InProcess`], which is for components that
     /// one made oneself: whoever loads those of others says [`Compiler::own_program`].

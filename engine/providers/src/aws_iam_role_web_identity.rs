@@ -1,7 +1,7 @@
 //! `awsIamRoleWebIdentity`: a role assumed by STS `AssumeRoleWithWebIdentity` with the token that a
 //! workload has from where it runs.
 //!
-//! The token is read anew for every call: Kubernetes renews the file, CI systems give a new one.
+//! The token is read again for every call: Kubernetes renews the file, CI systems give a new one.
 //!
 //! Sources: AWS STS API reference, `AssumeRoleWithWebIdentity` (unsigned; tokens of 4 to 20,000
 //! characters); AWS SDKs and Tools Reference Guide, "Assume role with web identity".

@@ -1,7 +1,7 @@
 //! Where MFA codes come from.
 //!
 //! In this order: a code that a person handed over for the session, one made from the seed of the
-//! device that the vault keeps, one that the configured prompt command prints. See [`desk`].
+//! device that the vault keeps, one that the configured prompt command prints. See [`broker`].
 
 pub(crate) mod broker;
 pub(crate) mod totp;

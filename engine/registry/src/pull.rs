@@ -221,7 +221,7 @@ impl Registry {
         let missing = match answer.status().as_u16() {
             206 => wanted - got,
             200 => {
-                // One that cannot go on begins anew.
+                // One that cannot go on starts again.
                 part.clear()?;
                 wanted
             }

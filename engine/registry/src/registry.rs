@@ -83,8 +83,8 @@ impl Registry {
     /// Has the registry know who asks, for this repository.
     pub(crate) async fn enter(&self, place: &Place, push: bool) -> Result<(), RegistryError> {
         let what = &place.repository;
-        let door = Ask::new(Method::GET, self.http.at("/v2/")?);
-        let answer = self.http.ask(door, what).await?;
+        let base = Ask::new(Method::GET, self.http.at("/v2/")?);
+        let answer = self.http.ask(base, what).await?;
         let headers = answer.headers();
         let challenges = headers
             .get_all("www-authenticate")

@@ -250,11 +250,11 @@ impl Reader {
     /// Puts a configuration in force that could be read.
     fn take(&mut self, config: &Config) {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut shelf = TrustedStore::open(folder, config.trust.clone());
+        let mut store = TrustedStore::open(folder, config.trust.clone());
         if let Some(witness) = &self.witness {
-            self.suspicions = witness.watch(&mut shelf).into();
+            self.suspicions = witness.watch(&mut store).into();
         }
-        self.loader.hold_to(shelf);
+        self.loader.hold_to(store);
         let archive = config.recording.enabled.then(|| {
             // Made here first, and private.
             let _ = private_file::create_folder(&self.recording);

@@ -48,13 +48,13 @@ pub struct EntryProblem {
 }
 
 /// Why a component cannot be used.
-struct Told {
+struct Unusable {
     message: String,
     hint: Option<String>,
     untrusted: bool,
 }
 
-impl From<(String, Option<String>)> for Told {
+impl From<(String, Option<String>)> for Unusable {
     fn from((message, hint): (String, Option<String>)) -> Self {
         Self {
             message,
@@ -64,7 +64,7 @@ impl From<(String, Option<String>)> for Told {
     }
 }
 
-impl From<Refusal> for Told {
+impl From<Refusal> for Unusable {
     fn from(refusal: Refusal) -> Self {
         Self {
             message: refusal.message,
@@ -75,7 +75,7 @@ impl From<Refusal> for Told {
 }
 
 impl EntryProblem {
-    fn new(config: &Path, settings: &PolicySettings, told: impl Into<Told>) -> Self {
+    fn new(config: &Path, settings: &PolicySettings, told: impl Into<Unusable>) -> Self {
         let told = told.into();
         Self {
             entry: EntryName::new(&settings.name),
@@ -166,7 +166,7 @@ impl Test for Beyond {
 #[derive(Debug)]
 pub struct Loader {
     host: Host,
-    shelf: TrustedStore,
+    store: TrustedStore,
     /// Where the components of entries are kept for replays, where they are.
     archive: Option<ContentStore>,
     modules: BTreeMap<(String, Digest, Wasi), Module>,
@@ -178,15 +178,15 @@ impl Loader {
     pub fn new(host: Host) -> Self {
         Self {
             host,
-            shelf: TrustedStore::empty(),
+            store: TrustedStore::empty(),
             archive: None,
             modules: BTreeMap::new(),
         }
     }
 
     /// From now on entries are held to what this says.
-    pub fn hold_to(&mut self, shelf: TrustedStore) {
-        self.shelf = shelf;
+    pub fn hold_to(&mut self, store: TrustedStore) {
+        self.store = store;
     }
 
     /// From now on components are kept there too.
@@ -246,24 +246,24 @@ impl Loader {
     }
 
     /// Loads the component of an entry, where it is what the entry is held to.
-    fn module_of(&mut self, settings: &PolicySettings) -> Result<Module, Told> {
+    fn module_of(&mut self, settings: &PolicySettings) -> Result<Module, Unusable> {
         let source = &settings.module;
         let name = source.to_string();
         // No rule is to be got around by an older form of it.
         if settings.is_guard_rail() && !matches!(source, ModuleSource::Builtin(_)) {
-            self.shelf.newest(&settings.name)?;
+            self.store.newest(&settings.name)?;
         }
         let bytes = match source {
             ModuleSource::Builtin(builtin) => return Ok(self.builtin(builtin)?),
             ModuleSource::Path(path) => {
                 // What it is held to is known by its content, whoever may write there.
-                let held = self.shelf.lock();
+                let held = self.store.lock();
                 let held = held.is_some_and(|lock| lock.module(&settings.name).is_some());
                 let bytes = read(path, if held { bounded::read } else { trusted::read })?;
-                self.shelf.file(&settings.name, path, &bytes)?;
+                self.store.file(&settings.name, path, &bytes)?;
                 bytes
             }
-            ModuleSource::Remote(_) => self.shelf.remote(&settings.name, &name)?,
+            ModuleSource::Remote(_) => self.store.remote(&settings.name, &name)?,
         };
         Ok(self.load(name, &bytes, settings.wasi())?)
     }

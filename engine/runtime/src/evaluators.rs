@@ -31,7 +31,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct Evaluators {
     // Each entry is asked one thing at a time, so what waits is bounded by their number.
-    crew: WorkerPool,
+    pool: WorkerPool,
     answers: mpsc::Sender<Message>,
 }
 
@@ -39,7 +39,7 @@ impl Evaluators {
     /// Starts so many threads; more help out while guests use up their time.
     pub(crate) fn start(number: usize, answers: &mpsc::Sender<Message>) -> std::io::Result<Self> {
         Ok(Self {
-            crew: WorkerPool::start(number, MOST, STACK)?,
+            pool: WorkerPool::start(number, MOST, STACK)?,
             answers: answers.clone(),
         })
     }
@@ -47,7 +47,7 @@ impl Evaluators {
     /// Has a question asked; the recorder is where it and its answer are kept, where they are.
     pub(crate) fn ask(&self, question: Question, recorder: Option<Recorder>) {
         let answers = self.answers.clone();
-        self.crew.take(move || serve(question, recorder, &answers));
+        self.pool.take(move || serve(question, recorder, &answers));
     }
 }
 

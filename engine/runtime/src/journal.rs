@@ -19,7 +19,7 @@ const WAITING: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
-    /// Which run of the engine wrote it: causes and operations are counted anew in each.
+    /// Which run of the engine wrote it: causes and operations are counted again in each.
     pub run: Arc<str>,
     /// What it says.
     #[serde(flatten)]

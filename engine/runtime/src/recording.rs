@@ -29,7 +29,7 @@ pub type Reader = rolling_files::Reader<Record>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Which run of the engine it belongs to: evaluations are counted anew in each.
+    /// Which run of the engine it belongs to: evaluations are counted again in each.
     pub run: Arc<str>,
     /// The entry.
     pub entry: EntryName,

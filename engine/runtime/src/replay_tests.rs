@@ -193,7 +193,7 @@ fn after_a_line_that_cannot_be_read_nothing_is_guessed() {
     let half = &lines[20][..lines[20].len() / 2];
     lines[20] = half;
     fs::write(&path, lines.join("\n") + "\n").unwrap();
-    // What is recorded by another run begins anew.
+    // What is recorded by another run starts again.
     record(folder.path(), LARGE, &policy, 30);
     let (tally, _) = ask(folder.path(), Alone(policy, false));
     assert_eq!(tally.unreadable, 1);

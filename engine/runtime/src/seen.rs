@@ -75,29 +75,29 @@ impl Witness {
         }
     }
 
-    /// Tells a shelf which entries its lock file holds to something older than was seen.
-    pub fn judge(&self, shelf: &mut TrustedStore) -> Look {
+    /// Tells the trusted store which entries its lock file holds to something older than was seen.
+    pub fn judge(&self, store: &mut TrustedStore) -> Look {
         let look = self.look();
-        let Some(lock) = shelf.lock() else {
+        let Some(lock) = store.lock() else {
             return look;
         };
         if look.lost {
-            shelf.doubt_all(self.lost());
+            store.doubt_all(self.lost());
         } else {
             let older = look.older(lock);
-            shelf.doubt(older);
+            store.doubt(older);
         }
         look
     }
 
     /// The same, and remembers what is newer in the lock file; what there is to be told of the lock
     /// file and of the vault.
-    pub(crate) fn watch(&self, shelf: &mut TrustedStore) -> [(&'static str, Option<String>); 2] {
-        let look = self.judge(shelf);
+    pub(crate) fn watch(&self, store: &mut TrustedStore) -> [(&'static str, Option<String>); 2] {
+        let look = self.judge(store);
         let doubts = look.doubts.iter().map(|doubt| self.say(doubt));
         let doubts: Vec<String> = doubts.collect();
         let vault = (!doubts.is_empty()).then(|| format!("{} ({DOUBT})", doubts.join("; ")));
-        let lock = shelf.lock().and_then(|lock| {
+        let lock = store.lock().and_then(|lock| {
             if look.lost {
                 return Some(format!("{} ({})", self.lost(), dayfly_store::trusted_store::ACCEPT));
             }

@@ -75,8 +75,8 @@ fn follow(
         let mut problem = None;
         for integration in &integrations {
             // What cannot be read is told by who needs it.
-            if let Ok(standing) = runtime.block_on(sso.sign_in_status(integration)) {
-                note(&ends, integration, standing);
+            if let Ok(status) = runtime.block_on(sso.sign_in_status(integration)) {
+                note(&ends, integration, status);
             }
         }
         tell(messages, &ends);
@@ -93,13 +93,13 @@ fn follow(
                 let (runtime, integration) = (runtime.clone(), integration.clone());
                 let ends = Arc::clone(&ends);
                 let look = move || {
-                    let Ok(standing) = runtime.block_on(sso.sign_in_status(&integration)) else {
+                    let Ok(status) = runtime.block_on(sso.sign_in_status(&integration)) else {
                         return;
                     };
-                    if note(&ends, &integration, standing) {
+                    if note(&ends, &integration, status) {
                         tell(&messages, &ends);
                     }
-                    if standing.signed_in {
+                    if status.signed_in {
                         let (answer, _) = oneshot::channel();
                         let what = UserInput::SignIn(integration.id.clone());
                         // One that cannot be told has stopped.
@@ -118,9 +118,9 @@ fn follow(
 }
 
 /// Notes when a sign-in ends; whether that is another moment than before.
-fn note(ends: &Ends, integration: &SsoIntegration, standing: SignInStatus) -> bool {
+fn note(ends: &Ends, integration: &SsoIntegration, status: SignInStatus) -> bool {
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(at) = standing.ends.filter(|_| standing.signed_in) else {
+    let Some(at) = status.ends.filter(|_| status.signed_in) else {
         return ends.remove(&integration.id).is_some();
     };
     let stands = SignIn {

@@ -65,7 +65,7 @@ impl WorkerPool {
             come: Condvar::new(),
             crowded: Condvar::new(),
         });
-        let mut crew = Self {
+        let mut pool = Self {
             shared: Arc::clone(&shared),
             keeper: None,
         };
@@ -73,11 +73,11 @@ impl WorkerPool {
             shared.spawn_worker(&mut shared.queue())?;
         }
         let keeper = thread::Builder::new()
-            .name("dayfly-crew".into())
+            .name("dayfly-pool".into())
             .stack_size(STACK_OF_KEEPER)
             .spawn(move || shared.keep())?;
-        crew.keeper = Some(keeper);
-        Ok(crew)
+        pool.keeper = Some(keeper);
+        Ok(pool)
     }
 
     /// Has this done. It must not panic.
@@ -201,28 +201,28 @@ mod tests {
 
     #[test]
     fn jobs_that_use_up_their_time_keep_nobody_waiting() {
-        let crew = WorkerPool::start(1, 8, STACK).unwrap();
+        let pool = WorkerPool::start(1, 8, STACK).unwrap();
         let (release, held) = sync_channel::<()>(0);
         let held = Arc::new(Mutex::new(held));
         for _ in 0..4 {
             let held = Arc::clone(&held);
-            crew.take(move || {
+            pool.take(move || {
                 let _ = held.lock().unwrap().recv();
             });
         }
         let (done, ends) = channel();
-        crew.take(move || done.send(()).unwrap());
+        pool.take(move || done.send(()).unwrap());
         ends.recv_timeout(LONG).expect("it is not kept waiting");
         drop(release);
     }
 
     #[test]
     fn there_are_never_more_than_the_most_and_in_the_end_as_many_as_usual() {
-        let crew = WorkerPool::start(2, 4, STACK).unwrap();
+        let pool = WorkerPool::start(2, 4, STACK).unwrap();
         let (done, ends) = channel();
         for _ in 0..12 {
             let done = done.clone();
-            crew.take(move || {
+            pool.take(move || {
                 // Sleeps for longer than the pool is patient.
                 thread::sleep(PATIENCE * 4);
                 done.send(()).unwrap();
@@ -231,11 +231,11 @@ mod tests {
         let mut most = 0;
         for _ in 0..12 {
             ends.recv_timeout(LONG).unwrap();
-            most = most.max(crew.shared.queue().threads);
+            most = most.max(pool.shared.queue().threads);
         }
         assert!((3..=4).contains(&most), "{most}");
         let begun = Instant::now();
-        while crew.shared.queue().threads > 2 {
+        while pool.shared.queue().threads > 2 {
             assert!(begun.elapsed() < LONG);
             // Sleeps between two looks, until the deadline.
             thread::sleep(PATIENCE);
@@ -244,12 +244,12 @@ mod tests {
 
     #[test]
     fn the_end_waits_for_what_runs_and_begins_nothing() {
-        let crew = WorkerPool::start(1, 1, STACK).unwrap();
+        let pool = WorkerPool::start(1, 1, STACK).unwrap();
         let (begun, begins) = channel();
         let (done, ends) = channel();
         for n in 0..2 {
             let (begun, done) = (begun.clone(), done.clone());
-            crew.take(move || {
+            pool.take(move || {
                 begun.send(()).unwrap();
                 // Sleeps so that the pool is dropped while the job runs.
                 thread::sleep(PATIENCE * 10);
@@ -257,7 +257,7 @@ mod tests {
             });
         }
         begins.recv_timeout(LONG).unwrap();
-        drop(crew);
+        drop(pool);
         drop(done);
         assert_eq!(ends.iter().collect::<Vec<_>>(), [0]);
     }

@@ -157,7 +157,7 @@ fn write(
     }
     let written = file.project(states)?;
     if !written.deferred.is_empty() {
-        // The person edited those meanwhile; told of it, the engine decides anew.
+        // The person edited those meanwhile; told of it, the engine decides again.
         look(file, Vec::new(), answers);
     }
     Ok(())

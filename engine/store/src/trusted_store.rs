@@ -68,7 +68,7 @@ impl TrustedStore {
         }
     }
 
-    /// A shelf on which nothing lies, and that holds nothing to anything.
+    /// An empty store, which holds nothing to anything.
     #[must_use]
     pub fn empty() -> Self {
         Self {

@@ -166,7 +166,7 @@ impl Keys {
 
     /// Puts a new key into the source, before the keys that are there already. `before` is the
     /// key that the vault has now: where it stands in the same place, it stays there, and a
-    /// passphrase is chosen anew.
+    /// passphrase is chosen again.
     pub(crate) fn renew(&mut self, before: &mut Self) -> Result<Arc<Identities>, VaultError> {
         if matches!(self.source, KeySource::KeyringOrFile { .. }) {
             return match self.load()? {

@@ -73,7 +73,7 @@ type Items = BTreeMap<String, Item>;
 #[derive(Clone, Debug)]
 pub struct Vault {
     path: PathBuf,
-    /// The vault that this one is beside: its key is not made anew while that one is there.
+    /// The vault that this one is beside: its key is not made again while that one is there.
     first: Option<PathBuf>,
     /// Where what was seen is kept beside the vault, where it is.
     record: Option<PathBuf>,

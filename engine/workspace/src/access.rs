@@ -9,10 +9,10 @@ use crate::format::SessionObject;
 use crate::method::Method;
 use crate::problem::{Note, Severity};
 use crate::raw::Field;
-use crate::read::{Integration, Reader, Spot};
+use crate::read::{FieldText, Integration, Reader};
 
 /// An access method with its fields, and the entry of another list that it needs.
-type AccessAndIntegration = (Access, Option<(Integration, Spot)>);
+type AccessAndIntegration = (Access, Option<(Integration, FieldText)>);
 
 impl Reader<'_> {
     fn duration(&mut self, method: &Method, field: Option<Field<'_, u32>>) -> Option<u32> {

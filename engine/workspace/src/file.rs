@@ -20,7 +20,7 @@ use dayfly_core::input::{PersistedStatus, WorkspaceChange};
 /// sessions.
 pub const DEFAULT_LIMIT: u64 = 64 << 20;
 
-/// How often a write is begun anew because somebody else wrote in between.
+/// How often a write is started again because somebody else wrote in between.
 const TRIES: u32 = 40;
 /// How long to wait before that.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -69,7 +69,7 @@ pub struct Written {
     /// Sessions that the file has not.
     pub missing: Vec<SessionId>,
     /// Sessions whose `status` somebody edited and no load has told yet. That edit stands; load,
-    /// then decide anew.
+    /// then decide again.
     pub deferred: Vec<SessionId>,
 }
 

@@ -16,7 +16,7 @@ use dayfly_core::input::PersistedStatus;
 
 /// A text and where it stands in the session's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spot {
+pub(crate) struct FieldText {
     pub(crate) text: String,
     pub(crate) offset: usize,
 }
@@ -26,11 +26,11 @@ pub(crate) struct Spot {
 pub(crate) struct Draft {
     pub(crate) session: Session,
     pub(crate) projection: PersistedStatus,
-    pub(crate) profile_id: Option<Spot>,
-    pub(crate) profile_name: Option<Spot>,
+    pub(crate) profile_id: Option<FieldText>,
+    pub(crate) profile_name: Option<FieldText>,
     pub(crate) delivery: Option<Delivery>,
     /// What it needs from another list of the file.
-    pub(crate) integration: Option<(Integration, Spot)>,
+    pub(crate) integration: Option<(Integration, FieldText)>,
     /// Where `parentSessionId` stands.
     pub(crate) parent_offset: usize,
     /// Warnings only.
@@ -298,7 +298,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The text of a field, which must not be empty.
-    pub(crate) fn filled(&mut self, name: &str, field: Option<Field<'_, String>>) -> Option<Spot> {
+    pub(crate) fn filled(
+        &mut self,
+        name: &str,
+        field: Option<Field<'_, String>>,
+    ) -> Option<FieldText> {
         let (text, offset) = self.take(name, field)?;
         if text.is_empty() {
             self.notes
@@ -308,7 +312,7 @@ impl<'a> Reader<'a> {
         if SENT.contains(&name) {
             self.note(offset, check::unseen(name, &text));
         }
-        Some(Spot { text, offset })
+        Some(FieldText { text, offset })
     }
 
     pub(crate) fn note(&mut self, offset: usize, finding: Option<Finding>) {
@@ -366,15 +370,15 @@ impl<'a> Reader<'a> {
         self.checked("region", field, |name| check::region(name, is_azure))
     }
 
-    fn account(&mut self, field: Option<Field<'_, AwsAccount>>) -> Option<Spot> {
+    fn account(&mut self, field: Option<Field<'_, AwsAccount>>) -> Option<FieldText> {
         let (account, offset) = self.take("awsAccount", field)?;
         let text = account.account_id?;
         self.note(offset, check::account_id(&text));
-        Some(Spot { text, offset })
+        Some(FieldText { text, offset })
     }
 
     /// The account id that the session tells, or else its role.
-    fn pick_account(&mut self, given: Option<Spot>, role_arn: Option<&str>) -> Option<String> {
+    fn pick_account(&mut self, given: Option<FieldText>, role_arn: Option<&str>) -> Option<String> {
         let of_role = role_arn.and_then(check::iam_arn).map(|arn| arn.account);
         if let (Some(given), Some(of_role)) = (&given, of_role)
             && given.text != of_role

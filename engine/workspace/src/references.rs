@@ -10,7 +10,7 @@ use dayfly_core::session::{Session, SessionType};
 use crate::fault::{Fault, Hints};
 use crate::parents::Family;
 use crate::problem::{Note, Noted};
-use crate::read::{Draft, Integration, Spot};
+use crate::read::{Draft, FieldText, Integration};
 use crate::section::{Item, Section};
 use crate::versions_in_force::{InForce, Open};
 use crate::workspace::{Element, Entry, Lists, Workspace};
@@ -153,7 +153,7 @@ fn named_profile<'a>(
     lists: &'a Lists,
     hints: &Hints,
 ) -> Result<Option<&'a str>, Fault> {
-    let own = draft.profile_name.as_ref().map(|spot| spot.text.as_str());
+    let own = draft.profile_name.as_ref().map(|field| field.text.as_str());
     let Some(id) = &draft.profile_id else {
         return Ok(own);
     };
@@ -202,8 +202,8 @@ fn unwritable(
     let problems = problems.filter_map(|(place, kind)| Some((place, profile_problem(name, kind)?)));
     let problems: Vec<_> = problems.collect();
     let (place, problem) = problems.first()?;
-    let spot = draft.profile_name.as_ref().or(draft.profile_id.as_ref());
-    let offset = spot.map_or(0, |spot| spot.offset);
+    let field = draft.profile_name.as_ref().or(draft.profile_id.as_ref());
+    let offset = field.map_or(0, |field| field.offset);
     let message = format!("its named profile \"{name}\" {problem}, so {place} cannot take it");
     let hint = match place {
         Place::CredentialProcess => {
@@ -229,7 +229,7 @@ fn integration_fault(draft: &Draft, lists: &Lists, hints: &Hints) -> Option<Faul
         let ids = || section.items.iter().map(Item::id).collect();
         section.get(id).is_none().then(ids)
     }
-    let (integration, Spot { text: id, offset }) = draft.integration.as_ref()?;
+    let (integration, FieldText { text: id, offset }) = draft.integration.as_ref()?;
     let (field, list, ids) = match integration {
         Integration::IdpUrl => ("idpUrlId", "idpUrls", unless(&lists.idp_urls, id)?),
         Integration::AwsSso => (

@@ -290,7 +290,7 @@ impl CallbackGuard {
                 Ok(()) => {
                     let busy = told.is_some_and(|told: Instant| told.elapsed() < GATHER);
                     thread::sleep(if busy { GATHER } else { FIRST });
-                    // What came meanwhile is answered by this call too; what comes later, anew.
+                    // What came meanwhile is answered by this call too; what comes later, again.
                     let _ = woken.try_recv();
                     if self.shared.stop.load(Ordering::Acquire) {
                         return;

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest file with a certificate or a token, in bytes.
 const FILE: u64 = 256 << 10;
 
-/// Obtains a token anew.
+/// Obtains a token again.
 pub(crate) async fn obtain(
     http: &Arc<Http>,
     secrets: &Arc<dyn AzureSecrets>,

@@ -164,7 +164,7 @@ impl Refresher {
         })
     }
 
-    /// Obtains a token anew. What was begun is finished, also when nobody waits for it any more.
+    /// Obtains a token again. What was begun is finished, also when nobody waits for it any more.
     pub(crate) async fn obtain(self: &Arc<Self>, ask: Ask) -> Result<AzureToken, AzureError> {
         let name = ask.integration.name.clone();
         let this = Arc::clone(self);

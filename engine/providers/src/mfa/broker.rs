@@ -40,7 +40,7 @@ const OUTPUT: usize = 1_024;
 /// Told when a code came that nobody waited for any more.
 pub(crate) type Answered = Box<dyn Fn(SessionId) + Send + Sync>;
 
-/// Where codes are left, made and asked for. Clones are the same desk.
+/// Where codes are left, made and asked for. Clones share their state.
 #[derive(Clone)]
 pub struct MfaBroker(Arc<Inner>);
 
@@ -70,7 +70,7 @@ impl fmt::Debug for MfaBroker {
 }
 
 impl MfaBroker {
-    /// A desk without a prompt command.
+    /// A broker without a prompt command.
     #[must_use]
     pub fn new(
         keys: Arc<dyn LongLivedKeys>,
@@ -195,10 +195,10 @@ impl MfaBroker {
             }
             state.asking.insert(id.clone());
             let (sender, answer) = oneshot::channel();
-            let (desk, helper_too) = (self.clone(), helper.clone());
+            let (broker, helper_too) = (self.clone(), helper.clone());
             let session = (request.session.id.clone(), request.session.name.clone());
             let device = request.device.to_owned();
-            tokio::spawn(async move { desk.ask(helper_too, session, device, sender).await });
+            tokio::spawn(async move { broker.ask(helper_too, session, device, sender).await });
             (helper, answer)
         };
         let result = match tokio::time::timeout(helper.wait, &mut answer).await {

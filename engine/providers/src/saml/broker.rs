@@ -25,7 +25,7 @@ const OUTPUT: usize = 256 << 10;
 /// Told when an assertion came that nobody waited for any more, with the id of its IdP.
 type Answered = Box<dyn Fn(String) + Send + Sync>;
 
-/// Where assertions are left and asked for. Clones are the same desk.
+/// Where assertions are left and asked for. Clones share their state.
 #[derive(Clone)]
 pub struct AssertionBroker(Arc<Inner>);
 
@@ -56,7 +56,7 @@ impl fmt::Debug for AssertionBroker {
 }
 
 impl AssertionBroker {
-    /// A desk without a sign-in command.
+    /// A broker without a sign-in command.
     #[must_use]
     pub fn new(answered: Box<dyn Fn(String) + Send + Sync>) -> Self {
         Self(Arc::new(Inner {
@@ -118,7 +118,7 @@ impl AssertionBroker {
                     let (sender, ended) = watch::channel(false);
                     state.asking.insert(id.to_owned(), ended.clone());
                     state.failed.remove(id);
-                    let desk = self.clone();
+                    let broker = self.clone();
                     let (id, address) = (id.to_owned(), state.addresses.get(id).cloned());
                     let (session, name) = (&request.session.id, &request.session.name);
                     let (session, name) = (session.to_string(), name.clone());
@@ -132,9 +132,9 @@ impl AssertionBroker {
                             ("DAYFLY_SESSION_NAME", name.as_str()),
                             ("DAYFLY_ROLE_ARN", role.as_str()),
                         ];
-                        desk.ask(helper, &environment, &id).await;
+                        broker.ask(helper, &environment, &id).await;
                         let _ = sender.send(true);
-                        desk.ended(&id);
+                        broker.ended(&id);
                     });
                     (ended, wait)
                 }

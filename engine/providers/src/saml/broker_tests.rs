@@ -44,17 +44,17 @@ fn session(id: &str) -> Session {
     }
 }
 
-fn desk() -> (AssertionBroker, Arc<AtomicUsize>) {
+fn broker() -> (AssertionBroker, Arc<AtomicUsize>) {
     let told = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&told);
-    let desk = AssertionBroker::new(Box::new(move |id| {
+    let broker = AssertionBroker::new(Box::new(move |id| {
         assert_eq!(id, "corp");
         count.fetch_add(1, Ordering::SeqCst);
     }));
-    (desk, told)
+    (broker, told)
 }
 
-async fn ask(desk: &AssertionBroker, id: &str) -> Result<Arc<Assertion>, NoAssertion> {
+async fn ask(broker: &AssertionBroker, id: &str) -> Result<Arc<Assertion>, NoAssertion> {
     let session = session(id);
     let request = AssertionRequest {
         session: &session,
@@ -62,7 +62,7 @@ async fn ask(desk: &AssertionBroker, id: &str) -> Result<Arc<Assertion>, NoAsser
         // 2026-03-01T10:00:00Z
         now: Timestamp::from_millis(1_772_359_200_000),
     };
-    desk.assertion(request).await
+    broker.assertion(request).await
 }
 
 fn helper(script: &str, wait: Duration) -> Option<Helper> {
@@ -77,29 +77,29 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn one_sign_in_serves_all_sessions_of_the_idp_until_it_ends() {
-    let (desk, _) = desk();
-    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
-    desk.hand("corp", assertion("2026-03-01T10:05:00Z"));
-    desk.hand("other", assertion("2026-03-01T10:05:00Z"));
-    assert!(ask(&desk, "a").await.is_ok());
-    assert!(ask(&desk, "b").await.is_ok());
-    desk.forget("corp");
-    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
-    desk.hand("corp", assertion("2026-03-01T10:00:00Z"));
-    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
+    let (broker, _) = broker();
+    assert!(matches!(ask(&broker, "a").await, Err(NoAssertion::Nobody)));
+    broker.hand("corp", assertion("2026-03-01T10:05:00Z"));
+    broker.hand("other", assertion("2026-03-01T10:05:00Z"));
+    assert!(ask(&broker, "a").await.is_ok());
+    assert!(ask(&broker, "b").await.is_ok());
+    broker.forget("corp");
+    assert!(matches!(ask(&broker, "a").await, Err(NoAssertion::Nobody)));
+    broker.hand("corp", assertion("2026-03-01T10:00:00Z"));
+    assert!(matches!(ask(&broker, "a").await, Err(NoAssertion::Nobody)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_not_kept_for_long_whatever_it_says() {
-    let (desk, _) = desk();
-    desk.hand("corp", assertion("2099-01-01T00:00:00Z"));
+    let (broker, _) = broker();
+    broker.hand("corp", assertion("2099-01-01T00:00:00Z"));
     tokio::time::advance(KEPT).await;
-    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Nobody)));
+    assert!(matches!(ask(&broker, "a").await, Err(NoAssertion::Nobody)));
 }
 
 #[tokio::test]
 async fn a_burst_of_sessions_makes_one_sign_in() {
-    let (desk, told) = desk();
+    let (broker, told) = broker();
     let folder = tempfile::tempdir().unwrap();
     let (runs, printed) = (folder.path().join("runs"), folder.path().join("saml"));
     std::fs::write(&printed, text("2026-03-01T10:05:00Z")).unwrap();
@@ -109,12 +109,12 @@ async fn a_burst_of_sessions_makes_one_sign_in() {
         runs.display(),
         printed.display()
     );
-    desk.set_command(helper(&script, MINUTE));
+    broker.set_command(helper(&script, MINUTE));
     let address = ("corp".to_owned(), "https://idp.example/app".to_owned());
-    desk.set_addresses(BTreeMap::from([address]));
+    broker.set_addresses(BTreeMap::from([address]));
     let all = (0..20).map(|n| {
-        let desk = desk.clone();
-        tokio::spawn(async move { ask(&desk, &format!("s{n}")).await.is_ok() })
+        let broker = broker.clone();
+        tokio::spawn(async move { ask(&broker, &format!("s{n}")).await.is_ok() })
     });
     for one in all.collect::<Vec<_>>() {
         assert!(one.await.unwrap());
@@ -125,7 +125,7 @@ async fn a_burst_of_sessions_makes_one_sign_in() {
 
 #[tokio::test]
 async fn one_that_waits_for_a_person_is_not_waited_for_and_its_answer_is_used() {
-    let (desk, told) = desk();
+    let (broker, told) = broker();
     let folder = tempfile::tempdir().unwrap();
     let (go, printed) = (folder.path().join("go"), folder.path().join("saml"));
     std::fs::write(&printed, text("2026-03-01T10:05:00Z")).unwrap();
@@ -134,28 +134,28 @@ async fn one_that_waits_for_a_person_is_not_waited_for_and_its_answer_is_used() 
         go.display(),
         printed.display()
     );
-    desk.set_command(helper(&script, Duration::ZERO));
-    assert!(matches!(ask(&desk, "a").await, Err(NoAssertion::Asking)));
-    assert!(matches!(ask(&desk, "b").await, Err(NoAssertion::Asking)));
-    assert!(desk.is_asking("corp"));
+    broker.set_command(helper(&script, Duration::ZERO));
+    assert!(matches!(ask(&broker, "a").await, Err(NoAssertion::Asking)));
+    assert!(matches!(ask(&broker, "b").await, Err(NoAssertion::Asking)));
+    assert!(broker.is_asking("corp"));
     std::fs::write(go, "").unwrap();
     while told.load(Ordering::SeqCst) == 0 {
         // Sleeps between two looks at whether the answer has come.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(ask(&desk, "a").await.is_ok());
+    assert!(ask(&broker, "a").await.is_ok());
 }
 
 #[tokio::test]
 async fn what_brings_none_is_told_apart() {
-    let (desk, _) = desk();
-    desk.set_command(helper("exit 4", MINUTE));
-    let Err(NoAssertion::Command(error)) = ask(&desk, "a").await else {
+    let (broker, _) = broker();
+    broker.set_command(helper("exit 4", MINUTE));
+    let Err(NoAssertion::Command(error)) = ask(&broker, "a").await else {
         panic!("it ends with an error");
     };
     assert_eq!(error.to_string(), "sh ended with status 4");
-    desk.set_command(helper("echo canary", MINUTE));
-    let Err(NoAssertion::Unusable(error)) = ask(&desk, "a").await else {
+    broker.set_command(helper("echo canary", MINUTE));
+    let Err(NoAssertion::Unusable(error)) = ask(&broker, "a").await else {
         panic!("it prints something else");
     };
     assert!(!error.to_string().contains("canary"), "{error}");

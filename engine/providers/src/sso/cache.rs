@@ -18,7 +18,7 @@ use super::token_file::{Client, SignIn};
 const LIMIT: u64 = 64 << 10;
 /// How long another process may keep a file locked: as long as a renewal may take.
 const LOCK: Duration = Duration::from_secs(30);
-/// How often a write is begun anew because somebody else wrote in between.
+/// How often a write is started again because somebody else wrote in between.
 const TRIES: u32 = 10;
 
 /// The folder.

@@ -54,7 +54,7 @@ impl Sso {
         Ok(client)
     }
 
-    /// Has the next sign-in register anew, where the service does not know the client any more.
+    /// Has the next sign-in register again, where the service does not know the client any more.
     pub(crate) async fn forget_client(
         &self,
         integration: &SsoIntegration,

@@ -159,7 +159,7 @@ impl RecordingThread {
                     "evaluations are recorded, but earlier ones stay longer than they should: {untidy}"
                 )),
                 Err(Problem::Unwritten(error)) => {
-                    // The next file, or what is left of this one, begins anew.
+                    // The next file, or what is left of this one, starts again.
                     self.said.clear();
                     Some(format!("evaluations are not recorded: {error}"))
                 }

@@ -112,7 +112,7 @@ impl Tree {
                 What::Linked(_) => return true,
             };
             let key = (spec.pattern.text().to_string(), branch);
-            // With another folder it is looked for anew, as other links count.
+            // With another folder it is looked for again, as other links count.
             let terms = all.get(&key).filter(|terms| terms.below == spec.below);
             spec.content = terms.is_some_and(|terms| terms.content);
             terms.is_some()

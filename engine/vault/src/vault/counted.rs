@@ -10,7 +10,7 @@ use crate::identities::Identities;
 use crate::private_file;
 use crate::seen::{Known, Record, Seen, Told, judge};
 
-/// How often a look begins anew because the vault was written meanwhile.
+/// How often a look starts again because the vault was written meanwhile.
 const LOOKS: usize = 5;
 
 /// Who may be asked for the key.
