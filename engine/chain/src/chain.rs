@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
@@ -14,6 +15,10 @@ use crate::known::Known;
 use crate::order::{Order, Placed};
 use crate::target::{Change, Target};
 
+/// How long a file that lacks something is left alone before that is believed: editors and other
+/// tools empty or remove a file before they write it anew.
+const SETTLE: Duration = Duration::from_millis(250);
+
 /// The targets, and what is kept for those who ask.
 pub struct Chain {
     targets: Vec<Box<dyn Target>>,
@@ -24,6 +29,8 @@ pub struct Chain {
     refuses: Option<String>,
     /// Places that this machine does not have, and why.
     absent: BTreeMap<Place, String>,
+    /// How long a file that lacks something is left alone before that is believed.
+    pub(crate) settle: Duration,
     /// What was put where, as far as is known.
     known: Mutex<Known>,
 }
@@ -55,8 +62,15 @@ impl Chain {
             absent: BTreeMap::new(),
             former: Vec::new(),
             refuses: None,
+            settle: SETTLE,
             known: Mutex::default(),
         }
+    }
+
+    /// The same, that leaves a file which lacks something alone for so long before it believes it.
+    #[must_use]
+    pub fn settling(self, settle: Duration) -> Self {
+        Self { settle, ..self }
     }
 
     /// The same, on a machine that does not have a place, for this reason.

@@ -3,21 +3,13 @@
 use std::collections::BTreeMap;
 
 use dayfly_core::delivery::{Delivery, Place};
+use dayfly_core::placement::PublicationPlace;
 use dayfly_core::session::SessionId;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::{Material, TemporaryCredentials};
 
 use crate::encrypted_store::EncryptedCredentials;
 use crate::target::{Observed, Publication};
-
-/// A place where Dayfly publishes credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PublicationPlace {
-    /// A target.
-    At(Place),
-    /// The encrypted file for what stands in no file of other programs.
-    Kept,
-}
 
 /// How a place differs from what Dayfly published there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

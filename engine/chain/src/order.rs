@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dayfly_core::delivery::{Delivery, Place};
+use dayfly_core::placement::Placement;
 use dayfly_core::session::SessionId;
 use dayfly_vault::{Material, TemporaryCredentials};
 
@@ -52,6 +53,22 @@ pub struct Placed {
     pub left: Vec<(Place, ChainError)>,
     /// Sessions that were to give way and have something somewhere yet.
     pub leftover: Vec<SessionId>,
+}
+
+impl From<Placed> for Placement {
+    fn from(placed: Placed) -> Self {
+        let failures = |all: Vec<(Place, ChainError)>| {
+            let all = all.into_iter();
+            all.map(|(place, error)| (place, error.to_failure()))
+                .collect()
+        };
+        Self {
+            in_force: placed.in_force,
+            failed: failures(placed.failed),
+            left: failures(placed.left),
+            leftover: placed.leftover,
+        }
+    }
 }
 
 impl Order {

@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
 
+use dayfly_core::placement::PublicationPlace;
 use dayfly_core::session::SessionId;
 
 use crate::chain::Chain;
 use crate::error::ChainError;
-use crate::known::{PublicationCheck, PublicationPlace, Published};
+use crate::known::{PublicationCheck, Published};
 use crate::order::{Order, Placed};
-
-/// How long a file that lacks something is left alone before that is believed: editors and other
-/// tools empty or remove a file before they write it again.
-const SETTLE: Duration = Duration::from_millis(250);
 
 impl Chain {
     /// Looks whether what was put somewhere is there yet. What is found is taken for what is
@@ -27,7 +23,7 @@ impl Chain {
         let mut there = self.there(at);
         let misses = |there| self.known().misses(at, there);
         if there.as_ref().map_or(true, misses) {
-            thread::sleep(SETTLE);
+            thread::sleep(self.settle);
             there = self.there(at);
         }
         match there {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use dayfly_core::effect::Effect;
 use dayfly_core::grant::Grant;
 use dayfly_core::input::{Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange};
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, Event, PolicyEffect, Reason, SessionFilter, Subscription,
     Verdict,
@@ -97,7 +98,7 @@ impl World {
                         published += 1;
                         inputs.push(Input::Delivered {
                             operation,
-                            result: Ok(()),
+                            result: Ok(Placement::default()),
                         });
                     }
                     _ => {}

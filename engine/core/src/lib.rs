@@ -81,7 +81,7 @@ pub mod arbitration;
 pub mod audit;
 mod context;
 mod decisions;
-pub mod delivery;
+mod deliveries;
 mod events;
 mod lifecycle;
 mod model;
@@ -95,7 +95,7 @@ pub mod step;
 pub use decisions::session_proposals;
 pub use events::{effect, input};
 pub use model::{
-    backoff, grant, policy, random, rates, role_lifetime, schedule, session, settings, sso_role,
-    text, time,
+    backoff, delivery, grant, placement, policy, random, rates, role_lifetime, schedule, session,
+    settings, sso_role, text, time,
 };
 pub use policies::sign_ins;

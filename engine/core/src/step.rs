@@ -19,9 +19,13 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Effect> {
         now,
         effects: Vec::new(),
         reconsider: BTreeSet::new(),
+        realign: false,
     };
     context.take(input);
     context.run_to_fixpoint();
+    if context.realign {
+        context.align();
+    }
     context.effects
 }
 
@@ -29,10 +33,15 @@ impl StepContext<'_> {
     pub(crate) fn take(&mut self, input: Input) {
         match input {
             Input::Boot { found, words } => self.boot(found, words),
-            Input::Workspace(change) => self.workspace(change),
+            Input::Workspace(change) => {
+                // What was found in the chain has names from now on.
+                self.realign |= self.state.workspace_revision == 0;
+                self.workspace(change);
+            }
             Input::Policies(entries) => self.policies(entries),
             Input::Settings(settings) => self.state.settings = settings,
-            Input::Command { id, session, order } => self.command(Some(id), &session, order),
+            Input::Deliveries(wanted) => self.deliveries(wanted),
+            Input::Command { id, session, order } => self.command_of_person(id, &session, order),
             Input::Evaluated {
                 entry,
                 evaluation,
@@ -41,7 +50,16 @@ impl StepContext<'_> {
                 self.evaluated(&entry, evaluation, result);
             }
             Input::Issued { operation, result } => self.issued(operation, result),
-            Input::Delivered { operation, result } => self.delivered(operation, result),
+            Input::Delivered { operation, result } => {
+                let done = result.as_ref().map(drop).map_err(Clone::clone);
+                self.note_delivered(operation, result);
+                self.delivered(operation, done);
+            }
+            Input::Aligned { session, result } => self.aligned(&session, result),
+            Input::StillInForce { session, places } => self.still_in_force(&session, &places),
+            Input::PlaceChanged(changed) => self.place_changed(changed),
+            Input::FoundLeftover { session } => self.clear_leftover(session),
+            Input::LeftoverCleared { session, result } => self.leftover_cleared(session, result),
             Input::Used { session } => self.used(&session),
             Input::Custom { name, data } => self.custom(name, data),
             Input::Attended(what) => self.user_input_resolved(&what),
@@ -92,6 +110,7 @@ impl StepContext<'_> {
                 }
             }
             TimerKey::Lane(lane) => self.state.queue.open(&lane),
+            TimerKey::Delivery => self.retry_places(),
         }
     }
 }

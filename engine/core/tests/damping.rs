@@ -13,6 +13,7 @@ use dayfly_core::grant::Grant;
 use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, Event, PolicyEffect, Reason, SessionFilter, SessionView,
     Subscription, Verdict, Views,
@@ -178,7 +179,7 @@ impl World {
             Effect::Publish { operation, .. } | Effect::Retract { operation, .. } => {
                 Some(Input::Delivered {
                     operation,
-                    result: Ok(()),
+                    result: Ok(Placement::default()),
                 })
             }
             Effect::Reply { .. } => {

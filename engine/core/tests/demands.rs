@@ -9,6 +9,7 @@ use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::input::{
     CommandId, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Access, ErrorKind, Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
@@ -116,7 +117,7 @@ impl Stage {
         for operation in std::mem::take(&mut self.publishes) {
             self.enter(Input::Delivered {
                 operation,
-                result: Ok(()),
+                result: Ok(Placement::default()),
             });
         }
     }
@@ -126,7 +127,7 @@ impl Stage {
         for operation in std::mem::take(&mut self.retracts) {
             self.enter(Input::Delivered {
                 operation,
-                result: Ok(()),
+                result: Ok(Placement::default()),
             });
         }
     }

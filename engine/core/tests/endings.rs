@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::Tier;
 use dayfly_core::audit::{Chain, audit};
+use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::Reply;
 use dayfly_core::input::{Order, RecoveredCredentials};
 use dayfly_core::policy::{
@@ -113,6 +114,7 @@ fn what_no_session_stands_for_is_retracted_however_often_that_fails() {
         session: id(name),
         profile: Some(name.to_owned()),
         lease,
+        in_force: Delivery::new(),
     };
     let held = [found("gone")];
     let mut stage = Stage::new(held.to_vec());

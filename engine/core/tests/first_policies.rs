@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::audit::{Chain, audit};
+use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{Effect, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
@@ -84,6 +85,7 @@ impl Boot {
                 _ => "s".to_owned(),
             }),
             lease,
+            in_force: Delivery::new(),
         });
         let word = ManualOverride {
             action: Action::Start,

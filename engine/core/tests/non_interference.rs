@@ -15,6 +15,7 @@ use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Act, Action, Actions, Context, EntryName, Event, Hold, PolicyEffect, Reason, SessionFilter,
     SessionKey, SessionView, Subscription, Verdict,
@@ -258,7 +259,7 @@ impl World {
             Effect::Publish { operation, .. } | Effect::Retract { operation, .. } => {
                 Some(Input::Delivered {
                     operation,
-                    result: Ok(()),
+                    result: Ok(Placement::default()),
                 })
             }
             _ => None,

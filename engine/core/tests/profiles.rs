@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use dayfly_core::audit::{Chain, audit};
+use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::input::{
     CommandId, Input, Order, PersistedStatus, RecoveredCredentials, SessionUpsert, WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Access, ErrorKind, Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
@@ -63,6 +65,7 @@ impl Stage {
                 session: id("mover"),
                 profile: Some("x".into()),
                 lease: LEASE,
+                in_force: Delivery::new(),
             }],
             words: Vec::new(),
         });
@@ -118,6 +121,7 @@ impl Stage {
                     session,
                     profile,
                     displaced,
+                    ..
                 } => self.under_way.push_back(Publication {
                     session,
                     operation,
@@ -158,6 +162,7 @@ impl Stage {
         } else {
             Err(Failure::new(ErrorKind::Delivery, "the file is locked"))
         };
+        let result = result.map(|()| Placement::default());
         self.enter(Input::Delivered { operation, result });
     }
 

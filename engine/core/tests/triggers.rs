@@ -11,6 +11,7 @@ use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
     Entry, Input, ObservedPath, PathObservation, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Act, Action, Actions, BranchChange, EngineEvent, EngineMoments, EntryName, EvaluationId, Event,
     Fault, FaultKind, Fields, FileChange, FileChangeKind, Outcome, PolicyEffect, Reason,
@@ -154,7 +155,7 @@ impl Stage {
                     Effect::Publish { operation, .. } | Effect::Retract { operation, .. } => {
                         inputs.push_back(Input::Delivered {
                             operation,
-                            result: Ok(()),
+                            result: Ok(Placement::default()),
                         });
                     }
                     Effect::Record(note) => self.notes.push((note.cause, note.what)),

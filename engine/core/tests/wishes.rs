@@ -11,6 +11,7 @@ use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, UserInput, WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Hold, PolicyEffect, Reason,
     SessionFilter, SessionView, Subscription, Verdict,
@@ -119,7 +120,7 @@ impl Stage {
                     Effect::Publish { operation, .. } | Effect::Retract { operation, .. } => {
                         inputs.push_back(Input::Delivered {
                             operation,
-                            result: Ok(()),
+                            result: Ok(Placement::default()),
                         });
                     }
                     Effect::Reply { reply, .. } => self.replies.push(reply),

@@ -1,17 +1,21 @@
 //! Random walks through a small world: what the chain holds and what the core believes agree.
 
+mod places;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::audit::{Chain, audit};
+use dayfly_core::delivery::{self, Delivery};
 use dayfly_core::effect::{Effect, JournalEvent, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
     CommandId, Entry, Input, ManualOverride, Order, PersistedStatus, RecoveredCredentials,
     SessionUpsert, SignIn, UserInput, WorkspaceChange,
 };
+use dayfly_core::placement::{DeliveryProblem, Placement};
 use dayfly_core::policy::{
     Act, Action, Actions, EntryName, EvaluationId, Event, Fault, FaultKind, Hold, PolicyEffect,
     Reason, SessionFilter, SessionView, Subscription, Verdict,
@@ -24,6 +28,7 @@ use dayfly_core::settings::Settings;
 use dayfly_core::state::{Phase, State};
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
+use places::Places;
 use proptest::prelude::*;
 
 const SESSIONS: u64 = 6;
@@ -43,6 +48,7 @@ struct World {
     random: Random,
     /// Named profile to the session whose credentials stand there, and what they are.
     chain: BTreeMap<String, (SessionId, Lease)>,
+    places: Places,
     to_chain: VecDeque<Effect>,
     to_provider: Vec<OperationId>,
     leases: BTreeMap<OperationId, Lease>,
@@ -53,6 +59,8 @@ struct World {
     /// Whether policies have come.
     known: bool,
     faults: bool,
+    /// What was told last of the places of a session.
+    told: BTreeMap<SessionId, Option<DeliveryProblem>>,
     /// How often something was tried that had waited for a person.
     attended: usize,
 }
@@ -108,7 +116,17 @@ fn entry(name: &str, tier: Tier, generation: u64) -> Entry {
 }
 
 impl World {
+    /// Every place takes what it is given.
     fn new(seed: u64) -> Self {
+        Self::with(seed, false)
+    }
+
+    /// Places fail, others meddle with them, and the person writes down other places.
+    fn with_faulty_places(seed: u64) -> Self {
+        Self::with(seed, true)
+    }
+
+    fn with(seed: u64, faulty_places: bool) -> Self {
         let settings = Settings {
             issuing_max: 2,
             ..Settings::default()
@@ -118,6 +136,7 @@ impl World {
             now: Timestamp::from_millis(1_800_000_000_000),
             random: Random::new(seed ^ 0x5eed),
             chain: BTreeMap::new(),
+            places: Places::new(seed, faulty_places),
             to_chain: VecDeque::new(),
             to_provider: Vec::new(),
             leases: BTreeMap::new(),
@@ -127,6 +146,7 @@ impl World {
             trace: Vec::new(),
             known: false,
             faults: true,
+            told: BTreeMap::new(),
             attended: 0,
         };
         let found = world.left_behind();
@@ -143,6 +163,9 @@ impl World {
                 world.workspace_comes();
                 world.policies_come();
             }
+        }
+        if faulty_places && world.places.chance(2) {
+            world.deliveries_come();
         }
         world
     }
@@ -205,6 +228,12 @@ impl World {
         self.input(Input::Policies(entries));
     }
 
+    /// Somebody says where credentials are to be put.
+    fn deliveries_come(&mut self) {
+        let wanted = self.places.draw_wanted(SESSIONS);
+        self.input(Input::Deliveries(wanted));
+    }
+
     /// What an earlier run left in the chain: of sessions that are still there and of others, in
     /// force and ended.
     fn left_behind(&mut self) -> Vec<RecoveredCredentials> {
@@ -223,10 +252,14 @@ impl World {
             let profile = format!("p{}", SESSIONS + 1 - n);
             let place = (session.clone(), lease);
             self.chain.insert(profile.clone(), place);
+            let in_force = delivery::usual();
+            self.places.put(&session, &in_force, &[]);
+            let in_force = self.places.of(&session);
             found.push(RecoveredCredentials {
                 session,
                 profile: Some(profile),
                 lease,
+                in_force,
             });
         }
         found
@@ -237,6 +270,10 @@ impl World {
             input,
             Input::Command { .. } | Input::Attended(_) | Input::Workspace(_)
         );
+        // Or a command that waited for the places of its session.
+        let by_a_person = by_a_person
+            || matches!(&input, Input::Aligned { session, .. }
+                if self.state.ensured().any(|id| id == session));
         // A program that asks waits for the guard rails first.
         let needy = self.state.sessions();
         let needy = needy.filter(|(_, t)| t.needs_person && t.waiting().next().is_none());
@@ -273,7 +310,18 @@ impl World {
                     self.questions.push((entry, evaluation, events));
                 }
                 Effect::Issue { operation, .. } => self.to_provider.push(operation),
-                Effect::Publish { .. } | Effect::Retract { .. } => self.to_chain.push_back(effect),
+                Effect::Align { ref session, .. } => {
+                    let under_way = self.to_chain.iter();
+                    let twice = under_way.filter(
+                        |e| matches!(e, Effect::Align { session: other, .. } if other == session),
+                    );
+                    assert_eq!(twice.count(), 0, "{session} is aligned twice");
+                    self.places.met.alignments += 1;
+                    self.to_chain.push_back(effect);
+                }
+                Effect::Publish { .. } | Effect::Retract { .. } | Effect::ClearLeftover { .. } => {
+                    self.to_chain.push_back(effect)
+                }
                 Effect::Cancel { operation } | Effect::Discard { operation } => {
                     self.leases.remove(&operation);
                 }
@@ -288,13 +336,19 @@ impl World {
                     assert!(!*answered, "one answer a command");
                     *answered = true;
                 }
-                Effect::Remember { .. }
+                Effect::TellDelivery { session, problem } => {
+                    let before = self.told.insert(session, problem.clone());
+                    assert_ne!(before, Some(problem), "told twice");
+                }
+                Effect::TellLeftover { .. }
+                | Effect::Remember { .. }
                 | Effect::CommitPolicyState { .. }
                 | Effect::ForgetSession { .. }
                 | Effect::AwaitPolicies
                 | Effect::Record(_) => {}
             }
         }
+        self.places.met.waited += self.state.ensured().count() as u64;
         self.check();
     }
 
@@ -307,6 +361,7 @@ impl World {
                 session: session.clone(),
                 profile: Some(profile.clone()),
                 lease: *lease,
+                in_force: self.places.of(session),
             });
         let held: Vec<_> = held.collect();
         let violations = audit(&self.state, self.now, Chain::Quiet(&held));
@@ -344,34 +399,68 @@ impl World {
 
     fn chain_answers(&mut self) {
         let effect = self.to_chain.pop_front().expect("something to do");
-        let failure = self.failure(&CHAIN);
-        let operation = match effect {
+        match effect {
             Effect::Publish {
                 operation,
                 session,
                 profile,
                 displaced,
+                delivery,
             } => {
-                if failure.is_none() {
-                    let lease = self.leases.remove(&operation);
-                    let lease = lease.expect("credentials that were issued");
-                    self.chain
-                        .retain(|_, (owner, _)| *owner != session && !displaced.contains(owner));
-                    let profile = profile.expect("a profile");
-                    self.chain.insert(profile, (session, lease));
-                }
-                operation
+                let result = match self.failure(&CHAIN) {
+                    Some(failure) => Err(failure),
+                    None => {
+                        let lease = self.leases.remove(&operation);
+                        let lease = lease.expect("credentials that were issued");
+                        self.chain.retain(|_, (owner, _)| {
+                            *owner != session && !displaced.contains(owner)
+                        });
+                        let placement = self.places.put(&session, &delivery, &displaced);
+                        let profile = profile.expect("a profile");
+                        self.chain.insert(profile, (session, lease));
+                        Ok(placement)
+                    }
+                };
+                self.input(Input::Delivered { operation, result });
             }
             Effect::Retract { operation, session } => {
-                if failure.is_none() {
-                    self.chain.retain(|_, (owner, _)| *owner != session);
-                }
-                operation
+                let result = match self.failure(&CHAIN) {
+                    Some(failure) => {
+                        let places = self.places.clear_half(&session);
+                        self.input(Input::StillInForce { session, places });
+                        Err(failure)
+                    }
+                    None => {
+                        self.chain.retain(|_, (owner, _)| *owner != session);
+                        self.places.clear(&session);
+                        Ok(Placement::default())
+                    }
+                };
+                self.input(Input::Delivered { operation, result });
+            }
+            Effect::Align {
+                session, delivery, ..
+            } => {
+                let result = match self.places.chance(6) {
+                    true => Err(Failure::new(ErrorKind::Delivery, "drawn by chance")),
+                    false => Ok(self.places.put(&session, &delivery, &[])),
+                };
+                self.input(Input::Aligned { session, result });
+            }
+            Effect::ClearLeftover { session } => {
+                let result = match self.places.chance(3) {
+                    true => Err(Failure::new(ErrorKind::Delivery, "drawn by chance")),
+                    false => {
+                        self.chain.retain(|_, (owner, _)| *owner != session);
+                        self.places.clear(&session);
+                        self.places.met.cleared += 1;
+                        Ok(())
+                    }
+                };
+                self.input(Input::LeftoverCleared { session, result });
             }
             _ => unreachable!("only these go to the chain"),
-        };
-        let result = failure.map_or(Ok(()), Err);
-        self.input(Input::Delivered { operation, result });
+        }
     }
 
     fn policy_answers(&mut self) {
@@ -489,6 +578,15 @@ impl World {
         self.input(Input::Workspace(change));
     }
 
+    /// Another program writes a file of the chain, or the person writes down other places.
+    fn others_meddle(&mut self) {
+        if self.places.chance(4) {
+            return self.deliveries_come();
+        }
+        let changed = self.places.meddle(SESSIONS);
+        self.input(Input::PlaceChanged(changed));
+    }
+
     fn time_passes(&mut self) {
         let span = Duration::from_millis(self.random.up_to(30_000));
         self.now = match self.state.next_wake() {
@@ -500,6 +598,9 @@ impl World {
 
     fn walk(&mut self, steps: u32) {
         for _ in 0..steps {
+            if self.places.chance(8) {
+                self.others_meddle();
+            }
             match self.random.up_to(11) {
                 11 if self.random.up_to(5) == 0 => self.policies_come(),
                 10 => self.person_attends(),
@@ -517,6 +618,9 @@ impl World {
     /// Faults and wishes cease; whatever is under way has to come to its end.
     fn rest(&mut self) {
         self.faults = false;
+        if std::mem::take(&mut self.places.faults) {
+            self.input(Input::Deliveries(Places::everywhere()));
+        }
         self.policies_come();
         for _ in 0..2_000 {
             if !self.questions.is_empty() {
@@ -531,7 +635,8 @@ impl World {
                     .sessions()
                     .any(|(_, t)| t.phase.status() == Status::Pending);
                 let waiting = self.commands.values().any(|answered| !answered);
-                if !pending && !waiting {
+                let retried = self.state.places_retried().is_some();
+                if !pending && !waiting && !retried {
                     return;
                 }
                 let Some(at) = self.state.next_wake() else {
@@ -561,6 +666,26 @@ impl World {
     }
 }
 
+impl World {
+    /// Nothing is wrong with any place any more: all is where it should be.
+    fn check_places(&self) {
+        let wanted = Places::everywhere().usual;
+        for (id, tracked) in self.state.sessions() {
+            if !matches!(tracked.phase, Phase::Active(_)) {
+                continue;
+            }
+            let known = self.state.delivery(id).expect("where it is");
+            let alone: Delivery = known.left_alone().collect();
+            let wanted: Delivery = wanted.difference(&alone).copied().collect();
+            assert_eq!(self.places.of(id), wanted, "{id}");
+            assert_eq!(*known.in_force(), wanted, "{id}");
+        }
+        let held: BTreeSet<_> = self.chain.values().map(|(session, _)| session).collect();
+        let strays: Vec<_> = self.places.strays(|id| held.contains(id)).collect();
+        assert!(strays.is_empty(), "left somewhere: {strays:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -569,6 +694,17 @@ proptest! {
         let mut world = World::new(seed);
         world.walk(steps);
         world.rest();
+    }
+
+    #[test]
+    fn credentials_are_where_they_should_be_whatever_fails_and_whoever_meddles(
+        seed in any::<u64>(),
+        steps in 1..300u32,
+    ) {
+        let mut world = World::with_faulty_places(seed);
+        world.walk(steps);
+        world.rest();
+        world.check_places();
     }
 
     #[test]
@@ -604,4 +740,15 @@ fn walks_reach_every_kind_of_effect() {
         }
     }
     assert_eq!(seen, [true; 7]);
+}
+
+#[test]
+fn walks_meet_everything_that_goes_wrong_with_places() {
+    let mut met = places::Met::default();
+    for seed in 0..200 {
+        let mut world = World::with_faulty_places(seed);
+        world.walk(200);
+        met.add(world.places.met);
+    }
+    assert!(met.is_everything(), "{met:?}");
 }

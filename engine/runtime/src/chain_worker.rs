@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use dayfly_chain::{Applied, Chain, ChainError, Order, Placed, PublicationCheck, PublicationPlace};
-use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::effect::OperationId;
+use dayfly_core::placement::Placement;
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
 use dayfly_workspace::{Backend, Watch};
 use tokio::sync::mpsc;
@@ -42,41 +42,17 @@ pub(crate) enum Purpose {
     Operation(OperationId),
     /// Credentials that are in force are put where they should be.
     Align(SessionId),
-    /// Something that nobody stands for is taken away.
-    Tidy(SessionId),
+    /// What the chain holds of a session that is not in force is removed.
+    Clear(SessionId),
 }
 
-/// Where credentials stand after a change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Placement {
-    /// Where they stand.
-    pub(crate) in_force: Delivery,
-    /// Where they should stand and do not.
-    pub(crate) failed: Vec<(Place, Failure)>,
-    /// Where something of the session stands that should not be there.
-    pub(crate) left: Vec<(Place, Failure)>,
-    /// Sessions that were to give way and have something somewhere yet.
-    pub(crate) leftover: Vec<SessionId>,
-}
-
-impl From<Placed> for Placement {
-    fn from(placed: Placed) -> Self {
-        let failures = |all: Vec<(Place, ChainError)>| {
-            let all = all.into_iter();
-            all.map(|(place, error)| (place, error.to_failure()))
-                .collect()
-        };
-        let mut failed: Vec<(Place, Failure)> = failures(placed.failed);
-        for (_, failure) in &mut failed {
-            failure.hint.get_or_insert_with(|| WITHOUT.to_owned());
-        }
-        Self {
-            in_force: placed.in_force,
-            failed,
-            left: failures(placed.left),
-            leftover: placed.leftover,
-        }
+/// What the chain did, as the core is told of it, with what to do about it.
+fn placement(placed: Placed) -> Placement {
+    let mut placement = Placement::from(placed);
+    for (_, failure) in &mut placement.failed {
+        failure.hint.get_or_insert_with(|| WITHOUT.to_owned());
     }
+    placement
 }
 
 /// What the thread is asked to do.
@@ -121,17 +97,17 @@ impl ChainWorker {
 
     /// Watches a file from now on; what was done to it before is looked at too. Why that is not
     /// done as it should be, where it is not.
-    pub(crate) fn watch(&mut self, spot: PublicationPlace) -> Option<String> {
-        let (Some(work), Some(file)) = (&self.work, self.files.get(&spot)) else {
+    pub(crate) fn watch(&mut self, place: PublicationPlace) -> Option<String> {
+        let (Some(work), Some(file)) = (&self.work, self.files.get(&place)) else {
             return None;
         };
-        if self.watches.contains_key(&spot) {
+        if self.watches.contains_key(&place) {
             return None;
         }
         let (work, asked) = (work.clone(), Arc::new(AtomicBool::new(false)));
         let ask = move || {
             if !asked.swap(true, Ordering::AcqRel) {
-                let _ = work.send(Work::Look(spot, Arc::clone(&asked)));
+                let _ = work.send(Work::Look(place, Arc::clone(&asked)));
             }
         };
         let first = ask.clone();
@@ -144,7 +120,7 @@ impl ChainWorker {
                         file.display()
                     )),
                 };
-                self.watches.insert(spot, watch);
+                self.watches.insert(place, watch);
                 first();
                 problem
             }
@@ -175,22 +151,22 @@ fn serve(chain: &Chain, incoming: &Receiver<Work>, answers: &mpsc::Sender<Messag
         for work in std::iter::once(first).chain(more) {
             match work {
                 Work::Change(job) => jobs.push(job),
-                Work::Look(spot, asked) => {
+                Work::Look(place, asked) => {
                     asked.store(false, Ordering::Release);
-                    looks.insert(spot);
+                    looks.insert(place);
                 }
             }
         }
         if !jobs.is_empty() {
             change(chain, jobs, &mut unkept, answers);
         }
-        for spot in looks {
-            let look = catch_unwind(AssertUnwindSafe(|| chain.look(spot)));
-            let look = look.unwrap_or_else(|_| PublicationCheck {
+        for place in looks {
+            let check = catch_unwind(AssertUnwindSafe(|| chain.look(place)));
+            let check = check.unwrap_or_else(|_| PublicationCheck {
                 unread: Some("it cannot be looked at: an error in Dayfly".to_owned()),
                 ..PublicationCheck::default()
             });
-            let _ = answers.blocking_send(Message::ChainLooked { spot, look });
+            let _ = answers.blocking_send(Message::PlaceChecked { place, check });
         }
     }
 }
@@ -217,7 +193,7 @@ fn change(
     let results = results.chain(std::iter::repeat_with(|| None));
     for ((purpose, order), result) in purposes.into_iter().zip(&orders).zip(results) {
         let result = match result {
-            Some(Ok(placed)) => Ok(Placement::from(placed)),
+            Some(Ok(placed)) => Ok(placement(placed)),
             Some(Err(error)) => Err(error.to_failure()),
             None => Err(defect()),
         };

@@ -7,7 +7,6 @@ mod boot;
 mod deferred_orders;
 mod delivery;
 mod perform;
-mod published;
 mod reporting;
 mod shutdown;
 mod sources;
@@ -20,8 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_chain::Chain;
-use dayfly_core::delivery::Delivery as Wanted;
-use dayfly_core::effect::{Cause, JournalEntry, JournalEvent, OperationId};
+use dayfly_core::effect::{Cause, JournalEntry, JournalEvent};
 use dayfly_core::input::{CommandId, Input, Order, UserInput};
 use dayfly_core::policy::{EntryName, EvaluationId, Fault, Severity, Verdict};
 use dayfly_core::session::SessionId;
@@ -32,13 +30,13 @@ use dayfly_core::time::Timestamp;
 use dayfly_policy::{Compiler, Evaluated, Failed, StateSnapshot, StateWrite};
 use dayfly_providers::azure::{AzureSecrets, AzureTokens};
 use dayfly_providers::{Limiter, LongLivedKeys, Providers};
-use dayfly_vault::{TemporaryCredentials, private_file};
+use dayfly_vault::private_file;
 use dayfly_workspace::{Rejected, Watch, Workspace};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use self::delivery::DeliveryStates;
+use self::delivery::Deliveries;
 pub use self::sources::{sso_integration, sso_settings};
 use crate::active_problems::ActiveProblems;
 use crate::azure::AzureInForce;
@@ -206,19 +204,6 @@ impl Engine {
     }
 }
 
-/// A change of the chain that is under way.
-#[derive(Debug)]
-enum Delivery {
-    Publish {
-        session: SessionId,
-        displaced: Vec<SessionId>,
-        wanted: Wanted,
-    },
-    Retract {
-        session: SessionId,
-    },
-}
-
 /// A policy entry in force.
 #[derive(Debug)]
 struct InForce {
@@ -259,10 +244,7 @@ struct EngineLoop {
     troubles_told: ActiveProblems,
     /// Credentials that are in the chain.
     held: Arc<CredentialCache>,
-    /// Credentials that wait to be published.
-    pending_publication: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
-    delivering: BTreeMap<OperationId, Delivery>,
-    delivery_states: DeliveryStates,
+    deliveries: Deliveries,
     evaluating: usize,
     commands: BTreeMap<CommandId, (SessionId, Answer)>,
     next_command: u64,
@@ -326,7 +308,6 @@ impl EngineLoop {
                 () = due(self.stops_go_at) => self.let_stops_go(),
                 // Taken below.
                 () = self.troubles_told.changed() => {}
-                () = due(self.delivery_states.again) => self.try_again(),
             }
             self.flush();
             if self.halting {
@@ -369,7 +350,7 @@ impl EngineLoop {
                 self.issuing.ended(operation);
                 let result = result.map(|credentials| {
                     let lease = credentials.lease;
-                    self.pending_publication.insert(operation, credentials);
+                    self.deliveries.keep(operation, credentials);
                     lease
                 });
                 self.enter(Input::Issued { operation, result });
@@ -378,8 +359,8 @@ impl EngineLoop {
                 purpose,
                 result,
                 left,
-            } => self.delivered(&purpose, result, left),
-            Message::ChainLooked { spot, look } => self.chain_looked(spot, look),
+            } => self.delivered(purpose, result, left),
+            Message::PlaceChecked { place, check } => self.place_checked(place, check),
             Message::Answered(what) => self.enter(Input::Attended(what)),
             Message::SignIns(stand) => self.enter(Input::SignIns(stand)),
             Message::Used(session) => self.enter(Input::Used { session }),
@@ -413,7 +394,7 @@ impl EngineLoop {
             }
             self.enter(Input::Workspace(change));
             if realign {
-                self.align();
+                self.tell_wanted_deliveries();
             }
         }
         self.rejected = looked.rejected;
@@ -465,11 +446,6 @@ impl EngineLoop {
                 return;
             }
         };
-        if self.ensures(&session, &order) {
-            let waiting = self.delivery_states.ensuring.entry(session).or_default();
-            waiting.push((order, answer));
-            return;
-        }
         self.command(session, order, answer);
     }
 
@@ -527,7 +503,7 @@ impl EngineLoop {
                 if anew {
                     self.provide();
                 }
-                self.align();
+                self.tell_wanted_deliveries();
             }
             Err(error) => {
                 let mut error = error;
@@ -676,8 +652,8 @@ impl EngineLoop {
             && self.evaluating == 0
             && self.state.queue().next().is_none()
             && self.issuing.is_empty()
-            && self.delivering.is_empty()
-            && !self.delivery_states.is_aligning()
+            && self.deliveries.is_idle()
+            && self.state.aligning().next().is_none()
             && self.tickets.is_empty()
             && self.workspace_worker.is_idle()
             && self.config_worker.is_idle()

@@ -6,6 +6,7 @@ use dayfly_chain::{PublicationCheck, PublicationPlace};
 use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{OperationId, Reply};
 use dayfly_core::input::{ObservedPath, Order, SignIn, UserInput};
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{EntryName, EvaluationId};
 use dayfly_core::session::{Failure, SessionId};
 use dayfly_policy::{Evaluated, Failed};
@@ -14,7 +15,7 @@ use dayfly_workspace::{Problem, ResolveError};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::chain_worker::{Placement, Purpose};
+use crate::chain_worker::Purpose;
 use crate::configured::Configured;
 use crate::report::{EngineReport, SessionReport, StandingReport};
 use crate::workspace_reloaded::WorkspaceReloaded;
@@ -49,9 +50,9 @@ pub(crate) enum Message {
         left: Option<Delivery>,
     },
     /// A file of the chain was looked at, because somebody wrote it.
-    ChainLooked {
-        spot: PublicationPlace,
-        look: PublicationCheck,
+    PlaceChecked {
+        place: PublicationPlace,
+        check: PublicationCheck,
     },
     /// Something came that a person had been asked for, and nobody waited any more.
     Answered(UserInput),

@@ -16,6 +16,7 @@ use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, SignIn, UserInput,
     WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Action, Context, EntryName, EvaluationId, Event, Fault, FaultKind, Verdict,
 };
@@ -373,12 +374,28 @@ impl<'a> World<'a> {
                 self.issue(operation, &session);
                 None
             }
-            Effect::Publish { operation, .. } | Effect::Retract { operation, .. } => {
-                Some(Input::Delivered {
-                    operation,
-                    result: Ok(()),
-                })
-            }
+            Effect::Publish {
+                operation,
+                delivery,
+                ..
+            } => Some(Input::Delivered {
+                operation,
+                result: Ok(Placement::complete(&delivery)),
+            }),
+            Effect::Retract { operation, .. } => Some(Input::Delivered {
+                operation,
+                result: Ok(Placement::default()),
+            }),
+            Effect::Align {
+                session, delivery, ..
+            } => Some(Input::Aligned {
+                session,
+                result: Ok(Placement::complete(&delivery)),
+            }),
+            Effect::ClearLeftover { session } => Some(Input::LeftoverCleared {
+                session,
+                result: Ok(()),
+            }),
             Effect::Cancel { operation } | Effect::Discard { operation } => {
                 self.issuing.remove(&operation);
                 None
@@ -396,7 +413,11 @@ impl<'a> World<'a> {
                 }
                 None
             }
-            Effect::Project { .. } | Effect::Remember { .. } | Effect::AwaitPolicies => None,
+            Effect::Project { .. }
+            | Effect::Remember { .. }
+            | Effect::AwaitPolicies
+            | Effect::TellDelivery { .. }
+            | Effect::TellLeftover { .. } => None,
             Effect::Record(note) => {
                 self.follow(note.what);
                 None

@@ -3,7 +3,8 @@
 //! a person and other programs that edit both files meanwhile, clocks that jump, and crashes
 //! between any two effects. The configuration is broken and mended at any moment, its guard rail
 //! loses its component, it is read before the Workspace, after it, or late; others remove the files,
-//! and an editor saves what it read long ago. After every step the audit and the files have to agree,
+//! take single sessions out of them and bring copies back, places refuse to be written, the person
+//! writes down other places, and an editor saves what it read long ago. After every step the audit and the files have to agree,
 //! and nothing begins that no guard rail could be asked about.
 //!
 //! `DAYFLY_SIM_SEEDS` says how many walks are made (2,000); `DAYFLY_SIM_SEED` makes one, and
@@ -22,11 +23,14 @@ use support::Machine;
 const STEPS: u32 = 120;
 
 fn walk(seed: u64, told: bool) -> support::Met {
-    walk_with(seed, told, true)
+    walk_through(Machine::new(seed, told, true, true))
 }
 
 fn walk_with(seed: u64, told: bool, mishaps: bool) -> support::Met {
-    let mut machine = Machine::new(seed, told, mishaps);
+    walk_through(Machine::new(seed, told, mishaps, false))
+}
+
+fn walk_through(mut machine: Machine) -> support::Met {
     machine.walk(STEPS);
     machine.rest();
     machine.met

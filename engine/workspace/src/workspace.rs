@@ -113,6 +113,18 @@ impl Workspace {
         own.or(self.lists.delivery.as_ref())
     }
 
+    /// Where credentials of sessions go that say nothing of it, as the file says.
+    #[must_use]
+    pub const fn usual_delivery(&self) -> Option<&Delivery> {
+        self.lists.delivery.as_ref()
+    }
+
+    /// The sessions that say themselves where their credentials go.
+    pub fn own_deliveries(&self) -> impl Iterator<Item = (&SessionId, &Delivery)> {
+        let entries = self.entries.iter();
+        entries.filter_map(|e| Some((&e.session.id, e.draft.delivery.as_ref()?)))
+    }
+
     /// Whether the file says anything of delivery.
     #[must_use]
     pub fn says_delivery(&self) -> bool {

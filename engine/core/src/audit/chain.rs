@@ -6,6 +6,7 @@ use crate::audit::Audit;
 use crate::audit::violation::Violation;
 use crate::events::input::RecoveredCredentials;
 use crate::model::session_id::SessionId;
+use crate::state::deliveries::DeliveryState;
 use crate::state::phase::Phase;
 use crate::state::session_state::SessionState;
 
@@ -22,8 +23,10 @@ impl Audit<'_> {
 
     /// What the chain holds is what the core believes.
     pub(super) fn chain(&mut self, held: &[RecoveredCredentials], moving: bool) {
+        // What gave way and could not be removed is tried again.
         let places = held
             .iter()
+            .filter(|f| !self.is_leftover(&f.session))
             .filter_map(|f| Some((f.profile.as_deref()?, &f.session)));
         let shared: Vec<_> = shared_profiles(places).collect();
         for violation in shared {
@@ -49,6 +52,11 @@ impl Audit<'_> {
             if state.phase.lease().is_none() || there.contains(id) {
                 continue;
             }
+            // The chain could take them back only in part: that is tried again.
+            let known = self.state.delivery(id);
+            if known.is_some_and(DeliveryState::is_half_retracted) {
+                continue;
+            }
             let stopping = matches!(state.phase, Phase::Stopping(..));
             let excused =
                 moving && (stopping || self.state.is_overdue(id) || self.is_displaced(id, state));
@@ -60,10 +68,12 @@ impl Audit<'_> {
     }
 
     /// Whether credentials that belong to no session are retracted, or will be claimed.
-    fn is_claimed(&self, id: &SessionId) -> bool {
+    pub(super) fn is_claimed(&self, id: &SessionId) -> bool {
         let awaited = self.state.is_unclaimed(id);
         let orphan = self.state.orphan(id);
-        awaited || orphan.is_some_and(|(operation, again)| operation.is_some() || again.is_some())
+        let retracted =
+            orphan.is_some_and(|(operation, again)| operation.is_some() || again.is_some());
+        awaited || retracted || self.is_leftover(id)
     }
 
     /// Whether another session is taking the named profile of this one.

@@ -5,6 +5,7 @@
 //! nothing, and an empty answer is the only good one.
 
 mod chain;
+mod delivery;
 mod entries;
 mod operations;
 mod sessions;
@@ -18,6 +19,7 @@ use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::State;
 
+pub use crate::audit::delivery::DeliveryViolation;
 pub use crate::audit::violation::Violation;
 
 /// What is known of the chain at the moment of an audit.
@@ -48,13 +50,17 @@ pub fn audit(state: &State, now: Timestamp, chain: Chain<'_>) -> Vec<Violation> 
     audit.providers();
     audit.entries();
     audit.sign_ins();
+    audit.deliveries();
     if let Some(due) = state.next_wake().filter(|at| *at <= now) {
         audit.found.push(Violation::Overdue { due });
     }
     match chain {
         Chain::Unknown => {}
         Chain::Moving(held) => audit.chain(held, true),
-        Chain::Quiet(held) => audit.chain(held, false),
+        Chain::Quiet(held) => {
+            audit.chain(held, false);
+            audit.places_held(held);
+        }
     }
     audit.found
 }

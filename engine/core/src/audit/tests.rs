@@ -8,6 +8,7 @@ use crate::events::effect::{Cause, OperationId};
 use crate::events::input::{
     CommandId, Entry, Input, PersistedStatus, SessionUpsert, WorkspaceChange,
 };
+use crate::model::delivery::Delivery;
 use crate::model::grant::{Grant, Selector};
 use crate::model::policy::{Action, Actions, EntryName, Event, Fields, Outcome};
 use crate::model::session::{Access, AssumeRole, Lease, Session, Status};
@@ -38,6 +39,7 @@ fn found(session: &str, profile: &str) -> RecoveredCredentials {
         session: id(session),
         profile: Some(profile.to_owned()),
         lease: lease(),
+        in_force: Delivery::new(),
     }
 }
 

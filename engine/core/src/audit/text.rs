@@ -3,11 +3,17 @@
 use std::fmt;
 
 use crate::audit::violation::Violation;
-use crate::audit::{chain, entries, operations, sessions};
+use crate::audit::{chain, delivery, entries, operations, sessions};
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let families = [chain::text, sessions::text, operations::text, entries::text];
+        let families = [
+            chain::text,
+            delivery::text,
+            sessions::text,
+            operations::text,
+            entries::text,
+        ];
         match families.iter().find_map(|text| text(self)) {
             Some(text) => f.write_str(&text),
             None => write!(f, "{self:?}"),

@@ -1,5 +1,6 @@
 //! What can be wrong.
 
+use crate::audit::delivery::DeliveryViolation;
 use crate::model::ids::{CommandId, OperationId};
 use crate::model::policy::EntryName;
 use crate::model::session::{Lease, Status};
@@ -164,6 +165,8 @@ pub enum Violation {
         /// When it ends.
         ends: Timestamp,
     },
+    /// Credentials are not where they should be, or the core has lost track of where they are.
+    Delivery(DeliveryViolation),
     /// Policies or the Workspace file have another status than the session.
     Misreported {
         /// The session.

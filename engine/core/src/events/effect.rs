@@ -2,9 +2,11 @@
 
 use crate::events::input::{ManualOverride, PersistedStatus};
 pub use crate::events::journal::{JournalEntry, JournalEvent, Loss, SeenFile};
+use crate::model::delivery::Delivery;
 use crate::model::failure::Failure;
 use crate::model::ids::CommandId;
 pub use crate::model::ids::{Cause, OperationId};
+use crate::model::placement::DeliveryProblem;
 use crate::model::policy::{Context, EntryName, EvaluationId, Event};
 use crate::model::session::Lease;
 use crate::model::session_id::SessionId;
@@ -45,8 +47,8 @@ pub enum Reply {
     NotFound,
 }
 
-/// Something that the runtime is to do. `Evaluate`, `Issue`, `Publish` and `Retract` are answered by exactly
-/// one input each, the others by none.
+/// Something that the runtime is to do. `Evaluate`, `Issue`, `Publish`, `Retract`, `Align` and
+/// `ClearLeftover` are answered by exactly one input each, the others by none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {
@@ -85,6 +87,8 @@ pub enum Effect {
         profile: Option<String>,
         /// Sessions that held the named profile.
         displaced: Vec<SessionId>,
+        /// The places to publish in.
+        delivery: Delivery,
     },
     /// Remove the credentials of a session from the chain; answered by `Delivered`.
     Retract {
@@ -92,6 +96,36 @@ pub enum Effect {
         operation: OperationId,
         /// Of which session.
         session: SessionId,
+    },
+    /// Put credentials that are in force in these places and in no others; answered by `Aligned`.
+    Align {
+        /// Of which session.
+        session: SessionId,
+        /// The named profile that they are published under.
+        profile: Option<String>,
+        /// The places.
+        delivery: Delivery,
+    },
+    /// Remove whatever the chain holds of a session that is not in force; answered by
+    /// `LeftoverCleared`.
+    ClearLeftover {
+        /// Of which session.
+        session: SessionId,
+    },
+    /// A person is to know what is wrong with the places of a session's credentials.
+    TellDelivery {
+        /// The session.
+        session: SessionId,
+        /// What is wrong; none: nothing any more.
+        problem: Option<DeliveryProblem>,
+    },
+    /// A person is to know what could not be removed of a session that is not in force. It is tried
+    /// again.
+    TellLeftover {
+        /// The session.
+        session: SessionId,
+        /// Why it could not be removed; none: it is removed.
+        failure: Option<Failure>,
     },
     /// Nobody waits for this operation any more; its outcome may be thrown away.
     Cancel {

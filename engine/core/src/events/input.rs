@@ -7,10 +7,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::arbitration::{Rank, Tier};
+use crate::model::delivery::Delivery;
 use crate::model::failure::Failure;
 use crate::model::grant::Grant;
 pub use crate::model::ids::CommandId;
 use crate::model::ids::OperationId;
+use crate::model::placement::{ChangedPlace, Placement, WantedDeliveries};
 use crate::model::policy::{
     Action, Actions, BranchChange, EntryName, EvaluationId, Fault, FileChange, Subscription,
     Verdict,
@@ -62,6 +64,8 @@ pub struct RecoveredCredentials {
     pub profile: Option<String>,
     /// When they were issued and when they end.
     pub lease: Lease,
+    /// The places that they are in force in.
+    pub in_force: Delivery,
 }
 
 /// A person's order for a session that is in force, as it outlives a restart.
@@ -206,6 +210,8 @@ pub enum Input {
     Policies(Vec<Entry>),
     /// Bounds and waits, as the configuration has them.
     Settings(Settings),
+    /// Where credentials are to be put, as the Workspace and the configuration have it.
+    Deliveries(WantedDeliveries),
     /// A person gave a command.
     Command {
         /// Names it in the reply.
@@ -235,7 +241,35 @@ pub enum Input {
     Delivered {
         /// Names the operation.
         operation: OperationId,
-        /// Whether it worked.
+        /// Where the credentials are now, or why nothing was changed.
+        result: Result<Placement, Failure>,
+    },
+    /// The chain answered an `Align`.
+    Aligned {
+        /// The session.
+        session: SessionId,
+        /// Where its credentials are now, or why they are where they were.
+        result: Result<Placement, Failure>,
+    },
+    /// The chain could take back the credentials of a session only in part.
+    StillInForce {
+        /// The session.
+        session: SessionId,
+        /// Where they are still in force.
+        places: Delivery,
+    },
+    /// Another program wrote a file of the chain, which is now other than the chain left it.
+    PlaceChanged(ChangedPlace),
+    /// The chain was found to have something of a session that has no credentials there.
+    FoundLeftover {
+        /// The session.
+        session: SessionId,
+    },
+    /// The chain answered a `ClearLeftover`.
+    LeftoverCleared {
+        /// The session.
+        session: SessionId,
+        /// Whether nothing of it is there any more.
         result: Result<(), Failure>,
     },
     /// The chain was asked for the credentials of a session.

@@ -50,6 +50,8 @@ impl StepContext<'_> {
         self.report_failure(id, operation, failure);
         if lease.is_none() {
             self.release_parent(id);
+        } else {
+            self.stays_in_force(id);
         }
     }
 

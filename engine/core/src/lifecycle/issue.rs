@@ -123,11 +123,6 @@ impl StepContext<'_> {
             operation.stage = OperationStage::Publishing(lease);
         }
         self.set_delivery_deadline(&session);
-        self.effects.push(Effect::Publish {
-            operation,
-            session,
-            profile,
-            displaced,
-        });
+        self.ask_to_publish(operation, session, profile, displaced);
     }
 }

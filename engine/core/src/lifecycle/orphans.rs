@@ -2,7 +2,7 @@
 //! retracted, however often that has to be tried.
 
 use crate::context::StepContext;
-use crate::events::effect::{Cause, Effect, JournalEvent, OperationId};
+use crate::events::effect::{Cause, JournalEvent, OperationId};
 use crate::model::failure::Failure;
 use crate::model::policy::Outcome;
 use crate::model::random::Random;
@@ -34,10 +34,7 @@ impl StepContext<'_> {
             profile,
         };
         self.state.orphans.insert(id.clone(), orphan);
-        self.effects.push(Effect::Retract {
-            operation,
-            session: id.clone(),
-        });
+        self.ask_to_retract(operation, id);
     }
 
     /// The chain answered such a retraction; whether it was one.

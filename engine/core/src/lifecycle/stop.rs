@@ -48,10 +48,7 @@ impl StepContext<'_> {
         }
         self.set_delivery_deadline(id);
         if asked.is_none() {
-            self.effects.push(Effect::Retract {
-                operation,
-                session: id.clone(),
-            });
+            self.ask_to_retract(operation, id);
         }
         self.mark_changed(id, Fields::STATUS, None, cause);
     }

@@ -2,9 +2,11 @@
 //! are made of. Nothing here decides anything.
 
 pub mod backoff;
+pub mod delivery;
 pub(crate) mod failure;
 pub mod grant;
 pub(crate) mod ids;
+pub mod placement;
 pub mod policy;
 pub mod random;
 pub mod rates;

@@ -16,9 +16,11 @@ impl StepContext<'_> {
         let shift =
             |at: Timestamp| Timestamp::from_millis(at.as_millis().saturating_add_signed(set_ms));
         self.state.timers.shift(shift, |key| match key {
-            TimerKey::Deadline(_) | TimerKey::Orphan(_) | TimerKey::Ask(_) | TimerKey::Lane(_) => {
-                true
-            }
+            TimerKey::Deadline(_)
+            | TimerKey::Orphan(_)
+            | TimerKey::Ask(_)
+            | TimerKey::Lane(_)
+            | TimerKey::Delivery => true,
             // All sessions are considered again.
             TimerKey::Reconsider(_)
             | TimerKey::Expiry(_)
@@ -35,6 +37,7 @@ impl StepContext<'_> {
             policy.not_before = policy.not_before.map(shift);
         }
         self.state.unreachable.shift(shift);
+        self.state.deliveries.shift(shift);
     }
 
     /// The clock jumped: nobody waits longer than from now on.

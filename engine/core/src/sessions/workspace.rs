@@ -1,6 +1,7 @@
 //! A version of the Workspace was accepted: sessions come, change and go.
 
 use crate::state::damping::Damping;
+use crate::state::deliveries::DeliveryState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -32,6 +33,11 @@ impl StepContext<'_> {
         let cause = self.new_cause();
         let ids = found.iter().map(|found| found.session.clone()).collect();
         self.record(cause, JournalEvent::Booted { found: ids });
+        for found in &found {
+            let state = DeliveryState::found(found.in_force.clone());
+            let sessions = &mut self.state.deliveries.sessions;
+            sessions.insert(found.session.clone(), state);
+        }
         let found = found.into_iter();
         self.state.recovered = found.map(|found| (found.session.clone(), found)).collect();
         self.state.recovered_overrides = words.into_iter().collect();

@@ -1,6 +1,8 @@
 //! All that the core knows.
 
 pub(crate) mod damping;
+pub(crate) mod deliveries;
+mod delivery_facts;
 pub(crate) mod entry_state;
 mod facts;
 pub(crate) mod index;
@@ -9,6 +11,7 @@ pub(crate) mod overdue;
 pub(crate) mod phase;
 pub(crate) mod profile_owners;
 pub(crate) mod queue;
+pub(crate) mod removals;
 pub(crate) mod session_state;
 pub(crate) mod timers;
 pub(crate) mod unreachable;
@@ -22,6 +25,7 @@ use crate::model::policy::EntryName;
 use crate::model::session_id::SessionId;
 use crate::model::settings::Settings;
 use crate::model::time::Timestamp;
+use crate::state::deliveries::DeliveryStates;
 use crate::state::index::Index;
 use crate::state::overdue::OverdueChange;
 use crate::state::profile_owners::ProfileOwners;
@@ -29,6 +33,7 @@ use crate::state::queue::Queue;
 use crate::state::timers::Timers;
 use crate::state::unreachable::UnreachableClouds;
 
+pub use crate::state::deliveries::DeliveryState;
 pub use crate::state::entry_state::EntryState;
 pub use crate::state::phase::{Operation, OperationStage, Phase};
 pub use crate::state::session_state::SessionState;
@@ -65,6 +70,8 @@ pub struct State {
     pub(crate) queue: Queue,
     pub(crate) recovered: BTreeMap<SessionId, RecoveredCredentials>,
     pub(crate) orphans: BTreeMap<SessionId, Orphan>,
+    /// Where credentials are, and where they should be.
+    pub(crate) deliveries: DeliveryStates,
     /// Changes of the chain that were not answered in time.
     pub(crate) overdue: BTreeMap<OperationId, OverdueChange>,
     pub(crate) recovered_overrides: BTreeMap<SessionId, ManualOverride>,
@@ -100,6 +107,7 @@ impl State {
             queue: Queue::default(),
             recovered: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            deliveries: DeliveryStates::default(),
             overdue: BTreeMap::new(),
             recovered_overrides: BTreeMap::new(),
             sign_ins: BTreeMap::new(),

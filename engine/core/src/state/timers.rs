@@ -30,6 +30,8 @@ pub(crate) enum TimerKey {
     Schedule(EntryName, usize),
     /// The end of a sign-in is to be announced, by the id of its integration.
     SignIn(String),
+    /// Places that credentials could not be put in, or taken away from, are tried again.
+    Delivery,
 }
 
 /// Timers, ordered by moment.

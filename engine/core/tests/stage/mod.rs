@@ -14,6 +14,7 @@ use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, RecoveredCredentials, SessionUpsert,
     WorkspaceChange,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
     Action, Actions, EntryName, EvaluationId, Fault, SessionFilter, Subscription, Verdict,
 };
@@ -184,6 +185,7 @@ impl Stage {
     /// The chain answers the oldest question; what that was.
     pub(crate) fn deliver(&mut self, result: Result<(), Failure>) -> (bool, SessionId) {
         let (publishes, session, operation) = self.chain.pop_front().expect("something to do");
+        let result = result.map(|()| Placement::default());
         self.enter(Input::Delivered { operation, result });
         (publishes, session)
     }

@@ -10,6 +10,7 @@ use dayfly_chain::{Chain, ChainError, FoundAll};
 use dayfly_core::delivery::Place;
 use dayfly_core::effect::JournalEntry;
 use dayfly_core::input::{Input, RecoveredCredentials};
+use dayfly_core::session::SessionId;
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_policy::{CodeCache, Host, HostConfig};
@@ -18,7 +19,7 @@ use dayfly_vault::private_file;
 use dayfly_workspace::{Backend, WorkspaceFile};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::delivery::{DeliveryState, DeliveryStates};
+use super::delivery::Deliveries;
 use super::sources::{limiter, providers};
 use super::{EngineError, EngineLoop, MEND, Options};
 use crate::active_problems::ActiveProblems;
@@ -150,9 +151,7 @@ impl EngineLoop {
             troubles: BTreeMap::new(),
             troubles_told,
             held,
-            pending_publication: BTreeMap::new(),
-            delivering: BTreeMap::new(),
-            delivery_states: DeliveryStates::new(files),
+            deliveries: Deliveries::new(files),
             evaluating: 0,
             commands: BTreeMap::new(),
             next_command: 0,
@@ -181,14 +180,17 @@ impl EngineLoop {
         if options.watching {
             this.watch_workspace();
         }
-        let found = this.find(found);
+        let (found, hollow) = this.find(found);
         let words = this.memory.words();
         this.enter(Input::Boot { found, words });
+        for session in hollow {
+            this.enter(Input::FoundLeftover { session });
+        }
         // What the file says is there before anybody can ask.
         this.look_now(&file);
-        this.align();
-        for session in this.delivery_states.sessions() {
-            this.watch_spots(&session);
+        let found: Vec<_> = this.state.deliveries().map(|(id, _)| id.clone()).collect();
+        for session in found {
+            this.watch_places(&session);
         }
         this.config_worker.read();
         this.flush();
@@ -236,8 +238,9 @@ impl EngineLoop {
         }
     }
 
-    /// Takes what the chain holds for what is in force.
-    fn find(&mut self, all: FoundAll) -> Vec<RecoveredCredentials> {
+    /// Takes what the chain holds for what is in force; and which sessions have a place there and no
+    /// credentials.
+    fn find(&mut self, all: FoundAll) -> (Vec<RecoveredCredentials>, Vec<SessionId>) {
         for (place, error) in all.problems {
             let hint = error.hint();
             self.trouble(place.as_str(), Some((error.to_string(), hint)));
@@ -247,21 +250,17 @@ impl EngineLoop {
                         when they are asked for";
             self.trouble(KEPT, Some((error.to_string(), Some(hint.to_owned()))));
         }
-        for session in all.hollow {
-            self.tidy(session);
-        }
         let mut found = Vec::new();
         for (session, one) in all.sessions {
             found.push(RecoveredCredentials {
                 session: session.clone(),
                 profile: one.profile,
                 lease: one.credentials.lease,
+                in_force: one.in_force,
             });
-            let standing = DeliveryState::found(one.in_force);
-            self.delivery_states.insert(session.clone(), standing);
             self.held.put(session, Arc::new(one.credentials));
         }
-        found
+        (found, all.hollow)
     }
 
     /// Begins to record evaluations, or ends it, as the configuration says.

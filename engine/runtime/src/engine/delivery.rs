@@ -1,85 +1,51 @@
-//! Where the credentials of each session stand, and putting them where they should.
+//! Has the chain carry out what the core wants of it, and tells the core what came of that.
 //!
-//! The core knows whether credentials are in the chain. At which targets is settings and facts of
-//! this machine: a target that fails leaves the others in force and is tried again, and another
-//! delivery that the person writes down comes in force at once.
+//! Where credentials are to be, where they are and when what failed is tried again is the core's. Here
+//! are the secrets, the files and the words for a person.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
-use dayfly_chain::{Deliver, Order, PublicationPlace};
+use dayfly_chain::{Deliver, Order, PublicationCheck, PublicationPlace};
 use dayfly_core::delivery::{self, Delivery, Place};
-use dayfly_core::session::{ErrorKind, Failure, SessionId, SessionType};
-use dayfly_core::state::{Phase, SessionState};
-use tokio::time::Instant;
+use dayfly_core::effect::OperationId;
+use dayfly_core::input::Input;
+use dayfly_core::placement::{ChangedPlace, DeliveryProblem, Placement, WantedDeliveries};
+use dayfly_core::session::{ErrorKind, Failure, SessionId};
+use dayfly_core::state::SessionState;
+use dayfly_vault::TemporaryCredentials;
 
 use super::EngineLoop;
-use super::published::{Ensuring, Removals};
 use super::sources::default_region;
-use crate::chain_worker::{Job, Placement, Purpose};
+use crate::chain_worker::{Job, KEPT, Purpose};
 use crate::report::{FailureReport, PlaceReport, SessionReport};
 
-/// How long to wait before a target that failed is tried again, at first and at most.
-const AGAIN: Duration = Duration::from_secs(30);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(15 * 60);
-/// A file that was written sooner than this after a try is tried again by the clock alone: what
-/// was written may be that try.
-const BETWEEN: Duration = Duration::from_secs(2);
-
-/// Where credentials stand.
-#[derive(Clone, Debug, Default)]
-pub(super) struct DeliveryState {
-    /// Where they were to go.
-    pub(super) wanted: Delivery,
-    /// Where they are.
-    pub(super) in_force: Delivery,
-    /// Where they should be, and why they are not.
-    pub(super) failed: Vec<(Place, Failure)>,
-    /// Where they should not be, and why they still are.
-    pub(super) left: Vec<(Place, Failure)>,
-    /// Whether somebody else changed something of it.
-    disturbed: bool,
+/// A change of the chain that an operation waits for.
+#[derive(Debug)]
+enum Change {
+    Publish {
+        session: SessionId,
+        displaced: Vec<SessionId>,
+        credentials: Arc<TemporaryCredentials>,
+    },
+    Retract {
+        session: SessionId,
+    },
 }
 
-impl DeliveryState {
-    /// Of what was found in these places.
-    pub(super) fn found(in_force: Delivery) -> Self {
-        Self {
-            wanted: in_force.clone(),
-            in_force,
-            ..Self::default()
-        }
-    }
-
-    fn is_well(&self) -> bool {
-        self.failed.is_empty() && self.left.is_empty() && !self.disturbed
-    }
-}
-
-/// Where all credentials stand.
+/// Credentials on their way into the chain and out of it.
 #[derive(Debug, Default)]
-pub(super) struct DeliveryStates {
-    sessions: BTreeMap<SessionId, DeliveryState>,
-    /// Those that are being put elsewhere, and where.
-    aligning: BTreeMap<SessionId, Delivery>,
-    /// When what failed is tried again.
-    pub(super) again: Option<Instant>,
-    /// How long that is waited for.
-    delay: Option<Duration>,
-    /// When what failed was last tried.
-    tried: Option<Instant>,
-    /// What others took away.
-    pub(super) removals: Removals,
-    /// Sessions that nobody stands for and that have something somewhere yet.
-    pub(super) leftovers: BTreeSet<SessionId>,
-    /// Orders that wait until credentials are where they should be.
-    pub(super) ensuring: Ensuring,
+pub(super) struct Deliveries {
+    /// Credentials that wait to be published.
+    pending: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
+    /// Changes that the chain has not answered.
+    under_way: BTreeMap<OperationId, Change>,
     /// The files of the targets.
     files: BTreeMap<Place, PathBuf>,
 }
 
-impl DeliveryStates {
+impl Deliveries {
     pub(super) fn new(files: BTreeMap<Place, PathBuf>) -> Self {
         Self {
             files,
@@ -87,269 +53,261 @@ impl DeliveryStates {
         }
     }
 
-    pub(super) fn insert(&mut self, session: SessionId, standing: DeliveryState) {
-        self.sessions.insert(session, standing);
+    /// Keeps what a provider issued until it is published or thrown away.
+    pub(super) fn keep(&mut self, operation: OperationId, credentials: Arc<TemporaryCredentials>) {
+        self.pending.insert(operation, credentials);
     }
 
-    /// Credentials that were to be taken away stand in these places yet.
-    pub(super) fn leave(&mut self, session: &SessionId, left: Delivery) {
-        if let Some(standing) = self.sessions.get_mut(session) {
-            standing.in_force = left;
-        }
+    /// Nobody wants what this operation brought.
+    pub(super) fn discard(&mut self, operation: OperationId) {
+        self.pending.remove(&operation);
     }
 
-    pub(super) fn remove(&mut self, session: &SessionId) {
-        self.sessions.remove(session);
-        self.removals.forgive(session);
-    }
-
-    pub(super) fn get(&self, session: &SessionId) -> Option<&DeliveryState> {
-        self.sessions.get(session)
-    }
-
-    /// The sessions that stand anywhere.
-    pub(super) fn sessions(&self) -> Vec<SessionId> {
-        self.sessions.keys().cloned().collect()
-    }
-
-    /// Credentials are not in a place any more; whether they were.
-    pub(super) fn lose(&mut self, session: &SessionId, place: Place) -> bool {
-        let standing = self.sessions.get_mut(session);
-        standing.is_some_and(|standing| {
-            standing.disturbed = true;
-            standing.in_force.remove(&place)
-        })
-    }
-
-    /// Credentials are to be put back in a place, and until then are not there for this reason.
-    pub(super) fn missing(&mut self, session: &SessionId, place: Place, why: Failure) {
-        if let Some(standing) = self.sessions.get_mut(session) {
-            standing.failed.retain(|(failed, _)| *failed != place);
-            standing.failed.push((place, why));
-        }
-    }
-
-    /// Somebody else changed what stands of a session: it is put where it should be again.
-    /// Whether it stands anywhere.
-    pub(super) fn unkept(&mut self, session: &SessionId) -> bool {
-        let standing = self.sessions.get_mut(session);
-        standing.is_some_and(|standing| {
-            standing.disturbed = true;
-            true
-        })
+    /// Whether the chain has answered everything that operations wait for.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     /// The file of a place, for a person.
-    pub(super) fn file(&self, place: Place) -> String {
-        let file = self.files.get(&place);
-        file.map_or_else(|| place.to_string(), |file| file.display().to_string())
-    }
-
-    /// Whether credentials of a session are being put where they should be.
-    pub(super) fn aligns(&self, session: &SessionId) -> bool {
-        self.aligning.contains_key(session)
-    }
-
-    pub(super) fn retry_later(&mut self) {
-        let delay = self.delay.unwrap_or(AGAIN);
-        self.tried = Some(Instant::now());
-        self.again.get_or_insert(Instant::now() + delay);
-    }
-
-    pub(super) fn wait_longer(&mut self) {
-        let delay = self.delay.unwrap_or(AGAIN) * 2;
-        self.delay = Some(delay.min(AGAIN_AT_MOST));
-    }
-
-    /// Whether something failed there a while ago, so that a change of the file may have mended it.
-    pub(super) fn may_retry(&self, spot: PublicationPlace) -> bool {
-        let PublicationPlace::At(place) = spot else {
-            return false;
+    fn file(&self, place: PublicationPlace) -> String {
+        let PublicationPlace::At(target) = place else {
+            return KEPT.to_owned();
         };
-        let ago = self.tried.is_none_or(|tried| tried.elapsed() > BETWEEN);
-        let at = |all: &[(Place, Failure)]| all.iter().any(|(failed, _)| *failed == place);
-        ago && { self.sessions.values() }.any(|s| at(&s.failed) || at(&s.left))
-    }
-
-    pub(super) fn is_aligning(&self) -> bool {
-        !self.aligning.is_empty()
+        let file = self.files.get(&target);
+        file.map_or_else(|| target.to_string(), |file| file.display().to_string())
     }
 }
 
 impl EngineLoop {
-    /// Where the credentials of a session are to go: what it says itself, else the Workspace,
-    /// else the configuration.
-    pub(super) fn wanted(&self, session: &SessionId) -> Delivery {
-        let workspace = self.workspace.as_ref();
-        let said = workspace.and_then(|w| w.delivery(session));
-        let said = said.or(self.config.delivery.as_ref());
-        said.cloned().unwrap_or_else(delivery::usual)
+    /// Tells the core where credentials are to be put: what a session says itself, else the
+    /// Workspace, else the configuration.
+    pub(super) fn tell_wanted_deliveries(&mut self) {
+        // Where either was never known, nobody knows where they should be.
+        if self.suspended.is_some() {
+            return;
+        }
+        let Some(workspace) = self.workspace.as_deref() else {
+            return;
+        };
+        let usual = workspace.usual_delivery().or(self.config.delivery.as_ref());
+        let own = workspace.own_deliveries();
+        let wanted = WantedDeliveries {
+            usual: usual.cloned().unwrap_or_else(delivery::usual),
+            sessions: own.map(|(id, own)| (id.clone(), own.clone())).collect(),
+        };
+        self.enter(Input::Deliveries(wanted));
+    }
+
+    /// Publishes what an operation obtained.
+    pub(super) fn publish(
+        &mut self,
+        operation: OperationId,
+        session: SessionId,
+        profile: Option<String>,
+        displaced: Vec<SessionId>,
+        delivery: Delivery,
+    ) -> Option<Input> {
+        let credentials = self.deliveries.pending.remove(&operation);
+        let order = credentials.clone().and_then(|credentials| {
+            let displaced = displaced.clone();
+            self.order_to_publish(&session, profile, displaced, credentials, delivery)
+        });
+        let (Some(credentials), Some(order)) = (credentials, order) else {
+            let message = "the credentials that were to be published are gone";
+            let result = Err(Failure::new(ErrorKind::Other, message));
+            return Some(Input::Delivered { operation, result });
+        };
+        let change = Change::Publish {
+            session,
+            displaced,
+            credentials,
+        };
+        self.change_chain(operation, change, order);
+        None
+    }
+
+    pub(super) fn retract(&mut self, operation: OperationId, session: SessionId) {
+        let order = Order::Retract {
+            session: session.clone(),
+        };
+        self.change_chain(operation, Change::Retract { session }, order);
+    }
+
+    fn change_chain(&mut self, operation: OperationId, change: Change, order: Order) {
+        self.deliveries.under_way.insert(operation, change);
+        self.chain.send(Job {
+            purpose: Purpose::Operation(operation),
+            order,
+        });
+    }
+
+    /// Puts credentials that are in force where they should be.
+    pub(super) fn align(
+        &self,
+        session: SessionId,
+        profile: Option<String>,
+        delivery: Delivery,
+    ) -> Option<Input> {
+        let credentials = self.held.of(&session);
+        let order = credentials.and_then(|credentials| {
+            self.order_to_publish(&session, profile, Vec::new(), credentials, delivery)
+        });
+        let Some(order) = order else {
+            let message = "the credentials that were to be put there are gone";
+            let result = Err(Failure::new(ErrorKind::Other, message));
+            return Some(Input::Aligned { session, result });
+        };
+        self.chain.send(Job {
+            purpose: Purpose::Align(session),
+            order,
+        });
+        None
+    }
+
+    /// Removes what the chain holds of a session that is not in force.
+    pub(super) fn clear_leftover(&self, session: SessionId) {
+        self.chain.send(Job {
+            purpose: Purpose::Clear(session.clone()),
+            order: Order::Retract { session },
+        });
     }
 
     /// Credentials of a session as the chain takes them.
-    pub(super) fn deliver(
+    fn order_to_publish(
         &self,
-        tracked: &SessionState,
+        session: &SessionId,
         profile: Option<String>,
-        credentials: std::sync::Arc<dayfly_vault::TemporaryCredentials>,
         displaced: Vec<SessionId>,
-    ) -> Deliver {
-        let session = &tracked.session;
+        credentials: Arc<TemporaryCredentials>,
+        delivery: Delivery,
+    ) -> Option<Order> {
+        let session = &self.state.session(session)?.session;
         let default = default_region(&self.config, self.workspace.as_deref());
-        Deliver {
+        Some(Order::Publish(Box::new(Deliver {
             session: session.id.clone(),
             session_name: session.name.clone(),
             profile,
             credentials,
             displaced,
             region: session.region.as_deref().or(default).map(str::to_owned),
-            delivery: self.wanted_now(&session.id),
+            delivery,
+        })))
+    }
+
+    /// The chain answered.
+    pub(super) fn delivered(
+        &mut self,
+        purpose: Purpose,
+        result: Result<Placement, Failure>,
+        left: Option<Delivery>,
+    ) {
+        match purpose {
+            Purpose::Operation(operation) => self.operation_delivered(operation, result, left),
+            Purpose::Align(session) => {
+                self.enter(Input::Aligned {
+                    session: session.clone(),
+                    result,
+                });
+                self.watch_places(&session);
+            }
+            Purpose::Clear(session) => {
+                let result = result.map(drop);
+                self.enter(Input::LeftoverCleared { session, result });
+            }
         }
     }
 
-    /// Remembers where credentials stand now, and tells where that is not as it should be.
-    pub(super) fn placed(&mut self, session: &SessionId, wanted: Delivery, placement: Placement) {
-        for leftover in &placement.leftover {
-            let name = self.name_of(leftover);
-            let message = format!("{name} gave way, but its credentials could not be removed");
-            self.left_over(leftover, &Failure::new(ErrorKind::Delivery, message));
+    fn operation_delivered(
+        &mut self,
+        operation: OperationId,
+        result: Result<Placement, Failure>,
+        left: Option<Delivery>,
+    ) {
+        let change = self.deliveries.under_way.remove(&operation);
+        let mut published = None;
+        match (change, &result) {
+            (
+                Some(Change::Publish {
+                    session,
+                    displaced,
+                    credentials,
+                }),
+                Ok(_),
+            ) => {
+                for gone in displaced {
+                    self.held.remove(&gone);
+                }
+                self.held.put(session.clone(), credentials);
+                published = Some(session);
+            }
+            (Some(Change::Retract { session }), Ok(_)) => self.held.remove(&session),
+            (Some(Change::Retract { session }), Err(_)) => {
+                if let Some(places) = left {
+                    self.enter(Input::StillInForce { session, places });
+                }
+            }
+            (Some(Change::Publish { .. }), Err(_)) | (None, _) => {}
         }
-        let about = self.about(session);
-        let failed = placement.failed.first().map(|failed| ("not at", failed));
-        let left = placement.left.first().map(|left| ("still at", left));
-        let failed = failed.or(left);
-        if failed.is_some() {
-            self.delivery_states.retry_later();
+        self.enter(Input::Delivered { operation, result });
+        if let Some(session) = published {
+            self.watch_places(&session);
         }
-        let alone = { self.delivery_states.removals.left_alone(session) }.next();
-        let alone = alone.map(|(place, why)| ("not at", (place, why.clone())));
-        let failed = failed.map(|(how, failed)| (how, failed.clone())).or(alone);
-        let problem = failed.map(|(how, (place, failure))| {
-            let message = format!("{how} {place}: {}", failure.message);
+    }
+
+    /// A person is to know what is wrong with the places of a session.
+    pub(super) fn tell_delivery(&mut self, session: &SessionId, problem: Option<DeliveryProblem>) {
+        let about = format!("delivery of {}", self.name_of(session));
+        let problem = problem.map(|problem| (problem.to_string(), problem.hint().cloned()));
+        self.trouble(&about, problem);
+    }
+
+    /// A person is to know what could not be removed of a session.
+    pub(super) fn tell_leftover(&mut self, session: &SessionId, failure: Option<Failure>) {
+        let about = format!("what is left of {}", self.name_of(session));
+        let problem = failure.map(|failure| {
+            let message = format!("{}; it is tried again", failure.message);
             (message, failure.hint)
         });
         self.trouble(&about, problem);
-        let standing = DeliveryState {
-            wanted,
-            in_force: placement.in_force,
-            failed: placement.failed,
-            left: placement.left,
-            disturbed: false,
-        };
-        self.delivery_states.insert(session.clone(), standing);
-        if self
-            .delivery_states
-            .sessions
-            .values()
-            .all(DeliveryState::is_well)
-        {
-            self.delivery_states.delay = None;
-        }
-        self.watch_spots(session);
     }
 
-    /// The credentials are out of the chain.
-    pub(super) fn unplaced(&mut self, session: &SessionId) {
-        self.delivery_states.remove(session);
-        let about = self.about(session);
-        self.trouble(&about, None);
+    fn name_of(&self, session: &SessionId) -> String {
+        let tracked = self.state.session(session);
+        let name = tracked.map_or(session.as_str(), |t| t.session.name.as_str());
+        name.to_owned()
     }
 
-    pub(super) fn about(&self, session: &SessionId) -> String {
-        format!("delivery of {}", self.name_of(session))
-    }
-
-    /// Puts credentials that are in force where they should be and are not.
-    pub(super) fn align(&mut self) {
-        // Without a Workspace or a configuration nobody knows where they should be.
-        if self.workspace.is_none() || self.halting || self.suspended.is_some() {
+    /// Watches the files that credentials of a session are in, or should be in.
+    pub(super) fn watch_places(&mut self, session: &SessionId) {
+        if self.watching.is_none() {
             return;
         }
-        let mut jobs = Vec::new();
-        let giving_way = self.giving_way();
-        for (id, tracked) in self.state.sessions() {
-            let Phase::Active(_) = tracked.phase else {
-                continue;
-            };
-            // Another takes its profile: put there again, these would be in the other's place.
-            if giving_way.contains(id) {
-                continue;
+        let known = self.state.delivery(session);
+        let in_file = known.is_some_and(|known| known.in_force().contains(&Place::CredentialsFile));
+        let kept = (!in_file).then_some(PublicationPlace::Kept);
+        let wanted = self.state.wanted_delivery(session).into_iter();
+        for place in wanted.map(PublicationPlace::At).chain(kept) {
+            if let Some(problem) = self.chain.watch(place) {
+                let about = format!("watch of {}", name(place));
+                self.trouble(&about, Some((problem, None)));
             }
-            let Some(standing) = self.delivery_states.sessions.get(id) else {
-                continue;
-            };
-            let profile = &tracked.published_profile;
-            // Those of Azure need none.
-            let nameless = profile.is_none();
-            let azure = tracked.session.session_type() == SessionType::Azure;
-            if nameless && !azure && !standing.disturbed {
-                continue;
-            }
-            let as_wanted = standing.is_well() && standing.wanted == self.wanted_now(id);
-            let under_way = self.delivery_states.aligning.contains_key(id);
-            if !tracked.present || as_wanted || under_way {
-                continue;
-            }
-            if let Some(credentials) = self.held.of(id) {
-                let deliver = self.deliver(tracked, profile.clone(), credentials, Vec::new());
-                jobs.push(deliver);
-            }
-        }
-        for deliver in jobs {
-            let (session, wanted) = (deliver.session.clone(), deliver.delivery.clone());
-            self.delivery_states
-                .aligning
-                .insert(session.clone(), wanted);
-            self.chain.send(Job {
-                purpose: Purpose::Align(session),
-                order: Order::Publish(Box::new(deliver)),
-            });
         }
     }
 
-    /// Sessions whose named profile another is about to take.
-    fn giving_way(&self) -> BTreeSet<SessionId> {
-        let under_way = self.delivering.values();
-        let displaced = under_way.filter_map(|delivery| match delivery {
-            super::Delivery::Publish { displaced, .. } => Some(displaced),
-            super::Delivery::Retract { .. } => None,
-        });
-        displaced.flatten().cloned().collect()
-    }
-
-    /// Credentials that were in force were put elsewhere, or could not be.
-    pub(super) fn aligned(&mut self, session: &SessionId, result: Result<Placement, Failure>) {
-        let Some(wanted) = self.delivery_states.aligning.remove(session) else {
-            return;
-        };
-        let Some(standing) = self.delivery_states.sessions.get(session) else {
-            return self.ensured(session);
-        };
-        let placement = match result {
-            Ok(placement) => placement,
-            // They stay where they are.
-            Err(failure) => {
-                let missing = wanted.iter().filter(|p| !standing.in_force.contains(p));
-                Placement {
-                    in_force: standing.in_force.clone(),
-                    failed: missing.map(|place| (*place, failure.clone())).collect(),
-                    left: standing.left.clone(),
-                    leftover: Vec::new(),
-                }
-            }
-        };
-        self.placed(session, wanted, placement);
-        // What the person wrote meanwhile.
-        let stale = |s: &DeliveryState| s.failed.is_empty() && s.wanted != self.wanted_now(session);
-        if self
-            .delivery_states
-            .sessions
-            .get(session)
-            .is_some_and(stale)
-        {
-            self.align();
+    /// A file of the chain was written by somebody.
+    pub(super) fn place_checked(&mut self, place: PublicationPlace, check: PublicationCheck) {
+        if let PublicationPlace::At(target) = place {
+            let problem = check.unread.map(|problem| (problem, None));
+            self.trouble(target.as_str(), problem);
         }
-        self.ensured(session);
+        let file = self.deliveries.file(place);
+        self.enter(Input::PlaceChanged(ChangedPlace {
+            place,
+            file,
+            file_is_gone: check.gone,
+            lost: check.lost,
+            strange: check.strange,
+        }));
     }
 
     /// A session as a person is told of it.
@@ -361,28 +319,31 @@ impl EngineLoop {
                 None => self.desks.mfa.is_asking(&tracked.session.id),
             };
         }
-        let Some(standing) = self.delivery_states.sessions.get(&tracked.session.id) else {
+        let Some(known) = self.state.delivery(&tracked.session.id) else {
             return report;
         };
         let of = |target: Place, error: Option<&Failure>, left: bool| PlaceReport {
             target,
-            file: self.delivery_states.files.get(&target).cloned(),
+            file: self.deliveries.files.get(&target).cloned(),
             error: error.map(FailureReport::from),
             left,
         };
-        let failed = standing.failed.iter().map(|(place, why)| (*place, why));
-        let failed = failed.chain(
-            self.delivery_states
-                .removals
-                .left_alone(&tracked.session.id),
-        );
-        let in_force = standing
-            .in_force
+        let in_force = known.in_force().iter().map(|place| of(*place, None, false));
+        let missing = known
+            .missing()
+            .map(|(place, why)| of(place, Some(why), false));
+        let left = known
+            .left()
             .iter()
-            .map(|place| of(*place, None, false));
-        let failed = failed.map(|(place, why)| of(place, Some(why), false));
-        let left = { standing.left.iter() }.map(|(place, why)| of(*place, Some(why), true));
-        report.delivery = in_force.chain(failed).chain(left).collect();
+            .map(|(place, why)| of(*place, Some(why), true));
+        report.delivery = in_force.chain(missing).chain(left).collect();
         report
+    }
+}
+
+fn name(place: PublicationPlace) -> &'static str {
+    match place {
+        PublicationPlace::At(target) => target.as_str(),
+        PublicationPlace::Kept => KEPT,
     }
 }

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use dayfly_chain::Order;
-use dayfly_core::delivery::Delivery as Places;
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::input::Input;
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
 
-use super::{Delivery, EngineLoop, MEND};
-use crate::chain_worker::{Job, Placement, Purpose};
+use super::{EngineLoop, MEND};
 use crate::clock;
 use crate::evaluators::Question;
 use crate::message::Ordered;
@@ -38,17 +35,27 @@ impl EngineLoop {
                 session,
                 profile,
                 displaced,
-            } => self.publish(operation, session, profile, displaced),
+                delivery,
+            } => self.publish(operation, session, profile, displaced, delivery),
             Effect::Retract { operation, session } => {
-                let order = Order::Retract {
-                    session: session.clone(),
-                };
-                let delivery = Delivery::Retract { session };
-                self.delivering.insert(operation, delivery);
-                self.chain.send(Job {
-                    purpose: Purpose::Operation(operation),
-                    order,
-                });
+                self.retract(operation, session);
+                None
+            }
+            Effect::Align {
+                session,
+                profile,
+                delivery,
+            } => self.align(session, profile, delivery),
+            Effect::ClearLeftover { session } => {
+                self.clear_leftover(session);
+                None
+            }
+            Effect::TellDelivery { session, problem } => {
+                self.tell_delivery(&session, problem);
+                None
+            }
+            Effect::TellLeftover { session, failure } => {
+                self.tell_leftover(&session, failure);
                 None
             }
             Effect::Cancel { operation } => {
@@ -56,7 +63,7 @@ impl EngineLoop {
                 None
             }
             Effect::Discard { operation } => {
-                self.pending_publication.remove(&operation);
+                self.deliveries.discard(operation);
                 None
             }
             Effect::Project {
@@ -172,84 +179,5 @@ impl EngineLoop {
             self.messages.clone(),
         );
         None
-    }
-
-    fn publish(
-        &mut self,
-        operation: OperationId,
-        session: SessionId,
-        profile: Option<String>,
-        displaced: Vec<SessionId>,
-    ) -> Option<Input> {
-        let known = self.state.session(&session);
-        let (Some(known), Some(credentials)) = (known, self.pending_publication.get(&operation))
-        else {
-            let message = "the credentials that were to be published are gone";
-            let result = Err(Failure::new(ErrorKind::Other, message));
-            return Some(Input::Delivered { operation, result });
-        };
-        let credentials = Arc::clone(credentials);
-        let deliver = self.deliver(known, profile, credentials, displaced.clone());
-        let delivery = Delivery::Publish {
-            session,
-            displaced,
-            wanted: deliver.delivery.clone(),
-        };
-        self.delivering.insert(operation, delivery);
-        self.chain.send(Job {
-            purpose: Purpose::Operation(operation),
-            order: Order::Publish(Box::new(deliver)),
-        });
-        None
-    }
-
-    pub(super) fn delivered(
-        &mut self,
-        purpose: &Purpose,
-        result: Result<Placement, Failure>,
-        left: Option<Places>,
-    ) {
-        let operation = match purpose {
-            Purpose::Operation(operation) => *operation,
-            Purpose::Align(session) => return self.aligned(session, result),
-            Purpose::Tidy(session) => return self.tidied(session, result.map(drop)),
-        };
-        let delivery = self.delivering.remove(&operation);
-        if let (Some(Delivery::Retract { session }), Some(left)) = (&delivery, left) {
-            self.delivery_states.leave(session, left);
-        }
-        let credentials = self.pending_publication.remove(&operation);
-        // Those that were to give way and did not may have had to be put elsewhere meanwhile.
-        let mut moved = matches!(
-            (&delivery, &result),
-            (Some(Delivery::Publish { displaced, .. }), Err(_)) if !displaced.is_empty()
-        );
-        let result = result.map(|placement| match delivery {
-            Some(Delivery::Publish {
-                session,
-                displaced,
-                wanted,
-            }) => {
-                for gone in displaced {
-                    self.held.remove(&gone);
-                    self.unplaced(&gone);
-                }
-                // The person may have written another delivery meanwhile.
-                moved = wanted != self.wanted_now(&session);
-                self.placed(&session, wanted, placement);
-                if let Some(credentials) = credentials {
-                    self.held.put(session, credentials);
-                }
-            }
-            Some(Delivery::Retract { session }) => {
-                self.held.remove(&session);
-                self.unplaced(&session);
-            }
-            None => {}
-        });
-        self.enter(Input::Delivered { operation, result });
-        if moved {
-            self.align();
-        }
     }
 }

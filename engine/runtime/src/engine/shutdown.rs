@@ -21,14 +21,11 @@ const FAREWELL: Duration = Duration::from_secs(5);
 impl EngineLoop {
     /// Policies that asked for it hear that the engine stops, and what they want stopped is.
     async fn shut_down_in_order(&mut self, incoming: &mut mpsc::Receiver<Message>) {
-        if self.watching.is_none() {
-            return;
-        }
         let deadline = clock::now().plus(FAREWELL);
         self.enter(Input::Stopping { deadline });
         self.flush();
         let end = tokio::time::Instant::now() + FAREWELL;
-        while self.awaits_policies && (self.evaluating > 0 || !self.delivering.is_empty()) {
+        while self.awaits_policies && (self.evaluating > 0 || !self.deliveries.is_idle()) {
             match tokio::time::timeout_at(end, incoming.recv()).await {
                 Ok(Some(message @ (Message::Evaluated { .. } | Message::Delivered { .. }))) => {
                     self.take(message);
@@ -46,7 +43,7 @@ impl EngineLoop {
         self.shut_down_in_order(incoming).await;
         self.issuing = Issuing::default();
         let deadline = tokio::time::Instant::now() + PARTING;
-        while !self.delivering.is_empty() {
+        while !self.deliveries.is_idle() {
             let next = tokio::time::timeout_at(deadline, incoming.recv()).await;
             match next {
                 Ok(Some(Message::Delivered {
@@ -54,7 +51,7 @@ impl EngineLoop {
                     result,
                     left,
                 })) => {
-                    self.delivered(&purpose, result, left);
+                    self.delivered(purpose, result, left);
                 }
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => break,

@@ -62,7 +62,10 @@ impl Machine {
             lease.is_some_and(|lease| lease.expired(self.now))
         };
         let ended = self.state.sessions().any(|(_, t)| ended(t));
-        !pending && !ended && self.commands.values().all(|answered| *answered)
+        !pending
+            && !ended
+            && self.places_are_settled()
+            && self.commands.values().all(|answered| *answered)
     }
 
     /// Nothing is under way any more: the files say what is so.
@@ -109,5 +112,6 @@ impl Machine {
         let missing: Vec<_> = active.difference(&held).collect();
         assert!(missing.is_empty(), "{missing:?}");
         self.check_files();
+        self.check_places();
     }
 }

@@ -233,6 +233,7 @@ impl Machine {
     pub(crate) fn walk(&mut self, steps: u32) {
         for _ in 0..steps {
             self.mishap();
+            self.place_mishap();
             if self.random.up_to(30) == 0 {
                 self.fuse = Some(self.random.up_to(6));
             }
@@ -262,6 +263,7 @@ impl Machine {
         self.faults = false;
         self.fuse = None;
         self.mend();
+        self.mend_places();
         let broken = std::fs::read_to_string(self.workspace_path())
             .map_or(true, |text| serde_json::from_str::<Value>(&text).is_err());
         if broken {

@@ -20,6 +20,13 @@ pub(crate) struct Met {
     pub(crate) removed_credentials: u64,
     pub(crate) removed_workspaces: u64,
     pub(crate) old_saves: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) refusing_places: u64,
+    pub(crate) taken_out: u64,
+    pub(crate) restored: u64,
+    pub(crate) seen_places: u64,
+    pub(crate) alignments: u64,
+    pub(crate) cleared: u64,
     /// Starts with the rules before the Workspace, late, and after it.
     pub(crate) boots: [u64; 3],
 }
@@ -44,6 +51,13 @@ impl Met {
             ("removed credentials files", self.removed_credentials),
             ("removed Workspaces", self.removed_workspaces),
             ("saves of what is old", self.old_saves),
+            ("other deliveries", self.deliveries),
+            ("places that refuse", self.refusing_places),
+            ("entries that others take out", self.taken_out),
+            ("copies that come back", self.restored),
+            ("looks at places", self.seen_places),
+            ("alignments", self.alignments),
+            ("leftovers that are cleared", self.cleared),
             ("starts with the rules first", self.boots[0]),
             ("starts with the rules late", self.boots[1]),
             ("starts with the Workspace first", self.boots[2]),
@@ -68,6 +82,13 @@ impl Met {
         self.removed_credentials += other.removed_credentials;
         self.removed_workspaces += other.removed_workspaces;
         self.old_saves += other.old_saves;
+        self.deliveries += other.deliveries;
+        self.refusing_places += other.refusing_places;
+        self.taken_out += other.taken_out;
+        self.restored += other.restored;
+        self.seen_places += other.seen_places;
+        self.alignments += other.alignments;
+        self.cleared += other.cleared;
         for (sum, more) in self.boots.iter_mut().zip(other.boots) {
             *sum += more;
         }

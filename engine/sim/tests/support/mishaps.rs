@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_core::arbitration::Tier;
+use dayfly_core::delivery::Place;
 use dayfly_core::effect::{Effect, JournalEvent};
 use dayfly_core::input::{Entry, Input, RecoveredCredentials};
 use dayfly_core::random::Random;
@@ -175,15 +176,25 @@ impl Machine {
     fn remove_credentials(&mut self) {
         let before = self.found();
         if std::fs::remove_file(self.credentials_path()).is_ok() {
-            let left: BTreeSet<_> = self.found().into_iter().map(|f| f.session).collect();
             self.say(|| "somebody removes the credentials file".to_owned());
             self.met.removed_credentials += 1;
             self.foreign_edits = 0;
             if let Some(mishaps) = &mut self.mishaps {
                 mishaps.foreign_is_gone = true;
-                let gone = before.into_iter().filter(|f| !left.contains(&f.session));
-                mishaps.taken.extend(gone.map(|f| (f.session.clone(), f)));
             }
+            if let Some(places) = &mut self.places {
+                places.unseen.insert(Place::CredentialsFile);
+            }
+            self.note_taken(before);
+        }
+    }
+
+    /// Somebody may have taken away what was found before.
+    pub(super) fn note_taken(&mut self, before: Vec<RecoveredCredentials>) {
+        let left: BTreeSet<_> = self.found().into_iter().map(|f| f.session).collect();
+        if let Some(mishaps) = &mut self.mishaps {
+            let gone = before.into_iter().filter(|f| !left.contains(&f.session));
+            mishaps.taken.extend(gone.map(|f| (f.session.clone(), f)));
         }
     }
 
@@ -235,7 +246,12 @@ impl Machine {
         let mut found = self.found();
         let taken = self.mishaps.iter().flat_map(|m| m.taken.values());
         let there: BTreeSet<_> = found.iter().map(|f| f.session.clone()).collect();
-        found.extend(taken.filter(|f| !there.contains(&f.session)).cloned());
+        found = found.into_iter().map(|found| self.as_told(found)).collect();
+        let taken = taken.filter(|f| !there.contains(&f.session)).cloned();
+        found.extend(taken.map(|taken| RecoveredCredentials {
+            in_force: self.believed(&taken.session),
+            ..taken
+        }));
         found
     }
 

@@ -4,23 +4,25 @@ mod checks;
 mod deeds;
 mod met;
 mod mishaps;
+mod places;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_chain::{Chain, CredentialsFile, Deliver, EncryptedStore, Order};
+use dayfly_chain::{Chain, CredentialsFile, Deliver, EncryptedStore, Order, Target};
 use dayfly_core::arbitration::{Rank, Tier};
-use dayfly_core::delivery::Place;
+use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
     CommandId, Entry, Input, ManualOverride, PersistedStatus, RecoveredCredentials,
 };
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{Actions, EntryName, EvaluationId, Event, SessionFilter, Subscription};
 use dayfly_core::random::Random;
-use dayfly_core::session::{Lease, Session, SessionId};
+use dayfly_core::session::{Failure, Lease, Session, SessionId};
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_core::step::step;
@@ -30,6 +32,7 @@ use dayfly_workspace::{Loaded, WorkspaceFile};
 
 pub(crate) use met::Met;
 use mishaps::Mishaps;
+use places::Places;
 
 /// What is not Dayfly's in the credentials file, and stays.
 const FOREIGN: &str = "# mine\n[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = m\n";
@@ -41,6 +44,8 @@ pub(crate) struct Machine {
     now: Timestamp,
     random: Random,
     chain: Chain,
+    /// Looks at the same files, and never changes them: a chain takes what it finds for what it knows.
+    observer: Chain,
     file: WorkspaceFile,
     /// Whether the Workspace file was edited since it was last looked at.
     dirty: bool,
@@ -61,11 +66,15 @@ pub(crate) struct Machine {
     fuse: Option<u64>,
     /// What else goes wrong; none: only what the walks began with, so that old seeds stay what they were.
     mishaps: Option<Mishaps>,
+    /// What goes wrong with the places of the chain; none: all are well, as with what the walks began with.
+    places: Option<Places>,
+    /// Credentials that are in force.
+    held: BTreeMap<SessionId, Arc<TemporaryCredentials>>,
     pub(crate) met: Met,
 }
 
 impl Machine {
-    pub(crate) fn new(seed: u64, told: bool, mishaps: bool) -> Self {
+    pub(crate) fn new(seed: u64, told: bool, mishaps: bool, places: bool) -> Self {
         // In memory where there is such a disk: nothing here is about its speed.
         let shared = std::path::Path::new("/dev/shm");
         let mut builder = tempfile::Builder::new();
@@ -78,7 +87,9 @@ impl Machine {
         let folder = folder.unwrap();
         let credentials = folder.path().join("credentials");
         std::fs::write(&credentials, FOREIGN).unwrap();
-        let (chain, file) = open(&folder);
+        let places = places.then(|| Places::new(seed));
+        let (chain, file) = open(&folder, places.as_ref());
+        let (observer, _) = open(&folder, places.as_ref());
         let mut machine = Self {
             told,
             folder,
@@ -86,6 +97,7 @@ impl Machine {
             now: Timestamp::from_millis(1_800_000_000_000),
             random: Random::new(seed ^ 0x006d_6163_6869_6e65),
             chain,
+            observer,
             file,
             dirty: false,
             states: BTreeMap::new(),
@@ -100,6 +112,8 @@ impl Machine {
             faults: true,
             fuse: None,
             mishaps: mishaps.then(|| Mishaps::new(seed)),
+            places,
+            held: BTreeMap::new(),
             met: Met::default(),
         };
         machine.write_workspace(&deeds::first());
@@ -125,7 +139,7 @@ impl Machine {
     /// What a start does: the chain is asked, then the Workspace is read, then the rules come.
     fn boot(&mut self) {
         self.forget();
-        let found: Vec<RecoveredCredentials> = self.found();
+        let found: Vec<RecoveredCredentials> = self.find();
         self.say(|| format!("boot, found {found:?}"));
         let words = self
             .words
@@ -134,10 +148,12 @@ impl Machine {
         let words = words.collect();
         self.input(Input::Boot { found, words });
         if self.mishaps.is_some() {
-            return self.boot_in_any_order();
+            self.boot_in_any_order();
+        } else {
+            self.look();
+            self.input(Input::Policies(rules(0)));
         }
-        self.look();
-        self.input(Input::Policies(rules(0)));
+        self.boot_places();
     }
 
     /// The power fails: what is on the disk is all that is left.
@@ -145,7 +161,7 @@ impl Machine {
         self.say(|| "crash".to_owned());
         self.met.crashes += 1;
         self.fuse = None;
-        let (chain, file) = open(&self.folder);
+        let (chain, file) = open(&self.folder, self.places.as_ref());
         (self.chain, self.file) = (chain, file);
         self.state = State::new(settings(), self.random.up_to(u64::MAX - 1));
         self.states.clear();
@@ -192,7 +208,18 @@ impl Machine {
             Effect::Issue {
                 operation, session, ..
             } => self.to_provider.push((operation, session)),
-            Effect::Publish { .. } | Effect::Retract { .. } => self.to_chain.push_back(effect),
+            Effect::Align { ref session, .. } => {
+                let twice = self
+                    .to_chain
+                    .iter()
+                    .any(|e| matches!(e, Effect::Align { session: other, .. } if other == session));
+                assert!(!twice, "{session} is aligned twice");
+                self.met.alignments += 1;
+                self.to_chain.push_back(effect);
+            }
+            Effect::Publish { .. } | Effect::Retract { .. } | Effect::ClearLeftover { .. } => {
+                self.to_chain.push_back(effect);
+            }
             Effect::Cancel { operation } => {
                 self.to_provider.retain(|(other, _)| *other != operation);
                 self.aside.remove(&operation);
@@ -220,7 +247,9 @@ impl Machine {
                     *answered = true;
                 }
             }
-            Effect::CommitPolicyState { .. }
+            Effect::TellDelivery { .. }
+            | Effect::TellLeftover { .. }
+            | Effect::CommitPolicyState { .. }
             | Effect::ForgetSession { .. }
             | Effect::AwaitPolicies
             | Effect::Record(_) => {}
@@ -259,57 +288,86 @@ impl Machine {
         if let Effect::Publish { session, .. } | Effect::Retract { session, .. } = &effect {
             self.met.late_answers += u64::from(self.state.is_overdue(session));
         }
-        let (operation, order) = match effect {
+        match effect {
             Effect::Publish {
                 operation,
                 session,
                 profile,
                 displaced,
+                delivery,
             } => {
                 let credentials = self.aside.remove(&operation);
-                let deliver = Deliver {
-                    session_name: session.to_string(),
-                    session,
-                    profile,
-                    credentials: credentials.expect("credentials that were issued"),
-                    displaced,
-                    region: None,
-                    delivery: [Place::CredentialsFile].into_iter().collect(),
-                };
-                (operation, Order::Publish(Box::new(deliver)))
-            }
-            Effect::Retract { operation, session } => (operation, Order::Retract { session }),
-            _ => unreachable!("only these go to the chain"),
-        };
-        // A disk that refuses refuses before anything is changed.
-        let result = match self.failure() {
-            Some(failure) => Err(failure),
-            None => {
-                let changed = match &order {
-                    Order::Publish(deliver) => {
-                        let displaced = deliver.displaced.iter().cloned();
-                        displaced.chain([deliver.session.clone()]).collect()
-                    }
-                    Order::Retract { session } => vec![session.clone()],
-                };
-                let mut applied = self.chain.apply(&[order]);
-                if applied.results.first().is_some_and(Result::is_ok) {
-                    changed.iter().for_each(|session| self.changed(session));
+                let credentials = credentials.expect("credentials that were issued");
+                let order = deliver(&session, profile, displaced.clone(), &credentials, delivery);
+                let result = self.change(order);
+                if result.is_ok() {
+                    self.held.retain(|id, _| !displaced.contains(id));
+                    self.held.insert(session, credentials);
                 }
-                self.met.rewrites += 1;
-                applied
-                    .results
-                    .remove(0)
-                    .map(drop)
-                    .map_err(|e| e.to_failure())
+                self.answer(Input::Delivered { operation, result });
             }
+            Effect::Retract { operation, session } => {
+                let order = Order::Retract {
+                    session: session.clone(),
+                };
+                let result = self.change(order);
+                if result.is_err() {
+                    let places = self.chain.stands(&session);
+                    self.input(Input::StillInForce { session, places });
+                }
+                self.answer(Input::Delivered { operation, result });
+            }
+            Effect::Align {
+                session,
+                profile,
+                delivery,
+            } => {
+                let credentials = Arc::clone(&self.held[&session]);
+                let order = deliver(&session, profile, Vec::new(), &credentials, delivery);
+                let result = self.apply(order);
+                self.answer(Input::Aligned { session, result });
+            }
+            Effect::ClearLeftover { session } => {
+                let order = Order::Retract {
+                    session: session.clone(),
+                };
+                self.met.cleared += 1;
+                let result = self.apply(order).map(drop);
+                self.answer(Input::LeftoverCleared { session, result });
+            }
+            _ => unreachable!("only these go to the chain"),
+        }
+    }
+
+    /// A change that the disk may refuse; then it refuses before anything is changed.
+    fn change(&mut self, order: Order) -> Result<Placement, Failure> {
+        self.failure().map_or_else(|| self.apply(order), Err)
+    }
+
+    fn apply(&mut self, order: Order) -> Result<Placement, Failure> {
+        let changed: Vec<SessionId> = match &order {
+            Order::Publish(deliver) => {
+                let displaced = deliver.displaced.iter().cloned();
+                displaced.chain([deliver.session.clone()]).collect()
+            }
+            Order::Retract { session } => vec![session.clone()],
         };
-        // The file is changed, and nobody is told.
+        let mut applied = self.chain.apply(&[order]);
+        if applied.results.first().is_some_and(Result::is_ok) {
+            changed.iter().for_each(|session| self.changed(session));
+        }
+        self.met.rewrites += 1;
+        let result = applied.results.remove(0);
+        result.map(Placement::from).map_err(|e| e.to_failure())
+    }
+
+    /// The file is changed, and the core is told, or nobody is.
+    fn answer(&mut self, input: Input) {
         if self.faults && self.random.up_to(40) == 0 {
             self.met.crashes_after_a_change += 1;
             return self.crash();
         }
-        self.input(Input::Delivered { operation, result });
+        self.input(input);
     }
 
     fn provider_answers(&mut self) {
@@ -319,6 +377,10 @@ impl Machine {
             Some(failure) => Err(failure),
             None => {
                 let lifetime = Duration::from_secs(1 + self.random.up_to(900));
+                if self.places.is_some() {
+                    // Earlier credentials may still be somewhere, and are told apart by this.
+                    self.now = self.now.plus(Duration::from_millis(1));
+                }
                 let lease = Lease {
                     issued_at: self.now,
                     expires_at: Some(self.now.plus(lifetime)),
@@ -340,14 +402,24 @@ impl Machine {
         self.input(Input::Issued { operation, result });
     }
 
+    /// What the credentials file holds, as a start finds it and takes it.
+    fn find(&mut self) -> Vec<RecoveredCredentials> {
+        let all = self.chain.observe().sessions.into_iter();
+        self.held = all
+            .map(|(session, found)| (session, Arc::new(found.credentials)))
+            .collect();
+        self.found()
+    }
+
     /// What the credentials file holds, as a start would find it.
     fn found(&self) -> Vec<RecoveredCredentials> {
-        let all = self.chain.observe();
+        let all = self.observer.observe();
         assert!(all.problems.is_empty(), "{:?}", all.problems);
         let one = |(session, found): (SessionId, dayfly_chain::Found)| RecoveredCredentials {
             session,
             profile: found.profile,
             lease: found.credentials.lease,
+            in_force: found.in_force,
         };
         all.sessions.into_iter().map(one).collect()
     }
@@ -364,14 +436,33 @@ fn settings() -> Settings {
     }
 }
 
-fn open(folder: &tempfile::TempDir) -> (Chain, WorkspaceFile) {
+fn deliver(
+    session: &SessionId,
+    profile: Option<String>,
+    displaced: Vec<SessionId>,
+    credentials: &Arc<TemporaryCredentials>,
+    delivery: Delivery,
+) -> Order {
+    Order::Publish(Box::new(Deliver {
+        session: session.clone(),
+        session_name: session.to_string(),
+        profile,
+        credentials: Arc::clone(credentials),
+        displaced,
+        region: None,
+        delivery,
+    }))
+}
+
+fn open(folder: &tempfile::TempDir, places: Option<&Places>) -> (Chain, WorkspaceFile) {
     let at = |name: &str| folder.path().join(name);
     let vault = Vault::new(at("vault"), at("key"));
-    let target = CredentialsFile::new(at("credentials"));
-    let chain = Chain::new(
-        vec![Box::new(target)],
-        EncryptedStore::new(vault.beside(at("kept"))),
-    );
+    let targets = match places {
+        Some(places) => places.targets(folder.path()),
+        None => vec![Box::new(CredentialsFile::new(at("credentials"))) as Box<dyn Target>],
+    };
+    let kept = EncryptedStore::new(vault.beside(at("kept")));
+    let chain = Chain::new(targets, kept).settling(Duration::ZERO);
     (chain, WorkspaceFile::at(&at("workspace.json")))
 }
 
