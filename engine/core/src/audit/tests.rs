@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+mod deliveries;
+
 use std::sync::Arc;
 use std::time::Duration;
 
