@@ -107,7 +107,9 @@ impl Stage {
 
     fn answers(&self) -> usize {
         let replies = self.effects.iter();
-        replies.filter(|e| matches!(e, Effect::Reply { .. })).count()
+        replies
+            .filter(|e| matches!(e, Effect::Reply { .. }))
+            .count()
     }
 
     fn issue(&self) -> OperationId {
@@ -192,7 +194,9 @@ impl Stage {
 
     fn in_force(&self) -> Delivery {
         let known = self.state.delivery(&id());
-        known.map(|known| known.in_force().clone()).unwrap_or_default()
+        known
+            .map(|known| known.in_force().clone())
+            .unwrap_or_default()
     }
 }
 
@@ -241,7 +245,10 @@ fn what_is_taken_away_is_put_back_once_and_a_start_puts_it_back_again() {
     let known = stage.state.delivery(&id()).expect("what is known");
     assert_eq!(known.left_alone().collect::<Vec<_>>(), [FILE]);
     stage.orders(Action::Start);
-    assert_eq!((stage.aligns(), stage.answers()), (Some(Delivery::from([FILE])), 0));
+    assert_eq!(
+        (stage.aligns(), stage.answers()),
+        (Some(Delivery::from([FILE])), 0)
+    );
     stage.aligned(Ok(Placement::complete(&Delivery::from([FILE]))));
     assert_eq!(stage.answers(), 1, "the command waited for it");
 }

@@ -10,12 +10,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use dayfly_chain::{Applied, Chain, ChainError, Order, Placed, PublicationCheck, PublicationPlace};
-use dayfly_core::effect::OperationId;
 use dayfly_core::placement::Placement;
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
 use dayfly_workspace::{Backend, Watch};
 use tokio::sync::mpsc;
 
+use crate::chain_job::{Job, Purpose};
 use crate::message::Message;
 
 /// Changes in one step: a rewrite of a large file is worth many.
@@ -27,24 +27,6 @@ pub(crate) const KEPT: &str = "kept credentials";
 /// How to go on where credentials are not where they should be.
 const WITHOUT: &str = "programs that ask Dayfly do without it (`dayfly exec`, `dayfly env`); \
                        `dayfly session edit NAME --delivery` names other places";
-
-/// A change for the chain.
-#[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) purpose: Purpose,
-    pub(crate) order: Order,
-}
-
-/// What a change is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// An operation of the core waits for it.
-    Operation(OperationId),
-    /// Credentials that are in force are put where they should be.
-    Align(SessionId),
-    /// What the chain holds of a session that is not in force is removed.
-    Clear(SessionId),
-}
 
 /// What the chain did, as the core is told of it, with what to do about it.
 fn placement(placed: Placed) -> Placement {

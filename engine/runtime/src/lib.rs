@@ -8,6 +8,7 @@
 mod active_problems;
 pub mod azure;
 pub mod builtin;
+mod chain_job;
 mod chain_worker;
 pub mod clock;
 pub mod config;

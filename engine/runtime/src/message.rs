@@ -15,7 +15,7 @@ use dayfly_workspace::{Problem, ResolveError};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::chain_worker::Purpose;
+use crate::chain_job::Purpose;
 use crate::configured::Configured;
 use crate::report::{EngineReport, SessionReport, StandingReport};
 use crate::workspace_reloaded::WorkspaceReloaded;

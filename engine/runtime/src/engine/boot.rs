@@ -1,6 +1,5 @@
 //! How an engine starts.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -19,9 +18,14 @@ use dayfly_vault::private_file;
 use dayfly_workspace::{Backend, WorkspaceFile};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::delivery::Deliveries;
+use super::callers::Callers;
+use super::chain_changes::Deliveries;
+use super::cloud_access::CloudAccess;
+use super::engine_loop::{EngineLoop, MEND};
+use super::policy_entries::PolicyEntries;
+use super::records::Records;
 use super::sources::{limiter, providers};
-use super::{EngineError, EngineLoop, MEND, Options};
+use super::{EngineError, Options};
 use crate::active_problems::ActiveProblems;
 use crate::azure::AzureInForce;
 use crate::chain_worker::{ChainWorker, KEPT};
@@ -53,30 +57,22 @@ impl EngineLoop {
         messages: mpsc::Sender<Message>,
         notes: broadcast::Sender<Arc<JournalEntry>>,
         held: Arc<CredentialCache>,
-        desks: InputBrokers,
+        input_brokers: InputBrokers,
         (azure, azure_in_force): (Arc<AzureTokens>, Arc<AzureInForce>),
     ) -> Result<Self, EngineError> {
         let home = options.home;
         let lock = take_lock(&home, options.patience)?;
-        let (config, mut suspended) = match Config::at_start(&home) {
-            Ok(known) => (known.config, None),
-            // There never was one: what it says of clouds and files is not known.
-            Err(error) => (Config::default(), Some(error.to_string())),
-        };
-        suspended = suspended.or(options.chain.refuses().map(str::to_owned));
-        desks.configure(&config);
+        let (config, suspended) = known_config(&home, &options.chain);
+        input_brokers.configure(&config);
         held.set_default_region(config.aws.default_region.clone());
         azure_in_force.set(config.azure.clone());
         let file = Arc::new(WorkspaceFile::at(&home.workspace()));
         let mut run = uuid::Uuid::new_v4().simple().to_string();
         run.truncate(12);
         let troubles_told = ActiveProblems::default();
-        let journal = Journal::open(
-            home.journal(),
-            &run,
-            Keep::new(config.engine.journal_megabytes, config.engine.journal_days),
-            troubles_told.about("journal"),
-        )?;
+        let keep = Keep::new(config.engine.journal_megabytes, config.engine.journal_days);
+        let told = troubles_told.about("journal");
+        let journal = Journal::open(home.journal(), &run, keep, told)?;
         let tell = troubles_told.about("state");
         let (memory, forgot) = PersistentState::open(&home, tell)?;
         let host = Host::new(HostConfig {
@@ -84,10 +80,6 @@ impl EngineLoop {
             compiler: options.compiler,
             ..HostConfig::default()
         })?;
-        let parallel = match config.engine.evaluations_in_flight {
-            0 => available_parallelism().map_or(2, |n| n.get().min(16)),
-            n => n.min(64),
-        };
         let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
         let config_worker = ConfigWorker::start(
             (home.config(), home.last_config()),
@@ -115,51 +107,50 @@ impl EngineLoop {
             announces: options.watching,
             ..config.settings()
         };
+        let watches = options.watching;
         let mut this = Self {
             started: clock::now(),
             run,
             state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
             alarm: WallClockTimer::new()?,
             clocks: Clocks::now(),
-            evaluators: Evaluators::start(parallel, &messages)?,
+            evaluators: Evaluators::start(evaluations(&config), &messages)?,
             recording: None,
             chain: ChainWorker::start(options.chain, messages.clone())?,
-            providers: providers(&config, None, &options.keys, &desks, &azure, &limiter).0,
-            limiter,
-            azure,
-            azure_in_force,
-            sign_ins: SignIns::start(
-                options.watching.then(|| messages.clone()),
-                troubles_told.clone(),
-            )?,
-            keys: options.keys,
-            desks,
-            imds: watch::channel(config.imds.clone()).0,
+            cloud: CloudAccess {
+                providers: providers(
+                    &config,
+                    None,
+                    &options.keys,
+                    &input_brokers,
+                    &azure,
+                    &limiter,
+                )
+                .0,
+                limiter,
+                azure,
+                azure_in_force,
+                sign_ins: SignIns::start(
+                    options.watching.then(|| messages.clone()),
+                    troubles_told.clone(),
+                )?,
+                keys: options.keys,
+                input_brokers,
+                imds: watch::channel(config.imds.clone()).0,
+            },
             config: Config {
                 // Begun when the entries are there.
                 recording: RecordingSettings::default(),
                 ..config
             },
             messages,
-            notes,
-            recorded: Vec::new(),
-            uncommitted: None,
-            awaits_policies: false,
+            records: Records::new(notes, troubles_told),
+            callers: Callers::default(),
+            policies: PolicyEntries::default(),
             workspace: None,
             rejected: None,
-            entries: BTreeMap::new(),
-            troubles: BTreeMap::new(),
-            troubles_told,
             held,
             deliveries: Deliveries::new(files),
-            evaluating: 0,
-            commands: BTreeMap::new(),
-            next_command: 0,
-            tickets: BTreeMap::new(),
-            quiet: Vec::new(),
-            early: Vec::new(),
-            stops_go_at: None,
-            configured: false,
             suspended,
             halting: false,
             issuing: Issuing::default(),
@@ -177,24 +168,28 @@ impl EngineLoop {
             this.trouble("state", Some((problem, Some(hint.into()))));
         }
         this.tell_start(left, destinations);
-        if options.watching {
+        if watches {
             this.watch_workspace();
         }
-        let (found, hollow) = this.find(found);
-        let words = this.memory.words();
-        this.enter(Input::Boot { found, words });
-        for session in hollow {
-            this.enter(Input::FoundLeftover { session });
-        }
-        // What the file says is there before anybody can ask.
-        this.look_now(&file);
-        let found: Vec<_> = this.state.deliveries().map(|(id, _)| id.clone()).collect();
-        for session in found {
-            this.watch_places(&session);
-        }
-        this.config_worker.read();
-        this.flush();
+        this.begin(found, &file);
         Ok(this)
+    }
+
+    /// Tells the core what is there, before anybody can ask.
+    fn begin(&mut self, found: FoundAll, file: &WorkspaceFile) {
+        let (found, hollow) = self.find(found);
+        let words = self.memory.words();
+        self.enter(Input::Boot { found, words });
+        for session in hollow {
+            self.enter(Input::FoundLeftover { session });
+        }
+        self.look_now(file);
+        let found: Vec<_> = self.state.deliveries().map(|(id, _)| id.clone()).collect();
+        for session in found {
+            self.watch_places(&session);
+        }
+        self.config_worker.read();
+        self.flush();
     }
 
     /// Records the files that credentials go into, and those that some are left in.
@@ -277,7 +272,7 @@ impl EngineLoop {
             return;
         }
         let keep = Keep::new(settings.megabytes, settings.days);
-        let tell = self.troubles_told.about(RECORDING);
+        let tell = self.records.troubles_told.about(RECORDING);
         match Recording::start(self.home.recording(), &self.run, keep, tell) {
             Ok(recording) => self.recording = Some(recording),
             Err(error) => {
@@ -322,6 +317,25 @@ impl EngineLoop {
             rejected: looked.1,
             tickets: Vec::new(),
         });
+    }
+}
+
+/// The configuration that is known, and why nothing is started, renewed or published, where that is so.
+fn known_config(home: &Home, chain: &Chain) -> (Config, Option<String>) {
+    let (config, suspended) = match Config::at_start(home) {
+        Ok(known) => (known.config, None),
+        // There never was one: what it says of clouds and files is not known.
+        Err(error) => (Config::default(), Some(error.to_string())),
+    };
+    let refused = chain.refuses().map(str::to_owned);
+    (config, suspended.or(refused))
+}
+
+/// How many policies work at the same time.
+fn evaluations(config: &Config) -> usize {
+    match config.engine.evaluations_in_flight {
+        0 => available_parallelism().map_or(2, |n| n.get().min(16)),
+        n => n.min(64),
     }
 }
 

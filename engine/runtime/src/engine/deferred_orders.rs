@@ -7,7 +7,7 @@ use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
 use tokio::time::Instant;
 
-use super::EngineLoop;
+use super::engine_loop::EngineLoop;
 use crate::message::{Ask, Ordered};
 
 /// How long a stop waits for the configuration, whose components may lie on a disk that hangs. It is
@@ -18,17 +18,18 @@ impl EngineLoop {
     /// Keeps what was asked until the configuration is read.
     pub(super) fn keep_early(&mut self, ask: Ask) {
         if stopped(&ask).is_some() {
-            self.stops_go_at
+            self.callers
+                .stops_go_at
                 .get_or_insert_with(|| Instant::now() + STOP_WAITS);
         }
-        self.early.push(ask);
+        self.callers.early.push(ask);
     }
 
     /// Stops wait no longer.
     pub(super) fn let_stops_go(&mut self) {
-        self.stops_go_at = None;
-        let sorted = sort(std::mem::take(&mut self.early));
-        self.early = sorted.wait;
+        self.callers.stops_go_at = None;
+        let sorted = sort(std::mem::take(&mut self.callers.early));
+        self.callers.early = sorted.wait;
         for ask in sorted.superseded {
             if let Ask::Order { answer, .. } = ask {
                 let (reply, session) = (Reply::Superseded, None);

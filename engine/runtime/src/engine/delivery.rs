@@ -3,8 +3,6 @@
 //! Where credentials are to be, where they are and when what failed is tried again is the core's. Here
 //! are the secrets, the files and the words for a person.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use dayfly_chain::{Deliver, Order, PublicationCheck, PublicationPlace};
@@ -16,67 +14,12 @@ use dayfly_core::session::{ErrorKind, Failure, SessionId};
 use dayfly_core::state::SessionState;
 use dayfly_vault::TemporaryCredentials;
 
-use super::EngineLoop;
+use super::chain_changes::Change;
+use super::engine_loop::EngineLoop;
 use super::sources::default_region;
-use crate::chain_worker::{Job, KEPT, Purpose};
+use crate::chain_job::{Job, Purpose};
+use crate::chain_worker::KEPT;
 use crate::report::{FailureReport, PlaceReport, SessionReport};
-
-/// A change of the chain that an operation waits for.
-#[derive(Debug)]
-enum Change {
-    Publish {
-        session: SessionId,
-        displaced: Vec<SessionId>,
-        credentials: Arc<TemporaryCredentials>,
-    },
-    Retract {
-        session: SessionId,
-    },
-}
-
-/// Credentials on their way into the chain and out of it.
-#[derive(Debug, Default)]
-pub(super) struct Deliveries {
-    /// Credentials that wait to be published.
-    pending: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
-    /// Changes that the chain has not answered.
-    under_way: BTreeMap<OperationId, Change>,
-    /// The files of the targets.
-    files: BTreeMap<Place, PathBuf>,
-}
-
-impl Deliveries {
-    pub(super) fn new(files: BTreeMap<Place, PathBuf>) -> Self {
-        Self {
-            files,
-            ..Self::default()
-        }
-    }
-
-    /// Keeps what a provider issued until it is published or thrown away.
-    pub(super) fn keep(&mut self, operation: OperationId, credentials: Arc<TemporaryCredentials>) {
-        self.pending.insert(operation, credentials);
-    }
-
-    /// Nobody wants what this operation brought.
-    pub(super) fn discard(&mut self, operation: OperationId) {
-        self.pending.remove(&operation);
-    }
-
-    /// Whether the chain has answered everything that operations wait for.
-    pub(super) fn is_idle(&self) -> bool {
-        self.under_way.is_empty()
-    }
-
-    /// The file of a place, for a person.
-    fn file(&self, place: PublicationPlace) -> String {
-        let PublicationPlace::At(target) = place else {
-            return KEPT.to_owned();
-        };
-        let file = self.files.get(&target);
-        file.map_or_else(|| target.to_string(), |file| file.display().to_string())
-    }
-}
 
 impl EngineLoop {
     /// Tells the core where credentials are to be put: what a session says itself, else the
@@ -315,8 +258,8 @@ impl EngineLoop {
         let mut report = SessionReport::of(tracked);
         if let Some(needs) = &mut report.needs {
             needs.asking = match needs.sign_in.as_deref() {
-                Some(idp) => self.desks.assertions.is_asking(idp),
-                None => self.desks.mfa.is_asking(&tracked.session.id),
+                Some(idp) => self.cloud.input_brokers.assertions.is_asking(idp),
+                None => self.cloud.input_brokers.mfa.is_asking(&tracked.session.id),
             };
         }
         let Some(known) = self.state.delivery(&tracked.session.id) else {

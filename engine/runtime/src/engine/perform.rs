@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use dayfly_core::effect::{Effect, OperationId};
-use dayfly_core::input::Input;
+use dayfly_core::effect::{Effect, OperationId, Reply};
+use dayfly_core::input::{CommandId, Input};
 use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind};
 use dayfly_core::session::{ErrorKind, Failure, SessionId};
 
-use super::{EngineLoop, MEND};
+use super::engine_loop::{EngineLoop, MEND};
 use crate::clock;
 use crate::evaluators::Question;
 use crate::message::Ordered;
@@ -37,69 +37,50 @@ impl EngineLoop {
                 displaced,
                 delivery,
             } => self.publish(operation, session, profile, displaced, delivery),
-            Effect::Retract { operation, session } => {
-                self.retract(operation, session);
-                None
-            }
             Effect::Align {
                 session,
                 profile,
                 delivery,
             } => self.align(session, profile, delivery),
-            Effect::ClearLeftover { session } => {
-                self.clear_leftover(session);
+            effect => {
+                self.carry_out(effect);
                 None
             }
-            Effect::TellDelivery { session, problem } => {
-                self.tell_delivery(&session, problem);
-                None
-            }
-            Effect::TellLeftover { session, failure } => {
-                self.tell_leftover(&session, failure);
-                None
-            }
-            Effect::Cancel { operation } => {
-                self.issuing.cancel(operation);
-                None
-            }
-            Effect::Discard { operation } => {
-                self.deliveries.discard(operation);
-                None
-            }
+        }
+    }
+
+    /// Has an effect carried out that cannot fail at once.
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            // As above.
+            Effect::Evaluate { .. }
+            | Effect::Issue { .. }
+            | Effect::Publish { .. }
+            | Effect::Align { .. } => {}
+            Effect::Retract { operation, session } => self.retract(operation, session),
+            Effect::ClearLeftover { session } => self.clear_leftover(session),
+            Effect::TellDelivery { session, problem } => self.tell_delivery(&session, problem),
+            Effect::TellLeftover { session, failure } => self.tell_leftover(&session, failure),
+            Effect::Cancel { operation } => self.issuing.cancel(operation),
+            Effect::Discard { operation } => self.deliveries.discard(operation),
             Effect::Project {
                 session,
                 projection,
-            } => {
-                self.workspace_worker.write(session, projection);
-                None
-            }
-            Effect::Remember { session, word } => {
-                self.memory.remember(session, word);
-                None
-            }
-            Effect::Reply { command, reply } => {
-                if let Some((session, answer)) = self.commands.remove(&command) {
-                    let session = self.state.session(&session).map(|t| self.session_report(t));
-                    let _ = answer.send(Ok(Ordered { reply, session }));
-                }
-                None
-            }
-            Effect::CommitPolicyState { entry, evaluation } => {
-                self.commit(&entry, evaluation);
-                None
-            }
-            Effect::ForgetSession { session } => {
-                self.forget(&session);
-                None
-            }
-            Effect::AwaitPolicies => {
-                self.awaits_policies = true;
-                None
-            }
-            Effect::Record(note) => {
-                self.recorded.push(note);
-                None
-            }
+            } => self.workspace_worker.write(session, projection),
+            Effect::Remember { session, word } => self.memory.remember(session, word),
+            Effect::Reply { command, reply } => self.answer(command, reply),
+            Effect::CommitPolicyState { entry, evaluation } => self.commit(&entry, evaluation),
+            Effect::ForgetSession { session } => self.forget(&session),
+            Effect::AwaitPolicies => self.policies.awaits_policies = true,
+            Effect::Record(note) => self.records.recorded.push(note),
+        }
+    }
+
+    /// Answers a command.
+    fn answer(&mut self, command: CommandId, reply: Reply) {
+        if let Some((session, answer)) = self.callers.commands.remove(&command) {
+            let session = self.state.session(&session).map(|t| self.session_report(t));
+            let _ = answer.send(Ok(Ordered { reply, session }));
         }
     }
 
@@ -111,7 +92,7 @@ impl EngineLoop {
         context: Context,
         events: Vec<Event>,
     ) -> Option<Input> {
-        let in_force = self.entries.get(&entry);
+        let in_force = self.policies.entries.get(&entry);
         let Some(in_force) = in_force.filter(|e| e.prepared.entry.generation == generation) else {
             let fault = Fault {
                 kind: FaultKind::Host,
@@ -125,7 +106,7 @@ impl EngineLoop {
         };
         let sees = self.state.entry(&entry).map(|e| e.views().clone());
         let recorder = self.recording.as_ref().and_then(Recording::recorder);
-        self.evaluating += 1;
+        self.policies.evaluating += 1;
         let question = Question {
             entry,
             evaluation,
@@ -172,7 +153,7 @@ impl EngineLoop {
         };
         self.issuing.begin(
             operation,
-            Arc::clone(&self.providers),
+            Arc::clone(&self.cloud.providers),
             Arc::clone(&tracked.session),
             (parent, parent_session),
             clock::now(),

@@ -1,12 +1,13 @@
 //! What a running engine tells of itself.
 
-use super::EngineLoop;
+use super::engine_loop::EngineLoop;
 use crate::report::{EngineFacts, EngineReport, PolicyReport, ProblemReport, SessionReport};
 use crate::workspace_worker;
 
 impl EngineLoop {
     pub(super) fn report(&self) -> EngineReport {
         let mut problems: Vec<ProblemReport> = self
+            .records
             .troubles
             .iter()
             .filter(|(about, _)| *about != "workspace")
@@ -21,7 +22,7 @@ impl EngineLoop {
             workspace_worker::problems(self.workspace.as_deref(), self.rejected.as_ref());
         problems.extend(of_workspace.iter().map(ProblemReport::of_workspace));
         // What is done about it is said once, with the first.
-        if let Some((_, consequence)) = self.troubles.get("workspace")
+        if let Some((_, consequence)) = self.records.troubles.get("workspace")
             && let Some(first) = problems.iter_mut().find(|p| p.about == "workspace")
         {
             let hints = [first.hint.take(), consequence.clone()];
@@ -35,7 +36,7 @@ impl EngineLoop {
             .collect();
         sessions.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let policies = self.state.entries().filter_map(|(name, tracking)| {
-            let in_force = self.entries.get(name)?;
+            let in_force = self.policies.entries.get(name)?;
             Some(PolicyReport::of(tracking, &in_force.prepared))
         });
         EngineReport {
@@ -43,7 +44,7 @@ impl EngineLoop {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
                 since: self.started,
-                loading: !self.configured,
+                loading: !self.policies.configured,
                 unlocked: dayfly_vault::kept().unlocked,
             }),
             workspace: self.home.workspace(),

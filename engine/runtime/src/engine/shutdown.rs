@@ -7,7 +7,7 @@ use dayfly_core::input::{Input, PersistedStatus};
 use dayfly_core::session::Status;
 use tokio::sync::mpsc;
 
-use super::EngineLoop;
+use super::engine_loop::EngineLoop;
 use crate::clock;
 use crate::message::Message;
 use crate::provider_calls::Issuing;
@@ -25,7 +25,9 @@ impl EngineLoop {
         self.enter(Input::Stopping { deadline });
         self.flush();
         let end = tokio::time::Instant::now() + FAREWELL;
-        while self.awaits_policies && (self.evaluating > 0 || !self.deliveries.is_idle()) {
+        while self.policies.awaits_policies
+            && (self.policies.evaluating > 0 || !self.deliveries.is_idle())
+        {
             match tokio::time::timeout_at(end, incoming.recv()).await {
                 Ok(Some(message @ (Message::Evaluated { .. } | Message::Delivered { .. }))) => {
                     self.take(message);

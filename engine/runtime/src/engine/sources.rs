@@ -9,7 +9,7 @@ use dayfly_providers::{
 };
 use dayfly_workspace::{AwsSsoIntegration, Workspace};
 
-use super::EngineLoop;
+use super::engine_loop::EngineLoop;
 use crate::clock;
 use crate::config::Config;
 use crate::input_brokers::InputBrokers;
@@ -21,14 +21,14 @@ impl EngineLoop {
         let (providers, sso) = providers(
             &self.config,
             workspace,
-            &self.keys,
-            &self.desks,
-            &self.azure,
-            &self.limiter,
+            &self.cloud.keys,
+            &self.cloud.input_brokers,
+            &self.cloud.azure,
+            &self.cloud.limiter,
         );
-        self.providers = providers;
+        self.cloud.providers = providers;
         let integrations = workspace.map(integrations).unwrap_or_default();
-        self.sign_ins.follow(&sso, integrations);
+        self.cloud.sign_ins.follow(&sso, integrations);
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn providers(
     config: &Config,
     workspace: Option<&Workspace>,
     keys: &Arc<dyn LongLivedKeys>,
-    desks: &InputBrokers,
+    input_brokers: &InputBrokers,
     azure: &Arc<AzureTokens>,
     limiter: &Limiter,
 ) -> (Arc<Providers>, Arc<Sso>) {
@@ -106,8 +106,8 @@ pub(super) fn providers(
         sso: Some(Arc::clone(&sso)),
         sso_integrations: workspace.map(integrations).unwrap_or_default(),
         limiter: limiter.clone(),
-        mfa_codes: Arc::new(desks.mfa.clone()),
-        assertions: Arc::new(desks.assertions.clone()),
+        mfa_codes: Arc::new(input_brokers.mfa.clone()),
+        assertions: Arc::new(input_brokers.assertions.clone()),
         azure: Some(Arc::clone(azure)),
         ..ProvidersConfig::default()
     };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use dayfly_core::policy::{EntryName, Subscription};
 use dayfly_policy::{PathPattern, Paths};
 
-use super::EngineLoop;
+use super::engine_loop::EngineLoop;
 use crate::watching::{Terms, Wanted};
 
 impl EngineLoop {
@@ -17,7 +17,7 @@ impl EngineLoop {
             return;
         };
         let mut wanted = Wanted::default();
-        for (name, in_force) in &self.entries {
+        for (name, in_force) in &self.policies.entries {
             let entry = &in_force.prepared.entry;
             let mut own = crate::watching::Fresh::default();
             for subscription in &entry.subscriptions {

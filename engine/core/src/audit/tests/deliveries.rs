@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::audit::DeliveryViolation;
 use crate::model::delivery::Place;
+use crate::model::failure::{ErrorKind, Failure};
 use crate::model::placement::{Placement, WantedDeliveries};
 use crate::state::deliveries::DeliveryState;
 
@@ -83,7 +84,10 @@ fn commands_that_wait_for_places_that_nobody_changes() {
 
 #[test]
 fn credentials_that_are_in_other_places_than_the_core_believes() {
-    for found in [Delivery::new(), Delivery::from([FILE, Place::CredentialProcess])] {
+    for found in [
+        Delivery::new(),
+        Delivery::from([FILE, Place::CredentialProcess]),
+    ] {
         let mut world = settled();
         world.chain[0].in_force.clone_from(&found);
         let elsewhere = delivery(DeliveryViolation::Elsewhere {
@@ -102,7 +106,10 @@ fn credentials_that_are_in_other_places_than_the_core_believes() {
         failed: vec![(FILE, failed)],
         ..Placement::default()
     };
-    world.state.deliveries.placed(&id("a"), Delivery::from([FILE]), placement);
+    world
+        .state
+        .deliveries
+        .placed(&id("a"), Delivery::from([FILE]), placement);
     world.state.timers.set(TimerKey::Delivery, NOW.plus(HOUR));
     world.finds(&[]);
 }
