@@ -7,6 +7,7 @@ use dayfly_runtime::Handle;
 use dayfly_runtime::azure::{IssuedToken, NoToken};
 use dayfly_vault::SecretString;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::protocol;
 
@@ -31,6 +32,17 @@ pub struct Printed {
     expires_at: Timestamp,
     subscription_id: String,
     tenant_id: String,
+}
+
+impl Printed {
+    /// As it goes over the socket.
+    pub(crate) fn json(&self) -> Result<Zeroizing<Vec<u8>>, CliError> {
+        // Room enough, so that the buffer is not moved and a copy left behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(16_384));
+        let written = serde_json::to_writer(&mut *text, self);
+        written.map_err(|e| CliError::failed(e.to_string()))?;
+        Ok(text)
+    }
 }
 
 impl Drop for Printed {

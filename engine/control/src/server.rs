@@ -139,38 +139,14 @@ async fn converse(
         Err(trouble) => return send(&mut write, &Answer::Error(trouble)).await,
     };
     let answer = match request {
-        Ok(Request::Credentials { session }) => match handle.credentials(&session).await {
-            Ok(issued) => match Given::of(&issued.credentials).and_then(|given| given.process()) {
-                Ok(printed) => {
-                    let mut text = Zeroizing::new(Vec::with_capacity(2_048));
-                    text.extend_from_slice(OK);
-                    text.extend_from_slice(&printed);
-                    text.extend_from_slice(b"}\n");
-                    timeout(PATIENCE, write.write_all(&text)).await??;
-                    return Ok(());
-                }
-                Err(trouble) => Answer::Error(trouble),
-            },
-            Err(why) => Answer::Error(protocol::unobtained(&session, why)),
-        },
-        Ok(Request::Token { session, resource }) => {
-            match azure_token::of_engine(handle, &session, &resource).await {
-                Ok(given) => {
-                    let mut text = Zeroizing::new(Vec::with_capacity(16_384));
-                    text.extend_from_slice(OK);
-                    serde_json::to_writer(&mut *text, &azure_token::Printed::from(&given))?;
-                    text.extend_from_slice(b"}\n");
-                    timeout(PATIENCE, write.write_all(&text)).await??;
-                    return Ok(());
-                }
-                Err(trouble) => Answer::Error(trouble),
+        Ok(request) => match secret(&request, handle).await {
+            Some(Ok(line)) => {
+                timeout(PATIENCE, write.write_all(&line)).await??;
+                return Ok(());
             }
-        }
-        Ok(Request::Endpoint { session, by, renew }) => match doors.access(&session, by, renew) {
-            Ok(access) => Answer::Ok(json(&access)),
-            Err(trouble) => Answer::Error(trouble),
+            Some(Err(trouble)) => Answer::Error(trouble),
+            None => answer(request, handle, doors).await,
         },
-        Ok(request) => answer(request, handle).await,
         Err(error) => Answer::Error(
             CliError::usage(format!("the request is not understood: {error}"))
                 .hint("the program and the running Dayfly may be of different versions"),
@@ -186,7 +162,33 @@ async fn send(write: &mut WriteHalf<'_>, answer: &Answer) -> io::Result<()> {
     Ok(())
 }
 
-async fn answer(request: Request, handle: &Handle) -> Answer {
+/// The whole line of an answer that holds a secret, in memory that is wiped; none where none is asked for.
+async fn secret(
+    request: &Request,
+    handle: &Handle,
+) -> Option<Result<Zeroizing<Vec<u8>>, CliError>> {
+    let printed = match request {
+        Request::Credentials { session } => match handle.credentials(session).await {
+            Ok(issued) => Given::of(&issued.credentials).and_then(|given| given.process()),
+            Err(why) => Err(protocol::unobtained(session, why)),
+        },
+        Request::Token { session, resource } => {
+            let given = azure_token::of_engine(handle, session, resource).await;
+            given.and_then(|given| azure_token::Printed::from(&given).json())
+        }
+        _ => return None,
+    };
+    Some(printed.map(|printed| {
+        // Room for all of it at once: a text that grows leaves copies behind.
+        let mut line = Zeroizing::new(Vec::with_capacity(OK.len() + printed.len() + 2));
+        line.extend_from_slice(OK);
+        line.extend_from_slice(&printed);
+        line.extend_from_slice(b"}\n");
+        line
+    }))
+}
+
+async fn answer(request: Request, handle: &Handle, doors: &dyn Endpoints) -> Answer {
     let result = match request {
         Request::Report {} => handle
             .report()
@@ -197,10 +199,11 @@ async fn answer(request: Request, handle: &Handle) -> Answer {
             let result = handle.order(&order.session, order.to_order()).await;
             protocol::outcome(&order, result).map(|done| json(&done))
         }
-        // Answered before, as they need more than the engine.
-        Request::Credentials { .. } | Request::Token { .. } | Request::Endpoint { .. } => {
-            Err(CliError::usage("not here"))
-        }
+        Request::Endpoint { session, by, renew } => doors
+            .access(&session, by, renew)
+            .map(|access| json(&access)),
+        // Answered before.
+        Request::Credentials { .. } | Request::Token { .. } => Err(CliError::usage("not here")),
         Request::Standing { session } => handle
             .standing(&session)
             .await

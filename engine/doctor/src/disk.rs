@@ -6,7 +6,7 @@ use std::path::Path;
 use dayfly_runtime::Home;
 use rustix::fs::statvfs;
 
-use crate::Findings;
+use crate::findings::Findings;
 
 /// Less than this is as good as nothing: a journal and a Workspace have to be written beside the old ones.
 const LEAST: u64 = 4 << 20;

@@ -9,7 +9,7 @@ use dayfly_awsfiles::{Kind, load};
 use dayfly_endpoints::environment::CONFLICTING;
 use dayfly_endpoints::hiding::hiding_files;
 
-use crate::Findings;
+use crate::findings::Findings;
 
 /// How long an endpoint on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! The shared files: whether sessions can be published there, and what would be found before them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dayfly_awsfiles::{AwsFile, Kind};
@@ -14,7 +14,7 @@ use dayfly_runtime::Home;
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use dayfly_workspace::Workspace;
 
-use crate::Findings;
+use crate::findings::Findings;
 
 /// The longest shared file that is read.
 const LIMIT: u64 = 64 << 20;
@@ -40,7 +40,7 @@ pub fn shared_files(
     };
     let credentials = settings::credentials_file(&config)?;
     let sessions = workspace.map(Workspace::sessions).unwrap_or_default();
-    let sessions: Vec<(&Session, &str, Delivery)> = sessions
+    let sessions: Vec<Going<'_>> = sessions
         .iter()
         .filter_map(|entry| {
             let session = &*entry.session;
@@ -64,12 +64,53 @@ pub fn shared_files(
             paths::config_file()?,
         ),
     ] {
-        let to: Vec<_> = sessions
-            .iter()
-            .filter(|(.., d)| d.contains(&place))
-            .collect();
-        let Some(text) = read(&path, about, findings) else {
-            continue;
+        let file = File {
+            place,
+            about,
+            path,
+            usual,
+        };
+        let to = sessions.iter().filter(|(.., d)| d.contains(&place));
+        file.look(home, &to.collect::<Vec<_>>(), findings)?;
+    }
+    if let Some(text) = read(&credentials, "credentials file", &mut Findings::default()) {
+        for (session, profile, delivery) in &sessions {
+            if delivery.contains(&Place::CredentialProcess) {
+                hidden(&credentials, &text, session, profile, delivery, findings);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A session, its named profile, and where its credentials go.
+type Going<'a> = (&'a Session, &'a str, Delivery);
+
+/// A shared file that sessions go into.
+struct File {
+    place: Place,
+    about: &'static str,
+    path: PathBuf,
+    /// What programs in this shell read.
+    usual: PathBuf,
+}
+
+impl File {
+    /// Whether it can be read, is the one that programs read, and can take these sessions.
+    fn look(
+        &self,
+        home: &Home,
+        to: &[&Going<'_>],
+        findings: &mut Findings,
+    ) -> Result<(), CliError> {
+        let Self {
+            place,
+            about,
+            path,
+            usual,
+        } = self;
+        let Some(text) = read(path, about, findings) else {
+            return Ok(());
         };
         let kind = match place {
             Place::CredentialProcess => Kind::Config,
@@ -77,15 +118,15 @@ pub fn shared_files(
         };
         if path != usual {
             // What programs read is looked at whether or not something is published there.
-            if let Some(text) = read(&usual, about, findings) {
-                readable(&usual, &text, kind, about, findings);
+            if let Some(text) = read(usual, about, findings) {
+                readable(usual, &text, kind, about, findings);
             }
         }
-        if !readable(&path, &text, kind, about, findings) {
-            continue;
+        if !readable(path, &text, kind, about, findings) {
+            return Ok(());
         }
         if to.is_empty() {
-            continue;
+            return Ok(());
         }
         if path != usual {
             let message = format!(
@@ -102,25 +143,18 @@ pub fn shared_files(
         }
         let mut well = true;
         for (session, profile, _) in to {
-            if let Err((message, hint)) = try_out(home, place, &path, &text, session, profile)? {
+            if let Err((message, hint)) = try_out(home, *place, path, &text, session, profile)? {
                 well = false;
                 findings.wrong(about, message, &hint);
             }
         }
         // Where it cannot be written at all, that is said with the delivery.
-        if well && dayfly_vault::shared_file::writable(&path).is_ok() {
+        if well && dayfly_vault::shared_file::writable(path).is_ok() {
             let message = format!("{} can take every session that goes there", path.display());
             findings.good(about, message);
         }
+        Ok(())
     }
-    if let Some(text) = read(&credentials, "credentials file", &mut Findings::default()) {
-        for (session, profile, delivery) in &sessions {
-            if delivery.contains(&Place::CredentialProcess) {
-                hidden(&credentials, &text, session, profile, delivery, findings);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Names what keeps the AWS CLI, the SDKs and Dayfly from reading a file; whether nothing does.

@@ -12,7 +12,7 @@ use dayfly_host::{settings, vault, workspace};
 use dayfly_runtime::{Config, Home};
 use dayfly_workspace::Workspace;
 
-use crate::Findings;
+use crate::findings::Findings;
 
 /// Whether an engine runs, and answers.
 pub fn engine_runs(home: &Home, findings: &mut Findings) {

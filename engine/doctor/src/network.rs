@@ -2,7 +2,7 @@
 
 use dayfly_net::{Bundle, Proxies, Unusable};
 
-use crate::Findings;
+use crate::findings::Findings;
 use crate::reachability::waiting;
 
 /// An address that stands for all that is called.

@@ -10,7 +10,7 @@ use dayfly_dialog::CliError;
 use dayfly_host::{chain, reports, settings, workspace};
 use dayfly_runtime::Home;
 
-use crate::Findings;
+use crate::findings::Findings;
 
 const ABOUT: &str = "delivery";
 

@@ -15,7 +15,7 @@ use dayfly_providers::{AwsSettings, Probed, probe, sts_place};
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::Workspace;
 
-use crate::Findings;
+use crate::findings::Findings;
 
 /// Clouds refuse what was signed by a clock that is five minutes off; before that, ends of
 /// credentials are misjudged by as much.

@@ -3,7 +3,7 @@
 use dayfly_host::locking;
 use dayfly_runtime::{Home, seen};
 
-use crate::{Finding, Findings};
+use crate::findings::{Finding, Findings};
 
 /// Whether the lock file and the vault are the newest that were seen here.
 pub fn newest(home: &Home, findings: &mut Findings) {

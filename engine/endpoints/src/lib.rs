@@ -5,6 +5,7 @@ mod answer;
 mod authorization;
 pub mod azure_environment;
 mod container;
+pub mod endpoint;
 pub mod environment;
 pub mod follow;
 mod forms;
@@ -21,8 +22,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dayfly_control::protocol::{Access, By};
 use dayfly_dialog::{CliError, Code};
 
+use crate::endpoint::Endpoint;
 use crate::imds::{Identity, Metadata};
-use crate::server::Endpoint;
 
 /// All that a running engine listens on for programs.
 #[derive(Debug)]

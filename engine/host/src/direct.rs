@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dayfly_control::client;
 use dayfly_control::credentials::Given;
-use dayfly_control::protocol::{self, not_found};
+use dayfly_control::{client, protocol};
 use dayfly_core::input::Order;
 use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::{Handle, Home, clock};
@@ -47,7 +46,7 @@ pub fn attended(home: &Home, vault: &Vault, asked: &str) -> Result<Given, CliErr
 /// that nobody is asked for its passphrase a second time.
 pub fn with_vault(home: &Home, vault: &Vault, asked: &str) -> Result<Given, CliError> {
     let known = workspace::require(home)?;
-    let session = &known.resolve(asked).map_err(|e| not_found(&e))?.session;
+    let session = workspace::session(&known, asked)?;
     let give_up = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = client::credentials(home, session.id.as_str()) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use dayfly_chain::{Chain, Found};
+use dayfly_chain::{Chain, Found, FoundAll};
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
 use dayfly_core::delivery::{self, Delivery, Place};
@@ -45,18 +45,7 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
     let config = settings::in_force(home)?;
     let chain = chain::of(home, &config, &vault::of(home, &config))?;
     let found = chain.observe();
-    problems.extend(found.problems.iter().map(|(place, error)| ProblemReport {
-        about: place.to_string(),
-        message: error.to_string(),
-        hint: error.hint(),
-        warning: false,
-    }));
-    problems.extend(found.unread.map(|error| ProblemReport {
-        about: "kept credentials".into(),
-        message: error.to_string(),
-        hint: None,
-        warning: false,
-    }));
+    problems.extend(unread(&found));
     problems.extend(configured(home));
     problems.extend(older(home, &problems));
     let files: BTreeMap<Place, PathBuf> = chain
@@ -108,6 +97,23 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
         sessions,
         policies: Vec::new(),
     })
+}
+
+/// What of the chain cannot be read.
+fn unread(found: &FoundAll) -> Vec<ProblemReport> {
+    let places = found.problems.iter().map(|(place, error)| ProblemReport {
+        about: place.to_string(),
+        message: error.to_string(),
+        hint: error.hint(),
+        warning: false,
+    });
+    let kept = found.unread.as_ref().map(|error| ProblemReport {
+        about: "kept credentials".into(),
+        message: error.to_string(),
+        hint: None,
+        warning: false,
+    });
+    places.chain(kept).collect()
 }
 
 /// What is wrong with the configuration and the policies that it names.

@@ -29,22 +29,9 @@ pub async fn sign_in(
     session: &SessionId,
     means: &Means,
 ) -> Result<SecretString, CliError> {
-    let known = workspace::require(home)?;
-    let entry = known.get(session).ok_or_else(|| {
-        let message = format!("session \"{session}\" is not in the Workspace any more");
-        CliError::new(Code::NotFound, message)
-    })?;
-    let Access::AwsIamRoleFederated { idp_url_id, .. } = &entry.session.access else {
-        return Err(CliError::usage("only federated sessions sign in this way"));
-    };
-    let idp = known.idp_url(idp_url_id).ok_or_else(|| {
-        CliError::failed(format!(
-            "there is no IdP URL \"{idp_url_id}\" in the Workspace"
-        ))
-    })?;
-    let name = sanitize(&entry.session.name);
+    let (name, address) = asked(home, session)?;
     let config = settings::in_force(home)?;
-    let sign_in = SignIn::at(&idp.url, &config.saml.origins);
+    let sign_in = SignIn::at(&address, &config.saml.origins);
     let shown = sanitize(sign_in.address());
     let windowed = !means.by_hand && means.port.is_none() && !config.saml.browser.is_empty();
     if windowed {
@@ -100,6 +87,24 @@ pub async fn sign_in(
         ),
         None => Err(nobody(&name)),
     }
+}
+
+/// The name of a session, and the address of its identity provider.
+fn asked(home: &Home, session: &SessionId) -> Result<(String, String), CliError> {
+    let known = workspace::require(home)?;
+    let entry = known.get(session).ok_or_else(|| {
+        let message = format!("session \"{session}\" is not in the Workspace any more");
+        CliError::new(Code::NotFound, message)
+    })?;
+    let Access::AwsIamRoleFederated { idp_url_id, .. } = &entry.session.access else {
+        return Err(CliError::usage("only federated sessions sign in this way"));
+    };
+    let idp = known.idp_url(idp_url_id).ok_or_else(|| {
+        CliError::failed(format!(
+            "there is no IdP URL \"{idp_url_id}\" in the Workspace"
+        ))
+    })?;
+    Ok((sanitize(&entry.session.name), idp.url.clone()))
 }
 
 fn nobody(name: &str) -> CliError {

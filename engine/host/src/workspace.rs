@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use dayfly_control::protocol::not_found;
+use dayfly_core::session::Session;
 use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use dayfly_views::journal_line::Names;
@@ -40,4 +42,10 @@ pub fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
         };
         CliError::failed(rejected.to_string()).hint(hint)
     })
+}
+
+/// The session that a person means.
+pub fn session<'a>(workspace: &'a Workspace, asked: &str) -> Result<&'a Session, CliError> {
+    let entry = workspace.resolve(asked).map_err(|e| not_found(&e))?;
+    Ok(&entry.session)
 }

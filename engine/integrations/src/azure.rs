@@ -14,7 +14,7 @@ use dayfly_runtime::{Config, Home};
 use dayfly_vault::Vault;
 use dayfly_workspace::Workspace;
 
-use crate::SignInRow;
+use crate::sign_in_row::SignInRow;
 
 /// An integration as it is called.
 pub struct Called {

@@ -12,8 +12,9 @@ use dayfly_workspace::{AzureSyncPlan, ListedSubscription, Workspace, WorkspaceFi
 use serde::Serialize;
 
 use crate::progress::Progress;
+use crate::refused_edit::refused;
 use crate::sso::block_on;
-use crate::{azure, refused, remove, sso_sync};
+use crate::{azure, remove, sso_sync};
 
 /// Lines of one sort that are printed; a number says how many more there are.
 const SHOWN: usize = 20;

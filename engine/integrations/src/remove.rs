@@ -13,7 +13,7 @@ use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, WorkspaceFile};
 
 use crate::found::Found;
-use crate::refused;
+use crate::refused_edit::refused;
 
 /// Removes an integration with these sessions of it.
 pub fn integration(

@@ -8,7 +8,7 @@ use dayfly_providers::sso::{Sso, SsoError};
 use dayfly_runtime::{Config, Home, sso_settings};
 use dayfly_workspace::AwsSsoIntegration;
 
-use crate::SignInRow;
+use crate::sign_in_row::SignInRow;
 
 /// Calls portals as the configuration has it.
 pub fn portals(home: &Home) -> Result<Arc<Sso>, CliError> {

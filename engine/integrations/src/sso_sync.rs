@@ -10,7 +10,8 @@ use dayfly_workspace::{AwsSsoIntegration, ListedRole, SyncPlan, Workspace, Works
 use serde::Serialize;
 
 use crate::progress::Progress;
-use crate::{refused, remove, sso};
+use crate::refused_edit::refused;
+use crate::{remove, sso};
 
 /// How the person wants it.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! What is expected of the policies, and what came instead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dayfly_core::arbitration::Actor;
 use dayfly_core::session::{Session, Status};
@@ -8,40 +9,9 @@ use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
 use dayfly_dialog::time::{self, parse_span};
 use dayfly_sim::{Outcome, Scenario, Track};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::file::{File, chosen, offset};
-
-/// `[[expect]]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ExpectTable {
-    at: Option<String>,
-    /// A session, or names with `*`: each of them.
-    session: Option<String>,
-    status: Option<String>,
-    /// The policy entry that decided last; `you`: a person's order.
-    by: Option<String>,
-    /// From `at` on, when `status` is to be so throughout.
-    until: Option<String>,
-    /// For how long sessions are active in all, at least and at most.
-    active_at_least: Option<String>,
-    active_at_most: Option<String>,
-    /// How often sessions are started within ten minutes of a stop, at most, each.
-    flaps_at_most: Option<u32>,
-    /// How often decisions were made, at most, each.
-    decisions_at_most: Option<usize>,
-    /// The longest time that sessions may be without credentials while the cloud is up, in all.
-    gap_at_most: Option<String>,
-    calls_per_minute_at_most: Option<u64>,
-    calls_at_most: Option<u64>,
-    faults_at_most: Option<u64>,
-    evaluations_at_most: Option<u64>,
-    /// A part of the reason for which an order of the session is refused around `at`.
-    refused: Option<String>,
-    /// A part of a message that a policy has for the person.
-    notice: Option<String>,
-}
+use crate::file::{ExpectTable, File, chosen, offset};
 
 /// An expectation, and how it came out.
 #[derive(Debug, Serialize)]
@@ -195,113 +165,163 @@ impl Run<'_> {
             span(&expect.active_at_least)?,
             span(&expect.active_at_most)?,
         );
+        let wanted = Wanted {
+            expect,
+            begin,
+            from,
+            until,
+            seen: if expect.at.is_some() { from } else { end },
+            status: wanted,
+            least,
+            most,
+        };
         let empty = Track::default();
-        let at = expect.at.as_deref().unwrap_or("the end");
-        let seen = if expect.at.is_some() { from } else { end };
         let mut count = 0;
         for session in chosen(asked, self.sessions)? {
-            let name = &session.name;
             let track = self.outcome.tracks.get(&session.id).unwrap_or(&empty);
-            count = 0;
-            if let Some(wanted) = wanted {
-                count += 1;
-                let found = track.status_at(seen);
-                if found != wanted {
-                    broken.push(format!(
-                        "at {at}, \"{name}\" is {found}, not {wanted}; {}",
-                        why(track, seen, begin)
-                    ));
-                } else if expect.until.is_some()
-                    && let Some((since, status)) = track.statuses.iter().find(|(since, status)| {
-                        *since > from && *since < until && *status != wanted
-                    })
-                {
-                    broken.push(format!(
-                        "\"{name}\" became {status} at {}, and is expected to be {wanted} until {}; {}",
-                        when(*since, begin),
-                        expect.until.as_deref().unwrap_or("the end"),
-                        why(track, *since, begin)
-                    ));
-                }
-            }
-            if let Some(by) = &expect.by {
-                count += 1;
-                let found = track
-                    .decided_before(seen)
-                    .map(|decision| voice(&decision.by));
-                if found.as_deref() != Some(by.as_str()) {
-                    broken.push(format!(
-                        "at {at}, the last word on \"{name}\" was not that of {by}; {}",
-                        why(track, seen, begin)
-                    ));
-                }
-            }
-            let active = track.active_between(from, until);
-            if let Some(least) = least {
-                count += 1;
-                if active < least {
-                    broken.push(format!(
-                        "\"{name}\" was active for {}, at least {} are expected",
-                        time::span(active),
-                        time::span(least)
-                    ));
-                }
-            }
-            if let Some(most) = most {
-                count += 1;
-                if active > most {
-                    broken.push(format!(
-                        "\"{name}\" was active for {}, at most {} are expected",
-                        time::span(active),
-                        time::span(most)
-                    ));
-                }
-            }
-            if let Some(most) = expect.flaps_at_most {
-                count += 1;
-                if track.flaps > most {
-                    broken.push(format!("\"{name}\" was started {} times within ten minutes of a stop; {most} are allowed", track.flaps));
-                }
-            }
-            if let Some(most) = expect.decisions_at_most {
-                count += 1;
-                if track.decisions.len() > most {
-                    broken.push(format!(
-                        "there were {} decisions on \"{name}\"; {most} are allowed",
-                        track.decisions.len()
-                    ));
-                }
-            }
-            if let Some(part) = &expect.refused {
-                count += 1;
-                let mine: Vec<_> = self
-                    .outcome
-                    .refused
-                    .iter()
-                    .filter(|refused| refused.session == session.id)
-                    .collect();
-                let fits = mine.iter().any(|refused| {
-                    (expect.at.is_none()
-                        || refused.at.since(from).as_secs() < 60 && refused.at >= from)
-                        && format!("{}: {}", refused.by, refused.why).contains(part.as_str())
-                });
-                if !fits {
-                    let said: Vec<String> = mine
-                        .iter()
-                        .map(|r| format!("at {} by {}: {}", when(r.at, begin), r.by, r.why))
-                        .collect();
-                    let said = if said.is_empty() {
-                        "none was".to_owned()
-                    } else {
-                        said.join("; ")
-                    };
-                    broken.push(format!(
-                        "no order on \"{name}\" was refused with \"{part}\": {said}"
-                    ));
-                }
-            }
+            let name = &session.name;
+            let found = [
+                wanted.status(name, track),
+                wanted.by(name, track),
+                wanted.active_at_least(name, track),
+                wanted.active_at_most(name, track),
+                wanted.flaps(name, track),
+                wanted.decisions(name, track),
+                wanted.refused(&session, self.outcome),
+            ];
+            count = found.iter().flatten().count();
+            broken.extend(found.into_iter().flatten().flatten());
         }
         Ok(count)
+    }
+}
+
+/// What is expected of each of some sessions. Each of these is none where it is not expected, and otherwise
+/// why it is not so, where it is not.
+struct Wanted<'a> {
+    expect: &'a ExpectTable,
+    begin: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+    /// When it is looked at.
+    seen: Timestamp,
+    status: Option<Status>,
+    least: Option<Duration>,
+    most: Option<Duration>,
+}
+
+impl Wanted<'_> {
+    fn at(&self) -> &str {
+        self.expect.at.as_deref().unwrap_or("the end")
+    }
+
+    fn status(&self, name: &str, track: &Track) -> Option<Option<String>> {
+        let wanted = self.status?;
+        let found = track.status_at(self.seen);
+        if found != wanted {
+            return Some(Some(format!(
+                "at {}, \"{name}\" is {found}, not {wanted}; {}",
+                self.at(),
+                why(track, self.seen, self.begin)
+            )));
+        }
+        let until = self.expect.until.as_deref();
+        let other = track
+            .statuses
+            .iter()
+            .find(|(since, status)| *since > self.from && *since < self.until && *status != wanted);
+        let other = other.filter(|_| until.is_some());
+        Some(other.map(|(since, status)| {
+            format!(
+                "\"{name}\" became {status} at {}, and is expected to be {wanted} until {}; {}",
+                when(*since, self.begin),
+                until.unwrap_or("the end"),
+                why(track, *since, self.begin)
+            )
+        }))
+    }
+
+    fn by(&self, name: &str, track: &Track) -> Option<Option<String>> {
+        let by = self.expect.by.as_ref()?;
+        let found = track.decided_before(self.seen);
+        let found = found.map(|decision| voice(&decision.by));
+        let other = found.as_deref() != Some(by.as_str());
+        Some(other.then(|| {
+            format!(
+                "at {}, the last word on \"{name}\" was not that of {by}; {}",
+                self.at(),
+                why(track, self.seen, self.begin)
+            )
+        }))
+    }
+
+    fn active_at_least(&self, name: &str, track: &Track) -> Option<Option<String>> {
+        let least = self.least?;
+        let active = track.active_between(self.from, self.until);
+        Some((active < least).then(|| {
+            format!(
+                "\"{name}\" was active for {}, at least {} are expected",
+                time::span(active),
+                time::span(least)
+            )
+        }))
+    }
+
+    fn active_at_most(&self, name: &str, track: &Track) -> Option<Option<String>> {
+        let most = self.most?;
+        let active = track.active_between(self.from, self.until);
+        Some((active > most).then(|| {
+            format!(
+                "\"{name}\" was active for {}, at most {} are expected",
+                time::span(active),
+                time::span(most)
+            )
+        }))
+    }
+
+    fn flaps(&self, name: &str, track: &Track) -> Option<Option<String>> {
+        let most = self.expect.flaps_at_most?;
+        Some((track.flaps > most).then(|| {
+            format!(
+                "\"{name}\" was started {} times within ten minutes of a stop; {most} are allowed",
+                track.flaps
+            )
+        }))
+    }
+
+    fn decisions(&self, name: &str, track: &Track) -> Option<Option<String>> {
+        let most = self.expect.decisions_at_most?;
+        let count = track.decisions.len();
+        Some(
+            (count > most)
+                .then(|| format!("there were {count} decisions on \"{name}\"; {most} are allowed")),
+        )
+    }
+
+    fn refused(&self, session: &Session, outcome: &Outcome) -> Option<Option<String>> {
+        let part = self.expect.refused.as_ref()?;
+        let refused = outcome.refused.iter();
+        let mine: Vec<_> = refused.filter(|one| one.session == session.id).collect();
+        let in_time = |at: Timestamp| {
+            self.expect.at.is_none() || at.since(self.from).as_secs() < 60 && at >= self.from
+        };
+        let fits = mine.iter().any(|one| {
+            in_time(one.at) && format!("{}: {}", one.by, one.why).contains(part.as_str())
+        });
+        if fits {
+            return Some(None);
+        }
+        let said = mine
+            .iter()
+            .map(|one| format!("at {} by {}: {}", when(one.at, self.begin), one.by, one.why));
+        let mut said = said.collect::<Vec<_>>().join("; ");
+        if said.is_empty() {
+            said = "none was".to_owned();
+        }
+        Some(Some(format!(
+            "no order on \"{}\" was refused with \"{part}\": {said}",
+            session.name
+        )))
     }
 }
 

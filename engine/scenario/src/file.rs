@@ -18,8 +18,6 @@ use dayfly_sim::{Refusal, Scenario, Span};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::expect::ExpectTable;
-
 /// The longest scenario file, in bytes.
 const LIMIT: u64 = 16 << 20;
 
@@ -122,6 +120,37 @@ pub struct EventTable {
 /// A Monday, so that weeks read well.
 const BEGIN: &str = "2026-03-02T00:00:00Z";
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// `[[expect]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectTable {
+    pub(crate) at: Option<String>,
+    /// A session, or names with `*`: each of them.
+    pub(crate) session: Option<String>,
+    pub(crate) status: Option<String>,
+    /// The policy entry that decided last; `you`: a person's order.
+    pub(crate) by: Option<String>,
+    /// From `at` on, when `status` is to be so throughout.
+    pub(crate) until: Option<String>,
+    /// For how long sessions are active in all, at least and at most.
+    pub(crate) active_at_least: Option<String>,
+    pub(crate) active_at_most: Option<String>,
+    /// How often sessions are started within ten minutes of a stop, at most, each.
+    pub(crate) flaps_at_most: Option<u32>,
+    /// How often decisions were made, at most, each.
+    pub(crate) decisions_at_most: Option<usize>,
+    /// The longest time that sessions may be without credentials while the cloud is up, in all.
+    pub(crate) gap_at_most: Option<String>,
+    pub(crate) calls_per_minute_at_most: Option<u64>,
+    pub(crate) calls_at_most: Option<u64>,
+    pub(crate) faults_at_most: Option<u64>,
+    pub(crate) evaluations_at_most: Option<u64>,
+    /// A part of the reason for which an order of the session is refused around `at`.
+    pub(crate) refused: Option<String>,
+    /// A part of a message that a policy has for the person.
+    pub(crate) notice: Option<String>,
+}
 
 impl File {
     /// Reads a scenario file.
@@ -287,24 +316,38 @@ impl EventTable {
     }
 
     fn one(&self, sessions: &[Arc<Session>]) -> Result<Vec<Deed>, CliError> {
+        if let Some(deed) = self.beside_sessions()? {
+            return Ok(vec![deed]);
+        }
+        let (Some(asked), Some(verb)) = (&self.session, &self.r#do) else {
+            return Err(CliError::usage(
+                "an event needs one of `emit`, `file`, `repository`, `set-clock`, `sign-in`, `engine`, or \
+                 `session` and `do`",
+            ));
+        };
+        self.to_sessions(verb, chosen(asked, sessions)?)
+    }
+
+    /// What happens to no session; none where this is about sessions.
+    fn beside_sessions(&self) -> Result<Option<Deed>, CliError> {
         if let Some(name) = &self.emit {
             let data = self.data.clone().map_or(serde_json::Value::Null, json_of);
-            return Ok(vec![Deed::Custom {
+            return Ok(Some(Deed::Custom {
                 name: name.clone(),
                 data: data.to_string(),
-            }]);
+            }));
         }
         if let Some(file) = &self.file {
-            return Ok(vec![Deed::File {
+            return Ok(Some(Deed::File {
                 path: place(file)?,
                 content: self.content.clone().map(String::into_bytes),
-            }]);
+            }));
         }
         if let Some(repository) = &self.repository {
-            return Ok(vec![Deed::Branch {
+            return Ok(Some(Deed::Branch {
                 repository: place(repository)?,
                 branch: self.branch.clone(),
-            }]);
+            }));
         }
         if let Some(by) = &self.set_clock {
             let (sign, span) = match by.strip_prefix('-') {
@@ -313,7 +356,7 @@ impl EventTable {
             };
             let span = parse_span(span).map_err(CliError::usage)?;
             let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-            return Ok(vec![Deed::SetClock(sign * seconds)]);
+            return Ok(Some(Deed::SetClock(sign * seconds)));
         }
         if let Some(integration) = &self.sign_in {
             let Some(lasting) = &self.r#for else {
@@ -322,31 +365,29 @@ impl EventTable {
                 ))
                 .hint("say how long it lasts, as in `for = \"8h\"`"));
             };
-            return Ok(vec![Deed::SignIn {
+            return Ok(Some(Deed::SignIn {
                 integration: integration.clone(),
                 lasting: parse_span(lasting).map_err(CliError::usage)?,
-            }]);
+            }));
         }
         if let Some(what) = &self.engine {
             return match what.as_str() {
-                "stop" => Ok(vec![Deed::Stop]),
+                "stop" => Ok(Some(Deed::Stop)),
                 other => {
                     Err(CliError::usage(format!("`engine` is \"{other}\"")).hint("there is stop"))
                 }
             };
         }
-        let (Some(asked), Some(verb)) = (&self.session, &self.r#do) else {
-            return Err(CliError::usage(
-                "an event needs one of `emit`, `file`, `repository`, `set-clock`, `sign-in`, `engine`, or \
-                 `session` and `do`",
-            ));
-        };
-        let chosen = chosen(asked, sessions)?;
+        Ok(None)
+    }
+
+    /// What is done to these sessions.
+    fn to_sessions(&self, verb: &str, chosen: Vec<Arc<Session>>) -> Result<Vec<Deed>, CliError> {
         let lasting = match &self.r#for {
             Some(span) => Some(parse_span(span).map_err(CliError::usage)?),
             None => None,
         };
-        let action = match verb.as_str() {
+        let action = match verb {
             "use" => {
                 let deed = |session: &Arc<Session>| Deed::Demand {
                     session: session.id.clone(),

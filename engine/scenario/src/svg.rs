@@ -208,6 +208,13 @@ impl Place<'_> {
             return;
         }
         let middle = y + row / 2.0;
+        self.decisions(svg, track, middle, row);
+        self.failures(svg, track, y + row - 7.0);
+        self.expired(svg, track, middle);
+    }
+
+    /// A mark for each decision.
+    fn decisions(&self, svg: &mut String, track: &Track, middle: f64, row: f64) {
         let mut last = f64::NEG_INFINITY;
         for decision in track.decisions.iter().take(MARKS) {
             let x = self.of(decision.at);
@@ -240,6 +247,10 @@ impl Place<'_> {
                 escape(&title)
             );
         }
+    }
+
+    /// A mark for each attempt that failed.
+    fn failures(&self, svg: &mut String, track: &Track, y: f64) {
         for (at, kind) in track.failures.iter().take(MARKS) {
             let x = self.of(*at);
             let title = format!(
@@ -250,10 +261,14 @@ impl Place<'_> {
             let _ = writeln!(
                 svg,
                 "<path class=\"f\" d=\"M{x:.1} {:.1}l3 5l-6 0z\"><title>{}</title></path>",
-                y + row - 7.0,
+                y,
                 escape(&title)
             );
         }
+    }
+
+    /// A mark for each end without renewal.
+    fn expired(&self, svg: &mut String, track: &Track, middle: f64) {
         for at in &track.expired {
             let x = self.of(*at);
             let title = format!("{}: ended unrenewed", when(*at, self.scenario.begin));

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use dayfly_core::policy::SessionView;
 use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_host::{locking, policies};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Prepared;
 use dayfly_store::seen::is_older;
-use dayfly_store::{Bundle, BundlePolicy, ContentDigest, LockedBundle, LockedModule, TrustedStore};
+use dayfly_store::{
+    Bundle, BundlePolicy, ContentDigest, Lock, LockedBundle, LockedModule, TrustedStore,
+};
 use dayfly_views::policies::rank as rank_words;
 use serde_json::{Value, json};
 use toml_edit::{Table, value};
@@ -78,8 +81,8 @@ pub fn add(
 
 /// Updates a bundle.
 pub fn update(home: &Home, name: &str, may: May, talk: &Talk<'_>) -> Result<Value, CliError> {
-    let (mut edit, config) = Edit::open(&home.config())?;
-    let mut lock = locking::load_to_write(home)?;
+    let (edit, config) = Edit::open(&home.config())?;
+    let lock = locking::load_to_write(home)?;
     let old = lock.bundle(name).cloned();
     let old =
         old.ok_or_else(|| CliError::new(Code::NotFound, format!("there is no bundle {name}")))?;
@@ -87,92 +90,38 @@ pub fn update(home: &Home, name: &str, may: May, talk: &Talk<'_>) -> Result<Valu
         .map_err(|(message, hint)| CliError::failed(message).hint(hint))?;
     let acquired = acquire::acquire(home, &config, &source)?;
     let (bundle, text, files) = parts(&acquired)?;
-    let digest = ContentDigest::of(text);
-    if digest == old.digest {
+    if ContentDigest::of(text) == old.digest {
         may.say(talk, &format!("{name}: {} is the newest\n", bundle.version));
         return Ok(json!({ "bundle": name, "version": bundle.version, "changed": false }));
     }
-    if bundle.name != old.name {
-        let message = format!(
-            "{source} is another bundle now: {} instead of {name}",
-            bundle.name
-        );
-        return Err(CliError::new(Code::Refused, message).hint("nothing was changed"));
-    }
-    if is_older(&bundle.version, &old.version) && !may.downgrade {
-        let message = format!(
-            "{source} has version {} now, which is older than {}, the one in force",
-            bundle.version, old.version
-        );
-        return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; --downgrade takes an older version"));
-    }
-    let before = recommended_before(home, &old)?;
-    let mut said = format!("{name}: {} → {}\n", old.version, bundle.version);
-    let mut wider =
-        acquired.signer.as_ref().map(|s| &s.key) != old.signer.as_ref() && old.signer.is_some();
-    for gone in old
-        .entries
-        .iter()
-        .filter(|entry| bundle.policies.iter().all(|p| p.name != **entry))
-    {
-        said += &format!("- {gone} is no longer part of it, and is removed\n");
-        if edit.has(gone) {
-            edit.remove(gone)?;
-        }
-        lock.remove(gone);
-    }
-    let sessions = preview::sessions(home)?;
-    let mut replayed = BTreeMap::new();
+    refuse_another(&source, &old, bundle, may)?;
+    let signer = acquired.signer.as_ref().map(|s| &s.key);
+    let mut update = Update {
+        home,
+        may,
+        acquired: &acquired,
+        bundle,
+        files,
+        sessions: preview::sessions(home)?,
+        before: recommended_before(home, &old)?,
+        said: format!("{name}: {} → {}\n", old.version, bundle.version),
+        wider: signer != old.signer.as_ref() && old.signer.is_some(),
+        edit,
+        lock,
+        replayed: BTreeMap::new(),
+    };
+    update.remove_gone(&old)?;
     for policy in &bundle.policies {
-        match before.get(&policy.name) {
-            Some(earlier) if edit.has(&policy.name) => {
-                let changed = merge(&mut edit, &acquired.source, policy, earlier)?;
-                wider |= changed.wider;
-                said += &changed.text;
-            }
-            // One that the person removed stays removed.
-            Some(_) => {
-                said += &format!("  {} stays removed, as you wanted it\n", policy.name);
-                continue;
-            }
-            None => {
-                if edit.has(&policy.name) {
-                    let message = format!(
-                        "the bundle brings \"{0}\", and you have a policy entry \"{0}\"",
-                        policy.name
-                    );
-                    return Err(
-                        CliError::usage(message).hint("nothing was changed; rename yours first")
-                    );
-                }
-                edit.add(table(&acquired.source, policy, false)?)?;
-                wider = true;
-                said += &format!("+ {} is new\n", policy.name);
-            }
-        }
-        if edit.settings(&policy.name).is_err() {
-            // It is disabled; it will be looked at when it is enabled.
-            continue;
-        }
-        let ready = ready(home, &edit, &acquired, bundle, policy, files)?;
-        if let Some(new) = ready.locked.clone() {
-            if let Some(old) = lock.module(&policy.name) {
-                refuse_others(old, &new, may)?;
-                for difference in wants::differences(old, &new) {
-                    wider |= difference.wider;
-                    said += &difference.line("  ");
-                }
-            }
-            lock.set(new);
-        }
-        said += &lines(&ready, policy, &sessions);
-        if may.replay {
-            let again = past_decisions::of(home, &policy.name, &ready.prepared.policy)?;
-            said += &again.text;
-            replayed.insert(policy.name.clone(), again.json);
-        }
+        update.policy(policy)?;
     }
+    let Update {
+        mut edit,
+        mut lock,
+        said,
+        wider,
+        replayed,
+        ..
+    } = update;
     may.say(talk, &said);
     if !may.check {
         if wider {
@@ -190,6 +139,132 @@ pub fn update(home: &Home, name: &str, may: May, talk: &Talk<'_>) -> Result<Valu
         "wider": wider,
         "replay": replayed,
     }))
+}
+
+/// Another bundle, or an older version, is no update.
+fn refuse_another(
+    source: &ModuleSource,
+    old: &LockedBundle,
+    new: &Bundle,
+    may: May,
+) -> Result<(), CliError> {
+    if new.name != old.name {
+        let message = format!(
+            "{source} is another bundle now: {} instead of {}",
+            new.name, old.name
+        );
+        return Err(CliError::new(Code::Refused, message).hint("nothing was changed"));
+    }
+    if is_older(&new.version, &old.version) && !may.downgrade {
+        let message = format!(
+            "{source} has version {} now, which is older than {}, the one in force",
+            new.version, old.version
+        );
+        return Err(CliError::new(Code::Refused, message)
+            .hint("nothing was changed; --downgrade takes an older version"));
+    }
+    Ok(())
+}
+
+/// An update under way: what it changes is written only once it is agreed to.
+struct Update<'a> {
+    home: &'a Home,
+    may: May,
+    acquired: &'a Acquired,
+    bundle: &'a Bundle,
+    files: &'a BTreeMap<String, Vec<u8>>,
+    sessions: Vec<SessionView>,
+    /// What the version in force recommends.
+    before: BTreeMap<String, toml::Table>,
+    edit: Edit,
+    lock: Lock,
+    /// What the person is told.
+    said: String,
+    /// Whether it wants more than before.
+    wider: bool,
+    replayed: BTreeMap<String, Option<Value>>,
+}
+
+impl Update<'_> {
+    /// Removes what is no longer part of the bundle.
+    fn remove_gone(&mut self, old: &LockedBundle) -> Result<(), CliError> {
+        let policies = &self.bundle.policies;
+        let stays = |entry: &String| policies.iter().any(|policy| policy.name == *entry);
+        for gone in old.entries.iter().filter(|entry| !stays(entry)) {
+            self.said += &format!("- {gone} is no longer part of it, and is removed\n");
+            if self.edit.has(gone) {
+                self.edit.remove(gone)?;
+            }
+            self.lock.remove(gone);
+        }
+        Ok(())
+    }
+
+    /// Brings the entry of a policy up to date.
+    fn policy(&mut self, policy: &BundlePolicy) -> Result<(), CliError> {
+        let name = &policy.name;
+        let is_there = self.edit.has(name);
+        match self.before.get(name) {
+            Some(earlier) if is_there => {
+                let changed = merge(&mut self.edit, &self.acquired.source, policy, earlier)?;
+                self.wider |= changed.wider;
+                self.said += &changed.text;
+            }
+            // One that the person removed stays removed.
+            Some(_) => {
+                self.said += &format!("  {name} stays removed, as you wanted it\n");
+                return Ok(());
+            }
+            None if is_there => {
+                let message =
+                    format!("the bundle brings \"{name}\", and you have a policy entry \"{name}\"");
+                return Err(
+                    CliError::usage(message).hint("nothing was changed; rename yours first")
+                );
+            }
+            None => {
+                self.edit
+                    .add(table(&self.acquired.source, policy, false)?)?;
+                self.wider = true;
+                self.said += &format!("+ {name} is new\n");
+            }
+        }
+        if self.edit.settings(name).is_err() {
+            // It is disabled; it will be looked at when it is enabled.
+            return Ok(());
+        }
+        self.look(policy)
+    }
+
+    /// Says what a policy is, wants and would do, and holds its entry to it.
+    fn look(&mut self, policy: &BundlePolicy) -> Result<(), CliError> {
+        let name = &policy.name;
+        let ready = ready(
+            self.home,
+            &self.edit,
+            self.acquired,
+            self.bundle,
+            policy,
+            self.files,
+        )?;
+        if let Some(new) = ready.locked.clone() {
+            if let Some(old) = self.lock.module(name) {
+                refuse_others(old, &new, self.may)?;
+                for difference in wants::differences(old, &new) {
+                    self.wider |= difference.wider;
+                    self.said += &difference.line("  ");
+                }
+            }
+            self.lock.set(new);
+        }
+        self.said += &lines(&ready, policy, &self.sessions);
+        if self.may.replay {
+            let again = past_decisions::of(self.home, name, &ready.prepared.policy)?;
+            self.said += &again.text;
+            self.replayed.insert(name.clone(), again.json);
+        }
+        Ok(())
+    }
 }
 
 type Parts<'a> = (&'a Bundle, &'a [u8], &'a BTreeMap<String, Vec<u8>>);
@@ -324,11 +399,7 @@ fn head(acquired: &Acquired, bundle: &Bundle) -> String {
 }
 
 /// What one policy is, wants and would do now.
-fn lines(
-    ready: &Ready,
-    policy: &BundlePolicy,
-    sessions: &[dayfly_core::policy::SessionView],
-) -> String {
+fn lines(ready: &Ready, policy: &BundlePolicy, sessions: &[SessionView]) -> String {
     let module = ready.prepared.policy.module();
     let descriptor = module.descriptor();
     let grant = &ready.prepared.entry.grant;

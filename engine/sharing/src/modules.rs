@@ -5,6 +5,8 @@ use dayfly_host::{locking, policies};
 use dayfly_policy::Module;
 use dayfly_runtime::Home;
 use dayfly_runtime::config::PolicySettings;
+use dayfly_runtime::entries::Prepared;
+use dayfly_store::LockedModule;
 use serde_json::{Value, json};
 
 use crate::acquire::{self, Found};
@@ -12,6 +14,7 @@ use crate::config_edit::Edit;
 use crate::newer::{May, refuse_others};
 use crate::take::put_in_force;
 use crate::talk::Talk;
+use crate::wants::Difference;
 use crate::{past_decisions, preview, wants};
 
 /// Updates one entry.
@@ -31,20 +34,7 @@ pub fn update(
                 .hint(format!("remove {name}, and add the bundle")),
         );
     };
-    let mut loader = policies::loader(home)?;
-    let module =
-        policies::loaded(loader.load(settings.module.to_string(), bytes, settings.wasi()))?;
-    widen(&mut edit, settings, &module)?;
-    let settings_then = edit.settings(name)?;
-    let prepared = loader
-        .prepare_with(&home.config(), &settings_then, &module)
-        .map_err(|problem| {
-            let message = format!(
-                "the newer version of {name} cannot be used: {}",
-                problem.message
-            );
-            CliError::failed(message).maybe_hint(problem.hint)
-        })?;
+    let (module, prepared) = prepared(home, &mut edit, settings, bytes)?;
     let new = wants::locked(
         &prepared,
         bytes,
@@ -69,13 +59,7 @@ pub fn update(
         refuse_others(old, &new, may)?;
     }
     let wider = old.is_none() || differences.iter().any(|difference| difference.wider);
-    let mut text = format!(
-        "{name}: {} {}, from {}\n",
-        new.name, new.version, settings.module
-    );
-    for difference in &differences {
-        text += &difference.line("");
-    }
+    let mut text = told(settings, &new, &differences);
     if old.is_none() {
         text += &format!("+ asks for  {}\n", wants::asks(&module));
     }
@@ -106,6 +90,42 @@ pub fn update(
         "differences": differences,
         "replay": replayed,
     }))
+}
+
+/// What the newer version is, and what is not as before.
+fn told(settings: &PolicySettings, new: &LockedModule, differences: &[Difference]) -> String {
+    let mut text = format!(
+        "{}: {} {}, from {}\n",
+        settings.name, new.name, new.version, settings.module
+    );
+    for difference in differences {
+        text += &difference.line("");
+    }
+    text
+}
+
+/// The newer version, and the entry as it would be in force with it.
+fn prepared(
+    home: &Home,
+    edit: &mut Edit,
+    settings: &PolicySettings,
+    bytes: &[u8],
+) -> Result<(Module, Prepared), CliError> {
+    let mut loader = policies::loader(home)?;
+    let module =
+        policies::loaded(loader.load(settings.module.to_string(), bytes, settings.wasi()))?;
+    widen(edit, settings, &module)?;
+    let settings_then = edit.settings(&settings.name)?;
+    let prepared = loader
+        .prepare_with(&home.config(), &settings_then, &module)
+        .map_err(|problem| {
+            let message = format!(
+                "the newer version of {} cannot be used: {}",
+                settings.name, problem.message
+            );
+            CliError::failed(message).maybe_hint(problem.hint)
+        })?;
+    Ok((module, prepared))
 }
 
 /// Grants an entry what a newer version asks for beside; it counts only once it is agreed to.

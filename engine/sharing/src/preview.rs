@@ -106,31 +106,8 @@ pub fn would(prepared: &Prepared, sessions: &[SessionView]) -> Vec<String> {
         Err(failed) => return vec![format!("it fails: {}", sanitize(&failed.fault.message))],
     };
     let name = |key: &SessionKey| names.get(key).cloned().unwrap_or_default();
-    let mut lines: Vec<String> = verdict
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            PolicyEffect::Act(act) => Some(format!(
-                "{} {}: {}",
-                act.action,
-                name(&act.session),
-                sanitize(&act.why.message)
-            )),
-            PolicyEffect::Hold(hold) => {
-                let actions: Vec<&str> = hold.actions.iter().map(|a| a.as_str()).collect();
-                let why = sanitize(&hold.why.message);
-                Some(format!(
-                    "let nobody {} {}: {why}",
-                    actions.join(" or "),
-                    name(&hold.session)
-                ))
-            }
-            PolicyEffect::Notify(notice) => Some(format!("say: {}", sanitize(&notice.text))),
-            PolicyEffect::Withdraw(_) | PolicyEffect::Wake { .. } | PolicyEffect::CancelWake(_) => {
-                None
-            }
-        })
-        .collect();
+    let effects = verdict.effects.iter();
+    let mut lines: Vec<String> = effects.filter_map(|effect| words(effect, &name)).collect();
     if lines.is_empty() {
         return vec![format!(
             "nothing to any of the {} sessions that it sees",
@@ -143,4 +120,27 @@ pub fn would(prepared: &Prepared, sessions: &[SessionView]) -> Vec<String> {
         lines.push(format!("and {more} more"));
     }
     lines
+}
+
+/// What a proposal is, in words.
+fn words(effect: &PolicyEffect, name: &dyn Fn(&SessionKey) -> String) -> Option<String> {
+    match effect {
+        PolicyEffect::Act(act) => Some(format!(
+            "{} {}: {}",
+            act.action,
+            name(&act.session),
+            sanitize(&act.why.message)
+        )),
+        PolicyEffect::Hold(hold) => {
+            let actions: Vec<&str> = hold.actions.iter().map(|a| a.as_str()).collect();
+            let why = sanitize(&hold.why.message);
+            Some(format!(
+                "let nobody {} {}: {why}",
+                actions.join(" or "),
+                name(&hold.session)
+            ))
+        }
+        PolicyEffect::Notify(notice) => Some(format!("say: {}", sanitize(&notice.text))),
+        PolicyEffect::Withdraw(_) | PolicyEffect::Wake { .. } | PolicyEffect::CancelWake(_) => None,
+    }
 }

@@ -7,9 +7,9 @@ use dayfly_vault::SecretString;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::options::{EmulatedRole, EmulatorOptions};
 use crate::signature::Claim;
 use crate::wire::{Action, Answer, Incoming, Issued, Refusal};
-use crate::{EmulatedRole, EmulatorOptions};
 
 /// The most temporary credentials that are remembered; the demo needs a few.
 const ISSUED_MAX: usize = 10_000;

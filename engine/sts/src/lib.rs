@@ -6,6 +6,7 @@
 //! there are users, roles and what they are told here, and no policies.
 
 mod accounts;
+mod options;
 mod signature;
 mod wire;
 
@@ -14,7 +15,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use dayfly_vault::AccessKey;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -23,6 +23,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
+
+pub use crate::options::{EmulatedRole, EmulatorOptions};
 
 use crate::accounts::Accounts;
 use crate::wire::{Action, Answer, Refusal};
@@ -33,27 +35,6 @@ const BODY_MAX: usize = 64 * 1024;
 const CONNECTIONS_MAX: usize = 128;
 /// How long a client may take to send the head of a request, and its body.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What the emulator knows.
-#[derive(Clone, Debug, Default)]
-pub struct EmulatorOptions {
-    /// Long-lived keys, and the ARN of the IAM user of each.
-    pub users: Vec<(AccessKey, String)>,
-    /// The roles that there are.
-    pub roles: Vec<EmulatedRole>,
-    /// Credentials live no longer than this, whatever is asked for, and the shortest lifetime
-    /// that AWS allows (15 minutes) does not count; where absent, AWS's own limits hold.
-    pub max_lifetime: Option<Duration>,
-}
-
-/// A role that every user and role may assume who knows its external id.
-#[derive(Clone, Debug)]
-pub struct EmulatedRole {
-    /// Its ARN.
-    pub arn: String,
-    /// The external id that has to be sent, where one has to be.
-    pub external_id: Option<String>,
-}
 
 /// How the emulator fails when it is told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

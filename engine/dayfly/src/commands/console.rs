@@ -1,7 +1,6 @@
 //! `dayfly console`
 
 use dayfly_control::credentials::Given;
-use dayfly_control::protocol::not_found;
 use dayfly_core::session::{Session, SessionType};
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{direct, engine, paths, settings, vault, workspace};
@@ -38,10 +37,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let session = &workspace
-        .resolve(&args.session)
-        .map_err(|e| not_found(&e))?
-        .session;
+    let session = workspace::session(&workspace, &args.session)?;
     refuse(session)?;
     let region = session.region.as_deref().or(workspace.default_region());
     let console = console(&home, session, region, &args.service)?;

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use dayfly_control::client;
-use dayfly_control::protocol::{Access, By, Request, not_found};
+use dayfly_control::protocol::{Access, By, Request};
 use dayfly_core::session::{Session, SessionType};
 use dayfly_core::text::is_hidden;
 use dayfly_dialog::{CliError, Exit};
@@ -60,10 +60,7 @@ enum Shell {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let session = &workspace
-        .resolve(&args.session)
-        .map_err(|e| not_found(&e))?
-        .session;
+    let session = workspace::session(&workspace, &args.session)?;
     let region = session.region.as_deref().or(workspace.default_region());
     if session.session_type() == SessionType::Azure {
         return run_azure(args, &home, &workspace, session);

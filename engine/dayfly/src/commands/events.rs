@@ -12,6 +12,7 @@ use dayfly_host::{paths, settings, workspace};
 use dayfly_runtime::clock;
 use dayfly_runtime::journal::{self, Line, Reader};
 use dayfly_views::journal_line::{self, Names};
+use dayfly_workspace::Workspace;
 
 use crate::terminal::{self, print};
 
@@ -51,29 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let mut names = workspace::names(&home);
     let workspace = workspace::load(&home).ok();
-    let session = match (&args.session, &workspace) {
-        // One that is gone from the Workspace may still be in the journal.
-        (Some(asked), Some(workspace)) => match workspace.resolve(asked) {
-            Ok(entry) => Some(entry.session.id.clone()),
-            Err(error @ dayfly_workspace::ResolveError::Ambiguous { .. }) => {
-                return Err(not_found(&error));
-            }
-            Err(_) => Some(SessionId::new(asked)),
-        },
-        (Some(asked), None) => Some(SessionId::new(asked)),
-        (None, _) => None,
-    };
-    let wanted = |line: &Line| {
-        let what = &line.note.what;
-        session.as_ref().is_none_or(|id| what.session() == Some(id))
-            && args
-                .policy
-                .as_ref()
-                .is_none_or(|name| what.entry().is_some_and(|e| e.as_str() == name))
-            && args.since.is_none_or(|since| line.note.at >= since)
-            && args.until.is_none_or(|until| line.note.at <= until)
-            && (args.json || args.verbose || args.policy.is_some() || journal_line::is_main(what))
-    };
+    let session = session(args, workspace.as_deref())?;
+    let wanted = |line: &Line| is_wanted(args, session.as_ref(), line);
     let folder = home.journal();
     // Before the reading, so that nothing falls in between.
     let (dirty, news) = mpsc::sync_channel(1);
@@ -137,6 +117,35 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The session that is asked for.
+fn session(args: &Args, workspace: Option<&Workspace>) -> Result<Option<SessionId>, CliError> {
+    Ok(match (&args.session, workspace) {
+        // One that is gone from the Workspace may still be in the journal.
+        (Some(asked), Some(workspace)) => match workspace.resolve(asked) {
+            Ok(entry) => Some(entry.session.id.clone()),
+            Err(error @ dayfly_workspace::ResolveError::Ambiguous { .. }) => {
+                return Err(not_found(&error));
+            }
+            Err(_) => Some(SessionId::new(asked)),
+        },
+        (Some(asked), None) => Some(SessionId::new(asked)),
+        (None, _) => None,
+    })
+}
+
+/// Whether a line is among those that are asked for.
+fn is_wanted(args: &Args, session: Option<&SessionId>, line: &Line) -> bool {
+    let what = &line.note.what;
+    session.is_none_or(|id| what.session() == Some(id))
+        && args
+            .policy
+            .as_ref()
+            .is_none_or(|name| what.entry().is_some_and(|e| e.as_str() == name))
+        && args.since.is_none_or(|since| line.note.at >= since)
+        && args.until.is_none_or(|until| line.note.at <= until)
+        && (args.json || args.verbose || args.policy.is_some() || journal_line::is_main(what))
 }
 
 /// Whether what was asked for is there at all: a name that is mistyped would look like one of which there is

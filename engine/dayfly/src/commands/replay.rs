@@ -9,6 +9,7 @@ use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_host::paths;
 use dayfly_host::policies::{self, Configured};
 use dayfly_policy::{Module, Policy};
+use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Loader;
 use dayfly_runtime::recording::{self, MadeOf};
@@ -69,26 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         entries: (!named.is_empty()).then_some(named),
         since: args.since,
     };
-    let loader = policies::loader(&home)?;
-    let cast: Box<dyn PolicyResolver> = if let Some(asked) = &args.module {
-        if args.entries.len() != 1 {
-            return Err(CliError::usage("--module is about one policy entry")
-                .hint("name it: `dayfly replay ENTRY --module MODULE`"));
-        }
-        Box::new(Other(module(loader, asked)?))
-    } else if args.configured || args.config.is_some() {
-        let path = args.config.clone().unwrap_or_else(|| home.config());
-        if !path.exists() {
-            let message = format!("there is no file {}", path.display());
-            return Err(CliError::new(Code::NotFound, message));
-        }
-        let configured = Configured::of(loader, &path)?;
-        let entries = which.entries;
-        which.entries = entries.or_else(|| Some(configured.0.keys().cloned().collect()));
-        Box::new(configured)
-    } else {
-        Box::new(AsRecorded::of(loader, &folder))
-    };
+    let cast = asked(args, &home, &mut which)?;
     let mut cast = Noting {
         cast,
         recorded: AsRecorded::of(policies::loader(&home)?, &folder),
@@ -140,16 +122,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         if let Some(trouble) = unprinted {
             return Err(trouble);
         }
-        print(if count == 0 {
-            "{\"differences\":[]"
-        } else {
-            "\n]"
-        });
-        print(",\n\"notes\":");
-        terminal::print_json_part(&cast.notes)?;
-        print(",\n\"tally\":");
-        terminal::print_json_part(&tally)?;
-        print("}\n");
+        end_json(count, &cast.notes, &tally)?;
         return Ok(exit);
     }
     if !args.all && count > SHOWN {
@@ -161,6 +134,45 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print(&format!("{note}\n"));
     }
     Ok(exit)
+}
+
+/// Who is asked what is recorded.
+fn asked(args: &Args, home: &Home, which: &mut Which) -> Result<Box<dyn PolicyResolver>, CliError> {
+    let loader = policies::loader(home)?;
+    Ok(if let Some(asked) = &args.module {
+        if args.entries.len() != 1 {
+            return Err(CliError::usage("--module is about one policy entry")
+                .hint("name it: `dayfly replay ENTRY --module MODULE`"));
+        }
+        Box::new(Other(module(loader, asked)?))
+    } else if args.configured || args.config.is_some() {
+        let path = args.config.clone().unwrap_or_else(|| home.config());
+        if !path.exists() {
+            let message = format!("there is no file {}", path.display());
+            return Err(CliError::new(Code::NotFound, message));
+        }
+        let configured = Configured::of(loader, &path)?;
+        let entries = which.entries.take();
+        which.entries = entries.or_else(|| Some(configured.0.keys().cloned().collect()));
+        Box::new(configured)
+    } else {
+        Box::new(AsRecorded::of(loader, &home.recording()))
+    })
+}
+
+/// What stands behind the differences.
+fn end_json(count: usize, notes: &BTreeSet<String>, tally: &Tally) -> Result<(), CliError> {
+    print(if count == 0 {
+        "{\"differences\":[]"
+    } else {
+        "\n]"
+    });
+    print(",\n\"notes\":");
+    terminal::print_json_part(notes)?;
+    print(",\n\"tally\":");
+    terminal::print_json_part(tally)?;
+    print("}\n");
+    Ok(())
 }
 
 /// Fails where there was nothing to ask.

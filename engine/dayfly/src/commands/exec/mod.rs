@@ -20,15 +20,14 @@ use tokio::signal::unix::SignalKind;
 use self::source::ForCommand;
 use crate::signals::Listener;
 use crate::terminal::warn;
-use dayfly_control::protocol::not_found;
 use dayfly_endpoints::azure_environment;
+use dayfly_endpoints::endpoint::Endpoint;
 use dayfly_endpoints::environment::At;
 use dayfly_endpoints::environment::Environment;
 use dayfly_endpoints::hiding::hiding_files;
 use dayfly_endpoints::imds::Metadata;
 use dayfly_endpoints::imds::WARNING;
 use dayfly_endpoints::refusals::Nobody;
-use dayfly_endpoints::server::Endpoint;
 use dayfly_endpoints::server::Port;
 use dayfly_endpoints::source::Source;
 use dayfly_endpoints::tokens::Tokens;
@@ -69,10 +68,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let session = &workspace
-        .resolve(&args.session)
-        .map_err(|e| not_found(&e))?
-        .session;
+    let session = workspace::session(&workspace, &args.session)?;
     if session.session_type() == SessionType::Azure {
         return run_azure(args, &home, &workspace, session);
     }

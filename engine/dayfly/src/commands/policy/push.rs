@@ -39,9 +39,47 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let target = target(&args.to)?;
     let source = acquire::source(&args.what)?;
     let acquired = acquire::acquire(&home, &Config::default(), &source)?;
-    let artifact = match acquired.found {
+    let artifact = artifact(&source.to_string(), acquired.found)?;
+    let signatures = acquired.signatures;
+    let signed = signatures.len();
+    let target = match target {
+        Target::Folder(path) => return into_folder(args, &path, &artifact, &signatures),
+        Target::Registry(oci) => oci,
+    };
+    let digest = registry::talk(&target, |registry, place| {
+        let artifact = &artifact;
+        async move {
+            let digest = registry.push(&place, artifact).await?;
+            for signature in &signatures {
+                registry.push_signature(&place, &digest, signature).await?;
+            }
+            Ok(digest)
+        }
+    })?;
+    let name = Remote::Oci(target);
+    if args.json {
+        return print_json(&json!({
+            "source": name.to_string(),
+            "digest": digest,
+            "signatures": signed,
+        }));
+    }
+    let with = match signed {
+        0 => "without a signature",
+        _ => "with its signature",
+    };
+    print(&format!(
+        "{name}: {} {} {with}\n  {digest}\n",
+        artifact.name, artifact.version
+    ));
+    Ok(Exit::Done)
+}
+
+/// What a registry is to have of it: each component has to be one that runs here.
+fn artifact(source: &str, found: Found) -> Result<Artifact, CliError> {
+    Ok(match found {
         Found::Module(bytes) => {
-            let module = build::load(&source.to_string(), &bytes, policies::compiler())?;
+            let module = build::load(source, &bytes, policies::compiler())?;
             let descriptor = module.descriptor();
             let exports = vec![format!("dayfly:policy/policy@{}", module.contract())];
             Artifact {
@@ -78,40 +116,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
                 interfaces: (Vec::new(), Vec::new()),
             }
         }
-    };
-    let signatures = acquired.signatures;
-    let signed = signatures.len();
-    let target = match target {
-        Target::Folder(path) => return into_folder(args, &path, &artifact, &signatures),
-        Target::Registry(oci) => oci,
-    };
-    let digest = registry::talk(&target, |registry, place| {
-        let artifact = &artifact;
-        async move {
-            let digest = registry.push(&place, artifact).await?;
-            for signature in &signatures {
-                registry.push_signature(&place, &digest, signature).await?;
-            }
-            Ok(digest)
-        }
-    })?;
-    let name = Remote::Oci(target);
-    if args.json {
-        return print_json(&json!({
-            "source": name.to_string(),
-            "digest": digest,
-            "signatures": signed,
-        }));
-    }
-    let with = match signed {
-        0 => "without a signature",
-        _ => "with its signature",
-    };
-    print(&format!(
-        "{name}: {} {} {with}\n  {digest}\n",
-        artifact.name, artifact.version
-    ));
-    Ok(Exit::Done)
+    })
 }
 
 enum Target {

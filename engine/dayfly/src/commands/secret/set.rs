@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal as _;
 
-use dayfly_control::protocol::not_found;
 use dayfly_core::session::SessionType;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{paths, vault, workspace};
@@ -45,10 +44,7 @@ const INPUT: usize = 64 << 10;
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let session = &workspace
-        .resolve(&args.session)
-        .map_err(|e| not_found(&e))?
-        .session;
+    let session = workspace::session(&workspace, &args.session)?;
     if args.totp {
         return secret_totp::set(&home, &workspace, session);
     }

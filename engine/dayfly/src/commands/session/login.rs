@@ -1,6 +1,6 @@
 //! `dayfly session login`
 
-use dayfly_control::protocol::{Answered, Response, not_found};
+use dayfly_control::protocol::{Answered, Response};
 use dayfly_control::secret::Secret;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Session, SessionType, Status};
@@ -45,10 +45,7 @@ const INPUT: usize = 512 << 10;
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let session = &workspace
-        .resolve(&args.session)
-        .map_err(|e| not_found(&e))?
-        .session;
+    let session = workspace::session(&workspace, &args.session)?;
     refuse(session)?;
     let text = if args.assertion {
         from_input()?

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
-use dayfly_control::protocol::{SessionOrder, not_found};
+use dayfly_control::protocol::SessionOrder;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Exit, sanitize};
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let workspace = workspace::require(&home)?;
     let mut going: Vec<(SessionId, String)> = Vec::new();
     for asked in &args.sessions {
-        let session = &workspace.resolve(asked).map_err(|e| not_found(&e))?.session;
+        let session = workspace::session(&workspace, asked)?;
         if going.iter().all(|(id, _)| *id != session.id) {
             going.push((session.id.clone(), session.name.clone()));
         }

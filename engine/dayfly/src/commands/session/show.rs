@@ -1,6 +1,5 @@
 //! `dayfly session show`
 
-use dayfly_control::protocol::not_found;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::clock;
@@ -23,11 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let id = &workspace
-        .resolve(&args.session)
-        .map_err(|e| not_found(&e))?
-        .session
-        .id;
+    let id = &workspace::session(&workspace, &args.session)?.id;
     let report = reports::of(&home)?;
     let session = report.sessions.iter().find(|s| s.id == *id);
     let session = session.ok_or_else(|| {
