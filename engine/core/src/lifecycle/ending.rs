@@ -42,8 +42,8 @@ impl StepContext<'_> {
         }
     }
 
+    /// Records an answer that nobody waits for. An operation that is under way goes on.
     pub(crate) fn stale(&mut self, id: OperationId) {
-        self.state.operations.remove(&id);
         let cause = Cause::default();
         self.record(
             cause,

@@ -38,6 +38,9 @@ pub(crate) struct Stage {
     pub(crate) chain: VecDeque<(bool, SessionId, OperationId)>,
     pub(crate) asked: Option<EvaluationId>,
     pub(crate) replies: Vec<Reply>,
+    /// Operations that were given up, and those whose credentials were thrown away.
+    pub(crate) cancelled: Vec<OperationId>,
+    pub(crate) discarded: Vec<OperationId>,
     pub(crate) next: u64,
 }
 
@@ -84,6 +87,8 @@ impl Stage {
             chain: VecDeque::new(),
             asked: None,
             replies: Vec::new(),
+            cancelled: Vec::new(),
+            discarded: Vec::new(),
             next: 0,
         };
         stage.enter(Input::Boot {
@@ -136,6 +141,8 @@ impl Stage {
                 }
                 Effect::Evaluate { evaluation, .. } => self.asked = Some(evaluation),
                 Effect::Reply { reply, .. } => self.replies.push(reply),
+                Effect::Cancel { operation } => self.cancelled.push(operation),
+                Effect::Discard { operation } => self.discarded.push(operation),
                 _ => {}
             }
         }
