@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::audit::{Chain, audit};
-use dayfly_core::effect::{Effect, OperationId, Reply};
+use dayfly_core::effect::{Effect, JournalEvent, OperationId, Reply};
 use dayfly_core::grant::{Grant, Selector};
 use dayfly_core::input::{
     CommandId, Entry, Input, Order, PersistedStatus, RecoveredCredentials, SessionUpsert,
@@ -16,7 +16,8 @@ use dayfly_core::input::{
 };
 use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
-    Action, Actions, EntryName, EvaluationId, Fault, SessionFilter, Subscription, Verdict,
+    Action, Actions, EntryName, EvaluationId, Fault, PolicyEffect, SessionFilter, SessionView,
+    Subscription, Verdict,
 };
 use dayfly_core::session::{
     Access, AssumeRole, ErrorKind, Failure, Lease, Session, SessionId, Status,
@@ -41,6 +42,8 @@ pub(crate) struct Stage {
     /// Operations that were given up, and those whose credentials were thrown away.
     pub(crate) cancelled: Vec<OperationId>,
     pub(crate) discarded: Vec<OperationId>,
+    /// What the journal records.
+    pub(crate) recorded: Vec<JournalEvent>,
     pub(crate) next: u64,
 }
 
@@ -89,6 +92,7 @@ impl Stage {
             replies: Vec::new(),
             cancelled: Vec::new(),
             discarded: Vec::new(),
+            recorded: Vec::new(),
             next: 0,
         };
         stage.enter(Input::Boot {
@@ -143,6 +147,7 @@ impl Stage {
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::Cancel { operation } => self.cancelled.push(operation),
                 Effect::Discard { operation } => self.discarded.push(operation),
+                Effect::Record(entry) => self.recorded.push(entry.what),
                 _ => {}
             }
         }
@@ -218,10 +223,15 @@ impl Stage {
     }
 
     pub(crate) fn policy(&mut self, tier: Tier) {
+        self.policy_entry(tier, false);
+    }
+
+    /// The policy, whose decisions are only recorded where it is in a dry run.
+    pub(crate) fn policy_entry(&mut self, tier: Tier, shadow: bool) {
         self.enter(Input::Policies(vec![Entry {
             name: EntryName::new("policy"),
             rank: Rank { tier, priority: 0 },
-            shadow: false,
+            shadow,
             grant: Grant {
                 sessions: Selector::default(),
                 actions: Actions::ALL,
@@ -235,6 +245,22 @@ impl Stage {
             generation: 0,
             unusable: None,
         }]));
+    }
+
+    /// The session as the policy knows it.
+    pub(crate) fn seen(&self, name: &str) -> SessionView {
+        let (_, entry) = self.state.entries().next().expect("a policy");
+        let mut views = entry.views().values();
+        let view = views.find(|view| view.facts.id == id(name));
+        view.expect("it sees the session").clone()
+    }
+
+    /// The policy answers with these effects.
+    pub(crate) fn propose(&mut self, effects: Vec<PolicyEffect>) {
+        self.answer(Ok(Verdict {
+            effects,
+            stopped_after: None,
+        }));
     }
 
     pub(crate) fn answer(&mut self, result: Result<Verdict, Fault>) {
