@@ -11,6 +11,9 @@
 //! a line. What configparser refuses is a line too, so that any bytes can be taken apart and put
 //! together again; whether they can be read says [`crate::AwsFile::read`].
 //!
+//! Not a crate: `ini-roundtrip` 0.2, the one that keeps the text of each line (`ini-doc` and `ini-merge`
+//! are built on it), keeps no line endings and reads UTF-8 only, and none reads as configparser does.
+//!
 //! Source: `CPython` 3.11, `configparser.RawConfigParser._read`.
 
 use std::ops::Range;

@@ -8,6 +8,19 @@
 //!
 //! Pure, but for [`load`]: bytes in, bytes out. Values may be secrets; none is shown by `Debug` or in a
 //! fault.
+//!
+//! ```
+//! use dayfly_awsfiles::ini::Document;
+//! use dayfly_awsfiles::{AwsFile, Kind};
+//!
+//! let text = b"# mine\n[profile dev]\nregion = eu-west-1\n";
+//! let file = AwsFile::read(text, Kind::Config).expect("botocore reads it");
+//! let profile = file.profile("dev").expect("it is there");
+//! assert_eq!(profile.text("region"), Some("eu-west-1"));
+//!
+//! // Taken apart and put together again, the bytes are the same.
+//! assert_eq!(*Document::parse(text).render(), text);
+//! ```
 
 mod fault;
 mod file;

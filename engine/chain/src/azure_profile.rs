@@ -283,20 +283,7 @@ impl<'a> List<'a> {
                 && self.ours(entry).as_ref() != Some(&publication.session)
         };
         if let Some(other) = entries.iter().find(same) {
-            if let Some(session) = self.ours(other) {
-                return Err(ChainError::OtherSession {
-                    path: self.path.to_owned(),
-                    profile: publication.profile.clone(),
-                    session: session.to_string(),
-                });
-            }
-            let line = self.text.get(..other.span.start).unwrap_or_default();
-            return Err(ChainError::ForeignProfile {
-                path: self.path.to_owned(),
-                profile: publication.profile.clone(),
-                line: line.matches('\n').count() + 1,
-                key: "id".to_owned(),
-            });
+            return Err(self.taken(other, &publication.profile));
         }
         let default = !entries.iter().any(|entry| {
             entry.is_default && self.ours(entry).as_ref() != Some(&publication.session)
@@ -330,6 +317,24 @@ impl<'a> List<'a> {
         let comma = if entries.is_empty() { "" } else { ", " };
         self.text.insert_str(at, &format!("{comma}{element}"));
         Ok(())
+    }
+
+    /// Why the subscription of an entry cannot be published: somebody else has an entry for it.
+    fn taken(&self, other: &Entry, profile: &str) -> ChainError {
+        if let Some(session) = self.ours(other) {
+            return ChainError::OtherSession {
+                path: self.path.to_owned(),
+                profile: profile.to_owned(),
+                session: session.to_string(),
+            };
+        }
+        let before = self.text.get(..other.span.start).unwrap_or_default();
+        ChainError::ForeignProfile {
+            path: self.path.to_owned(),
+            profile: profile.to_owned(),
+            line: before.matches('\n').count() + 1,
+            key: "id".to_owned(),
+        }
     }
 
     fn remove(&mut self, session: &SessionId) -> Result<(), ChainError> {

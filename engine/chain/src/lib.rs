@@ -2,6 +2,45 @@
 //!
 //! What the chain holds is the truth about which sessions are active: [`Chain::observe`] reads
 //! back, after a crash, exactly what was published.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use dayfly_chain::{Change, CredentialsFile, Publication, Target as _};
+//! use dayfly_core::session::{Lease, SessionId};
+//! use dayfly_core::time::Timestamp;
+//! use dayfly_vault::{Material, SecretString, TemporaryCredentials};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let file = CredentialsFile::new(folder.path().join("credentials"));
+//! let publication = Publication {
+//!     session: SessionId::new("a"),
+//!     session_name: "dev".into(),
+//!     profile: "default".into(),
+//!     credentials: Arc::new(TemporaryCredentials {
+//!         lease: Lease {
+//!             issued_at: Timestamp::from_millis(1_000),
+//!             expires_at: None,
+//!         },
+//!         material: Material::Aws {
+//!             access_key_id: "ASIAEXAMPLE".into(),
+//!             secret_access_key: SecretString::from("secret".to_owned()),
+//!             session_token: None,
+//!             region: None,
+//!         },
+//!     }),
+//!     displaced: Vec::new(),
+//!     region: None,
+//! };
+//! for result in file.apply(&[Change::Publish(publication)]) {
+//!     result?;
+//! }
+//! // After a crash the file tells which sessions are active.
+//! assert_eq!(file.observe()?[0].session, SessionId::new("a"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod azure_profile;
 mod chain;

@@ -5,6 +5,15 @@
 //! it ends every answer at a bound ([`connector`]), and can be told which addresses are out of reach
 //! ([`address`]). What of this cannot be read is an error of the call, never a reason to go on
 //! without it. Beside that, [`peer`] tells whose program is at the other end of a connection on loopback.
+//!
+//! ```
+//! use dayfly_net::is_public;
+//!
+//! assert!(is_public([1, 1, 1, 1].into()));
+//! // The metadata service of a cloud, and a private network.
+//! assert!(!is_public([169, 254, 169, 254].into()));
+//! assert!(!is_public([10, 0, 0, 1].into()));
+//! ```
 
 pub mod address;
 pub mod connector;

@@ -10,6 +10,25 @@
 //! starts no workers; calls may come from any number of threads.
 //!
 //! Start reading at [`host`], then [`module`], then [`policy`].
+//!
+//! ```
+//! use dayfly_policy::{Host, HostConfig, Limits, Module, Policy};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/prebuilt/keep-active.wasm");
+//! let bytes = std::fs::read(path)?;
+//! let host = Host::new(HostConfig::default())?;
+//! let module = Module::load(&host, "keep-active", &bytes)?;
+//! assert_eq!(module.descriptor().name, "keep-active");
+//!
+//! let policy = Policy::configure(&module, "{}", Limits::default())?;
+//! assert!(!policy.subscriptions().is_empty());
+//!
+//! let refused = Module::load(&host, "notes.txt", b"no component");
+//! assert!(refused.is_err());
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod bindings;

@@ -2,7 +2,7 @@
 //!
 //! A pattern is read name by name, so that a watcher can ask of each folder on the way whether
 //! anything below it can match, and watches nothing else. What stands for a part of a name is read
-//! by the `globset` crate.
+//! by the `globset` crate, which by itself cannot say whether anything below a folder may match.
 
 use std::ffi::OsStr;
 use std::fmt;

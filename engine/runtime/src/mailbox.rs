@@ -1,4 +1,6 @@
 //! Work for a thread, as a level: what waits is merged, so that nothing queues up.
+//!
+//! Not `tokio::sync::watch`: the workers are plain threads, and it has no blocking wait; nor does it merge.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,5 +1,9 @@
 //! Threads that take jobs off one queue. Where all of them are busy and somebody has waited a moment,
 //! another one helps out, so that jobs which use up their time keep nobody waiting.
+//!
+//! Not the pools of `rayon` or `tokio`: the one has a fixed number of threads, so that a few policies
+//! which use up their time would keep all others waiting; the other starts
+//! one more thread at once for every job that finds none idle.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -5,6 +5,19 @@
 //! entry of the configuration is held to, [`seen`] whether it is an older one, [`trust`] whose signature a source needs, and [`bundle`]
 //! what a team hands out together. Nothing here talks to a network; [`git`] reads checkouts of this
 //! machine.
+//!
+//! ```
+//! use dayfly_store::ContentStore;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let store = ContentStore::new(folder.path().join("content"));
+//! let digest = store.put(b"a component")?;
+//! assert!(digest.to_string().starts_with("sha256:"));
+//! assert_eq!(store.get(&digest)?.as_deref(), Some(&b"a component"[..]));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod bundle;
 pub mod content;

@@ -1,7 +1,22 @@
 //! Secret types, and long-lived secrets at rest.
 //!
-//! Only the rooms on the secrets' corridor (providers and chain) know this one. A secret
-//! leaves it only through [`SecretString::expose`]; nothing here prints or logs one.
+//! Only the crates that handle secrets (providers, chain, registry, and those that build them) depend on
+//! this one. A secret leaves it only through [`SecretString::expose`]; nothing here prints or logs one.
+//!
+//! ```
+//! use dayfly_vault::{SecretString, Vault};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let vault = Vault::new(folder.path().join("vault"), folder.path().join("key"));
+//! vault.set("session/a", &SecretString::from("correct horse".to_owned()))?;
+//!
+//! let secret = vault.get("session/a")?.expect("it was set");
+//! assert_eq!(secret.expose(), "correct horse");
+//! assert!(!format!("{secret:?}").contains("horse"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod credentials;
 mod error;

@@ -3,6 +3,22 @@
 //! Pure: [`Workspace::parse`] (text to sessions and problems), [`diff`] (what changed),
 //! [`splice`] (text to text, touching nothing but what is to change), [`schema`].
 //! With the file system: [`WorkspaceFile`] (load, project, edit) and [`watch()`].
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use dayfly_workspace::{Workspace, diff};
+//!
+//! let text = r#"{"sessions": [{"sessionId": "a", "sessionName": "dev", "type": "localstack"}]}"#;
+//! let path = Path::new("workspace.json");
+//! let before = Workspace::parse(text, path, None).expect("it is a Workspace");
+//! let edited = text.replace("dev", "test");
+//! let after = Workspace::parse(&edited, path, Some(&before)).expect("it is a Workspace");
+//!
+//! let change = diff(Some(&before), &after);
+//! assert_eq!(change.upserts[0].session.name, "test");
+//! assert!(change.removed.is_empty());
+//! ```
 
 mod access;
 mod azure_sync;

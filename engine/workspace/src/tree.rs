@@ -1,4 +1,8 @@
 //! Where the parts of a valid JSON text stand, and edits that touch only them.
+//!
+//! Not the tree of the crate `jsonc-parser`: it has a counted node for each token of the whole text. A
+//! Workspace of thousands of sessions is written every time that one changes its state, and here only the
+//! texts of the sessions that change are taken apart.
 
 use std::ops::Range;
 

@@ -2,6 +2,9 @@
 //!
 //! Source: RFC 6238 with RFC 4226, section 5: HMAC-SHA-1, 30 s, 6 digits; AWS IAM API reference,
 //! `CreateVirtualMFADevice` (`Base32StringSeed`).
+//!
+//! Not the crate `totp-rs` 6: it copies the seed out of the locked pages, and leaves the HMAC's result in
+//! memory that it does not wipe. Over `hmac`, which is linked anyway, the algorithm is twenty lines.
 
 use data_encoding::BASE32_NOPAD;
 use dayfly_core::time::Timestamp;
