@@ -325,6 +325,6 @@ fn kind(manifest: &Manifest) -> Result<Kind, String> {
 }
 
 pub(crate) fn digest(hash: &[u8]) -> String {
-    let hex = HEXLOWER.encode(&hash);
+    let hex = HEXLOWER.encode(hash);
     format!("sha256:{hex}")
 }

@@ -1,6 +1,6 @@
 //! A session as the object that the file has for it.
 
-use dayfly_core::session::{Access, Session, Status};
+use dayfly_core::session::{Access, AssumeRole, Session, Status};
 use serde_json::{Map, Value};
 
 use crate::timestamp;
@@ -110,19 +110,7 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
         }
         Access::AwsIamRoleChained { parent, assume, .. } => {
             put("parentSessionId", own(parent.as_str()));
-            put("roleSessionName", text(&assume.role_session_name));
-            put("durationSeconds", number(assume.duration_seconds));
-            put("externalId", text(&assume.external_id));
-            put("sourceIdentity", text(&assume.source_identity));
-            put("sessionPolicy", text(&assume.session_policy));
-            put("mfaDevice", text(&assume.mfa_device));
-            if !assume.tags.is_empty() {
-                put("tags", Some(map(assume.tags.iter())));
-            }
-            if !assume.transitive_tag_keys.is_empty() {
-                let keys = assume.transitive_tag_keys.as_slice();
-                put("transitiveTagKeys", Some(Value::from(keys)));
-            }
+            put_assume(assume, put);
         }
         Access::AwsIamRoleFederated {
             idp_arn,
@@ -160,6 +148,22 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
             put("azureIntegrationId", text(integration_id));
         }
         Access::Localstack { endpoint_url } => put("endPointUrl", text(endpoint_url)),
+    }
+}
+
+fn put_assume(assume: &AssumeRole, put: &mut impl FnMut(&str, Option<Value>)) {
+    put("roleSessionName", text(&assume.role_session_name));
+    put("durationSeconds", assume.duration_seconds.map(Value::from));
+    put("externalId", text(&assume.external_id));
+    put("sourceIdentity", text(&assume.source_identity));
+    put("sessionPolicy", text(&assume.session_policy));
+    put("mfaDevice", text(&assume.mfa_device));
+    if !assume.tags.is_empty() {
+        put("tags", Some(map(assume.tags.iter())));
+    }
+    if !assume.transitive_tag_keys.is_empty() {
+        let keys = assume.transitive_tag_keys.as_slice();
+        put("transitiveTagKeys", Some(Value::from(keys)));
     }
 }
 
