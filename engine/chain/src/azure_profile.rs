@@ -44,7 +44,7 @@ impl AzureProfile {
         Self { path, home: None }
     }
 
-    /// The same for one of several Dayflys that write into the file; the word is its name.
+    /// Names this Dayfly, where several write into the file.
     #[must_use]
     pub fn of_home(mut self, word: &str) -> Self {
         self.home = Some(word.to_owned());

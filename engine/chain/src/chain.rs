@@ -67,27 +67,27 @@ impl Chain {
         }
     }
 
-    /// The same, that leaves a file which lacks something alone for so long before it believes it.
+    /// Leaves a file that lacks something alone for so long before it believes it.
     #[must_use]
     pub fn settling(self, settle: Duration) -> Self {
         Self { settle, ..self }
     }
 
-    /// The same, on a machine that does not have a place, for this reason.
+    /// Says that this machine does not have a place, and why.
     #[must_use]
     pub fn without(mut self, place: Place, reason: &str) -> Self {
         self.absent.insert(place, reason.to_owned());
         self
     }
 
-    /// The same with targets of an earlier configuration: nothing is published there any more, and
+    /// Adds targets of an earlier configuration: nothing is published there any more, and
     /// what stands there of ours is taken away.
     #[must_use]
     pub fn leaving(self, former: Vec<Box<dyn Target>>) -> Self {
         Self { former, ..self }
     }
 
-    /// The same for somebody who does not know where credentials are to go: it takes away, and
+    /// Has the chain publish nothing, where nobody knows where credentials are to go: it takes away, and
     /// publishes nothing.
     #[must_use]
     pub fn refusing(self, why: String) -> Self {
@@ -126,7 +126,7 @@ impl Chain {
         failed
     }
 
-    /// What a session is to leave in targets of an earlier configuration and does not.
+    /// Takes a session out of targets of an earlier configuration; where that fails, and why.
     fn leave_one(&self, session: &SessionId) -> Vec<(Place, ChainError)> {
         let change = [Change::Retract {
             session: session.clone(),
@@ -230,7 +230,7 @@ impl Chain {
         applied.results.extend(results);
     }
 
-    /// Takes away what credentials that now stand elsewhere stand for, and what was to give way.
+    /// Takes away credentials that newer ones elsewhere replace, and those of sessions that give way.
     fn clear(&self, orders: &[Order], well: &[bool], placed: &mut [Placed]) {
         for target in &self.targets {
             let place = target.place();

@@ -148,7 +148,7 @@ impl ChainError {
         }
     }
 
-    /// The same for the core, the journal and a person.
+    /// What the core, the journal and a person are told about it.
     #[must_use]
     pub fn to_failure(&self) -> Failure {
         let failure = Failure::new(ErrorKind::Delivery, self.to_string());

@@ -88,7 +88,7 @@ impl Known {
         };
     }
 
-    /// Whether something that was put there is not there.
+    /// Whether anything that Dayfly published there is missing.
     pub(crate) fn misses(
         &self,
         at: PublicationPlace,
@@ -98,7 +98,7 @@ impl Known {
         known.any(|((session, _), published)| there.get(session) != Some(published))
     }
 
-    /// Compares with what is there, which is known from then on.
+    /// Compares what Dayfly published with what is there, and remembers the latter.
     pub(crate) fn compare(
         &mut self,
         at: PublicationPlace,

@@ -84,7 +84,7 @@ impl Order {
         }
     }
 
-    /// That one, and those that give way to it.
+    /// The session of the order, and the sessions that give way to it.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = &SessionId> {
         let displaced = match self {
             Self::Publish(deliver) => &deliver.displaced[..],
@@ -165,7 +165,7 @@ impl Order {
 }
 
 impl Deliver {
-    /// Where they can go: those of AWS without a named profile, nowhere.
+    /// The places that the credentials can go to; credentials of AWS without a named profile can go nowhere.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let delivery = self.delivery.iter().copied();
         delivery.filter(|place| self.name_at(*place).is_some())

@@ -49,7 +49,7 @@ impl<'a> Profiles<'a> {
         Self::parse_as(Form::Credentials, path, source, home)
     }
 
-    /// The same for a config file, in which profiles run this process.
+    /// Profiles in a config file, which run this process.
     #[must_use]
     pub fn parse_config(
         path: &Path,

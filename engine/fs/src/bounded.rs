@@ -43,7 +43,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFileError
     read_all(&mut file, &meta, path, limit).map(|mut bytes| Some(std::mem::take(&mut *bytes)))
 }
 
-/// The same for a file that holds a secret: the memory is overwritten when it is dropped.
+/// Reads a file that holds a secret, as [`read`] does: the memory is overwritten when it is dropped.
 ///
 /// # Errors
 /// As for [`read`].
@@ -57,7 +57,7 @@ pub fn read_secret(
     read_all(&mut file, &meta, path, limit).map(Some)
 }
 
-/// The same as [`read`] for a file that has to be UTF-8 text.
+/// Reads a file that has to be UTF-8 text, as [`read`] does.
 ///
 /// # Errors
 /// As for [`read`], or its bytes are no text.

@@ -1,4 +1,4 @@
-//! What went wrong while a guest ran, in words for a person.
+//! Turns what stopped a guest into a fault with words for a person.
 
 use dayfly_core::policy::{Fault, FaultKind};
 use thiserror::Error;

@@ -58,7 +58,7 @@ impl Module {
         Self::load_with(host, name, bytes, Wasi::Refused)
     }
 
-    /// The same for a component that may be granted more than the contract has.
+    /// Loads a component that may be granted more than the contract has.
     ///
     /// # Errors
     /// As [`Module::load`].

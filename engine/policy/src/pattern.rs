@@ -88,7 +88,7 @@ impl PathPattern {
         Self::parse_at(text, std::env::home_dir().as_deref())
     }
 
-    /// The same with a home folder that is given.
+    /// Reads a pattern for somebody with this home folder.
     ///
     /// # Errors
     /// Those of [`PathPattern::parse`].
@@ -136,7 +136,7 @@ impl PathPattern {
         })))
     }
 
-    /// The same pattern with these names behind it. They are what they are, no globs.
+    /// This pattern with these names behind it, which are taken literally.
     #[must_use]
     pub fn join(&self, rest: &str) -> Self {
         let names = self.0.names.iter().map(|name| match name {

@@ -375,7 +375,7 @@ impl ProviderError {
         }
     }
 
-    /// The same for the engine.
+    /// What the engine is told about it.
     #[must_use]
     pub fn failure(&self) -> Failure {
         if let Self::Azure { source, .. } = self {

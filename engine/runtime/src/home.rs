@@ -1,4 +1,4 @@
-//! Where everything of one Dayfly lies.
+//! The folders and files that one Dayfly uses.
 
 use std::path::{Path, PathBuf};
 

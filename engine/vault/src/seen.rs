@@ -95,7 +95,7 @@ impl Known {
         next
     }
 
-    /// The same without doubts: a person has accepted what is there.
+    /// Removes the doubts: a person has accepted what is there.
     pub(crate) fn accepted(self, vault: u64) -> Self {
         Self {
             seen: Seen {

@@ -112,7 +112,7 @@ impl WorkspaceFile {
         }
     }
 
-    /// The same with another limit of length, in bytes.
+    /// Sets another limit of length, in bytes.
     #[must_use]
     pub fn with_limit(self, limit: u64) -> Self {
         Self { limit, ..self }

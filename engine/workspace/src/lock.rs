@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How old a temporary file is that no process can be writing any more.
 const OLD: Duration = Duration::from_secs(3_600);
 
-/// Held until dropped.
+/// The lock, which ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,

@@ -23,7 +23,7 @@ pub(crate) const SEED: [&str; 7] = [
     "sessionTokenExpiration",
 ];
 
-/// Those of every session that must be there.
+/// The fields that every session must have.
 pub(crate) const SEED_REQUIRED: [&str; 3] = ["sessionId", "sessionName", "type"];
 
 /// Bounds of `DurationSeconds` (AWS STS API reference): GetSessionToken.

@@ -160,7 +160,7 @@ pub fn watch(path: &Path, on_dirty: impl Fn() + Send + 'static) -> Result<Watch,
     begin(path, None, on_dirty)
 }
 
-/// The same, but the file is looked at every two seconds from the start, for this reason: for
+/// Watches as [`watch`] does, but looks at the file every two seconds from the start, for this reason: for
 /// where it is known that notices do not come, though the system promises them.
 ///
 /// # Errors

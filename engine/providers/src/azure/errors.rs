@@ -167,7 +167,7 @@ impl AzureError {
         }
     }
 
-    /// The same for the engine.
+    /// What the engine is told about it.
     #[must_use]
     pub fn failure(&self, message: String) -> Failure {
         let mut failure = Failure::new(self.kind(), message);

@@ -161,7 +161,7 @@ impl SsoError {
         matches!(self, Self::NotAccepted { .. })
     }
 
-    /// The same, for a session that needs credentials.
+    /// What a session that needs credentials is told about it.
     pub(crate) fn of_session(self, session: &Session) -> ProviderError {
         let name = session.name.clone();
         match self {
