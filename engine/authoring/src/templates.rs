@@ -13,7 +13,7 @@ pub const WIT: [(&str, &str); 3] = [
 ];
 
 /// The guest crate for Rust.
-const SDK: [(&str, &str); 17] = [
+const SDK: [(&str, &str); 18] = [
     (
         "arena.rs",
         include_str!("../../../policies/sdk/src/arena.rs"),
@@ -66,6 +66,10 @@ const SDK: [(&str, &str); 17] = [
     (
         "verdict.rs",
         include_str!("../../../policies/sdk/src/verdict.rs"),
+    ),
+    (
+        "wildcard.rs",
+        include_str!("../../../policies/sdk/src/wildcard.rs"),
     ),
     (
         "words.rs",

@@ -216,6 +216,26 @@ pub(crate) enum Function {
     TimeOfDay,
 }
 
+impl Function {
+    /// Whether it asks a moment what a clock or a calendar shows of it.
+    pub(crate) const fn is_of_calendar(self) -> bool {
+        matches!(
+            self,
+            Self::FullYear
+                | Self::Month
+                | Self::DayOfMonth
+                | Self::Date
+                | Self::DayOfWeek
+                | Self::DayOfYear
+                | Self::Hours
+                | Self::Minutes
+                | Self::Seconds
+                | Self::Milliseconds
+                | Self::TimeOfDay
+        )
+    }
+}
+
 /// What an argument, or an answer, has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {

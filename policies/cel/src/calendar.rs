@@ -161,3 +161,9 @@ pub(crate) fn full_text(nanos: i128) -> String {
         None => "a moment beyond the calendar".into(),
     }
 }
+
+/// A moment as RFC 3339 in UTC, to the second: `2026-11-23T20:44:00Z`.
+#[must_use]
+pub fn moment_text(nanos: i128) -> String {
+    full_text(nanos - nanos.rem_euclid(SECOND))
+}

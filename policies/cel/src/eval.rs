@@ -11,10 +11,11 @@ use std::rc::Rc;
 
 use regex_lite::Regex;
 
+use crate::arithmetic::{arithmetic, negative};
 use crate::ast::{Expr, Kind, Macro, Operator, TYPES};
 use crate::calendar::Zones;
 use crate::span::MILLI;
-use crate::value::{Moving, Value};
+use crate::value::Value;
 
 /// What all expressions of one worker may do together: steps, and characters that come of it. An
 /// expression of the greatest length can nest loops over all labels of a session without end.
@@ -155,14 +156,7 @@ impl<'s, 'a> Worker<'s, 'a> {
                 self.field(&of, &Value::text(field))
                     .ok_or_else(|| no(field))
             }
-            Kind::Has(of, field) => {
-                let of = self.work(of, bound)?;
-                let found = self.field(&of, &Value::text(field));
-                Ok(Value::Bool(match (&of, found) {
-                    (Value::Object(object), Some(value)) => self.scene.counts(object, &value),
-                    (_, found) => found.is_some(),
-                }))
-            }
+            Kind::Has(of, field) => self.has(of, field, bound),
             Kind::Index(of, index) => self.index(of, index, bound),
             Kind::Call(function, arguments) => {
                 let mut values = Vec::with_capacity(arguments.len());
@@ -177,14 +171,12 @@ impl<'s, 'a> Worker<'s, 'a> {
                 other => Err(format!("`!` is asked of {}", other.kind())),
             },
             Kind::Negative(of) => negative(self.work(of, bound)?),
-            Kind::Binary(Operator::In, left, right) => {
-                let left = self.whole(left, bound)?;
-                let right = self.work(right, bound)?;
-                self.contained(&left, right)
-            }
             Kind::Binary(operator, left, right) => {
-                let (left, right) = (self.whole(left, bound)?, self.whole(right, bound)?);
-                self.binary(*operator, &left, &right)
+                let left = self.whole(left, bound)?;
+                match operator {
+                    Operator::In => self.contained(&left, self.work(right, bound)?),
+                    _ => self.binary(*operator, &left, &self.whole(right, bound)?),
+                }
             }
             Kind::And(all) => self.either(all, bound, false),
             Kind::Or(all) => self.either(all, bound, true),
@@ -205,6 +197,15 @@ impl<'s, 'a> Worker<'s, 'a> {
                 body,
             } => self.each(*what, range, variable, body, bound),
         }
+    }
+
+    fn has(&self, of: &'a Expr, field: &'a str, bound: Option<&Bound<'_, 'a>>) -> Answer<'a> {
+        let of = self.work(of, bound)?;
+        let found = self.field(&of, &Value::text(field));
+        Ok(Value::Bool(match (&of, found) {
+            (Value::Object(object), Some(value)) => self.scene.counts(object, &value),
+            (_, found) => found.is_some(),
+        }))
     }
 
     fn name(&self, name: &'a str, bound: Option<&Bound<'_, 'a>>) -> Answer<'a> {
@@ -443,86 +444,4 @@ pub(crate) fn weight(value: &Value<'_>) -> usize {
             .sum(),
         _ => 0,
     }
-}
-
-fn negative(value: Value<'_>) -> Answer<'_> {
-    match value {
-        Value::Int(number) => number
-            .checked_neg()
-            .map(Value::Int)
-            .ok_or_else(|| "the number is too large".into()),
-        Value::Double(number) => Ok(Value::Double(-number)),
-        Value::Span(span) => Ok(Value::Span(Moving {
-            nanos: -span.nanos,
-            slope: -span.slope,
-        })),
-        other => Err(format!("`-` is asked of {}", other.kind())),
-    }
-}
-
-/// None where there is no such operation.
-fn arithmetic<'a>(operator: Operator, left: &Value<'a>, right: &Value<'a>) -> Option<Answer<'a>> {
-    use Operator::{Add, Divide, Multiply, Remainder, Subtract};
-    use Value::{Bytes, Double, Int, List, Moment, Span, Text, Uint};
-    let large = || "the result is too large for a number".to_owned();
-    Some(match (operator, left, right) {
-        (Divide | Remainder, Int(_), Int(0)) | (Divide | Remainder, Uint(_), Uint(0)) => {
-            Err("it divides by zero".into())
-        }
-        (_, Int(a), Int(b)) => match operator {
-            Add => a.checked_add(*b),
-            Subtract => a.checked_sub(*b),
-            Multiply => a.checked_mul(*b),
-            Divide => a.checked_div(*b),
-            Remainder => a.checked_rem(*b),
-            _ => return None,
-        }
-        .map(Int)
-        .ok_or_else(large),
-        (_, Uint(a), Uint(b)) => match operator {
-            Add => a.checked_add(*b),
-            Subtract => a.checked_sub(*b),
-            Multiply => a.checked_mul(*b),
-            Divide => a.checked_div(*b),
-            Remainder => a.checked_rem(*b),
-            _ => return None,
-        }
-        .map(Uint)
-        .ok_or_else(large),
-        (_, Double(a), Double(b)) => Ok(Double(match operator {
-            Add => a + b,
-            Subtract => a - b,
-            Multiply => a * b,
-            Divide => a / b,
-            _ => return None,
-        })),
-        (Add, Text(a), Text(b)) => Ok(Value::owned(format!("{a}{b}"))),
-        (Add, Bytes(a), Bytes(b)) => Ok(Bytes(Cow::Owned([a.as_ref(), b.as_ref()].concat()))),
-        (Add, List(a), List(b)) => Ok(Value::list(a.iter().chain(b.iter()).cloned().collect())),
-        (Add, Moment(a), Span(b)) | (Add, Span(b), Moment(a)) => {
-            moved(a, b, false, crate::calendar::in_range).map(Moment)
-        }
-        (Subtract, Moment(a), Span(b)) => moved(a, b, true, crate::calendar::in_range).map(Moment),
-        (Add, Span(a), Span(b)) => moved(a, b, false, crate::span::in_range).map(Span),
-        (Subtract, Moment(a), Moment(b)) | (Subtract, Span(a), Span(b)) => {
-            moved(a, b, true, crate::span::in_range).map(Span)
-        }
-        _ => return None,
-    })
-}
-
-/// The sum or the difference, where it lies within what there is.
-fn moved(
-    a: &Moving,
-    b: &Moving,
-    minus: bool,
-    within: fn(i128) -> Option<i128>,
-) -> Result<Moving, String> {
-    let (nanos, slope) = match minus {
-        true => (a.nanos - b.nanos, a.slope - b.slope),
-        false => (a.nanos + b.nanos, a.slope + b.slope),
-    };
-    within(nanos)
-        .map(|nanos| Moving { nanos, slope })
-        .ok_or_else(|| "the result lies beyond the calendar".into())
 }

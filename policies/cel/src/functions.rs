@@ -7,12 +7,12 @@ use regex_lite::{Regex, RegexBuilder};
 
 use crate::ast::{Function, Operator};
 use crate::calendar;
-use crate::check::is_of_calendar;
 use crate::convert::convert;
 use crate::eval::{Answer, Worker, weight};
 use crate::span::MILLI;
 use crate::text;
 use crate::value::{Moving, Value};
+use crate::wildcard::wildcard;
 
 /// Bytes that a compiled pattern may take.
 const PATTERN: usize = 64 << 10;
@@ -37,27 +37,6 @@ pub(crate) fn wildcards(pattern: &str) -> Result<(), String> {
         }
         None => Ok(()),
     }
-}
-
-/// Whether the text matches the pattern, in which `*` stands for any text.
-fn like(pattern: &str, text: &str) -> bool {
-    let Some((head, pattern)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut rest) = text.strip_prefix(head) else {
-        return false;
-    };
-    let mut parts = pattern.split('*').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 impl<'a> Worker<'_, 'a> {
@@ -92,10 +71,10 @@ impl<'a> Worker<'_, 'a> {
                 [value],
             ) => convert(function, value),
             (Function::Least | Function::Greatest, _) => self.best(function, &values),
-            (_, [Value::Moment(at)]) if is_of_calendar(function) => {
+            (_, [Value::Moment(at)]) if function.is_of_calendar() => {
                 self.on_the_wall(function, *at, None)
             }
-            (_, [Value::Moment(at), Value::Text(zone)]) if is_of_calendar(function) => {
+            (_, [Value::Moment(at), Value::Text(zone)]) if function.is_of_calendar() => {
                 self.on_the_wall(function, *at, Some(zone))
             }
             (Function::Hours, [Value::Span(span)]) => Ok(self.whole_units(*span, 3_600_000)),
@@ -119,7 +98,7 @@ impl<'a> Worker<'_, 'a> {
             Function::Contains => text.contains(part),
             Function::StartsWith => text.starts_with(part),
             Function::EndsWith => text.ends_with(part),
-            Function::Like => like(part, text),
+            Function::Like => wildcard(part, text),
             _ => {
                 // Each step through the text may look at each part of the pattern.
                 self.spend(text.len().saturating_mul(part.len()) / 16)?;

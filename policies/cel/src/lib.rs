@@ -10,22 +10,40 @@
 //! Left out: messages of Protocol Buffers and optional values. Added: `like`, `timeOfDay`, `min`,
 //! `max`, days in spans (`2d`), and sentences with expressions in braces (see [`template`]).
 
+mod arithmetic;
 pub mod ast;
 mod calendar;
+mod call_types;
 pub mod check;
 mod convert;
 pub mod eval;
 mod format;
 mod functions;
 mod lexer;
+mod names;
+mod operands;
 pub mod parser;
 mod span;
+#[path = "../../sdk/src/suggestion.rs"]
+#[expect(
+    unreachable_pub,
+    reason = "the file is that of the SDK, which offers it to policies"
+)]
 mod suggestion;
 pub mod template;
 mod text;
+mod types;
+mod unexpected;
 pub mod value;
+#[path = "../../sdk/src/wildcard.rs"]
+#[expect(
+    unreachable_pub,
+    reason = "the file is that of the SDK, which offers it to policies"
+)]
+mod wildcard;
 
-pub use span::{MILLI, SECOND, moment_text, span_text};
+pub use calendar::moment_text;
+pub use span::{MILLI, SECOND, span_text};
 
 /// What is wrong with an expression, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

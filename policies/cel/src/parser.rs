@@ -2,9 +2,10 @@
 //! higher.
 
 use crate::Mistake;
-use crate::ast::{DURATION, Expr, FORMS, Form, Kind, Macro, Operator, TIMESTAMP};
+use crate::ast::{Expr, Kind, Macro, Operator};
 use crate::lexer::{Token, Word, words};
-use crate::suggestion::closest;
+use crate::names::{call, qualified};
+use crate::unexpected::{beyond, shown};
 
 /// Bytes of an expression.
 pub const LENGTH: usize = 4_096;
@@ -54,40 +55,6 @@ pub fn parse(text: &str) -> Result<Expr, Mistake> {
     match parser.word() {
         Word::End => Ok(expr),
         found => Err(parser.wrong(beyond(found))),
-    }
-}
-
-/// What to say of a word behind a whole expression.
-fn beyond(found: &Word) -> String {
-    match found {
-        Word::Name(name) => match name.as_str() {
-            "and" | "AND" => "write `&&` for and".into(),
-            "or" | "OR" => "write `||` for or".into(),
-            "is" => "write `==` for is".into(),
-            "not" => "write `!` before what is not to be so".into(),
-            _ => format!("`{name}` follows without an operator; write `&&` or `||` before it"),
-        },
-        Word::Sign(")") => "there is no `(` for this `)`; take it away, or add one".into(),
-        Word::Sign(close @ ("]" | "}")) => {
-            format!("nothing is open that `{close}` closes; take it away")
-        }
-        found => format!(
-            "{} follows without an operator; write `&&` or `||` before it",
-            shown(found)
-        ),
-    }
-}
-
-fn shown(word: &Word) -> String {
-    match word {
-        Word::Int(number) => format!("`{number}`"),
-        Word::Uint(number) => format!("`{number}u`"),
-        Word::Double(_) => "a number".into(),
-        Word::Bytes(_) => "a text of bytes".into(),
-        Word::Text(text) => format!("\"{text}\""),
-        Word::Name(name) => format!("`{name}`"),
-        Word::Sign(sign) => format!("`{sign}`"),
-        Word::End => "the end".into(),
     }
 }
 
@@ -505,73 +472,5 @@ impl Parser {
             }
         }
         Ok(pairs)
-    }
-}
-
-/// The type that a name with points in it names.
-fn qualified(of: &Expr, name: &str) -> Option<&'static str> {
-    let Kind::Field(space, package) = &of.kind else {
-        return None;
-    };
-    let google = matches!(&space.kind, Kind::Name(space) if space == "google");
-    match (google && package == "protobuf", name) {
-        (true, "Timestamp") => Some(TIMESTAMP),
-        (true, "Duration") => Some(DURATION),
-        _ => None,
-    }
-}
-
-/// A call of a function. What is no such function is refused when the expression is checked.
-fn call(name: &str, method: bool, arguments: Vec<Expr>) -> Kind {
-    let fits = |form: &&Form| form.name == name && form.method == method;
-    let Some(form) = FORMS.iter().find(fits) else {
-        return Kind::NoCall(unknown(name, method), arguments);
-    };
-    let (least, most) = (form.least, form.takes.len());
-    if (least..=most).contains(&arguments.len()) {
-        return Kind::Call(form.function, arguments);
-    }
-    let itself = usize::from(method);
-    let given = arguments.len() - itself;
-    let wanted = match (least - itself, most - itself) {
-        (0, 0) => "no argument".to_owned(),
-        (1, 1) => "one argument".to_owned(),
-        (0, 1) => "one argument or none".to_owned(),
-        (a, b) if a == b => format!("{a} arguments"),
-        (a, b) => format!("{a} to {b} arguments"),
-    };
-    let message = format!("`{name}` takes {wanted}, and {given} are given");
-    Kind::NoCall(message, arguments)
-}
-
-fn unknown(name: &str, method: bool) -> String {
-    if let Some(other) = FORMS.iter().find(|form| form.name == name) {
-        return match other.method {
-            true => format!("`{name}` is asked of something; write `session.name.{name}(…)`"),
-            false => format!("`{name}` stands alone; write `{name}(…)`"),
-        };
-    }
-    if name == "now" {
-        return "`now` is no function; write it without brackets".into();
-    }
-    let known = FORMS
-        .iter()
-        .filter(|form| form.method == method)
-        .map(|form| form.name);
-    let macros = Macro::NAMES
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|_| method);
-    let also = (!method).then_some("has");
-    match closest(name, known.chain(macros).chain(also)) {
-        Some(meant) => format!("there is no function `{name}`; did you mean `{meant}`?"),
-        None if method => format!(
-            "there is no function `{name}`; texts have `contains`, `startsWith`, `endsWith`, \
-             `like`, `matches`, and moments `timeOfDay`, `getHours`, `getDayOfWeek` and the like"
-        ),
-        None => format!(
-            "there is no function `{name}`; there are `has`, `duration`, `timestamp`, `size`, \
-             `min`, `max`, `int`, `double`, `string`"
-        ),
     }
 }

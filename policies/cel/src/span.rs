@@ -108,12 +108,6 @@ pub fn span_text(nanos: i128) -> String {
     text
 }
 
-/// A moment as RFC 3339 in UTC, to the second: `2026-11-23T20:44:00Z`.
-#[must_use]
-pub fn moment_text(nanos: i128) -> String {
-    crate::calendar::full_text(nanos - nanos.rem_euclid(SECOND))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{SECOND, parse, seconds_text, span_text};

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use crate::ast::{DURATION, TIMESTAMP};
-use crate::span::{moment_text, span_text};
+use crate::calendar::moment_text;
+use crate::span::span_text;
 
 /// Something measured in nanoseconds that may go with the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! and while they are on their way, the wish stands, so that no policy that counts less stops them.
 //!
 //! An inactive session whose last attempt failed for a reason that time does not heal is left alone
-//! until it is edited or the engine starts anew: trying again would only repeat the failure.
+//! until it is edited or the engine starts again: trying again would only repeat the failure.
 
 use dayfly_policy_sdk::config::{ConfigError, Object};
 use dayfly_policy_sdk::{

@@ -2,8 +2,8 @@
 //!
 //! Made to be a guard rail (`tier = "guard-rail"`): what it holds, only `--override` passes. A session
 //! starts with `dayfly session start NAME --reason WHY`; programs and other policies cannot start
-//! it. When the time is over it is stopped, and needs a reason anew; a reason that is given while it
-//! is active begins the time anew.
+//! it. When the time is over it is stopped, and needs a reason again; a reason that is given while it
+//! is active begins the time again.
 
 use dayfly_policy_sdk::config::{ConfigError, Object};
 use dayfly_policy_sdk::{
@@ -161,7 +161,7 @@ impl Call<'_> {
                 state.delete(Scope::Session(session.key), SINCE);
                 self.gate(session);
             }
-            // What is being obtained may not be begun anew; what it may do is known when it is there.
+            // What is being obtained may not be begun again; what it may do is known when it is there.
             Status::Pending => {}
             Status::Active => self.limit(session, again, state),
         }

@@ -89,7 +89,7 @@ fn it_is_stopped_when_its_time_is_over_however_often_it_was_rotated() {
     let over = [wake("over/1", 1_000 + HOUR)];
     let verdict = play.call(1_000 + HOUR, &over, &[active(HOUR / 2)]);
     assert_eq!(acts(&verdict), [(1, Action::Stop, "time-is-over")]);
-    // A reason that is given again begins the time anew.
+    // A reason that is given again begins the time again.
     let again = [changed(active(HOUR / 2), ChangedFields::REASON)];
     let verdict = play.call(2 * HOUR, &again, &[active(HOUR / 2)]);
     assert_eq!(

@@ -7,7 +7,7 @@
 //!
 //! An instance remembers nothing, and a wake-up carries no session. Therefore each session has a
 //! wake-up of its own whose id holds its key; when it is due, the Workspace is asked for that one
-//! session, and the moment is computed afresh. A wake-up that is out of date changes nothing.
+//! session, and the moment is computed again. A wake-up that is out of date changes nothing.
 
 mod due;
 mod settings;

@@ -1,6 +1,7 @@
 //! What can be said of a schedule before the engine reads it: which rule, which field, what is meant.
 //!
-//! The engine has the last word on it; its messages cannot name a rule.
+//! The engine has the last word on it; its messages cannot name a rule. Not the crate `croner`, which
+//! the engine uses: its errors tell no column, and it brings `chrono` into the guest.
 
 use dayfly_policy_sdk::{closest, zoned};
 

@@ -11,7 +11,7 @@ use dayfly_policy_sdk::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::settings::When;
+use crate::when::When;
 
 const TYPES: &[&str] = &[
     "awsIamUser",

@@ -3,11 +3,13 @@
 use dayfly_policy_sdk::testing::{
     Memory, SessionBuilder, Sessions, at, changed, custom, resync, session, wakes,
 };
-use dayfly_policy_sdk::{Act, Status};
+use dayfly_policy_sdk::{Act, Effect, Outcome, Session, Status};
+use serde_json::Value as Json;
 
 use dayfly_policy_sdk::ResyncReason;
 
 use super::*;
+use crate::call::TRIED;
 
 mod mistakes;
 

@@ -87,6 +87,7 @@ mod policy;
 mod suggestion;
 pub mod testing;
 mod verdict;
+mod wildcard;
 mod words;
 mod workspace;
 mod zone;
@@ -114,11 +115,12 @@ pub use bindings::exports::dayfly::policy::policy::{
 
 pub use duration::{parse_duration, span_text};
 pub use happening::{branches, customs, engine_events, files, stopping, ticks, wake_ups};
-pub use matching::{Matcher, wildcard};
+pub use matching::Matcher;
 pub use moment::moment_text;
 pub use occasion::{Occasion, PROPOSAL_FIELDS, occasions};
 pub use policy::{Policy, Rule, WorkspaceRule};
 pub use suggestion::closest;
 pub use verdict::Verdict;
+pub use wildcard::wildcard;
 pub use workspace::{State, Workspace};
 pub use zone::zoned;

@@ -1,6 +1,7 @@
 //! Which sessions a policy is about: the key `match` that the built-in policies share.
 
 use crate::config::{ConfigError, Object, list};
+use crate::wildcard::wildcard;
 use crate::{ChangedFields, Filter, Session, SessionFilter, SessionType, Subscription, closest};
 
 /// JSON Schema of [`Matcher`], a literal for `concat!`.
@@ -134,28 +135,6 @@ fn has_label(session: &Session, label: &str) -> bool {
             .any(|l| l.key == key && l.value == value),
         None => session.labels.iter().any(|l| l.key == label),
     }
-}
-
-/// Whether the text matches the pattern, in which `*` stands for any text.
-#[must_use]
-pub fn wildcard(pattern: &str, text: &str) -> bool {
-    let Some((head, pattern)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut rest) = text.strip_prefix(head) else {
-        return false;
-    };
-    let mut parts = pattern.split('*').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct Occasion<'a> {
     pub session: &'a Session,
     /// What changed, where the call said so.
     pub fields: ChangedFields,
-    /// Why it is looked at afresh, where that is so.
+    /// Why it is looked at again, where that is so.
     pub resync: Option<ResyncReason>,
     /// How the latest action on it ended, where that is what happened.
     pub outcome: Option<Outcome>,
@@ -42,7 +42,7 @@ impl Occasion<'_> {
 
     /// The failure for which another start is pointless for now: the last attempt failed for a
     /// reason that time does not heal, and since then neither was the session edited nor the
-    /// engine started or the policy configured anew.
+    /// engine started or the policy configured again.
     #[must_use]
     pub fn hopeless(&self) -> Option<ErrorKind> {
         let afresh = matches!(

@@ -17,7 +17,7 @@ pub trait Policy {
     /// Names the key that is wrong and says how.
     fn parse(config: &str) -> Result<Self::Config, ConfigError>;
 
-    /// Reads a configuration that [`Policy::parse`] accepted before. It is read anew in each call: a
+    /// Reads a configuration that [`Policy::parse`] accepted before. It is read again in each call: a
     /// rule whose checks are dear leaves them out here.
     ///
     /// # Errors
