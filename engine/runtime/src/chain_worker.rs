@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use dayfly_chain::{Applied, Chain, ChainError, Order, Placed, PublicationCheck, PublicationPlace};
 use dayfly_core::placement::Placement;
-use dayfly_core::session::{ErrorKind, Failure, SessionId};
+use dayfly_core::session::{ErrorKind, Failure};
 use dayfly_workspace::{Backend, Watch};
 use tokio::sync::mpsc;
 
