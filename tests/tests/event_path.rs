@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use dayfly_tests::{Daemon, Home, until};
@@ -82,4 +83,24 @@ fn an_edit_is_followed_by_its_correlation_id_to_published_credentials() {
         workspace["sessions"][0]["status"] == "active"
     });
     assert_eq!(daemon.terminate(), 0);
+}
+
+/// The page names functions by links to their files.
+#[test]
+fn the_functions_that_the_architecture_page_walks_through_are_there() {
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine");
+    let page = std::fs::read_to_string(engine.join("ARCHITECTURE.md")).unwrap();
+    let mut named = 0;
+    for (at, _) in page.match_indices("[`") {
+        let (name, rest) = page[at + 2..].split_once("`](").unwrap();
+        let (file, _) = rest.split_once(')').unwrap();
+        let code = std::fs::read_to_string(engine.join(file)).unwrap();
+        let defined = [format!("fn {name}("), format!("fn {name}<")];
+        assert!(
+            defined.iter().any(|defined| code.contains(defined)),
+            "{file} has no {name}"
+        );
+        named += 1;
+    }
+    assert!(named >= 10, "{named}");
 }
