@@ -32,6 +32,8 @@ pub(super) struct Deliveries {
     pub(super) pending: BTreeMap<OperationId, Arc<TemporaryCredentials>>,
     /// Changes that the chain has not answered.
     pub(super) under_way: BTreeMap<OperationId, Change>,
+    /// Problems of sessions that a person was told, by what they are of; and how they were called then.
+    pub(super) told: BTreeMap<(&'static str, SessionId), String>,
     /// The files of the targets.
     pub(super) files: BTreeMap<Place, PathBuf>,
 }

@@ -199,18 +199,36 @@ impl EngineLoop {
 
     /// A person is to know what is wrong with the places of a session.
     pub(super) fn tell_delivery(&mut self, session: &SessionId, problem: Option<DeliveryProblem>) {
-        let about = format!("delivery of {}", self.name_of(session));
         let problem = problem.map(|problem| (problem.to_string(), problem.hint().cloned()));
-        self.trouble(&about, problem);
+        self.tell_of("delivery of", session, problem);
     }
 
     /// A person is to know what could not be removed of a session.
     pub(super) fn tell_leftover(&mut self, session: &SessionId, failure: Option<Failure>) {
-        let about = format!("what is left of {}", self.name_of(session));
         let problem = failure.map(|failure| {
             let message = format!("{}; it is tried again", failure.message);
             (message, failure.hint)
         });
+        self.tell_of("what is left of", session, problem);
+    }
+
+    /// Tells a problem of a session under its name. What was told under the name that it had before, or
+    /// of one that is forgotten by now, is not wrong any more.
+    fn tell_of(
+        &mut self,
+        what: &'static str,
+        session: &SessionId,
+        problem: Option<(String, Option<String>)>,
+    ) {
+        let about = format!("{what} {}", self.name_of(session));
+        let key = (what, session.clone());
+        let before = match problem {
+            Some(_) => self.deliveries.told.insert(key, about.clone()),
+            None => self.deliveries.told.remove(&key),
+        };
+        if let Some(before) = before.filter(|before| *before != about) {
+            self.trouble(&before, None);
+        }
         self.trouble(&about, problem);
     }
 
