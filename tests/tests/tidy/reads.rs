@@ -27,11 +27,7 @@ const MAY: [(&str, usize, &str); 12] = [
     ),
     ("vault/src/process.rs", 1, "a file of the kernel in /proc"),
     ("dayfly/src/signals.rs", 1, "a file of the kernel in /proc"),
-    (
-        "net/src/peer.rs",
-        1,
-        "a file of the kernel in /proc",
-    ),
+    ("net/src/peer.rs", 1, "a file of the kernel in /proc"),
     (
         "runtime/src/watching/notices.rs",
         1,

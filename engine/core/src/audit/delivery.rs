@@ -144,6 +144,7 @@ impl Audit<'_> {
             // What others did is being mended; and earlier credentials stay where they are until
             // later ones are where they should be.
             let mended = state.is_disturbed()
+                || state.is_half_retracted()
                 || self.state.is_aligning(id)
                 || state.missing().next().is_some();
             // Where they could not be taken away they are as they were.
