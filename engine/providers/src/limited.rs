@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dayfly_core::rates;
 use dayfly_core::session::{ErrorKind, SessionType};
+use dayfly_core::settings::CallRates;
 use dayfly_vault::TemporaryCredentials;
 
 use crate::errors::ProviderError;
@@ -33,19 +35,25 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let limit = |rate| Limit {
-            rate,
-            calls_in_flight: None,
-        };
-        Self {
-            sts: limit(Rate::STS),
-            sso: limit(Rate::SSO),
-            azure: limit(Rate::ENTRA),
-        }
+        Self::at(&CallRates::default())
     }
 }
 
 impl Limits {
+    /// Each cloud at its rate; as many calls at once as for all.
+    #[must_use]
+    pub fn at(rates: &CallRates) -> Self {
+        let limit = |rate: rates::Rate| Limit {
+            rate: rate.into(),
+            calls_in_flight: None,
+        };
+        Self {
+            sts: limit(rates.sts),
+            sso: limit(rates.sso),
+            azure: limit(rates.azure),
+        }
+    }
+
     /// The limit for an access method; none where nothing is called.
     pub(crate) const fn of(&self, kind: SessionType) -> Option<&Limit> {
         match kind {

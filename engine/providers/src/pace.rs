@@ -17,7 +17,7 @@ const GAIN: f64 = 1.0 / 20.0;
 /// Answers within this time ask for fewer calls as one.
 const ONE_BURST: Duration = Duration::from_secs(1);
 
-/// How fast a service may be called.
+/// How fast a service may be called: what the core's rate for it comes to for single calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     /// Calls a second, in the long run. Not above zero: no limit.
@@ -27,23 +27,6 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// What users of AWS IAM Identity Center keep to: its portal documents no more than about
-    /// twenty a second for a whole organisation, and refuses far less of it from one person.
-    pub const SSO: Self = Self {
-        per_second: 5.0,
-        burst: 5,
-    };
-    /// STS takes some hundreds a second from an account.
-    pub const STS: Self = Self {
-        per_second: 50.0,
-        burst: 50,
-    };
-    /// Entra ID names no figure; this leaves room for a person's other programs.
-    pub const ENTRA: Self = Self {
-        per_second: 10.0,
-        burst: 20,
-    };
-
     fn is_limited(&self) -> bool {
         self.per_second > 0.0 && self.per_second.is_finite()
     }
@@ -52,6 +35,16 @@ impl Rate {
         Self {
             burst: self.burst.max(1),
             ..self
+        }
+    }
+}
+
+impl From<dayfly_core::rates::Rate> for Rate {
+    /// So many in a span are that many at once, and spread over it in the long run.
+    fn from(rate: dayfly_core::rates::Rate) -> Self {
+        Self {
+            per_second: f64::from(rate.count()) / rate.span().as_secs_f64(),
+            burst: rate.count(),
         }
     }
 }

@@ -63,9 +63,9 @@ pub struct Config {
     pub engine: EngineSettings,
     /// Whether evaluations are kept, to be replayed.
     pub recording: RecordingSettings,
-    /// How much each cloud is called.
+    /// How many calls each cloud has under way at once.
     pub providers: ProvidersSettings,
-    /// How many calls providers take.
+    /// How often each cloud is called.
     pub rates: RateSettings,
     /// What decisions of policies may have to wait for.
     pub damping: DampingSettings,
@@ -109,13 +109,19 @@ struct DeliveryTable {
 }
 
 impl Config {
+    /// How much providers call each cloud.
+    #[must_use]
+    pub fn limits(&self) -> dayfly_providers::Limits {
+        self.providers.limits(&self.rates.calls(&self.providers))
+    }
+
     /// What the core goes by.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
             issuing_max: self.engine.calls_in_flight.clamp(1, 1_000),
             faults_max: self.engine.faults_max.max(1),
-            calls: self.rates.calls(),
+            calls: self.rates.calls(&self.providers),
             damping: self.damping.damping(),
             ..Settings::default()
         }

@@ -70,11 +70,12 @@ pub struct CallRates {
 }
 
 impl Default for CallRates {
-    /// STS is known to take 600 a second for an account, and IAM Identity Center 20.
+    /// STS is known to take 600 a second for an account. IAM Identity Center documents no more than
+    /// about 20 for a whole organisation, and refuses far less of it from one person.
     fn default() -> Self {
         Self {
             sts: Rate::per_second(20),
-            sso: Rate::per_second(10),
+            sso: Rate::per_second(5),
             azure: Rate::per_second(10),
         }
     }

@@ -25,10 +25,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dayfly_core::settings::CallRates;
 use dayfly_core::time::Timestamp;
 
 use crate::limiter::PortalPaces;
-use crate::pace::{Pace, Rate};
+use crate::pace::Pace;
 use crate::settings::Timeouts;
 
 pub use browser::Authorization;
@@ -85,7 +86,7 @@ impl SsoSettings {
             oidc_endpoint_url: None,
             cache: None,
             config_file: None,
-            paces: PortalPaces::new(Rate::SSO),
+            paces: PortalPaces::new(CallRates::default().sso.into()),
             timeouts: Timeouts::default(),
             clock,
         }

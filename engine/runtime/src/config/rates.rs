@@ -6,6 +6,8 @@ use dayfly_core::rates::Rate;
 use dayfly_core::settings::{CallRates, Damping};
 use serde::Deserialize;
 
+use super::providers::ProvidersSettings;
+
 /// `[rates]`: calls of providers, as `"20/s"` or `"100/min"`, for each account that they are
 /// counted for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -20,14 +22,14 @@ pub struct RateSettings {
 }
 
 impl RateSettings {
-    /// The rates that these make of the usual ones.
+    /// The rates that these make of the usual ones, or of what older names of them say.
     #[must_use]
-    pub fn calls(&self) -> CallRates {
+    pub fn calls(&self, older: &ProvidersSettings) -> CallRates {
         let usual = CallRates::default();
         CallRates {
-            sts: self.sts.unwrap_or(usual.sts),
-            sso: self.sso.unwrap_or(usual.sso),
-            azure: self.azure.unwrap_or(usual.azure),
+            sts: self.sts.or(older.sts.calls()).unwrap_or(usual.sts),
+            sso: self.sso.or(older.sso.calls()).unwrap_or(usual.sso),
+            azure: self.azure.or(older.azure.calls()).unwrap_or(usual.azure),
         }
     }
 }

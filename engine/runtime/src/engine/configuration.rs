@@ -53,7 +53,7 @@ impl EngineLoop {
         let anew = config.aws != self.config.aws;
         self.cloud.azure_in_force.set(config.azure.clone());
         let calls = config.engine.calls_in_flight;
-        self.cloud.limiter.set(config.providers.limits(), calls);
+        self.cloud.limiter.set(config.limits(), calls);
         self.enter(Input::Settings(Settings {
             announces: self.state.settings.announces,
             ..config.settings()

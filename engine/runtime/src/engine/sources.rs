@@ -34,7 +34,7 @@ impl EngineLoop {
 
 /// The bounds on the calls of providers that the configuration has.
 pub(super) fn limiter(config: &Config) -> Limiter {
-    Limiter::new(config.providers.limits(), config.engine.calls_in_flight)
+    Limiter::new(config.limits(), config.engine.calls_in_flight)
 }
 
 /// How portals are called, as the configuration has it.
@@ -44,7 +44,7 @@ pub fn sso_settings(config: &Config) -> SsoSettings {
         portal_endpoint_url: config.aws.sso_endpoint_url.clone(),
         oidc_endpoint_url: config.aws.sso_oidc_endpoint_url.clone(),
         config_file: config.aws.config_file.clone(),
-        paces: PortalPaces::new(config.providers.limits().sso.rate),
+        paces: PortalPaces::new(config.limits().sso.rate),
         ..SsoSettings::new(clock::now)
     }
 }
