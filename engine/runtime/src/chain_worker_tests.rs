@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 use dayfly_chain::{Change, Deliver, EncryptedStore, Observed, Target};
 use dayfly_core::delivery::{Delivery, Place};
-use dayfly_core::session::Lease;
+use dayfly_core::session::{Lease, SessionId};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::{Material, TemporaryCredentials, Vault};
 
