@@ -69,6 +69,25 @@ const CORRIDOR: [&str; 13] = [
     "dayfly",
 ];
 
+/// The folders and files of the core, and their floors: what is above may import what is below.
+const CORE_FLOORS: [(&str, u8); 15] = [
+    ("model", 0),
+    ("delivery", 0),
+    ("arbitration", 1),
+    ("events", 2),
+    ("state", 3),
+    ("context", 4),
+    ("audit", 4),
+    ("sessions", 5),
+    ("policies", 5),
+    ("lifecycle", 5),
+    ("scheduling", 5),
+    ("deliveries", 5),
+    ("decisions", 6),
+    ("step", 6),
+    ("lib", 7),
+];
+
 /// What the core may depend on.
 const CORE_MAY: [&str; 2] = ["imbl", "serde"];
 
@@ -336,6 +355,75 @@ fn dependencies_point_down_only() {
         rooms,
         FLOORS.iter().map(|(name, _)| (*name).to_owned()).collect()
     );
+}
+
+/// The floor of a module of the core.
+fn core_floor(module: &str) -> u8 {
+    let found = CORE_FLOORS.iter().find(|(name, _)| *name == module);
+    found
+        .unwrap_or_else(|| panic!("{module} of the core is on no floor"))
+        .1
+}
+
+/// What is wrong with the imports of a file in this module of the core.
+fn core_import_faults(module: &str, text: &str) -> Vec<String> {
+    let code = code(text);
+    let imported: BTreeSet<&str> = code
+        .split("crate::")
+        .skip(1)
+        .filter_map(|rest| {
+            rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .next()
+        })
+        .filter(|other| *other != module)
+        .collect();
+    let above = imported
+        .into_iter()
+        .filter(|other| core_floor(other) >= core_floor(module));
+    above
+        .map(|other| format!("{module} imports {other}"))
+        .collect()
+}
+
+#[test]
+fn the_core_imports_downwards_only() {
+    let src = root().join(folder("core")).join("src");
+    let mut faults = Vec::new();
+    for path in sources(&src) {
+        let within = path.strip_prefix(&src).unwrap();
+        let first = within.components().next().unwrap();
+        let module = Path::new(first.as_os_str()).file_stem().unwrap();
+        let name = path.file_name().unwrap().to_string_lossy();
+        // Tests build states by steps.
+        if !is_of_tests(&name) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let module = module.to_string_lossy();
+            faults.extend(core_import_faults(&module, &text));
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn an_import_that_points_up_is_found() {
+    let faults = |module, text: &str| core_import_faults(module, &format!("//! x\n{text}"));
+    assert!(
+        faults(
+            "lifecycle",
+            "use crate::state::State;\nuse crate::context::X;"
+        )
+        .is_empty()
+    );
+    assert!(faults("lifecycle", "use crate::lifecycle::stop;").is_empty());
+    assert_eq!(
+        faults("state", "use crate::context::StepContext;"),
+        ["state imports context"]
+    );
+    assert_eq!(
+        faults("policies", "fn f() { crate::sessions::g() }"),
+        ["policies imports sessions"]
+    );
+    assert!(faults("model", "// see crate::step").is_empty());
 }
 
 #[test]
