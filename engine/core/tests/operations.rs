@@ -5,10 +5,13 @@ mod stage;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::effect::{OperationId, Reply};
-use dayfly_core::input::{Input, WorkspaceChange};
-use dayfly_core::policy::Action;
+use dayfly_core::arbitration::Tier;
+use dayfly_core::effect::{Effect, JournalEvent, OperationId, Reply};
+use dayfly_core::input::{CommandId, Input, Order, WorkspaceChange};
+use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{ErrorKind, Failure, Lease, Status};
+use dayfly_core::state::SessionState;
+use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
 use stage::{HOUR, NOW, Stage, id, session};
 
@@ -229,4 +232,255 @@ fn what_a_provider_answers_twice_counts_once() {
     // The operation goes on: the chain answers, and the credentials are in force.
     stage.deliver(Ok(()));
     assert_eq!(stage.statuses()[0], Status::Active);
+}
+
+fn parent(stage: &Stage) -> &SessionState {
+    stage.state.session(&id("parent")).expect("it is there")
+}
+
+#[test]
+fn when_a_session_was_stopped_is_known_until_it_has_credentials_again() {
+    let mut stage = Stage::active();
+    stage.pass(MINUTE);
+    stage.say("parent", Action::Stop);
+    let stopped_at = |stage: &Stage, name| stage.state.session(&id(name)).unwrap().stopped_at;
+    for name in ["parent", "child"] {
+        assert_eq!(stopped_at(&stage, name), Some(stage.now), "{name}");
+    }
+    stage.retracts("child");
+    stage.retracts("parent");
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    assert!(stopped_at(&stage, "parent").is_some());
+    stage.deliver(Ok(()));
+    assert_eq!(stopped_at(&stage, "parent"), None);
+    assert!(stopped_at(&stage, "child").is_some());
+}
+
+#[test]
+fn failures_are_forgotten_by_a_stop_and_not_by_an_end() {
+    for stops in [true, false] {
+        let mut stage = Stage::new(Vec::new());
+        stage.say("parent", Action::Start);
+        stage.issue("parent", MINUTE);
+        stage.deliver(Ok(()));
+        stage.say("parent", Action::Rotate);
+        stage.refuse("parent");
+        assert_eq!(parent(&stage).failures, 1);
+        if stops {
+            stage.say("parent", Action::Stop);
+        } else {
+            // What the person ordered fails until they have ended.
+            while stage.now < NOW.plus(MINUTE) {
+                stage.pass(Duration::from_secs(1));
+                if stage.issues.contains_key(&id("parent")) {
+                    stage.refuse("parent");
+                }
+            }
+        }
+        stage.retracts("parent");
+        assert_eq!(parent(&stage).failures == 0, stops);
+        assert_eq!(parent(&stage).last_failure.is_none(), stops);
+        assert_eq!(parent(&stage).retry_at.is_none(), stops);
+    }
+}
+
+#[test]
+fn who_says_start_while_credentials_are_taken_back_has_them_obtained_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.say("parent", Action::Stop);
+    stage.say("parent", Action::Start);
+    stage.retracts("parent");
+    let order = parent(&stage).manual_override.as_ref();
+    assert_eq!(order.map(|order| order.action), Some(Action::Start));
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    assert_eq!(stage.statuses()[0], Status::Active);
+    assert!(matches!(stage.replies.last(), Some(Reply::Done { .. })));
+}
+
+#[test]
+fn an_order_to_start_ends_with_the_credentials_although_a_program_asks_for_them() {
+    let mut stage = Stage::new(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.pass(HOUR);
+    assert_eq!(stage.statuses()[0], Status::Pending);
+    stage.order("parent", Order::Demand);
+    assert!(parent(&stage).manual_override.is_some());
+    stage.retracts("parent");
+    assert_eq!(parent(&stage).manual_override, None);
+    assert!(stage.issues.contains_key(&id("parent")));
+}
+
+#[test]
+fn an_order_to_stop_outlives_the_credentials() {
+    let mut stage = Stage::active();
+    stage.say("parent", Action::Stop);
+    stage.retracts("child");
+    stage.retracts("parent");
+    let order = parent(&stage).manual_override.as_ref();
+    assert_eq!(order.map(|order| order.action), Some(Action::Stop));
+}
+
+#[test]
+fn credentials_that_could_not_be_taken_back_are_there_still_and_it_is_tried_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.say("parent", Action::Stop);
+    stage.deliver(Err(stage::failure()));
+    assert_eq!(stage.statuses()[0], Status::Active);
+    assert_eq!(failure(&stage).kind, ErrorKind::Delivery);
+    assert_eq!(parent(&stage).stopped_at, None);
+    assert_eq!(stage.state.expiry(&id("parent")), Some(NOW.plus(HOUR)));
+    let again = parent(&stage).retry_at.expect("it is tried again");
+    stage.pass(again.since(stage.now));
+    stage.retracts("parent");
+    assert_eq!(stage.statuses()[0], Status::Inactive);
+}
+
+/// How the latest operation ended, as the journal has it: outcome, and whether it names credentials, a
+/// failure, and when it is tried again.
+fn ended(stage: &Stage) -> (Outcome, bool, bool, bool) {
+    let mut recorded = stage.recorded.iter().rev();
+    let ended = recorded.find_map(|event| match event {
+        JournalEvent::Ended {
+            outcome,
+            lease,
+            failure,
+            retry_at,
+            ..
+        } => {
+            let (lease, failure) = (lease.is_some(), failure.is_some());
+            Some((*outcome, lease, failure, retry_at.is_some()))
+        }
+        _ => None,
+    });
+    ended.expect("one ended")
+}
+
+#[test]
+fn the_journal_says_how_an_operation_ended_and_when_it_is_tried_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.refuse("parent");
+    assert_eq!(ended(&stage), (Outcome::Failed, false, true, true));
+    stage.say("parent", Action::Start);
+    let operation = stage.issues.remove(&id("parent")).unwrap();
+    let needs = Failure::new(ErrorKind::NeedsMfa, "a code is asked for");
+    issued(&mut stage, operation, Err(needs));
+    // A person has to help first: no moment is named.
+    assert_eq!(ended(&stage), (Outcome::Failed, false, true, false));
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    assert_eq!(ended(&stage), (Outcome::Started, true, false, false));
+    stage.say("parent", Action::Rotate);
+    stage.refuse("parent");
+    assert_eq!(ended(&stage), (Outcome::Failed, true, true, true));
+    stage.say("parent", Action::Rotate);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    assert_eq!(ended(&stage), (Outcome::Rotated, true, false, false));
+    stage.say("parent", Action::Stop);
+    stage.retracts("parent");
+    assert_eq!(ended(&stage), (Outcome::Stopped, false, false, false));
+}
+
+#[test]
+fn what_the_chain_answers_for_an_operation_that_it_was_not_asked_for_changes_nothing() {
+    let mut stage = Stage::active();
+    let before = stage.statuses();
+    for result in [Ok(()), Err(stage::failure())] {
+        let operation = OperationId(9_999);
+        stage.enter(Input::Delivered { operation, result });
+        assert_eq!(stage.statuses(), before);
+    }
+}
+
+#[test]
+fn a_provider_is_told_how_often_it_was_tried_and_whose_credentials_to_use() {
+    let mut stage = Stage::new(Vec::new());
+    let attempt = |stage: &mut Stage, name: &str| {
+        stage.next += 1;
+        let command = Input::Command {
+            id: CommandId(stage.next),
+            session: id(name),
+            order: Order::Do {
+                action: Action::Start,
+                lasting: None,
+                override_reason: None,
+                reason: None,
+            },
+        };
+        let effects = step(&mut stage.state, stage.now, command);
+        let mut effects = effects.into_iter();
+        let issue = effects.find_map(|effect| match effect {
+            Effect::Issue {
+                operation,
+                parent,
+                attempt,
+                session,
+            } => {
+                stage.issues.insert(session, operation);
+                Some((attempt, parent))
+            }
+            _ => None,
+        });
+        issue.expect("credentials are asked for")
+    };
+    assert_eq!(attempt(&mut stage, "parent"), (1, None));
+    stage.refuse("parent");
+    assert_eq!(attempt(&mut stage, "parent"), (2, None));
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    assert_eq!(attempt(&mut stage, "child"), (1, Some(id("parent"))));
+}
+
+#[test]
+fn a_person_hears_whose_profile_was_taken() {
+    let mut stage = Stage::new(Vec::new());
+    let mut other = session("other", "r");
+    Arc::make_mut(&mut other.session).named_profile = Some("parent".to_owned());
+    stage.enter(Input::Workspace(WorkspaceChange {
+        upserts: vec![other],
+        removed: Vec::new(),
+    }));
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.say("other", Action::Start);
+    stage.issue("other", HOUR);
+    stage.deliver(Ok(()));
+    let lease = until(NOW.plus(HOUR));
+    let done = Reply::Done {
+        lease: Some(lease),
+        displaced: vec!["parent".to_owned()],
+    };
+    assert_eq!(stage.replies.last(), Some(&done));
+    assert_eq!(stage.statuses()[0], Status::Inactive);
+    assert_eq!(parent(&stage).published_profile, None);
+}
+
+#[test]
+fn policies_see_that_a_failure_is_over() {
+    let mut stage = Stage::new(Vec::new());
+    stage.policy(Tier::Personal);
+    stage.propose(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.refuse("parent");
+    stage.propose(Vec::new());
+    assert_eq!(stage.seen("parent").facts.failures, 1);
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    let facts = stage.seen("parent").facts;
+    assert_eq!((facts.failures, facts.last_error), (0, None));
+    assert_eq!(facts.status, Status::Active);
 }
