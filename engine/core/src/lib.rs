@@ -15,6 +15,7 @@
 //!
 //! use dayfly_core::effect::{Effect, Reply};
 //! use dayfly_core::input::{CommandId, Input, Order, SessionUpsert, WorkspaceChange};
+//! use dayfly_core::placement::Placement;
 //! use dayfly_core::policy::Action;
 //! use dayfly_core::session::{Access, Lease, Session, SessionId, Status};
 //! use dayfly_core::settings::Settings;
@@ -67,7 +68,7 @@
 //! assert!(effects.iter().any(|effect| matches!(effect, Effect::Publish { .. })));
 //!
 //! // They are there: the person is answered.
-//! let result = Ok(());
+//! let result = Ok(Placement::complete(&state.wanted_delivery(&id)));
 //! let effects = step(&mut state, now, Input::Delivered { operation, result });
 //! let done = Reply::Done { lease: Some(lease), displaced: Vec::new() };
 //! assert!(effects.contains(&Effect::Reply { command: CommandId(1), reply: done }));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dayfly_core::arbitration::Tier;
 use dayfly_core::effect::{Effect, JournalEvent, OperationId, Reply};
 use dayfly_core::input::{CommandId, Input, Order, WorkspaceChange};
+use dayfly_core::placement::Placement;
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{ErrorKind, Failure, Lease, Status};
 use dayfly_core::state::SessionState;
@@ -397,7 +398,7 @@ fn the_journal_says_how_an_operation_ended_and_when_it_is_tried_again() {
 fn what_the_chain_answers_for_an_operation_that_it_was_not_asked_for_changes_nothing() {
     let mut stage = Stage::active();
     let before = stage.statuses();
-    for result in [Ok(()), Err(stage::failure())] {
+    for result in [Ok(Placement::default()), Err(stage::failure())] {
         let operation = OperationId(9_999);
         stage.enter(Input::Delivered { operation, result });
         assert_eq!(stage.statuses(), before);

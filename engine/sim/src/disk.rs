@@ -9,8 +9,8 @@ use dayfly_core::policy::{BranchChange, EntryName, FileChange, FileChangeKind, S
 use dayfly_policy::PathPattern;
 use dayfly_policy::module::Digest;
 
+use crate::rule::Rule;
 use crate::scenario::Scenario;
-use crate::world::Rule;
 
 /// The longest content that a policy gets, as in the running engine.
 const CONTENT: usize = 64 << 10;

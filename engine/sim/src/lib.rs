@@ -6,9 +6,11 @@
 
 mod disk;
 pub mod outcome;
+mod rule;
 pub mod scenario;
 mod world;
 
 pub use outcome::{Decision, Outcome, Refused, Track};
+pub use rule::Rule;
 pub use scenario::{Refusal, Scenario, Span};
-pub use world::{Rule, run};
+pub use world::run;

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use dayfly_core::effect::{Effect, OperationId, Reply};
 use dayfly_core::input::{
-    CommandId, Entry, Input, Order, PersistedStatus, SessionUpsert, SignIn, UserInput,
-    WorkspaceChange,
+    CommandId, Input, Order, PersistedStatus, SessionUpsert, SignIn, UserInput, WorkspaceChange,
 };
 use dayfly_core::placement::Placement;
 use dayfly_core::policy::{
@@ -26,20 +25,12 @@ use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
-use dayfly_policy::{Call, Policy, StateSnapshot, StateWrite};
+use dayfly_policy::{Call, StateSnapshot, StateWrite};
 
 use crate::disk::Disk;
 use crate::outcome::{Outcome, Refused};
+use crate::rule::Rule;
 use crate::scenario::{Deed, Scenario};
-
-/// A policy entry and what is asked.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// What the core knows of it.
-    pub entry: Entry,
-    /// What is asked.
-    pub policy: Policy,
-}
 
 /// Lets a scenario happen. `progress` is called for each day that has passed.
 #[must_use]

@@ -6,6 +6,7 @@
 
 mod chain;
 mod delivery;
+mod delivery_violation;
 mod entries;
 mod operations;
 mod sessions;
@@ -19,7 +20,7 @@ use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 use crate::state::State;
 
-pub use crate::audit::delivery::DeliveryViolation;
+pub use crate::audit::delivery_violation::DeliveryViolation;
 pub use crate::audit::violation::Violation;
 
 /// What is known of the chain at the moment of an audit.

@@ -1,6 +1,6 @@
 //! What can be wrong.
 
-use crate::audit::delivery::DeliveryViolation;
+use crate::audit::delivery_violation::DeliveryViolation;
 use crate::model::ids::{CommandId, OperationId};
 use crate::model::policy::EntryName;
 use crate::model::session::{Lease, Status};
