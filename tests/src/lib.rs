@@ -21,6 +21,7 @@ pub mod inspecting;
 pub mod memory;
 pub mod ministack;
 pub mod portal;
+pub mod processor;
 pub mod table;
 pub mod wait;
 pub mod watch;

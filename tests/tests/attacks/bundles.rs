@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use dayfly_tests::Home;
 use dayfly_tests::authoring::prebuilt;
 use dayfly_tests::home::Ended;
+use dayfly_tests::{Home, processor};
 
 const CANARY: &str = "wJalrXUtnFEMIcanaryEXAMPLEKEY";
-/// Long enough for a slow machine, and nothing beside reading without an end.
+/// Processor time, which is nothing beside reading without an end.
 const LIMIT: Duration = Duration::from_secs(30);
+/// For a command that waits for ever.
+const HANGS: Duration = Duration::from_secs(300);
 
 /// A home with a secret of the person, and beside it a folder that somebody else made.
 struct Scene {
@@ -84,7 +86,7 @@ fn run(home: &Home, args: &[&str]) -> Ended {
     let mut most = 0;
     while child.try_wait().expect("it is ours").is_none() {
         most = most.max(resident_kib(pid));
-        if begun.elapsed() > LIMIT || most > 2 << 20 {
+        if processor::used(pid) > LIMIT || begun.elapsed() > HANGS || most > 2 << 20 {
             child.kill().expect("it is ours");
             child.wait().expect("it is ours");
             panic!(

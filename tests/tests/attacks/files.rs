@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use dayfly_tests::{Daemon, Home, until};
+use dayfly_tests::{Daemon, Home, processor, until};
 use serde_json::json;
 
-/// For one command, on a machine that has other things to do.
+/// Processor time for one command, however busy the machine is.
 const LIMIT: Duration = Duration::from_secs(40);
+/// For a command that waits for ever.
+const HANGS: Duration = Duration::from_secs(400);
 /// KiB that a command may take: some compile a policy, which is a process of its own.
 const MEMORY: u64 = 768 << 10;
 
@@ -129,7 +131,7 @@ fn bounded(home: &Home, args: &[&str]) -> Result<(), String> {
         if let Some(status) = child.try_wait().expect("it is ours") {
             break status;
         }
-        if begun.elapsed() > LIMIT || most > MEMORY {
+        if processor::used(pid) > LIMIT || begun.elapsed() > HANGS || most > MEMORY {
             child.kill().expect("it is ours");
             child.wait().expect("it is ours");
             return Err(format!("{:?}, {most} KiB", begun.elapsed()));
