@@ -136,7 +136,7 @@ fn a_person_signs_in_and_programs_keep_working_across_rotations() {
     let (code, said) = run(&entra, &home, &["session", "start", "az"]);
     assert_eq!(code, 5, "{said}");
     assert!(
-        said.contains("nobody has signed in to integration \"work\""),
+        said.contains("you are not signed in to integration \"work\""),
         "{said}"
     );
     assert!(said.contains("dayfly integration login work"), "{said}");
@@ -149,12 +149,12 @@ fn a_person_signs_in_and_programs_keep_working_across_rotations() {
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("+ Development"), "{said}");
     assert!(
-        said.contains("2 subscriptions; 1 added, 0 removed, 1 as before"),
+        said.contains("2 subscriptions; 1 added, 0 removed, 1 unchanged"),
         "{said}"
     );
     let text = std::fs::read(home.workspace()).unwrap();
     let (_, said) = run(&entra, &home, &["integration", "sync", "work"]);
-    assert!(said.contains("0 added, 0 removed, 2 as before"), "{said}");
+    assert!(said.contains("0 added, 0 removed, 2 unchanged"), "{said}");
     let before: Value = serde_json::from_slice(&text).unwrap();
     let after: Value = serde_json::from_slice(&std::fs::read(home.workspace()).unwrap()).unwrap();
     let names = |workspace: &Value| -> Vec<Value> {
@@ -213,7 +213,7 @@ fn a_person_signs_in_and_programs_keep_working_across_rotations() {
     let (code, said) = run(&entra, &home, &["session", "start", "az"]);
     assert_eq!(code, 5, "{said}");
     assert!(
-        said.contains("the sign-in has ended (AADSTS700082)"),
+        said.contains("the sign-in has expired (AADSTS700082)"),
         "{said}"
     );
     assert!(
@@ -331,7 +331,7 @@ fn applications_get_tokens_by_secret_certificate_workload_and_machine() {
     let (code, said) = run(&entra, &secret, &["session", "start", "az"]);
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("the client secret of integration \"work\" is not kept"),
+        said.contains("the vault does not have the client secret of integration \"work\""),
         "{said}"
     );
     let login = ["integration", "login", "work"];
@@ -373,7 +373,7 @@ fn applications_get_tokens_by_secret_certificate_workload_and_machine() {
     let (code, said) = run(&entra, &secret, &["credential-process", "az"]);
     assert_eq!(code, 2, "{said}");
     assert!(
-        said.contains("Azure, which has no AWS credentials"),
+        said.contains("Azure session, which has no AWS credentials"),
         "{said}"
     );
     let (code, said) = run(&entra, &secret, &["exec", "az", "--static", "--", "true"]);
@@ -431,7 +431,7 @@ fn each_failure_has_its_own_message_and_end() {
         (
             json!({ "where": "entra", "status": 502 }),
             "unavailable",
-            "it is broken at the moment",
+            "it has an outage",
         ),
         (
             json!({ "where": "entra", "status": 400, "error": "unauthorized_client", "number": 700016 }),
@@ -446,7 +446,7 @@ fn each_failure_has_its_own_message_and_end() {
         (
             json!({ "where": "entra", "status": 404 }),
             "misconfigured",
-            "it answers as Entra ID does not",
+            "its answer is not one that Entra ID gives",
         ),
     ] {
         entra.fault(Some(fault));

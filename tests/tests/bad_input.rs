@@ -56,9 +56,9 @@ fn a_broken_workspace_leaves_the_last_good_one_in_force() {
     for (text, parts) in [
         (
             "{\n  \"sessions\": [\n",
-            &["workspace.json:3:1", "last good version"][..],
+            &["workspace.json:3:1", "last valid version"][..],
         ),
-        ("", &["workspace.json", "last good version"]),
+        ("", &["workspace.json", "last valid version"]),
         (
             "{\n \"sessions\": 5 }",
             &["workspace.json:2:14", "sessions"],
@@ -79,11 +79,11 @@ fn a_broken_workspace_leaves_the_last_good_one_in_force() {
         problems(&home) == "[]"
     });
     let printed = daemon.output();
-    assert!(printed.contains("workspace: well again"), "{printed}");
+    assert!(printed.contains("workspace: resolved"), "{printed}");
     // Something that cannot be read as a file stands in its place.
     std::fs::remove_file(home.workspace()).unwrap();
     std::fs::create_dir(home.workspace()).unwrap();
-    told(&home, &["workspace.json", "last good version"]);
+    told(&home, &["workspace.json", "last valid version"]);
     assert!(active_in_chain(&home, "good"));
     std::fs::remove_dir(home.workspace()).unwrap();
     home.save(&home.workspace(), &good);
@@ -92,7 +92,7 @@ fn a_broken_workspace_leaves_the_last_good_one_in_force() {
     });
     // A file that goes away takes nothing with it.
     std::fs::remove_file(home.workspace()).unwrap();
-    told(&home, &["workspace.json", "last good version"]);
+    told(&home, &["workspace.json", "last valid version"]);
     assert!(active_in_chain(&home, "good"));
 }
 
@@ -149,7 +149,7 @@ fn a_policy_that_cannot_be_used_is_named_and_stops_no_other() {
     std::fs::write(home.path().join("text.wasm"), "no wasm at all").unwrap();
     for (number, (entry, parts)) in [
         ("module = 'foreign.wasm'", &["wasi:filesystem/preopens@0.2.0", "imports"][..]),
-        ("module = 'text.wasm'", &["text.wasm", "no WebAssembly component"]),
+        ("module = 'text.wasm'", &["text.wasm", "not a WebAssembly component"]),
         ("module = 'missing.wasm'", &["missing.wasm", "cannot be read"]),
         ("module = 'builtin:nope'", &["no built-in policy", "business-hours"]),
         (
@@ -174,7 +174,7 @@ fn a_policy_that_cannot_be_used_is_named_and_stops_no_other() {
     }
     // A file that is no TOML leaves the last good configuration in force.
     home.save_config("[[policy]\n");
-    told(&home, &["dayfly.toml:1:", "last good version"]);
+    told(&home, &["dayfly.toml:1:", "last valid version"]);
     home.save_workspace(&json!({ "sessions": [local("good"), local("last")] }));
     until(5 * SECOND, "the policy works still", || {
         active_in_chain(&home, "last")

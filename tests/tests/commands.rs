@@ -120,9 +120,9 @@ fn every_access_method_can_be_added() {
                 "--tenant-id",
                 "b",
             ],
-            "takes no --profile",
+            "does not accept --profile",
         ),
-        (&["x", "--type", "aws"], "there are awsIamUser"),
+        (&["x", "--type", "aws"], "the choices are awsIamUser"),
         (
             &[
                 "x",
@@ -161,7 +161,7 @@ fn an_edit_changes_nothing_else() {
     fails(
         &home.run(["session", "edit", "two"]),
         2,
-        "nothing is to be changed",
+        "there is nothing to change",
     );
     fails(
         &home.run(["session", "edit", "tow", "--region", "x"]),
@@ -377,7 +377,7 @@ fn the_doctor_finds_what_hides_or_blocks_credentials() {
     for part in [
         "dayfly secret set main",
         "AWS_ACCESS_KEY_ID set here hides",
-        "AWS_PROFILE names \"gone\"",
+        "AWS_PROFILE names profile \"gone\"",
         "the profile default",
         "profile \"taken\"",
         "has mode 644",

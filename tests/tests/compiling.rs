@@ -44,7 +44,7 @@ fn a_component_that_was_made_to_be_costly_is_refused_and_costs_the_engine_nothin
     assert!(
         checked
             .err
-            .contains("takes more than a component of its size may"),
+            .contains("takes more than is allowed for a component of its size"),
         "{checked:?}"
     );
     assert!(
@@ -61,7 +61,7 @@ fn a_component_that_was_made_to_be_costly_is_refused_and_costs_the_engine_nothin
     within(Duration::from_secs(120), "the component is refused", || {
         let status = home.run(["status"]);
         let told = status.out + &status.err;
-        match told.contains("takes more than a component of its size may") {
+        match told.contains("takes more than is allowed for a component of its size") {
             true => Ok(()),
             false => Err(told),
         }

@@ -126,7 +126,7 @@ fn the_address_is_that_of_the_role_and_nobody_else_hears_of_it() {
         assert!(output.status.success(), "{output:?}");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
-            said.contains("handed to the browser") && !said.contains("http"),
+            said.contains("opened in the browser") && !said.contains("http"),
             "{said}"
         );
         let argv = std::fs::read_to_string(home.path().join("argv")).unwrap();
@@ -165,14 +165,14 @@ fn what_has_no_console_and_what_is_refused_is_said() {
     assert_eq!(told.code, 2, "{told:?}");
     assert!(
         told.err
-            .contains("does not take the temporary credentials of an IAM user"),
+            .contains("does not accept temporary credentials of an IAM user"),
         "{told:?}"
     );
     let told = home.run(["console", "app"]);
     assert_eq!(told.code, 1, "{told:?}");
     assert!(
         told.err
-            .contains("does not sign in with these credentials (status 400)"),
+            .contains("does not accept these credentials (status 400)"),
         "{told:?}"
     );
     assert!(

@@ -100,7 +100,7 @@ fn each_session_goes_where_it_says_and_stop_takes_it_away_everywhere() {
             home.run(["session", "stop", name]).ok();
             let told = home.run(["credential-process", name]);
             assert_eq!(told.code, 4, "{told:?}");
-            assert!(told.err.contains("stopped by hand"), "{told:?}");
+            assert!(told.err.contains("you stopped the session"), "{told:?}");
         }
         assert_eq!(home.credentials_text(), "");
         assert_eq!(config_text(&home), own);
@@ -118,7 +118,7 @@ fn a_target_that_fails_leaves_the_others_and_is_told_and_mended() {
     save_config_file(&home, "[profile app]\nrole_arn = mine\n");
     let daemon = Daemon::start(&home);
     let told = home.run(["session", "start", "app"]).ok().out;
-    assert!(told.contains("but not at credential-process"), "{told}");
+    assert!(told.contains("but not in credential-process"), "{told}");
     assert!(told.contains("role_arn"), "{told}");
     assert_eq!(
         places(&home, "app"),
@@ -193,7 +193,7 @@ fn a_file_that_cannot_be_written_leaves_the_other_in_force() {
     mode(0o500);
     let (code, out, err) = run(&["session", "start", "app"]);
     assert_eq!(code, 0, "{out}{err}");
-    assert!(out.contains("but not at credential-process"), "{out}");
+    assert!(out.contains("but not in credential-process"), "{out}");
     assert!(out.contains("closed"), "{out}");
     let (_, shown, _) = run(&["session", "show", "app"]);
     assert!(shown.contains("credentials-file ("), "{shown}");

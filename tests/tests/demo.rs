@@ -24,7 +24,7 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
         "■ audit stopped",
         "■ hotfix stopped",
         "0 ends without renewal",
-        "is gone.",
+        "Dayfly removed",
     ] {
         assert!(out.contains(part), "{part}\n{out}");
     }

@@ -82,10 +82,10 @@ fn a_clock_that_is_off_and_a_cloud_that_does_not_answer_are_found() {
     has(&found(&home(&clock(0)), "good", &[]), "has the same time");
     let behind = found(&home(&clock(3_600)), "wrong", &[]);
     has(&behind, "clock: this machine's clock is 3");
-    has(&behind, "behind that of http://127.0.0.1:");
+    has(&behind, "behind, compared with http://127.0.0.1:");
     has(
         &found(&home(&clock(-3_600)), "wrong", &[]),
-        "ahead that of http://127.0.0.1:",
+        "ahead, compared with http://127.0.0.1:",
     );
     has(&found(&home(&clock(120)), "notice", &[]), "s behind");
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -93,7 +93,7 @@ fn a_clock_that_is_off_and_a_cloud_that_does_not_answer_are_found() {
     drop(closed);
     let home = home(&format!("http://{address}"));
     let told = found(&home, "wrong", &[]);
-    has(&told, &format!("cloud: http://{address} gives no answer"));
+    has(&told, &format!("cloud: http://{address} does not answer"));
     home.run(["doctor", "--offline"]).ok();
 }
 
@@ -115,10 +115,10 @@ fn what_hides_credentials_from_clients_is_found() {
     ];
     let told = found(&home, "wrong", &dead);
     for part in [
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI names 127.0.0.1:9, where nobody answers",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI names 127.0.0.1:9, where no endpoint answers",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT names 127.0.0.1:9",
         "/nowhere/token cannot be read",
-        "AWS_DEFAULT_PROFILE names \"gone\"",
+        "AWS_DEFAULT_PROFILE names profile \"gone\"",
     ] {
         has(&told, part);
     }
@@ -128,7 +128,7 @@ fn what_hides_credentials_from_clients_is_found() {
         "[other]\nx = y\n[main]\naws_access_key_id = AKIAOWN\naws_secret_access_key = canary\n";
     home.save(&home.credentials(), own);
     let told = found(&home, "wrong", &[]);
-    has(&told, "credentials:4: the profile \"main\" has static keys");
+    has(&told, "credentials:4: profile \"main\" has static keys");
     assert!(!told.concat().contains("canary"), "{told:?}");
     std::fs::remove_file(home.credentials()).unwrap();
     let both = ["session", "edit", "main", "--delivery"];
@@ -136,7 +136,7 @@ fn what_hides_credentials_from_clients_is_found() {
     home.run(both).ok();
     has(
         &found(&home, "notice", &[]),
-        "running ones do not see its rotations",
+        "running programs do not see rotations",
     );
     let config = std::fs::read_to_string(home.path().join("dayfly.toml")).unwrap();
     home.save_config(&format!("{config}config-file = \"elsewhere\"\n"));

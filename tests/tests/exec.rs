@@ -58,7 +58,7 @@ fn a_command_gets_signals_and_gives_its_exit_code_and_the_endpoint_ends_with_it(
     assert_eq!(door.send("GET /", "").0, 0);
     assert!(!file.exists());
     let told = home.run(["exec", "app", "--imds", "--", "env"]).ok();
-    assert!(told.err.contains("after they ended"), "{told:?}");
+    assert!(told.err.contains("after they expired"), "{told:?}");
     assert!(
         told.out
             .contains("AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:"),

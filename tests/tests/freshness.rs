@@ -283,7 +283,7 @@ fn what_was_stopped_is_served_nowhere_any_more() {
         for way in &ways {
             // What was just answered is good for further questions for a second.
             until(10 * SECOND, way.name, || {
-                (way.ask)().is_err_and(|why| why.contains("stopped by hand"))
+                (way.ask)().is_err_and(|why| why.contains("you stopped the session"))
             });
         }
         home.run(["session", "release", "app"]).ok();

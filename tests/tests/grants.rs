@@ -93,7 +93,7 @@ fn a_shadow_entry_is_recorded_and_acts_on_nothing() {
     assert!(
         events
             .out
-            .contains("dev: shadow policies would have made this start instead of nothing"),
+            .contains("dev: with the shadow policies this would be start instead of nothing"),
         "{}",
         events.out
     );

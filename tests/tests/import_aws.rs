@@ -31,14 +31,18 @@ fn a_profile_with_a_long_lived_key_becomes_a_session() {
     let missing = home.run(["secret", "import-aws", "lagacy"]);
     assert_eq!(missing.code, 3, "{}", missing.err);
     assert!(
-        missing.err.contains("there are: other, legacy"),
+        missing.err.contains("the profiles are: other, legacy"),
         "{}",
         missing.err
     );
     assert!(!home.workspace().exists());
 
     let taken = home.run(["secret", "import-aws", "legacy"]).ok();
-    assert!(taken.out.contains("--remove takes it out"), "{}", taken.out);
+    assert!(
+        taken.out.contains("--remove removes it there"),
+        "{}",
+        taken.out
+    );
     let session = home.session("legacy").expect("a session");
     assert_eq!(session["region"], "eu-north-1", "{session:#}");
     home.run(["session", "start", "legacy"]).ok();
@@ -51,7 +55,7 @@ fn a_profile_with_a_long_lived_key_becomes_a_session() {
     let moved = home
         .run(["secret", "import-aws", "legacy", "--remove"])
         .ok();
-    assert!(moved.out.contains("is removed from"), "{}", moved.out);
+    assert!(moved.out.contains("removed the key from"), "{}", moved.out);
     assert_eq!(home.credentials_text(), others);
     home.run(["session", "start", "legacy"]).ok();
     assert!(caller("legacy").ends_with(":user/alice"));
@@ -95,7 +99,7 @@ fn a_key_that_stands_there_twice_is_not_taken() {
     let old =
         "[legacy]\naws_access_key_id = AKIAOLDOLDOLDOLDOLDO\naws_secret_access_key = canary/old\n";
     let told = refused(format!("{old}{PAIR}").as_bytes(), b"", "legacy");
-    let wanted = "line 4, byte 1: `aws_access_key_id` is in this section already, in line 2";
+    let wanted = "line 4, byte 1: `aws_access_key_id` is already in this section, in line 2";
     assert!(told.contains(wanted), "{told}");
     let told = refused(
         format!("{old}{}", PAIR.to_uppercase()).as_str().as_bytes(),
@@ -105,7 +109,7 @@ fn a_key_that_stands_there_twice_is_not_taken() {
     assert!(told.contains("line 4"), "{told}");
     let told = refused(format!("{old}[legacy]\n{PAIR}").as_bytes(), b"", "legacy");
     assert!(
-        told.contains("the section [legacy] is in the file already"),
+        told.contains("the section [legacy] is already in the file"),
         "{told}"
     );
     let config = format!("[profile legacy]\n{PAIR}");
@@ -172,7 +176,7 @@ fn what_the_aws_cli_reads_is_what_is_taken() {
             "--remove",
         ])
         .ok();
-    assert!(taken.out.contains("is removed from"), "{}", taken.out);
+    assert!(taken.out.contains("removed the key from"), "{}", taken.out);
     let session = home.session("gov").expect("a session");
     assert_eq!(session["region"], "us-gov-west-1", "{session:#}");
     let written = std::fs::read_to_string(home.workspace()).expect("a file");
@@ -209,6 +213,6 @@ fn what_the_aws_cli_reads_is_what_is_taken() {
         "other",
         "--remove",
     ]);
-    assert!(lost.err.contains("has another key already"), "{}", lost.err);
+    assert!(lost.err.contains("already has another key"), "{}", lost.err);
     assert_eq!(home.credentials_text(), text);
 }

@@ -150,14 +150,14 @@ fn a_bundle_or_a_proxy_that_is_none_stops_the_call() {
         assert!(found.out.contains(said), "{}", found.out);
     };
     let named = |problem: &str| format!("{} {problem}", file.display());
-    start(&home, &named("is not there"));
+    start(&home, &named("does not exist"));
     std::fs::write(&file, "").expect("a file");
-    start(&home, &named("holds no certificate"));
+    start(&home, &named("has no certificate"));
     std::fs::write(&file, "garbage").expect("a file");
-    start(&home, &named("holds no certificate"));
+    start(&home, &named("has no certificate"));
     home.set("AWS_CA_BUNDLE", proxy.authority());
     home.set("HTTPS_PROXY", "socks5://user:canary@127.0.0.1:1");
-    start(&home, "the proxy that HTTPS_PROXY names cannot be used");
+    start(&home, "Dayfly cannot use the proxy in HTTPS_PROXY");
     for args in [
         ["session", "start", "user"],
         ["doctor", "--json", "--offline"],

@@ -358,7 +358,7 @@ fn where_memory_cannot_be_locked_all_works_and_doctor_tells_it() {
     let given = home.run(["credential-process", "user"]).ok();
     assert!(given.out.contains(SECRET), "{given:?}");
     let notice = told("notice").expect("doctor says a word of it");
-    assert!(notice.contains("may be written to the swap"), "{notice}");
+    assert!(notice.contains("secrets to swap"), "{notice}");
     assert_eq!(told("good"), None);
     assert_eq!(engine.terminate(), 0);
 

@@ -113,8 +113,11 @@ fn a_person_answers_and_a_wrong_code_is_told_as_such() {
         .collect();
     assert_eq!(names, ["deploy", "main"]);
     let status = home.run(["status"]).ok().out;
-    assert!(status.contains("needs you: "), "{status}");
-    assert!(status.contains("2 need you (`dayfly respond`)"), "{status}");
+    assert!(status.contains("needs your input: "), "{status}");
+    assert!(
+        status.contains("2 waiting for your input (`dayfly respond`)"),
+        "{status}"
+    );
 
     let wrong = home.run_with(["respond", "main"], "000000\n");
     assert_eq!(wrong.code, 5, "{}{}", wrong.out, wrong.err);
@@ -136,7 +139,10 @@ fn a_person_answers_and_a_wrong_code_is_told_as_such() {
     assert!(started.out.contains("deploy started"), "{}", started.out);
     assert!(stage.caller("deploy").contains(":assumed-role/deploy/"));
     assert!(stage.caller("main").ends_with(":user/alice"));
-    assert_eq!(home.run(["respond"]).ok().out, "nothing waits for you\n");
+    assert_eq!(
+        home.run(["respond"]).ok().out,
+        "no session is waiting for input\n"
+    );
     let log = stage.front.log();
     let roles: Vec<_> = log.iter().filter(|l| l["action"] == "AssumeRole").collect();
     assert!(roles.iter().all(|l| l["serial"].is_null()), "{log:#?}");
@@ -246,7 +252,7 @@ fn a_prompt_command_is_asked_in_the_persons_place() {
     });
     assert_eq!(stage.needs("second")["asking"], true);
     let listed = home.run(["respond"]).ok().out;
-    assert!(listed.contains("the prompt command asks"), "{listed}");
+    assert!(listed.contains("the prompt command is asking"), "{listed}");
     // Its code has to be one that was not used yet.
     let before = code(SEED);
     until(MINUTE, "a new code", || code(SEED) != before);

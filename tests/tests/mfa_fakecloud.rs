@@ -129,7 +129,8 @@ fn codes_from_a_seed_in_the_vault_are_taken() {
     let daemon = Daemon::start(home);
     let stopped = home.run(["session", "start", "deploy"]);
     assert_eq!(stopped.code, 1, "{}", stopped.out);
-    let said = "the parent session main may not start: you stopped it; start it, or release it";
+    let said =
+        "a policy does not let the parent session main start: you stopped it; start or release it";
     assert!(stopped.err.contains(said), "{}", stopped.err);
     home.run(["session", "release", "main"]).ok();
     home.run(["session", "start", "deploy"]).ok();
@@ -262,7 +263,7 @@ fn a_role_for_two_hours_is_had_with_the_key_of_the_user_and_a_code() {
         assert_ne!(told.code, 0, "{args:?}");
         let text = format!("{}{}", told.out, told.err);
         assert!(
-            text.contains("that a role assumes 3600 at most"),
+            text.contains("AWS allows at most 3600 for a role that a role assumes"),
             "{args:?}: {text}"
         );
     }

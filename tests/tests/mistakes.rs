@@ -52,7 +52,7 @@ fn a_simulation_of_nothing_is_refused() {
         (
             "span = \"0s\"\n[[expect]]\ngap-at-most = \"0s\"\n",
             2,
-            "nothing happens",
+            "the time span is empty",
         ),
         (
             "\n\n[[expect]]\nsession = \"dve\"\nstatus = \"active\"\n",
@@ -90,7 +90,7 @@ fn a_simulation_of_nothing_is_refused() {
         "[[event]]\nat = \"soon\"\nsession = \"dev\"\ndo = \"start\"\n",
     );
     let ended = home.run([OsStr::new("policy"), "simulate".as_ref(), scenario.as_ref()]);
-    fails(&ended, 2, "scenario.toml: line 1: \"soon\" is no moment");
+    fails(&ended, 2, "scenario.toml: line 1: \"soon\" is not a time");
 }
 
 #[test]
@@ -103,14 +103,14 @@ fn sessions_of_one_name_and_of_one_profile_are_told_apart() {
             .out
     };
     let first = add("dev", "0000-1111-aaaa", "one");
-    assert!(!first.contains("profile is also"), "{first}");
+    assert!(!first.contains("has the same named profile"), "{first}");
     let second = add("dev", "0000-1111-bbbb", "one");
     assert!(
         second.contains("another session has the same name"),
         "{second}"
     );
     assert!(
-        second.contains("its profile is also that of dev"),
+        second.contains("dev has the same named profile"),
         "{second}"
     );
     add("alone", "2222-3333-cccc", "two");
@@ -147,11 +147,11 @@ fn entries_that_are_disabled_are_listed_and_can_be_enabled_twice() {
     assert_eq!(listed["disabled"], json!(["off"]));
     assert_eq!(listed["policies"].as_array().map(Vec::len), Some(1));
     let again = home.run(["policy", "enable", "keep"]).ok().out;
-    assert_eq!(again, "keep is enabled already\n");
+    assert_eq!(again, "keep is already enabled\n");
     home.run(["policy", "disable", "keep"]).ok();
     assert_eq!(
         home.run(["policy", "enable", "keep"]).ok().out,
-        "keep is enabled\n"
+        "enabled keep\n"
     );
     fails(
         &home.run(["policy", "enable", "kepp"]),

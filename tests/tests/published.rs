@@ -69,19 +69,19 @@ fn what_others_remove_is_put_back_and_what_they_remove_again_is_left_and_told() 
         places(&home)[1]
             .1
             .as_ref()
-            .is_some_and(|e| e.contains("left so"))
+            .is_some_and(|e| e.contains("leaves it removed"))
     });
     assert_eq!(config_text(&home), "[default]\noutput = json\n");
     let told = home.run(["status"]);
     assert_eq!(told.code, 1, "something is wrong");
     assert!(told.out.contains("dayfly session start app"), "{told:?}");
     let told = home.run(["doctor", "--offline"]);
-    assert!(told.out.contains("not at credential-process"), "{told:?}");
+    assert!(told.out.contains("not in credential-process"), "{told:?}");
     // A rotation is no reason to put it back; a person's word is.
     home.run(["session", "rotate", "app"]).ok();
     assert!(!config_text(&home).contains("[profile app]"));
     let told = home.run(["session", "start", "app"]).ok().out;
-    assert!(told.contains("is active already"), "{told}");
+    assert!(told.contains("is already active"), "{told}");
     assert!(both_are_there(&home), "{:?}", places(&home));
     let told = home.run(["status"]).ok().out;
     assert!(!told.contains("problems"), "{told}");
@@ -117,7 +117,7 @@ fn without_an_engine_start_makes_sure_and_doctor_looks() {
     assert!(told.out.contains("credential-process"), "{told:?}");
     assert!(places(&home)[0].1.is_some());
     let told = home.run(["session", "start", "app"]).ok().out;
-    assert!(told.contains("is active already"), "{told}");
+    assert!(told.contains("is already active"), "{told}");
     assert!(config_text(&home).contains("[profile app]"));
     home.run(["doctor", "--offline"]).ok();
 }
@@ -205,5 +205,5 @@ fn a_file_that_no_session_goes_to_is_nobodys_problem() {
     home.save_workspace(&json!({ "delivery": ["credential-process"], "sessions": [
         { "sessionId": "id-app", "sessionName": "app", "type": "localstack" },
     ]}));
-    assert!(!told().contains("out of reach"), "{}", told());
+    assert!(!told().contains("Dayfly cannot write"), "{}", told());
 }

@@ -108,7 +108,7 @@ fn other_rules_are_tried_on_what_was_recorded() {
     assert_eq!(home.status("web"), "active");
 
     let same = home.run(["replay"]).ok().out;
-    assert!(same.contains("none decides otherwise"), "{same}");
+    assert!(same.contains("none decides differently"), "{same}");
     let other = home.path().join("try.toml");
     home.save(&other, &keep("data"));
     let config = other.to_str().expect("a path is text");
@@ -132,7 +132,7 @@ fn other_rules_are_tried_on_what_was_recorded() {
     // What the entry did not ask to hear then, nobody can be asked about.
     home.save(&other, &rules("keep", "web"));
     let unheard = home.run(["replay", "--config", config]).ok().out;
-    let note = "keep now asks to hear of event tick, which it did not ask for then";
+    let note = "keep now subscribes to event tick, to which it did not subscribe then";
     assert!(unheard.contains(note), "{unheard}");
 
     // Another component in its place.
@@ -140,7 +140,7 @@ fn other_rules_are_tried_on_what_was_recorded() {
     let refused = home.run(module);
     assert_eq!(refused.code, 1, "{}{}", refused.out, refused.err);
     assert!(
-        refused.err.contains("does not take its configuration"),
+        refused.err.contains("does not accept its configuration"),
         "{}",
         refused.err
     );

@@ -205,7 +205,7 @@ fn who_has_no_role_is_told_by_the_idp_of_it() {
     let ended = child.wait_with_output().unwrap();
     let err = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{err}");
-    assert!(err.contains("not set up for AWS"), "{err}");
+    assert!(err.contains("set the application up for AWS"), "{err}");
     assert_eq!(stage.home.status("prod"), "inactive");
     let Some(child) = stage.with_browser(&login, "alice", "wonder") else {
         return;
@@ -359,7 +359,7 @@ fn an_assertion_of_somebody_else_is_refused_and_the_sign_in_goes_on() {
         String::from_utf8_lossy(&ended.stdout)
     );
     for part in [
-        "an assertion was refused",
+        "Dayfly refused an assertion",
         "https://evil.example",
         "`origins` of [saml]",
     ] {

@@ -93,7 +93,7 @@ fn a_registry_elsewhere_has_to_show_a_certificate_that_is_trusted() {
     user.set("SSL_CERT_FILE", file("other.pem"));
     let refused = user.run(["policy", "add", &to, "--yes"]);
     assert_ne!(refused.code, 0, "{}", refused.out);
-    let said = "does not show that it is this registry: invalid peer certificate";
+    let said = "could not prove its identity: invalid peer certificate";
     assert!(refused.err.contains(said), "{}", refused.err);
     assert!(!user.path().join("dayfly.lock").exists());
 

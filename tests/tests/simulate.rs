@@ -151,7 +151,7 @@ fn expectations_that_are_broken_are_named() {
         bad.out
     );
     for (text, part) in [
-        ("", "expects nothing"),
+        ("", "has no expectations"),
         (
             "[[expect]]\nat = \"sat 12:00\"\n",
             "needs `at`, `session` and `status`",

@@ -112,7 +112,11 @@ fn from_the_first_command_to_a_real_client() {
     );
     // Nothing opens here, so a code is shown.
     let login = home.run(["integration", "login", "corp"]).ok();
-    assert!(login.out.contains("a code is used"), "{}", login.out);
+    assert!(
+        login.out.contains("you sign in with a code"),
+        "{}",
+        login.out
+    );
     assert!(login.out.contains("signed in to corp"), "{}", login.out);
     let list = home.run(["integration", "list", "--json"]).ok().json();
     assert_eq!(list[0]["signedIn"], json!(true));
@@ -197,7 +201,7 @@ fn a_browser_signs_in_and_nobody_sees_how() {
         .expect("it runs");
     assert_eq!(output.status.code(), Some(5));
     let err = String::from_utf8_lossy(&output.stderr);
-    assert!(err.contains("refused in the browser"), "{err}");
+    assert!(err.contains("you refused it in the browser"), "{err}");
     until(SOON, "the browser is told", || {
         std::fs::read_to_string(home.path().join("browser.page"))
             .is_ok_and(|page| page.contains("Not signed in"))
@@ -226,12 +230,16 @@ fn signing_out_is_for_all_who_share_the_sign_in() {
     assert!(
         start
             .err
-            .contains("nobody is signed in to integration \"corp\""),
+            .contains("you are not signed in to integration \"corp\""),
         "{}",
         start.err
     );
     let again = home.run(["integration", "logout", "corp"]).ok();
-    assert!(again.out.contains("nobody was signed in"), "{}", again.out);
+    assert!(
+        again.out.contains("you were not signed in"),
+        "{}",
+        again.out
+    );
     portal.assert_honest();
 }
 
@@ -284,7 +292,7 @@ fn each_failure_says_what_it_is_and_old_credentials_serve_until_they_end() {
     fault(json!({ "op": op, "drop": true, "times": 9 }));
     says(&failure(&home, "Admin"), 1, &["could not be reached"]);
     fault(json!({ "op": op, "status": 503, "times": 9 }));
-    says(&failure(&home, "Admin"), 1, &["is broken at the moment"]);
+    says(&failure(&home, "Admin"), 1, &["has an outage"]);
     // The portal's clock is 10 minutes behind this machine's, and the credentials are short.
     portal.tell(
         &json!({ "faults": [], "settings": { "credentials_ttl": 300, "credentials_shift": -600 } }),
@@ -311,7 +319,7 @@ fn each_failure_says_what_it_is_and_old_credentials_serve_until_they_end() {
         &failed,
         5,
         &[
-            "does not accept the sign-in to integration \"corp\" any more",
+            "no longer accepts the sign-in to integration \"corp\"",
             "dayfly integration login corp",
         ],
     );

@@ -54,15 +54,15 @@ fn a_scenario_with_a_mistake_says_which() {
     for (wrong, said) in [
         (
             "[[event]]\nat = \"1h\"\nfile = \"src/x\"\n",
-            "begin it with / or ~/",
+            "start it with / or ~/",
         ),
         (
             "[[event]]\nat = \"1h\"\nset-clock = \"later\"\n",
-            "no span of time",
+            "not a time span",
         ),
         (
             "[[event]]\nat = \"1h\"\nengine = \"start\"\n",
-            "there is stop",
+            "the only valid value is stop",
         ),
         ("[[event]]\nat = \"1h\"\n", "`emit`, `file`, `repository`"),
         (

@@ -304,7 +304,7 @@ fn an_edit_of_the_configuration_takes_effect_at_once_and_a_wrong_one_not_at_all(
     until(PATIENCE, "the wrong entry is told", || {
         problem("config").is_none()
             && problem("policy two").is_some_and(|m| {
-                m.contains("UTC 0 25 * * *") && m.contains("its last good form stays in force")
+                m.contains("UTC 0 25 * * *") && m.contains("its last valid version stays in force")
             })
     });
     until_in_force(&home, &["one", "two"]);
@@ -356,7 +356,7 @@ fn a_component_that_is_replaced_is_in_force_at_once_and_a_broken_one_not_at_all(
         policy()
             .1
             .to_string()
-            .contains("its last good form stays in force")
+            .contains("its last valid version stays in force")
     });
     assert_eq!(policy().0, "starts sessions that are not active");
     replace(&prebuilt("rotate-before-expiry.wasm"));
@@ -365,7 +365,7 @@ fn a_component_that_is_replaced_is_in_force_at_once_and_a_broken_one_not_at_all(
         summary == "rotates credentials well before they end" && problems == json!([])
     });
     assert!(
-        daemon.output().contains("policy own: well again"),
+        daemon.output().contains("policy own: resolved"),
         "{}",
         daemon.output()
     );

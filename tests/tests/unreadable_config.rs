@@ -116,7 +116,7 @@ fn an_engine_that_never_had_a_configuration_starts_nothing() {
         format!("{}{}", status.out, status.err)
     };
     until(LONG, "the engine says what to do", || {
-        said().contains("restart Dayfly")
+        said().contains("restart the engine")
     });
     for args in [
         &["session", "start", "dev"][..],
@@ -125,7 +125,7 @@ fn an_engine_that_never_had_a_configuration_starts_nothing() {
         let ended = home.run(args);
         assert_ne!(ended.code, 0, "{args:?}: {}", ended.out);
         assert!(ended.err.contains("dayfly.toml:1:"), "{}", ended.err);
-        assert!(ended.err.contains("mend dayfly.toml"), "{}", ended.err);
+        assert!(ended.err.contains("fix dayfly.toml"), "{}", ended.err);
         assert!(!ended.err.contains("--override"), "{}", ended.err);
     }
     assert!(!said().contains("--override"), "it passes nothing here");

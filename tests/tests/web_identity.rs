@@ -121,7 +121,7 @@ fn tokens_come_from_a_file_or_a_command_and_are_read_anew() {
     home.run(["session", "rotate", "pod"]).ok();
     std::fs::remove_file(&file).unwrap();
     let refused = home.run(["session", "rotate", "pod"]);
-    assert!(refused.err.contains("is not there"), "{}", refused.err);
+    assert!(refused.err.contains("does not exist"), "{}", refused.err);
     assert_eq!(
         home.session("pod").unwrap()["error"]["kind"],
         "misconfigured"

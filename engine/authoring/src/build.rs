@@ -24,7 +24,7 @@ pub fn build(project: &Project, compiler: Compiler, show: Show) -> Result<Built,
     project.trusted()?;
     let folder = project.build();
     std::fs::create_dir_all(&folder)
-        .map_err(|e| CliError::failed(format!("{} cannot be made: {e}", folder.display())))?;
+        .map_err(|e| CliError::failed(format!("Dayfly cannot create {}: {e}", folder.display())))?;
     let bytes = match project.lang {
         Lang::Rust => rust::build(project, show),
         Lang::Js => js::build(project, show),
@@ -45,7 +45,7 @@ pub fn build(project: &Project, compiler: Compiler, show: Show) -> Result<Built,
     let part = path.with_extension("part");
     std::fs::write(&part, &bytes)
         .and_then(|()| std::fs::rename(&part, &path))
-        .map_err(|e| CliError::failed(format!("{} cannot be written: {e}", path.display())))?;
+        .map_err(|e| CliError::failed(format!("Dayfly cannot write {}: {e}", path.display())))?;
     Ok(Built { path, module })
 }
 

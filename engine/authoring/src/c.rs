@@ -23,7 +23,7 @@ pub fn build(project: &Project, show: Show) -> Result<Vec<u8>, CliError> {
     let clang = tools::find(&CLANGS, &[]).ok_or_else(|| {
         CliError::new(
             Code::NotFound,
-            "C is compiled by clang, and there is none on the path",
+            "clang, which compiles C, is not on the PATH",
         )
         .hint("apt-get install clang-19 lld-19")
     })?;
@@ -47,9 +47,7 @@ pub fn build(project: &Project, show: Show) -> Result<Vec<u8>, CliError> {
         .arg("-o")
         .arg(&core);
     tools::run(&mut command, show).map_err(|trouble| {
-        trouble.hint(
-            "what it says stands above; it needs wasm-ld, which apt-get install lld-19 brings",
-        )
+        trouble.hint("its output is above; it needs wasm-ld (apt-get install lld-19)")
     })?;
     component::encode(&tools::read_built(&core)?)
 }
@@ -58,8 +56,9 @@ pub fn build(project: &Project, show: Show) -> Result<Vec<u8>, CliError> {
 fn sources(project: &Project) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     for folder in [project.folder.clone(), project.folder.join("runtime")] {
-        let entries = std::fs::read_dir(&folder)
-            .map_err(|e| CliError::failed(format!("{} cannot be read: {e}", folder.display())))?;
+        let entries = std::fs::read_dir(&folder).map_err(|e| {
+            CliError::failed(format!("Dayfly cannot read {}: {e}", folder.display()))
+        })?;
         let paths = entries.filter_map(|entry| entry.ok().map(|e| e.path()));
         found.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "c")));
     }
@@ -72,8 +71,8 @@ pub fn bindings(project: &Project) -> Result<String, CliError> {
     const WORLD: &str = "pure-policy";
     let wit = project.wit();
     let wrong = |e: &dyn std::fmt::Display| {
-        CliError::failed(format!("{} is no contract: {e:#}", wit.display()))
-            .hint("`dayfly policy new` writes the one that this Dayfly speaks")
+        CliError::failed(format!("{} is not a contract: {e:#}", wit.display()))
+            .hint("`dayfly policy new` writes the contract of this version of Dayfly")
     };
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(&wit).map_err(|e| wrong(&e))?;
@@ -87,11 +86,12 @@ pub fn bindings(project: &Project) -> Result<String, CliError> {
         .map_err(|e| wrong(&e))?;
     let folder = project.build();
     std::fs::create_dir_all(&folder)
-        .map_err(|e| CliError::failed(format!("{} cannot be made: {e}", folder.display())))?;
+        .map_err(|e| CliError::failed(format!("Dayfly cannot create {}: {e}", folder.display())))?;
     for (name, content) in files.iter() {
         let path = folder.join(name);
-        std::fs::write(&path, content)
-            .map_err(|e| CliError::failed(format!("{} cannot be written: {e}", path.display())))?;
+        std::fs::write(&path, content).map_err(|e| {
+            CliError::failed(format!("Dayfly cannot write {}: {e}", path.display()))
+        })?;
     }
     Ok(WORLD.replace('-', "_"))
 }

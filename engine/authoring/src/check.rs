@@ -149,12 +149,12 @@ fn differs(policy: &Policy, config: &str) -> Option<String> {
         Ok(other) => other,
         Err(error) => {
             return Some(format!(
-                "its configuration is refused the second time: {error}"
+                "the second time, the policy refuses its configuration: {error}"
             ));
         }
     };
     if other.subscriptions() != policy.subscriptions() {
-        return Some("it wants to be called for other things the second time".into());
+        return Some("the second time, the policy subscribes to other events".into());
     }
     let events = [resync(sample(50))];
     let same = match (ask(policy, &events), ask(&other, &events)) {
@@ -167,7 +167,7 @@ fn differs(policy: &Policy, config: &str) -> Option<String> {
         (Err(one), Err(other)) => one == other,
         _ => false,
     };
-    (!same).then(|| "the same call has another answer the second time".into())
+    (!same).then(|| "the second time, the policy answers the same call differently".into())
 }
 
 fn resync(sessions: Vec<SessionView>) -> Event {

@@ -9,8 +9,8 @@ pub(crate) fn encode(core: &[u8]) -> Result<Vec<u8>, CliError> {
     let mut encoder = ComponentEncoder::default();
     let component = encoder.validate(true).module(core).and_then(|e| e.encode());
     component.map_err(|e| {
-        let message = format!("the module cannot be turned into a component: {e:#}");
+        let message = format!("Dayfly cannot make a component of the module: {e:#}");
         CliError::failed(message)
-            .hint("it has to export what wit/policy.wit says, and import nothing else")
+            .hint("the module must export and import exactly what wit/policy.wit lists")
     })
 }

@@ -12,12 +12,12 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
     match bounded::read(path, limit) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => {
-            let message = format!("{name} cannot be read: there is no such file");
+            let message = format!("{name} does not exist");
             Err(CliError::new(Code::NotFound, message))
         }
-        Err(PrivateFileError::Io { source, .. }) => {
-            Err(CliError::failed(format!("{name} cannot be read: {source}")))
-        }
+        Err(PrivateFileError::Io { source, .. }) => Err(CliError::failed(format!(
+            "Dayfly cannot read {name}: {source}"
+        ))),
         Err(other) => Err(CliError::failed(other.to_string())),
     }
 }
@@ -30,7 +30,7 @@ pub fn inside(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, CliError
         Ok(place) => Ok(Some(place)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => {
-            let message = format!("{} cannot be read: {e}", path.display());
+            let message = format!("Dayfly cannot read {}: {e}", path.display());
             Err(CliError::failed(message))
         }
     };
@@ -40,12 +40,12 @@ pub fn inside(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, CliError
     };
     if !file.starts_with(&within) {
         let message = format!(
-            "{} is a link that leads out of {}, so it is not read",
+            "{} is a symbolic link that leads out of {}, so Dayfly does not read it",
             path.display(),
             folder.display()
         );
         return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; put the file itself there"));
+            .hint("nothing was changed; replace the link with the file"));
     }
     read(&file, limit)
 }

@@ -11,7 +11,8 @@ use crate::tools::{self, Show};
 pub(crate) fn build(project: &Project, show: Show) -> Result<Vec<u8>, CliError> {
     let own = project.folder.join("node_modules").join(".bin");
     let tool = tools::find(&["componentize-qjs"], &[own]).ok_or_else(|| {
-        let message = "JavaScript is built by componentize-qjs, which is neither in node_modules nor on the path";
+        let message =
+            "componentize-qjs, which builds JavaScript, is neither in node_modules nor on the PATH";
         CliError::new(Code::NotFound, message)
             .hint("`npm install` in the project installs it (Node.js 20 or newer)")
     })?;

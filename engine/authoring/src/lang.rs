@@ -31,7 +31,7 @@ impl Lang {
         }
     }
 
-    /// Its name.
+    /// The name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",

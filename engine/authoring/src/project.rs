@@ -38,7 +38,7 @@ impl Project {
     /// The project in a folder; none where it is not one.
     pub fn at(folder: &Path) -> Result<Option<Self>, CliError> {
         let folder = std::path::absolute(folder)
-            .map_err(|e| CliError::failed(format!("{} is no path: {e}", folder.display())))?;
+            .map_err(|e| CliError::failed(format!("{} is not a path: {e}", folder.display())))?;
         let file = folder.join(FILE);
         let text = trusted::read_text(&file, LIMIT).map_err(|e| CliError::failed(e.to_string()))?;
         let Some(text) = text else {
@@ -46,7 +46,7 @@ impl Project {
         };
         let written: Written = toml::from_str(&text).map_err(|e| {
             let message = dayfly_store::problem::of_toml(&text, &e);
-            CliError::usage(format!("{} is no project: {message}", file.display()))
+            CliError::usage(format!("{} is not a project: {message}", file.display()))
         })?;
         check_name(&written.name)?;
         Ok(Some(Self {
@@ -64,8 +64,8 @@ impl Project {
     /// The project in a folder that has to be one.
     pub fn require(folder: &Path) -> Result<Self, CliError> {
         Self::at(folder)?.ok_or_else(|| {
-            let message = format!("{} is no project: it has no {FILE}", folder.display());
-            CliError::new(Code::NotFound, message).hint("`dayfly policy new NAME` begins one")
+            let message = format!("{} is not a project: it has no {FILE}", folder.display());
+            CliError::new(Code::NotFound, message).hint("create one with `dayfly policy new NAME`")
         })
     }
 
@@ -74,7 +74,7 @@ impl Project {
     pub fn trusted(&self) -> Result<(), CliError> {
         trusted::inspect_tree(&self.folder, FILES).map_err(|e| {
             CliError::failed(e.to_string())
-                .hint("nothing was built: its tools would run what stands there")
+                .hint("Dayfly built nothing: the build tools would run the code in that folder")
         })
     }
 
@@ -101,8 +101,9 @@ impl Project {
     /// Its scenarios, sorted by name.
     pub fn scenarios(&self) -> Result<Vec<PathBuf>, CliError> {
         let folder = self.folder.join("test");
-        let entries = std::fs::read_dir(&folder)
-            .map_err(|e| CliError::failed(format!("{} cannot be read: {e}", folder.display())))?;
+        let entries = std::fs::read_dir(&folder).map_err(|e| {
+            CliError::failed(format!("Dayfly cannot read {}: {e}", folder.display()))
+        })?;
         let mut found: Vec<PathBuf> = entries
             .filter_map(|entry| entry.ok().map(|e| e.path()))
             .filter(|path| path.extension().is_some_and(|e| e == "toml"))
@@ -125,8 +126,8 @@ pub fn check_name(name: &str) -> Result<(), CliError> {
     if words && begins && name.len() <= 48 {
         return Ok(());
     }
-    let message = format!("\"{name}\" is no name for a policy");
-    Err(CliError::usage(message).hint("use small letters, digits and \"-\", as in stop-idle"))
+    let message = format!("\"{name}\" is not a valid policy name");
+    Err(CliError::usage(message).hint("use lower-case letters, digits and \"-\", as in stop-idle"))
 }
 
 #[cfg(test)]

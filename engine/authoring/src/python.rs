@@ -14,8 +14,7 @@ pub(crate) fn build(project: &Project, show: Show) -> Result<Vec<u8>, CliError> 
     let active = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
     folders.extend(active.map(|folder| folder.join("bin")));
     let tool = tools::find(&["componentize-py"], &folders).ok_or_else(|| {
-        let message =
-            "Python is built by componentize-py, which is neither in .venv nor on the path";
+        let message = "componentize-py, which builds Python, is neither in .venv nor on the PATH";
         CliError::new(Code::NotFound, message)
             .hint("python3 -m venv .venv && .venv/bin/pip install -r requirements.txt")
     })?;

@@ -86,7 +86,7 @@ fn compiler(project: &Project) -> Result<Compiler, CliError> {
     {
         return Ok(Compiler::Debian { linker });
     }
-    let message = format!("no Rust compiler of this machine has the target {TARGET}");
+    let message = format!("no Rust compiler on this machine has the target {TARGET}");
     Err(CliError::new(Code::NotFound, message).hint(format!(
         "rustup target add {TARGET}\n  \
          or on Debian: apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld-19"
@@ -159,7 +159,7 @@ fn artifact(command: &mut Command, show: Show) -> Result<PathBuf, CliError> {
         let _ = relay.join();
     }
     if !status.success() {
-        return Err(CliError::failed("cargo failed").hint("what it says stands above"));
+        return Err(CliError::failed("cargo failed").hint("its output is above"));
     }
     made.ok_or_else(|| {
         CliError::failed("cargo made no WebAssembly module")

@@ -36,7 +36,7 @@ fn runs(path: &Path) -> bool {
 /// Runs a program to its end; what it says is shown.
 pub(crate) fn run(command: &mut Command, show: Show) -> Result<(), CliError> {
     let name = name(command);
-    let failed = |e: std::io::Error| CliError::failed(format!("{name} cannot be run: {e}"));
+    let failed = |e: std::io::Error| CliError::failed(format!("Dayfly cannot run {name}: {e}"));
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -55,7 +55,7 @@ pub(crate) fn run(command: &mut Command, show: Show) -> Result<(), CliError> {
     if status.success() {
         return Ok(());
     }
-    Err(CliError::failed(format!("{name} failed ({status})")).hint("what it says stands above"))
+    Err(CliError::failed(format!("{name} failed ({status})")).hint("its output is above"))
 }
 
 /// Shows what a program says, beside whatever else is done.

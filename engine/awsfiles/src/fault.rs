@@ -61,10 +61,10 @@ impl What {
             Self::NoSign | Self::NoName => {
                 "write it as `key = value`, put `#` before it, or remove it"
             }
-            Self::KeyTwice { .. } => "leave the one that is meant",
-            Self::SectionTwice { .. } => "make one section of the two",
+            Self::KeyTwice { .. } => "remove the wrong one",
+            Self::SectionTwice { .. } => "merge the two sections",
             Self::NestedNoSign => {
-                "write the value behind the `=` of the key above, or `key = value` here"
+                "write the value after the `=` of the key above, or `key = value` here"
             }
         }
     }
@@ -78,22 +78,22 @@ impl fmt::Display for What {
                 f.write_str("the file begins with a byte order mark, which the AWS CLI refuses")
             }
             Self::NotUtf8(byte) => write!(f, "the byte 0x{byte:02x} is not UTF-8"),
-            Self::Nul => f.write_str("there is a NUL byte, so this is no text"),
-            Self::NoSection => f.write_str("this stands before the first section"),
+            Self::Nul => f.write_str("there is a NUL byte, so this is not text"),
+            Self::NoSection => f.write_str("this line is before the first section"),
             Self::NoSign => f.write_str("the line has no `=`"),
             Self::NoName => f.write_str("the line has no key before the `=`"),
             Self::KeyTwice { key, first } => {
                 let key = key.as_deref().unwrap_or("a key");
-                write!(f, "`{key}` is in this section already, in line {first}")
+                write!(f, "`{key}` is already in this section, in line {first}")
             }
             Self::SectionTwice { name, first } => {
                 write!(
                     f,
-                    "the section [{name}] is in the file already, in line {first}"
+                    "the section [{name}] is already in the file, in line {first}"
                 )
             }
             Self::NestedNoSign => f.write_str(
-                "the line belongs to the key above, which has no value of its own, and has no `=`",
+                "the line has no `=`, and the key above, to which it belongs, has no value",
             ),
         }
     }

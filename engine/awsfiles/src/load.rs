@@ -15,7 +15,7 @@ const LIMIT: u64 = 64 << 20;
 
 /// Why a shared file cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} cannot be read: {why}", path = path.display())]
+#[error("Dayfly cannot read {path}: {why}", path = path.display())]
 pub struct Unreadable {
     /// The file.
     pub path: PathBuf,
@@ -30,7 +30,7 @@ pub enum Why {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// A folder, a pipe, a device.
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     NotAFile,
     /// More than anybody writes.
     #[error("it has more than {} bytes", LIMIT)]
@@ -106,12 +106,12 @@ mod tests {
         assert_eq!(load(&path, Kind::Config).unwrap().sections().len(), 0);
         std::fs::write(&path, "[default]\n\nregion\n").unwrap();
         let told = load(&path, Kind::Config).unwrap_err();
-        let wanted = "cannot be read: line 3, byte 1: the line has no `=`";
+        let wanted = ": line 3, byte 1: the line has no `=`";
         assert!(told.to_string().ends_with(wanted), "{told}");
         assert!(told.hint().contains("key = value"));
         let told = load(folder.path(), Kind::Config).unwrap_err();
         assert!(
-            told.to_string().ends_with("it is no regular file"),
+            told.to_string().ends_with("it is not a regular file"),
             "{told}"
         );
     }

@@ -13,10 +13,10 @@ pub fn text_problem(value: &str) -> Option<&'static str> {
         return Some("is empty");
     }
     if value.chars().any(breaks_line) {
-        return Some("has a line break or control character in it");
+        return Some("contains a line break or control character");
     }
     if value.trim() != value {
-        return Some("begins or ends with a blank");
+        return Some("begins or ends with a space");
     }
     None
 }
@@ -28,19 +28,17 @@ pub fn profile_problem(name: &str, kind: Kind) -> Option<&'static str> {
         return Some(problem);
     }
     if name.contains(['[', ']', '#', ';', '"', '\'', '\\']) {
-        return Some("has a bracket, quote, backslash or comment sign in it");
+        return Some("contains a bracket, quote, backslash or comment sign");
     }
     if name == "DEFAULT" {
-        return Some(
-            "is DEFAULT, which clients merge into every profile; the usual one is default",
-        );
+        return Some("is DEFAULT, which clients merge into every profile; did you mean default?");
     }
     let taken = ["profile ", "sso-session ", "services "];
     if taken.iter().any(|prefix| name.starts_with(prefix)) {
-        return Some("begins with a word that the AWS config file gives a meaning");
+        return Some("begins with a word that is reserved in the AWS config file");
     }
     (kind == Kind::Config && name.contains(char::is_whitespace))
-        .then_some("has a blank in it, which clients read in different ways in the AWS config file")
+        .then_some("contains a space, which clients read in different ways in the AWS config file")
 }
 
 fn breaks_line(c: char) -> bool {

@@ -19,12 +19,12 @@ fn what_cannot_be_read_is_told_with_line_and_byte() {
     let twice = first(b"[a]\nregion = x\n\nREGION = y\n");
     assert_eq!(
         twice,
-        "line 4, byte 1: `region` is in this section already, in line 2"
+        "line 4, byte 1: `region` is already in this section, in line 2"
     );
     let twice = first(b"[a]\nk = v\n[b]\n[a]\nk = w\n");
     assert_eq!(
         twice,
-        "line 4, byte 1: the section [a] is in the file already, in line 1"
+        "line 4, byte 1: the section [a] is already in the file, in line 1"
     );
 }
 

@@ -168,7 +168,7 @@ impl<'a> List<'a> {
             line: 1,
             problem,
         };
-        let text = std::str::from_utf8(bytes).map_err(|_| unclear("the file is no UTF-8 text"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| unclear("the file is not UTF-8 text"))?;
         let text = match text.trim_start_matches(MARK).trim().is_empty() {
             true => format!("{MARK}{{\"subscriptions\": []}}"),
             false => text.to_owned(),
@@ -274,7 +274,7 @@ impl<'a> List<'a> {
             return Err(ChainError::Value {
                 session: publication.session_name.clone(),
                 field: "kind of credentials",
-                problem: "is none that Azure takes",
+                problem: "is not one that Azure accepts",
             });
         };
         let entries = self.entries()?;

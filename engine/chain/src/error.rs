@@ -16,7 +16,7 @@ pub enum ChainError {
     File(Arc<PrivateFileError>),
     /// The profile holds credentials that a person or another program put there.
     #[error(
-        "profile \"{profile}\" in {path} holds \"{key}\" in line {line}, which Dayfly did not write",
+        "profile \"{profile}\" in {path} has \"{key}\" in line {line}, which Dayfly did not write",
         path = path.display()
     )]
     ForeignProfile {
@@ -43,7 +43,7 @@ pub enum ChainError {
         line: usize,
     },
     /// Another session of this Dayfly stands there under the same name.
-    #[error("{path} has {profile} for session \"{session}\" already", path = path.display())]
+    #[error("{path} already has {profile} for session \"{session}\"", path = path.display())]
     OtherSession {
         /// The file.
         path: PathBuf,
@@ -63,7 +63,10 @@ pub enum ChainError {
         problem: &'static str,
     },
     /// The AWS CLI and the SDKs cannot read the file, so nothing is added to it.
-    #[error("{path} cannot be read, and stays as it is: {fault}", path = path.display())]
+    #[error(
+        "Dayfly cannot read {path}, so it does not change the file: {fault}",
+        path = path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -81,7 +84,10 @@ pub enum ChainError {
         problem: &'static str,
     },
     /// This machine does not have the place.
-    #[error("this machine has no file for {place}{because}", because = because(.reason))]
+    #[error(
+        "Dayfly does not know the file for {place} on this machine{because}",
+        because = because(.reason)
+    )]
     NotHere {
         /// The place.
         place: Place,
@@ -92,10 +98,10 @@ pub enum ChainError {
     #[error("the provider chain could not be changed: an error in Dayfly")]
     Defect,
     /// The file changed each time between reading and replacing it.
-    #[error("{path} is being changed by another program all the time", path = .0.display())]
+    #[error("another program keeps changing {path}", path = .0.display())]
     Busy(PathBuf),
     /// Nobody knows where credentials are to go.
-    #[error("nothing is published: {0}")]
+    #[error("Dayfly publishes nothing: {0}")]
     Refused(String),
 }
 
@@ -125,19 +131,19 @@ impl ChainError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::ForeignProfile { .. } => Some(
-                "give the session another named profile or another `delivery`, or rename or remove \
-                 that section after keeping what is in it (a key, for example, with `dayfly secret \
-                 set`)"
+                "give the session another named profile or another `delivery`; or save the values \
+                 of that section (a key, for example, with `dayfly secret set`), then rename or \
+                 remove it"
                     .into(),
             ),
             Self::OtherHome { .. } => Some(
                 "stop the session there, or give this one another named profile; each DAYFLY_HOME \
-                 publishes for itself"
+                 publishes separately"
                     .into(),
             ),
             Self::Unreadable { fault, .. } => Some(fault.what.hint().into()),
             Self::OtherSession { .. } => Some("stop that session first".into()),
-            Self::Busy(_) => Some("try again when that program has ended".into()),
+            Self::Busy(_) => Some("try again when that program has finished".into()),
             Self::Value { .. } => Some("change it in the Workspace".into()),
             Self::NotHere { .. } => Some(
                 "name its file in dayfly.toml (`credentials-file` or `config-file` of [aws], \

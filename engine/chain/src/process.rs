@@ -38,7 +38,7 @@ impl Process {
             return Err(problem);
         }
         if [" #", " ;"].iter().any(|sign| line.contains(sign)) {
-            return Err("has a comment sign after a blank, where some clients end the line");
+            return Err("has a comment sign after a space, where some clients end the line");
         }
         Ok(line)
     }
@@ -46,7 +46,7 @@ impl Process {
 
 fn text(path: &std::path::Path) -> Result<&str, &'static str> {
     path.to_str()
-        .ok_or("has bytes in it that are no text, which clients cannot read")
+        .ok_or("has bytes that are not text, which clients cannot read")
 }
 
 fn quoted(word: &str) -> String {

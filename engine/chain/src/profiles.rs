@@ -178,8 +178,8 @@ impl<'a> Profiles<'a> {
                 *at
             }
             [_, second, ..] => {
-                let problem = "the profile is in the file twice, and clients differ on which \
-                               counts; make one section of the two";
+                let problem = "the profile is in the file twice, and clients differ on which one \
+                               they use; merge the two sections";
                 return Err(self.unclear_at(first_line(&sections[*second]), problem));
             }
         };
@@ -248,13 +248,13 @@ impl<'a> Profiles<'a> {
                 });
             }
             if among(&MARKS) {
-                let problem = "this line stands where Dayfly writes its own; remove it";
+                let problem = "this line is where Dayfly writes its own lines; remove it";
                 return Err(self.unclear_at(line.number, problem));
             }
         }
         let name = section.name.as_deref().unwrap_or_default();
         if !self.form.is_plain(name, profile) {
-            let problem = "clients differ on blanks between the brackets; remove these";
+            let problem = "clients differ on spaces between the brackets; remove them";
             return Err(self.unclear_at(first_line(section), problem));
         }
         Ok(())
@@ -308,8 +308,8 @@ impl<'a> Profiles<'a> {
             Some((first, _)) => first,
             None => {
                 if let Some(line) = self.indented_header_after(at) {
-                    let problem = "this section is indented, so clients would read it as part \
-                                   of the profile above; remove the blanks before it";
+                    let problem = "this section is indented, so clients would read it as part of \
+                                   the profile above; remove the spaces before it";
                     return Err(self.unclear_at(line, problem));
                 }
                 let mut significant = lines.rev().filter(|(_, line)| !is_filler(line));

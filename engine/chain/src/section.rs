@@ -250,7 +250,7 @@ pub(crate) fn pairs(
     Ok(pairs)
 }
 
-const BEYOND: &str = "is beyond what the calendar has";
+const BEYOND: &str = "is outside the calendar";
 
 /// The credentials of a publication.
 fn credentials<'p>(
@@ -264,7 +264,7 @@ fn credentials<'p>(
         region: _,
     } = &publication.credentials.material
     else {
-        return Err(refuse("kind of credentials", "is none that AWS takes"));
+        return Err(refuse("kind of credentials", "is not one that AWS accepts"));
     };
     let end = match publication.credentials.lease.expires_at.map(to_text) {
         Some(None) => return Err(refuse("end of the credentials", BEYOND)),

@@ -15,7 +15,7 @@ pub(crate) fn word_problem(value: &str) -> Option<&'static str> {
         return Some("begins like a comment");
     }
     if value.chars().any(char::is_whitespace) {
-        return Some("has a blank in it");
+        return Some("contains a space");
     }
     text_problem(value)
 }

@@ -361,7 +361,7 @@ fn a_place_that_this_machine_does_not_have_fails_alone() {
     assert_eq!(placed.failed.len(), 1);
     let (place, error) = &placed.failed[0];
     assert_eq!(*place, Place::AzureProfile);
-    assert!(error.to_string().contains("no home folder"), "{error}");
+    assert!(error.to_string().contains("no home directory"), "{error}");
     // Nobody gives way for nothing.
     results[2].as_ref().unwrap_err();
     assert_eq!(results[3].as_ref().unwrap().in_force, Delivery::from(BOTH));

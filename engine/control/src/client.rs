@@ -71,7 +71,7 @@ fn unreached(home: &Home, path: &Path, error: &io::Error) -> CliError {
         return of_another(user);
     }
     let message = format!(
-        "cannot reach the running Dayfly at {}: {error}",
+        "cannot reach the running engine at {}: {error}",
         path.display()
     );
     CliError::failed(message)
@@ -80,9 +80,9 @@ fn unreached(home: &Home, path: &Path, error: &io::Error) -> CliError {
 /// The engine belongs to another user.
 pub(crate) fn of_another(user: u32) -> CliError {
     let name = user_name(user);
-    let message = format!("this Dayfly is that of {name}, and answers no other user");
+    let message = format!("this engine belongs to {name} and answers no other user");
     CliError::failed(message).hint(format!(
-        "give the command as {name}, or set DAYFLY_HOME to a folder of your own"
+        "run the command as {name}, or set DAYFLY_HOME to a folder of your own"
     ))
 }
 
@@ -104,12 +104,12 @@ fn unanswered(error: &io::Error, request: &Request) -> CliError {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
     ) {
         let seconds = patience(request).as_secs();
-        let message = format!("the running Dayfly did not answer within {seconds} s");
+        let message = format!("the running engine did not answer within {seconds} s");
         return CliError::failed(message)
             .hint("it may be suspended (Ctrl-Z) or overloaded; if this persists, end it and start it again");
     }
-    CliError::failed(format!("the running Dayfly gave no answer: {error}"))
-        .hint("see `dayfly status`, and give the command again")
+    CliError::failed(format!("the running engine did not answer: {error}"))
+        .hint("check `dayfly status`, then run the command again")
 }
 
 const fn patience(request: &Request) -> Duration {
@@ -158,7 +158,7 @@ pub fn credentials(home: &Home, session: &str) -> Option<Result<Given, CliError>
         Ok(answer) => match serde_json::from_slice(&answer) {
             Ok(Answer::Error(trouble)) => Err(trouble),
             _ => Err(CliError::failed(
-                "the running Dayfly gave an answer that is not understood",
+                "Dayfly does not understand the answer of the running engine",
             )),
         },
         Err(error) => Err(unanswered(&error, &request)),

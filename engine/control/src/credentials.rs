@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use crate::early_expiry;
 
 /// Why there is nothing to print for a session of another cloud.
-const NOT_AWS: &str = "the session is one of Azure, which has no AWS credentials";
-const NOT_AWS_HINT: &str = "`dayfly exec` and `dayfly env` hand its tokens to programs";
+const NOT_AWS: &str = "the session is an Azure session, which has no AWS credentials";
+const NOT_AWS_HINT: &str = "use `dayfly exec` or `dayfly env`, which give its tokens to programs";
 
 /// Credentials as a running engine, or one in this process, gave them.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Given {
     /// Reads what `credential_process` prints.
     pub fn parse(text: &[u8]) -> Result<Self, CliError> {
         // What the parser says could quote a secret, so it is not passed on.
-        let odd = || CliError::failed("the credentials came in a form that is not understood");
+        let odd = || CliError::failed("Dayfly does not understand the form of the credentials");
         let printed: Printed = serde_json::from_slice(text).map_err(|_| odd())?;
         let expires_at = match printed.expiration {
             Some(text) => {

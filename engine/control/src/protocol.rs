@@ -258,7 +258,7 @@ pub fn outcome(
             }
             let in_force = session.as_ref().filter(|s| s.started_at.is_some());
             if let Some(session) = in_force {
-                message += "; the credentials that it has stay in force";
+                message += "; its current credentials stay in force";
                 if let Some(end) = session.expires_at {
                     message += &format!(" until {}", report::moment(end));
                 }
@@ -270,8 +270,9 @@ pub fn outcome(
         }
         Reply::Refused { by, why } if by == Actor::Person.to_string() => {
             let message = format!("cannot {verb} \"{name}\": {why}");
-            let hint =
-                format!("`dayfly session release {name}` lets the policies and programs decide");
+            let hint = format!(
+                "let the policies and programs decide with `dayfly session release {name}`"
+            );
             Err(CliError::new(Code::Refused, message).hint(hint))
         }
         Reply::Refused { by, why } => {
@@ -280,11 +281,11 @@ pub fn outcome(
         }
         Reply::Superseded => {
             let message =
-                format!("\"{name}\": a later command, or the session's removal, took its place");
+                format!("a later command for \"{name}\", or its removal, replaced this command");
             Err(CliError::failed(message))
         }
         Reply::NotFound => {
-            let message = format!("session \"{name}\" is not in the Workspace any more");
+            let message = format!("session \"{name}\" is no longer in the Workspace");
             Err(CliError::new(Code::NotFound, message))
         }
     }
@@ -294,19 +295,22 @@ pub fn outcome(
 fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
     if by == Actor::Policy(EntryName::new(CONFIGURATION)).to_string() {
         // Nothing passes that: where credentials are to go is not known either.
-        return "mend dayfly.toml there, then restart Dayfly; the last valid configuration would stay \
-                in force, but none is known"
+        return "fix dayfly.toml there, then restart the engine; Dayfly has no earlier valid \
+                configuration to go on with"
             .into();
     }
     let first = match &order.reason {
         None => format!(
-            "do what it says; a rule that asks why takes `dayfly session {verb} {name} --reason TEXT`"
+            "do what the policy asks for; give a reason with `dayfly session {verb} {name} \
+             --reason TEXT`"
         ),
         Some(_) => {
-            "your reason was told to it and does not suffice; do what it says, or wait".into()
+            "the policy did not accept your reason; do what the policy asks for, or wait".into()
         }
     };
-    format!("{first}; in an emergency `--override REASON` goes past guard rails, and is recorded")
+    format!(
+        "{first}; in an emergency pass guard rails with `--override REASON`, which Dayfly records"
+    )
 }
 
 /// Why a program gets no credentials.
@@ -315,7 +319,9 @@ pub fn unobtained(session: &str, unobtained: Unobtained) -> CliError {
     match outcome(&order, unobtained.0) {
         Ok(done) => {
             let name = done.session.as_ref().map_or(session, |known| &known.name);
-            CliError::failed(format!("the credentials of \"{name}\" ended meanwhile"))
+            CliError::failed(format!(
+                "the credentials of \"{name}\" expired in the meantime"
+            ))
         }
         Err(trouble) => trouble,
     }
@@ -325,20 +331,21 @@ fn order_trouble(error: OrderError) -> CliError {
     match error {
         OrderError::Resolve(error) => not_found(&error),
         OrderError::NoWorkspace(_) => CliError::failed(error.to_string())
-            .hint("mend the file; `dayfly workspace validate` lists all problems"),
+            .hint("fix the file; `dayfly workspace validate` lists all problems"),
         OrderError::Stopped(error) => stopped(error),
     }
 }
 
 /// Why it is not known which session is meant.
 pub fn not_found(error: &dayfly_workspace::ResolveError) -> CliError {
-    CliError::new(Code::NotFound, error.to_string())
-        .hint("`dayfly session list` shows all; use an id, the beginning of one, or a unique name")
+    CliError::new(Code::NotFound, error.to_string()).hint(
+        "`dayfly session list` lists all; use an id, the beginning of an id, or a unique name",
+    )
 }
 
 /// Why an engine that ends does nothing more.
 pub fn stopped(error: Stopped) -> CliError {
-    CliError::failed(error.to_string()).hint("see `dayfly status`, and give the command again")
+    CliError::failed(error.to_string()).hint("check `dayfly status`, then run the command again")
 }
 
 #[cfg(test)]
@@ -373,7 +380,7 @@ mod tests {
         order.reason = Some("incident 7".into());
         let hint = refused(&order);
         assert!(
-            hint.starts_with("your reason was told to it and does not suffice"),
+            hint.starts_with("the policy did not accept your reason"),
             "{hint}"
         );
     }

@@ -152,8 +152,8 @@ impl RequestSlots {
         };
         Arc::clone(places).try_acquire_owned().map_err(|_| {
             let (count, what) = class.said();
-            CliError::failed(format!("{count} {what} already"))
-                .hint("give the command again; `dayfly status` shows what runs")
+            CliError::failed(format!("already {count} {what}"))
+                .hint("run the command again; `dayfly status` shows what the engine is doing")
         })
     }
 }

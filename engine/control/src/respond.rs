@@ -68,11 +68,11 @@ fn assertion(
     let idp = idp.filter(|_| federated).ok_or_else(|| {
         let kind = session.session_type;
         CliError::usage(format!(
-            "{name} is of type {kind}, which takes no assertion"
+            "session {name} is of type {kind}, which does not use assertions"
         ))
     })?;
     let assertion = Assertion::parse(text).map_err(|error| {
-        CliError::failed(format!("this is no assertion for {name}: {error}"))
+        CliError::failed(format!("this is not an assertion for {name}: {error}"))
             .hint("give the SAMLResponse as the identity provider posts it, in base64")
     })?;
     Ok((idp, assertion))

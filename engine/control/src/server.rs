@@ -71,7 +71,10 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         && meta.uid() == rustix::process::geteuid().as_raw()
         && meta.mode() & 0o077 == 0;
     if !private {
-        let message = format!("{} is not yours alone (chmod 700)", folder.display());
+        let message = format!(
+            "other users have access to {}; run: chmod 700",
+            folder.display()
+        );
         return Err(io::Error::other(message));
     }
     match fs::remove_file(path) {
@@ -148,8 +151,10 @@ async fn converse(
             None => answer(request, handle, doors).await,
         },
         Err(error) => Answer::Error(
-            CliError::usage(format!("the request is not understood: {error}"))
-                .hint("the program and the running Dayfly may be of different versions"),
+            CliError::usage(format!(
+                "the engine does not understand the request: {error}"
+            ))
+            .hint("the program and the running engine may be of different versions"),
         ),
     };
     send(&mut write, &answer).await
@@ -212,9 +217,9 @@ async fn answer(request: Request, handle: &Handle, doors: &dyn Endpoints) -> Ans
         Request::Enable { entry } => match handle.enable(&entry).await {
             Ok(true) => Ok(serde_json::Value::Null),
             Ok(false) => {
-                let message = format!("no policy entry \"{entry}\" is in force");
+                let message = format!("there is no policy entry \"{entry}\" in force");
                 let trouble = CliError::new(Code::NotFound, message);
-                Err(trouble.hint("`dayfly policy list` shows all"))
+                Err(trouble.hint("`dayfly policy list` lists all"))
             }
             Err(error) => Err(protocol::stopped(error)),
         },

@@ -222,7 +222,7 @@ fn a_demand_does_not_undo_a_persons_stop() {
     let Reply::Refused { why, .. } = &stage.replies[&id] else {
         panic!("{:?}", stage.replies[&id]);
     };
-    assert!(why.contains("stopped by hand"), "{why}");
+    assert!(why.contains("you stopped the session"), "{why}");
     stage.order("s", Order::Release);
     stage.demand();
     assert_eq!(stage.issues.len(), 1);

@@ -216,7 +216,7 @@ fn who_is_on_the_way_elsewhere_is_not_displaced() {
         let Some(Reply::Failed { failure, .. }) = stage.replies.last() else {
             panic!("{:?}", stage.replies)
         };
-        assert!(failure.message.contains("about to leave"), "{failure:?}");
+        assert!(failure.message.contains("about to release"), "{failure:?}");
         stage.deliver("mover", move_goes_well);
         stage.stands(&[(if move_goes_well { "y" } else { "x" }, "mover")]);
         stage.start("taker");

@@ -48,11 +48,15 @@ pub(crate) enum Unusable {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Id => "the id is not that of an access key: it has 16 to 128 letters and digits",
-            Self::Secret => {
-                "the secret is empty, or has a character in it that no secret access key has"
+            Self::Id => {
+                "this is not an access key id: an access key id has 16 to 128 letters and \
+                         digits"
             }
-            Self::Temporary => "this is a temporary key, which ends by itself",
+            Self::Secret => {
+                "the secret is empty or contains a character that is not valid in a secret access \
+                 key"
+            }
+            Self::Temporary => "this is a temporary key, which expires",
         })
     }
 }
@@ -153,7 +157,7 @@ impl Files {
                 self.place(kind, line)
             );
             return Err(
-                CliError::usage(message).hint("name a profile with a long-lived key (AKIA…)")
+                CliError::usage(message).hint("use a profile with a long-lived key (AKIA…)")
             );
         }
         let left = ["mfa_process", "credential_process"].into_iter();
@@ -192,7 +196,8 @@ impl Files {
                 let place = self.place(kind, key.line);
                 if key.inherited {
                     let message = format!(
-                        "the key of \"{shown}\" stands in [DEFAULT] ({place}), which every profile shares"
+                        "the key of \"{shown}\" is in [DEFAULT] ({place}), which every profile \
+                         shares"
                     );
                     return Err(CliError::usage(message).hint("move it into the profile itself"));
                 }
@@ -202,21 +207,20 @@ impl Files {
         match with.as_slice() {
             [(a, ..), (b, ..)] if a == b => Ok(*a),
             [] => {
-                let message = format!("the profile \"{shown}\" has no access key of its own");
+                let message = format!("profile \"{shown}\" has no access key");
                 Err(CliError::usage(message))
             }
             [(_, name, place)] => {
-                let message =
-                    format!("the profile \"{shown}\" has only half a key: {name} ({place})");
+                let message = format!("profile \"{shown}\" has only half a key: {name} ({place})");
                 Err(CliError::usage(message).hint("write the other half beside it"))
             }
             _ => {
                 let places: Vec<&str> = with.iter().map(|(.., place)| place.as_str()).collect();
                 let message = format!(
-                    "the profile \"{shown}\" has a key in both files: {}",
+                    "profile \"{shown}\" has a key in both files: {}",
                     places.join(", ")
                 );
-                Err(CliError::usage(message).hint("leave the one that is meant, and try again"))
+                Err(CliError::usage(message).hint("remove the wrong one, then try again"))
             }
         }
     }
@@ -240,8 +244,8 @@ impl Files {
             }
         }
         let hint = match names.is_empty() {
-            true => "neither has any".to_owned(),
-            false => format!("there are: {}", names.join(", ")),
+            true => "neither file has any profile".to_owned(),
+            false => format!("the profiles are: {}", names.join(", ")),
         };
         CliError::new(Code::NotFound, message).hint(hint)
     }
@@ -252,9 +256,8 @@ impl Files {
             return Ok(());
         }
         let shown = sanitize(profile);
-        let message =
-            format!("the credentials of \"{shown}\" are temporary, and end by themselves");
-        Err(CliError::usage(message).hint("give a profile with a long-lived key (AKIA…)"))
+        let message = format!("the credentials of \"{shown}\" are temporary");
+        Err(CliError::usage(message).hint("use a profile with a long-lived key (AKIA…)"))
     }
 
     /// A profile whose key is not what programs get under its name.
@@ -266,12 +269,12 @@ impl Files {
             return Ok(());
         };
         let message = format!(
-            "the profile \"{}\" has {name} too ({}), which programs use before its key",
+            "profile \"{}\" also has {name} ({}), which programs prefer to its key",
             sanitize(profile),
             self.place(kind, key.line)
         );
         Err(CliError::usage(message)
-            .hint("move the key into a profile of its own, and name that one"))
+            .hint("move the key into a separate profile, and import that one"))
     }
 
     /// The value of a key as the AWS CLI has it; refused where others have something else.
@@ -285,20 +288,23 @@ impl Files {
             Err(CliError::usage(message).hint(hint))
         };
         let Some(text) = key.text() else {
-            return refused("is a list of further keys", "write it behind the `=`");
+            return refused("is a nested list of settings", "write it after the `=`");
         };
         if text.contains('\n') {
-            return refused("goes on in the lines below", "write it in one line");
+            return refused("continues on the next lines", "write it on one line");
         }
         if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
             let hint = "remove the quotes";
-            return refused("has quotes, which the AWS CLI takes for a part of it", hint);
+            return refused(
+                "has quotes, which the AWS CLI reads as part of the value",
+                hint,
+            );
         }
         let mut before = ' ';
         for sign in text.chars() {
             if matches!(sign, '#' | ';') && before.is_whitespace() {
-                let problem = "ends with a comment, which the AWS CLI takes for a part of it";
-                return refused(problem, "move the comment into a line of its own");
+                let problem = "ends with a comment, which the AWS CLI reads as part of the value";
+                return refused(problem, "move the comment to its own line");
             }
             before = sign;
         }
@@ -306,8 +312,8 @@ impl Files {
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
         {
-            let hint = "write it without";
-            return refused("has a blank or an invisible character in it", hint);
+            let hint = "remove that character";
+            return refused("contains a space or an invisible character", hint);
         }
         Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
     }
@@ -349,7 +355,7 @@ impl Found {
                 _ => String::new(),
             };
             CliError::failed(format!("{error}{cause}"))
-                .hint("the key is kept, and still stands in the file as well")
+                .hint("the vault has the key now, but the file still has it too")
         };
         let file = SharedFile::lock(path, LOCK_DEADLINE).map_err(failed)?;
         let keys = [
@@ -361,18 +367,18 @@ impl Found {
             let Some(text) = without(seen.bytes(), self.kind, &self.profile, &keys) else {
                 // What stands there now was not taken, or more than the key would go with it.
                 let message = format!(
-                    "{} is not what was read before, so the key still stands in it",
+                    "another program changed {}, so Dayfly did not remove the key from it",
                     path.display()
                 );
                 return Err(CliError::failed(message)
-                    .hint("the key is kept in the vault; look at the file, and try again"));
+                    .hint("the vault has the key; check the file, then try again"));
             };
             if file.replace(&seen, &text).map_err(failed)? {
                 return Ok(());
             }
         }
-        let message = format!("{} is changed all the time", path.display());
-        Err(CliError::failed(message).hint("the key is kept; try again with --remove"))
+        let message = format!("other programs keep changing {}", path.display());
+        Err(CliError::failed(message).hint("the vault has the key; try again with --remove"))
     }
 }
 

@@ -92,8 +92,8 @@ fn what_is_not_clear_is_refused() {
     for (line, told) in [
         ("region = \"eu-west-1\"", "quotes"),
         ("region = eu-west-1 # Ireland", "comment"),
-        ("region =\n  eu = west", "further keys"),
-        ("region = eu-west-1\n  b", "lines below"),
+        ("region =\n  eu = west", "nested list"),
+        ("region = eu-west-1\n  b", "next lines"),
         ("mfa_serial = arn: x", "blank"),
         ("mfa_serial = GAHT\u{200b}12345678", "invisible"),
     ] {

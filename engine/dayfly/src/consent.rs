@@ -13,9 +13,12 @@ pub(crate) fn ask(question: &str, given: bool, option: &str) -> Result<(), CliEr
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        let message = format!("{question} Nobody can be asked here, so nothing was changed");
+        let message = format!(
+            "{question} The standard input is not a terminal, so Dayfly cannot ask; nothing was \
+             changed"
+        );
         return Err(
-            CliError::new(Code::Refused, message).hint(format!("if it is meant, say {option}"))
+            CliError::new(Code::Refused, message).hint(format!("to confirm, pass {option}"))
         );
     }
     terminal::ask(&format!("{question} [y/N] "));

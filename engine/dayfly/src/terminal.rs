@@ -85,7 +85,7 @@ fn write_out(bytes: &[u8]) {
         && error.kind() != io::ErrorKind::BrokenPipe
         && !UNWRITTEN.swap(true, Ordering::Relaxed)
     {
-        warn(&format!("the output cannot be written: {error}"));
+        warn(&format!("Dayfly cannot write its output: {error}"));
     }
 }
 

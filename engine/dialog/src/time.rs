@@ -59,7 +59,7 @@ fn local(moment: Timestamp) -> Option<DateTime<Local>> {
 ///
 /// Of our own: jiff takes neither a number alone nor, as a duration, days, and takes signs and fractions.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("\"{text}\" is no span of time; write 90s, 15m, 8h, 2d or 1h30m");
+    let wrong = || format!("\"{text}\" is not a time span; write 90s, 15m, 8h, 2d or 1h30m");
     let mut seconds = 0u64;
     let mut rest = text.trim();
     if rest.is_empty() {

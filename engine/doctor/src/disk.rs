@@ -38,25 +38,25 @@ pub fn without_room(home: &Home) -> Vec<String> {
         seen.push(meta.dev());
         let lacks = match files {
             true => format!("only {} KiB are left", left >> 10),
-            false => "no further file can be made".to_owned(),
+            false => "no more files can be created".to_owned(),
         };
         let place = there.display();
         told.push(format!(
-            "{lacks} on the disk of {place}, where {what} have to be written"
+            "{lacks} on the disk of {place}, where Dayfly writes {what}"
         ));
     }
     told
 }
 
 /// What to do about it.
-pub const MAKE_ROOM: &str =
-    "make room; what is in force stays in force, and is written down as soon as it can be";
+pub const MAKE_ROOM: &str = "free some space; published credentials stay in force, and Dayfly \
+                             writes its files as soon as it can";
 
 /// Whether there is room for what has to be written.
 pub fn room(home: &Home, findings: &mut Findings) {
     let told = without_room(home);
     if told.is_empty() {
-        findings.good("disk", "there is room");
+        findings.good("disk", "there is enough space");
     }
     for message in told {
         findings.wrong("disk", message, MAKE_ROOM);

@@ -32,7 +32,7 @@ pub fn environment(findings: &mut Findings) {
         .collect();
     if !shadows.is_empty() {
         let message = format!(
-            "{} set here hides every profile from SDKs",
+            "{}, set in this shell, hides every profile from SDKs",
             shadows.join(", ")
         );
         findings.wrong(
@@ -48,19 +48,21 @@ pub fn environment(findings: &mut Findings) {
     if let Some((variable, profile)) = named
         && profiles().is_some_and(|known| !known.contains(&profile))
     {
-        let message =
-            format!("{variable} names \"{profile}\", which is in no shared file at present");
+        let message = format!(
+            "{variable} names profile \"{profile}\", which is not in the shared AWS files now"
+        );
         let hint = format!("start the session of that profile, or unset {variable}");
         findings.wrong("environment", message, &hint);
     }
     dead_endpoint(findings);
     for (variable, path) in hiding_files() {
         let message = format!(
-            "the profile default in {} has credentials of its own",
+            "the profile default in {} has its own credentials",
             path.display()
         );
         let hint = format!(
-            "programs without a profile use those; `dayfly exec` and `dayfly env` set {variable} so that they do not"
+            "programs that name no profile use those; `dayfly exec` and `dayfly env` set \
+             {variable} to prevent that"
         );
         findings.notice("environment", message, &hint);
     }
@@ -82,8 +84,8 @@ fn dead_endpoint(findings: &mut Findings) {
             continue;
         };
         if TcpStream::connect_timeout(&address, PATIENCE).is_err() {
-            let message = format!("{variable} names {address}, where nobody answers");
-            let hint = format!("take it from `dayfly env SESSION` anew, or unset {variable}");
+            let message = format!("{variable} names {address}, where no endpoint answers");
+            let hint = format!("run `dayfly env SESSION` again, or unset {variable}");
             findings.wrong("environment", message, &hint);
         }
     }
@@ -95,8 +97,7 @@ fn dead_endpoint(findings: &mut Findings) {
             "{variable}: {} cannot be read: {error}",
             Path::new(&file).display()
         );
-        let hint =
-            format!("take it from `dayfly env SESSION --token-file` anew, or unset {variable}");
+        let hint = format!("run `dayfly env SESSION --token-file` again, or unset {variable}");
         findings.wrong("environment", message, &hint);
     }
 }

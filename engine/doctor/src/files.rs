@@ -29,10 +29,10 @@ pub fn shared_files(
     let config = match settings::in_force(home) {
         Ok(config) => config,
         Err(_) => {
-            let hint = "mend dayfly.toml first";
+            let hint = "fix dayfly.toml first";
             findings.notice(
                 "credentials file",
-                "not looked at: where it is cannot be known",
+                "not checked: dayfly.toml, which says where it is, cannot be read",
                 hint,
             );
             return Ok(());
@@ -130,7 +130,7 @@ impl File {
         }
         if path != usual {
             let message = format!(
-                "sessions go into {}, but programs in this shell read {}",
+                "Dayfly publishes sessions in {}, but programs in this shell read {}",
                 path.display(),
                 usual.display()
             );
@@ -150,7 +150,7 @@ impl File {
         }
         // Where it cannot be written at all, that is said with the delivery.
         if well && dayfly_vault::shared_file::writable(path).is_ok() {
-            let message = format!("{} can take every session that goes there", path.display());
+            let message = format!("Dayfly can publish every session in {}", path.display());
             findings.good(about, message);
         }
         Ok(())
@@ -173,14 +173,14 @@ fn readable(
     let count = faults.all().count();
     for fault in faults.all().take(TOLD) {
         let message = format!(
-            "{} cannot be read by the AWS CLI, and nothing is published there: {fault}",
+            "the AWS CLI cannot read {}, so Dayfly publishes nothing there: {fault}",
             path.display()
         );
         findings.wrong(about, message, fault.what.hint());
     }
     if count > TOLD {
         let message = format!(
-            "{}: {} further faults like these",
+            "{}: {} more problems like these",
             path.display(),
             count - TOLD
         );
@@ -197,10 +197,13 @@ fn read(
     match dayfly_fs::bounded::read_secret(path, LIMIT) {
         Ok(text) => Some(text.unwrap_or_default()),
         Err(e) => {
-            let hint = format!("make {} a file that you can read and write", path.display());
+            let hint = format!(
+                "replace {} with a file that you can read and write",
+                path.display()
+            );
             findings.wrong(
                 about,
-                format!("{} cannot be read: {e}", path.display()),
+                format!("Dayfly cannot read {}: {e}", path.display()),
                 &hint,
             );
             None
@@ -249,8 +252,8 @@ fn hidden(
     let name = &session.name;
     if delivery.contains(&Place::CredentialsFile) {
         let message = format!(
-            "session \"{name}\" goes into the credentials file too, where programs look first, \
-             and once: running ones do not see its rotations"
+            "Dayfly also publishes session \"{name}\" in the credentials file, which programs read \
+             first and only once: running programs do not see rotations"
         );
         let hint = format!("dayfly session edit {name} --delivery credential-process");
         return findings.notice(ABOUT, message, &hint);
@@ -265,8 +268,8 @@ fn hidden(
     if let Some(key) = key {
         let at = format!("{}:{}", path.display(), key.line);
         let message = format!(
-            "session \"{name}\": {at}: the profile \"{profile}\" has static keys, which programs \
-             use instead of asking Dayfly"
+            "session \"{name}\": {at}: profile \"{profile}\" has static keys, which programs use \
+             instead of Dayfly's"
         );
         let hint = format!("remove the keys from [{profile}], or give the session another profile");
         findings.wrong(ABOUT, message, &hint);

@@ -22,9 +22,12 @@ pub fn engine_runs(home: &Home, findings: &mut Findings) {
             let Some(engine) = report.engine else { return };
             let own = env!("CARGO_PKG_VERSION");
             if engine.version == own {
-                findings.good("engine", format!("runs (process {})", engine.pid));
+                findings.good("engine", format!("is running (process {})", engine.pid));
             } else {
-                let message = format!("version {} runs, this is {own}", engine.version);
+                let message = format!(
+                    "the running engine is version {}, this command is version {own}",
+                    engine.version
+                );
                 findings.notice("engine", message, "restart it");
             }
             locked(engine.unlocked, findings);
@@ -42,8 +45,8 @@ pub fn engine_runs(home: &Home, findings: &mut Findings) {
         }
         None => findings.notice(
             "engine",
-            "none runs, so nothing is started, renewed or stopped by rule",
-            "`dayfly run` starts one",
+            "no engine is running, so no policy starts, renews or stops sessions",
+            "start one with `dayfly run`",
         ),
     }
 }
@@ -51,16 +54,16 @@ pub fn engine_runs(home: &Home, findings: &mut Findings) {
 /// Whether what holds secrets in the engine's memory stays out of the swap.
 fn locked(unlocked: usize, findings: &mut Findings) {
     if unlocked == 0 {
-        findings.good("memory", "what holds secrets in the engine is locked");
+        findings.good("memory", "the engine's memory for secrets is locked");
         return;
     }
     let message = format!(
-        "the system lets the engine lock too little: {} KiB of its memory that hold secrets may be \
-         written to the swap",
+        "the system limits locked memory too much: it may write {} KiB of the engine's secrets to \
+         swap",
         unlocked.div_ceil(1024)
     );
-    let hint = "raise the limit on locked memory (`LimitMEMLOCK=` of a systemd service, `ulimit -l` \
-                of a shell) and restart the engine, or have the swap encrypted";
+    let hint = "raise the limit on locked memory (`LimitMEMLOCK=` of a systemd service, `ulimit \
+                -l` in a shell) and restart the engine, or encrypt the swap";
     findings.notice("memory", message, hint);
 }
 
@@ -77,7 +80,7 @@ pub fn workspace(home: &Home, findings: &mut Findings) -> Option<Arc<Workspace>>
         if problem.severity == dayfly_workspace::Severity::Error {
             let missing = !home.workspace().exists();
             let hint = if missing {
-                "`dayfly init` makes one".to_owned()
+                "create it with `dayfly init`".to_owned()
             } else {
                 hint
             };
@@ -115,8 +118,9 @@ pub fn configuration(home: &Home, findings: &mut Findings) {
             if names.is_empty() && !all_well {
                 // Why none can be used is told.
             } else if names.is_empty() {
-                let hint = "write [[policy]] entries into dayfly.toml";
-                findings.notice("policies", "none is configured", hint);
+                let hint = "add one with `dayfly policy add`, or write [[policy]] entries into \
+                            dayfly.toml";
+                findings.notice("policies", "no policy is configured", hint);
             } else {
                 findings.good("policies", names.join(", "));
             }
@@ -150,7 +154,7 @@ pub fn modes(home: &Home, findings: &mut Findings) {
         if mode & forbidden != 0 {
             odd = true;
             let message = format!(
-                "{} has mode {mode:o}, so that others can get at it",
+                "{} has mode {mode:o}, which gives other users access",
                 path.display()
             );
             findings.wrong("modes", message, &format!("{mend} {}", path.display()));
@@ -167,7 +171,7 @@ pub fn modes(home: &Home, findings: &mut Findings) {
     if !odd {
         findings.good(
             "modes",
-            "nobody else can get at secrets, Workspace or configuration",
+            "other users have no access to secrets, Workspace or configuration",
         );
     }
 }
@@ -203,11 +207,14 @@ pub fn vault(home: &Home, workspace: Option<&Workspace>, findings: &mut Findings
             for entry in without {
                 complete = false;
                 let name = &entry.session.name;
-                let message = format!("no access key is kept for session \"{name}\"");
+                let message = format!("the vault has no access key for session \"{name}\"");
                 findings.wrong("vault", message, &format!("dayfly secret set {name}"));
             }
             if complete {
-                findings.good("vault", "opens, and has a key for every IAM user");
+                findings.good(
+                    "vault",
+                    "Dayfly can open it, and it has a key for every IAM user",
+                );
             }
         }
         Err(error) => findings.wrong("vault", error.to_string(), ""),

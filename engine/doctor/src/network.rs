@@ -18,7 +18,7 @@ pub fn network(findings: &mut Findings) {
             Ok(count) => findings.good(
                 about,
                 format!(
-                    "{} is trusted beside the system's root certificates, as {} says \
+                    "Dayfly trusts {} in addition to the system's root certificates, because of {} \
                      (certificates in it: {count})",
                     bundle.path.display(),
                     bundle.origin
@@ -30,7 +30,7 @@ pub fn network(findings: &mut Findings) {
     match Proxies::configured() {
         Ok(proxies) => {
             if let Some(proxy) = proxies.shown(ANY) {
-                let message = format!("calls go through the proxy {proxy}");
+                let message = format!("Dayfly calls clouds through the proxy {proxy}");
                 findings.good(about, message);
             }
         }
@@ -39,6 +39,6 @@ pub fn network(findings: &mut Findings) {
 }
 
 fn unusable(why: &Unusable, findings: &mut Findings) {
-    let message = format!("no cloud and no registry is called: {why}");
+    let message = format!("Dayfly calls no cloud and no registry: {why}");
     findings.wrong("network", message, &why.hint());
 }

@@ -27,10 +27,10 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
         }
     };
     let Ok(chain) = chain::in_force(home) else {
-        let hint = "mend dayfly.toml first";
+        let hint = "fix dayfly.toml first";
         findings.notice(
             ABOUT,
-            "not looked for: where they are cannot be known",
+            "not checked: dayfly.toml, which says where they are, cannot be read",
             hint,
         );
         return Ok(());
@@ -61,22 +61,24 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
             let problem = match (place.problem(), there.get(&place.target)) {
                 (Some(problem), _) => Some(problem),
                 (None, Some(Ok(there))) => match there.get(&session.id) {
-                    None => Some(format!("it is active, but not in {file}")),
-                    Some(issued) if issued.is_some() && *issued != session.started_at => {
-                        Some(format!("{file} has other credentials than it has now"))
-                    }
+                    None => Some(format!(
+                        "it is active, but its credentials are not in {file}"
+                    )),
+                    Some(issued) if issued.is_some() && *issued != session.started_at => Some(
+                        format!("{file} has credentials that are not its current ones"),
+                    ),
                     Some(_) => None,
                 },
                 (None, Some(Err(problem))) => Some(problem.clone()),
-                (None, None) => Some(format!("there is no {file}")),
+                (None, None) => Some(format!("{file} does not exist")),
             };
             let Some(problem) = problem else { continue };
             well = false;
             let hint = place.error.as_ref().and_then(|error| error.hint.clone());
             let hint = hint.unwrap_or_else(|| {
                 format!(
-                    "`dayfly session start {name}` puts it there, where that can be; `dayfly exec \
-                     {name}` and `dayfly env {name}` do without it"
+                    "publish them again with `dayfly session start {name}`; `dayfly exec {name}` \
+                     and `dayfly env {name}` work without the file"
                 )
             });
             let message = format!("session \"{name}\": {problem}");
@@ -84,7 +86,10 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
         }
     }
     if well && checked > 0 {
-        findings.good(ABOUT, "credentials are where they are said to be");
+        findings.good(
+            ABOUT,
+            "all published credentials are where Dayfly wrote them",
+        );
     }
     Ok(())
 }
@@ -117,10 +122,13 @@ fn writable(home: &Home, chain: &Chain, findings: &mut Findings) {
         if names.is_empty() {
             continue;
         }
-        let message = format!("{place} is out of reach for {}: {error}", names.join(", "));
+        let message = format!(
+            "Dayfly cannot write {place} for {}: {error}",
+            names.join(", ")
+        );
         let hint = error.hint().unwrap_or_else(|| {
-            "`dayfly exec` and `dayfly env` do without it; `dayfly session edit NAME --delivery` \
-             names other places, or none"
+            "`dayfly exec` and `dayfly env` work without it; change where a session is published \
+             with `dayfly session edit NAME --delivery`"
                 .to_owned()
         });
         findings.wrong(ABOUT, message, &hint);

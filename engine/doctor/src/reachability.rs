@@ -37,8 +37,8 @@ pub fn endpoint(home: &Home, findings: &mut Findings) {
     match TcpStream::connect_timeout(&address, PATIENCE) {
         Ok(_) => findings.good("endpoint", format!("listens at {address}")),
         Err(error) => {
-            let message = format!("{address}, where programs ask, cannot be reached: {error}");
-            let hint = "look for a firewall on this machine, then restart Dayfly";
+            let message = format!("programs cannot reach the endpoint at {address}: {error}");
+            let hint = "check for a firewall on this machine, then restart the engine";
             findings.wrong("endpoint", message, hint);
         }
     }
@@ -47,8 +47,12 @@ pub fn endpoint(home: &Home, findings: &mut Findings) {
 /// Whether each STS that sessions need answers, and what time it is there.
 pub fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Findings) {
     let Ok(config) = settings::in_force(home) else {
-        let hint = "mend dayfly.toml first";
-        return findings.notice("cloud", "not asked: where it is cannot be known", hint);
+        let hint = "fix dayfly.toml first";
+        return findings.notice(
+            "cloud",
+            "not checked: dayfly.toml, which says where it is, cannot be read",
+            hint,
+        );
     };
     let default = workspace.and_then(Workspace::default_region);
     let default = default.map(str::to_owned).or(config.aws.default_region);
@@ -89,7 +93,7 @@ pub fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Finding
         match ask(&place) {
             Ok(probed) => clock_of(&place, &probed, asked, findings),
             Err(why) => {
-                let hint = "look at the network, a proxy, and `sts-endpoint-url` in dayfly.toml";
+                let hint = "check the network, the proxy, and `sts-endpoint-url` in dayfly.toml";
                 findings.wrong("cloud", why, hint);
             }
         }
@@ -115,13 +119,13 @@ fn clock_of(
         (ahead, "ahead")
     };
     let message = format!(
-        "this machine's clock is {} s {how} that of {place}",
+        "this machine's clock is {} s {how}, compared with {place}",
         off.as_secs()
     );
     let hint = "set the clock: `timedatectl set-ntp true`, or your system's settings; after sleep \
-                it may need a minute";
+                the clock may need a minute";
     if off >= OFF {
-        findings.wrong("clock", format!("{message}: requests are refused"), hint);
+        findings.wrong("clock", format!("{message}: AWS refuses requests"), hint);
     } else if off >= SLIGHTLY_OFF {
         findings.notice("clock", message, hint);
     } else {

@@ -27,13 +27,15 @@ pub fn newest(home: &Home, findings: &mut Findings) {
     if !look.checked && home.vault().exists() {
         findings.notice(
             "vault",
-            "its key is not at hand, so what it tells of what was seen here was not asked",
-            "`dayfly secret list` opens it",
+            "Dayfly cannot open the vault without a prompt, so it did not check the record in it \
+             of what this machine last saw",
+            "open it with `dayfly secret list`",
         );
     }
     if well {
         let message = format!(
-            "dayfly.lock (counter {}) and the vault (counter {}) are the newest that were seen here",
+            "dayfly.lock (counter {}) and the vault (counter {}) are the newest ones seen on this \
+             machine",
             look.lock.counter(),
             look.vault
         );

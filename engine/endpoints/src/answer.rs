@@ -85,12 +85,12 @@ pub(crate) async fn credentials(source: &dyn Source, session: &str) -> Result<Gi
         Ok(Ok(given)) => given,
         Ok(Err(trouble)) => return Err(of_trouble(&trouble)),
         Err(_) => {
-            let message = "the cloud gives no answer";
+            let message = "the cloud does not answer";
             return Err(Answer::none(StatusCode::GATEWAY_TIMEOUT, message));
         }
     };
     if given.expires_at.is_some_and(|end| end <= clock::now()) {
-        let message = "the credentials have ended";
+        let message = "the credentials have expired";
         return Err(Answer::none(StatusCode::SERVICE_UNAVAILABLE, message));
     }
     Ok(given)

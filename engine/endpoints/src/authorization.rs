@@ -16,29 +16,37 @@ pub(crate) fn enters(
     foreign: bool,
 ) -> Result<(), (StatusCode, &'static str)> {
     if foreign {
-        return Err((StatusCode::FORBIDDEN, "another user of this machine asks"));
+        return Err((
+            StatusCode::FORBIDDEN,
+            "the request is from another user of this machine",
+        ));
     }
     let mut hosts = headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().unwrap_or_default(),
-        _ => return Err((StatusCode::BAD_REQUEST, "not one host is named")),
+        _ => {
+            return Err((
+                StatusCode::BAD_REQUEST,
+                "the request must have exactly one Host header",
+            ));
+        }
     };
     let own = ["127.0.0.1", "localhost"];
     if !own.iter().any(|name| host == format!("{name}:{port}")) {
-        return Err((StatusCode::FORBIDDEN, "another host is named"));
+        return Err((StatusCode::FORBIDDEN, "the Host header names another host"));
     }
     // Only browsers say where they come from.
     if ["origin", "sec-fetch-site"]
         .iter()
         .any(|name| headers.contains_key(*name))
     {
-        return Err((StatusCode::FORBIDDEN, "a page in a browser asks"));
+        return Err((StatusCode::FORBIDDEN, "the request is from a web page"));
     }
     if ["x-forwarded-for", "forwarded", "via"]
         .iter()
         .any(|name| headers.contains_key(*name))
     {
-        return Err((StatusCode::FORBIDDEN, "the request came through a proxy"));
+        return Err((StatusCode::FORBIDDEN, "the request is from a proxy"));
     }
     Ok(())
 }
@@ -53,10 +61,10 @@ pub(crate) fn admit(
     // An unknown session and a wrong token look the same.
     const REFUSED: (StatusCode, &str) = (
         StatusCode::UNAUTHORIZED,
-        "no token, or not the right one for this address",
+        "the token is missing or wrong for this address",
     );
     if method != Method::GET {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET is understood"));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET is supported"));
     }
     let session = path
         .strip_prefix("/creds/")

@@ -41,9 +41,9 @@ const CONFLICTING: [&str; 24] = [
 
 /// Why there is no other way to hand over a token.
 pub fn no_other_way() -> CliError {
-    CliError::usage("the Azure SDKs take tokens from a managed identity endpoint alone").hint(
-        "leave --static, --imds and --token-file out: tokens are asked for at an endpoint, and \
-         renewed",
+    CliError::usage("the Azure SDKs accept tokens only from a managed identity endpoint").hint(
+        "omit --static, --imds and --token-file: programs get their tokens from an endpoint, which \
+         renews them",
     )
 }
 

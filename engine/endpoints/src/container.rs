@@ -42,7 +42,7 @@ impl Container {
         );
         let session = match session {
             Ok(_) if uri.query().is_some() => {
-                return Answer::none(StatusCode::BAD_REQUEST, "no query is understood");
+                return Answer::none(StatusCode::BAD_REQUEST, "a query string is not supported");
             }
             Ok(session) => session,
             Err((status, why)) => return Answer::refusal(status, why),
@@ -53,7 +53,10 @@ impl Container {
         };
         match forms::container(&given, clock::now().plus(AGAIN)) {
             Ok(text) => Answer::json(&text),
-            Err(_) => Answer::none(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"),
+            Err(_) => Answer::none(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the endpoint could not make an answer",
+            ),
         }
     }
 }

@@ -125,7 +125,7 @@ impl Follow {
         };
         let session = workspace.resolve(&imds.session).map_err(|e| {
             let message = format!("no metadata endpoint: {e}");
-            let hint = "add the session, or name another one as `session` of [imds] in dayfly.toml";
+            let hint = "add the session, or set `session` of [imds] in dayfly.toml to another one";
             CliError::new(Code::NotFound, message).hint(hint)
         })?;
         Ok(Some(Identity::of(&workspace, &session.session)))

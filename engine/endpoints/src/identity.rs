@@ -62,10 +62,10 @@ fn admit(
     // An unknown session and a wrong token look the same.
     const REFUSED: Refusal = (
         StatusCode::UNAUTHORIZED,
-        "no token, or not the right one for this address",
+        "the token is missing or wrong for this address",
     );
     if method != Method::GET {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET is understood"));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET is supported"));
     }
     let session = path.strip_prefix(BEGIN).and_then(|p| p.strip_suffix(END));
     let session = session.and_then(authorization::decoded).ok_or(REFUSED)?;
@@ -90,7 +90,7 @@ fn admit(
             _ => continue,
         };
         if place.replace(value.into_owned()).is_some() {
-            return Err(bad("api-version or resource is there twice"));
+            return Err(bad("api-version or resource is given twice"));
         }
     }
     if version.as_deref() != Some(VERSION) {
@@ -140,14 +140,17 @@ pub(crate) async fn answer(
             }
             return none(status, &message);
         }
-        Err(_) => return none(StatusCode::GATEWAY_TIMEOUT, "Entra ID gives no answer"),
+        Err(_) => return none(StatusCode::GATEWAY_TIMEOUT, "Entra ID does not answer"),
     };
     if given.expires_at <= clock::now() {
-        return none(StatusCode::SERVICE_UNAVAILABLE, "the token has ended");
+        return none(StatusCode::SERVICE_UNAVAILABLE, "the token has expired");
     }
     match body(&given, &asked.resource) {
         Ok(text) => Answer::json(&text),
-        Err(_) => none(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"),
+        Err(_) => none(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the endpoint could not make an answer",
+        ),
     }
 }
 

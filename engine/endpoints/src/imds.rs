@@ -30,9 +30,10 @@ use crate::source::{BoxFuture, Source};
 use crate::{forms, tokens};
 
 /// What a person should know before a program has credentials from here.
-pub const WARNING: &str = "some clients go on using credentials from an instance metadata \
-    service for up to 25 minutes after they ended, or after the session was stopped; use this only \
-    for tools that know neither credential_process nor the container endpoint";
+pub const WARNING: &str = "some clients keep using credentials from an instance metadata service \
+                           for up to 25 minutes after they expired or the session was stopped; use \
+                           this only for tools that support neither credential_process nor the \
+                           container endpoint";
 
 const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
@@ -129,16 +130,16 @@ impl Imds {
         let (method, path) = (request.method(), request.uri().path());
         let none = |status, message| Answer::none(status, message);
         if request.uri().query().is_some() {
-            return none(StatusCode::BAD_REQUEST, "no query is understood");
+            return none(StatusCode::BAD_REQUEST, "a query string is not supported");
         }
         if path == "/latest/api/token" {
             if method != Method::PUT {
-                return none(StatusCode::METHOD_NOT_ALLOWED, "only PUT is understood");
+                return none(StatusCode::METHOD_NOT_ALLOWED, "only PUT is supported");
             }
             return self.pass(request.headers());
         }
         if method != Method::GET {
-            return none(StatusCode::METHOD_NOT_ALLOWED, "only GET is understood");
+            return none(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported");
         }
         let mut given = request.headers().get_all(TOKEN).iter();
         let opens = match (given.next(), given.next()) {
@@ -147,7 +148,7 @@ impl Imds {
         };
         if !opens {
             // Version 1, which asks without a token, is not answered.
-            let why = "no metadata token, or not one that is good now";
+            let why = "the metadata token is missing or has expired";
             return Answer::refusal(StatusCode::UNAUTHORIZED, why);
         }
         self.read(path).await
@@ -160,7 +161,7 @@ impl Imds {
             _ => None,
         };
         let Some(seconds) = seconds.filter(|seconds| (1..=TTL_MAX).contains(seconds)) else {
-            let message = "the token's time is 1 to 21600 seconds";
+            let message = "the token's lifetime must be 1 to 21600 seconds";
             return Answer::none(StatusCode::BAD_REQUEST, message);
         };
         let end = clock::now().plus(Duration::from_secs(seconds));
@@ -181,7 +182,7 @@ impl Imds {
                 _ => Answer::none(StatusCode::NOT_FOUND, "there is no such role"),
             };
         }
-        let nothing = || Answer::none(StatusCode::NOT_FOUND, "nothing is told of this");
+        let nothing = || Answer::none(StatusCode::NOT_FOUND, "the endpoint does not provide this");
         let Some(region) = region else {
             return nothing();
         };
@@ -205,7 +206,10 @@ impl Imds {
         let now = clock::now();
         match forms::metadata(&given, now, now.plus(AGAIN)) {
             Ok(text) => Answer::json(&text),
-            Err(_) => Answer::none(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"),
+            Err(_) => Answer::none(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the endpoint could not make an answer",
+            ),
         }
     }
 }

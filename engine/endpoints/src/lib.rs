@@ -64,17 +64,18 @@ impl Endpoints {
 
     /// The address of the metadata service, where it is this session's.
     pub fn metadata(&self, session: &str) -> Result<String, CliError> {
-        let mend = "say [imds] session = \"NAME\" in dayfly.toml, or use \
-                    `dayfly exec SESSION --imds -- CMD`";
+        let mend = "set [imds] session = \"NAME\" in dayfly.toml, or use `dayfly exec SESSION \
+                    --imds -- CMD`";
         match &*self.lock() {
             Some(Ok((id, metadata))) if id == session => Ok(metadata.url()),
             Some(Ok(_)) => {
-                let message = "the metadata endpoint of the running Dayfly is another session's";
+                let message =
+                    "the metadata endpoint of the running engine belongs to another session";
                 Err(CliError::new(Code::NotFound, message).hint(mend))
             }
             Some(Err(trouble)) => Err(trouble.clone()),
             None => {
-                let message = "the running Dayfly has no metadata endpoint";
+                let message = "the running engine has no metadata endpoint";
                 Err(CliError::new(Code::NotFound, message).hint(mend))
             }
         }

@@ -226,7 +226,7 @@ async fn converse<D: EndpointHandler, T: Told>(
             let foreign = *foreign.get_or_init(|| peer::is_foreign(from, own));
             let answer = match authorization::enters(request.headers(), own.port(), foreign) {
                 Ok(()) if waiting.is_err() => {
-                    let why = "too many requests wait for an answer; ask again later";
+                    let why = "too many requests are waiting for an answer; try again later";
                     Answer::none(StatusCode::SERVICE_UNAVAILABLE, why)
                 }
                 Ok(()) => door.answer(&request).await,

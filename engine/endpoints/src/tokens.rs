@@ -164,8 +164,8 @@ impl Tokens {
         }
         // Before anything else can fail: what was revoked stays revoked across a restart.
         self.keep(&inner).map_err(|trouble| {
-            let hint = "the earlier tokens open nothing until Dayfly is started again; make room, \
-                        and give the command again";
+            let hint = "Dayfly refuses the earlier tokens until the engine restarts; free some \
+                        space, then run the command again";
             trouble.hint(hint)
         })?;
         if filed {
@@ -281,7 +281,7 @@ pub fn random() -> SecretString {
 }
 
 fn cannot_write(path: &Path, error: &impl std::fmt::Display) -> CliError {
-    CliError::failed(format!("{} cannot be written: {error}", path.display()))
+    CliError::failed(format!("Dayfly cannot write {}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ pub enum PrivateFileError {
         column: usize,
     },
     /// The file system took too long.
-    #[error("{path} could not be read within {seconds} s; look at the file system that it is on", path = path.display())]
+    #[error(
+        "Dayfly could not read {path} within {seconds} s; check its file system",
+        path = path.display()
+    )]
     Slow {
         /// The file.
         path: PathBuf,
@@ -54,7 +57,11 @@ pub enum PrivateFileError {
         advice: &'static str,
     },
     /// Others could put another file in the place of this one.
-    #[error("{path} can be written by others (mode {mode:o}), who could replace the files in it; run: chmod go-w {path}", path = path.display())]
+    #[error(
+        "other users can write to {path} (mode {mode:o}) and could replace the files in it; run: \
+         chmod go-w {path}",
+        path = path.display()
+    )]
     OpenFolder {
         /// The folder.
         path: PathBuf,
@@ -62,7 +69,10 @@ pub enum PrivateFileError {
         mode: u32,
     },
     /// The person took away the right to write.
-    #[error("{path} is read-only (mode {mode:o}); to let it be written, run: chmod u+w {path}", path = path.display())]
+    #[error(
+        "{path} is read-only (mode {mode:o}); to make it writable, run: chmod u+w {path}",
+        path = path.display()
+    )]
     ReadOnly {
         /// The file.
         path: PathBuf,
@@ -70,7 +80,10 @@ pub enum PrivateFileError {
         mode: u32,
     },
     /// The file is bigger than anything that belongs there.
-    #[error("{path} has more than {limit} bytes; nothing of that size belongs there", path = path.display())]
+    #[error(
+        "{path} has more than {limit} bytes, which is too large for this file",
+        path = path.display()
+    )]
     TooBig {
         /// The file.
         path: PathBuf,
@@ -78,19 +91,34 @@ pub enum PrivateFileError {
         limit: u64,
     },
     /// The file is mounted by itself, so it cannot be replaced in one step.
-    #[error("{path} is a mount point, so it cannot be replaced in one step; mount its folder instead", path = .0.display())]
+    #[error(
+        "{path} is a mount point, so it cannot be replaced in one step; mount its folder instead",
+        path = .0.display()
+    )]
     Mounted(PathBuf),
     /// A link stands where the file should be.
-    #[error("{path} is a symbolic link; put the file itself there", path = .0.display())]
+    #[error("{path} is a symbolic link; replace the link with the file", path = .0.display())]
     Link(PathBuf),
     /// Somebody else owns the file.
-    #[error("{path} belongs to another user; remove it or give it to yourself with chown", path = .0.display())]
+    #[error(
+        "{path} belongs to another user; remove it, or take it over with chown",
+        path = .0.display()
+    )]
     Foreign(PathBuf),
     /// Root owns the file or link, as where a manager of dotfiles made it.
-    #[error("{path} belongs to root, so Dayfly only reads it; leave the target that writes it out of `delivery` (of the session, the Workspace or dayfly.toml), or put a file of your own in its place", path = .0.display())]
+    #[error(
+        "{path} belongs to root, so Dayfly only reads it; remove the target that writes it from \
+         `delivery` (of the session, the Workspace or dayfly.toml), or replace the file with your \
+         own",
+        path = .0.display()
+    )]
     OfRoot(PathBuf),
     /// Somebody else owns what decides what Dayfly does.
-    #[error("{path} belongs to user {owner}, who is neither you nor root; give it to yourself: chown \"$USER\" {path}", path = path.display())]
+    #[error(
+        "{path} belongs to user {owner}, who is neither you nor root; take it over: chown \
+         \"$USER\" {path}",
+        path = path.display()
+    )]
     NotYours {
         /// The file, folder or link.
         path: PathBuf,
@@ -98,7 +126,11 @@ pub enum PrivateFileError {
         owner: u32,
     },
     /// Somebody else may write to what decides what Dayfly does.
-    #[error("others may write to {path} (mode {mode:o}), and so decide what Dayfly does; run: chmod {who}-w {path}", path = path.display())]
+    #[error(
+        "other users can write to {path} (mode {mode:o}) and so control what Dayfly does; run: \
+         chmod {who}-w {path}",
+        path = path.display()
+    )]
     Writable {
         /// The file or folder.
         path: PathBuf,
@@ -108,7 +140,10 @@ pub enum PrivateFileError {
         who: &'static str,
     },
     /// Others may read the file.
-    #[error("{path} can be read by others (mode {mode:o}); run: chmod 600 {path}", path = path.display())]
+    #[error(
+        "other users can read {path} (mode {mode:o}); run: chmod 600 {path}",
+        path = path.display()
+    )]
     Open {
         /// The file.
         path: PathBuf,
@@ -116,7 +151,10 @@ pub enum PrivateFileError {
         mode: u32,
     },
     /// Another process kept the lock too long.
-    #[error("{path} has been locked by another process for {seconds} s; try again when it is done", path = path.display())]
+    #[error(
+        "another process has locked {path} for {seconds} s; try again when it has finished",
+        path = path.display()
+    )]
     Locked {
         /// The lock file.
         path: PathBuf,
@@ -152,8 +190,8 @@ pub(crate) fn named(asked: &Path) -> impl Fn(PrivateFileError) -> PrivateFileErr
 pub(crate) fn leads_nowhere(link: &Path) -> PrivateFileError {
     PrivateFileError::UnsafeLink {
         path: link.to_owned(),
-        problem: "leads to no file",
-        advice: "create the file that it leads to, or remove the link",
+        problem: "points to a missing file",
+        advice: "create that file, or remove the link",
     }
 }
 

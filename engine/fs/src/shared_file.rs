@@ -375,7 +375,10 @@ fn resolve(path: &Path, owner: Owner) -> Result<PathBuf, PrivateFileError> {
                 Judged::Right => {}
                 Judged::OfRoot => return Err(PrivateFileError::OfRoot(path.to_owned())),
                 Judged::Foreign => {
-                    return Err(refused("belongs to another user", "replace it by your own"));
+                    return Err(refused(
+                        "belongs to another user",
+                        "replace it with your own",
+                    ));
                 }
             }
             match fs::canonicalize(path) {

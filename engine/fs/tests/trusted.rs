@@ -92,7 +92,7 @@ fn a_link_is_followed_and_all_that_it_leads_through_is_judged() {
     mode(&target, 0o644);
     fs::remove_file(&middle).unwrap();
     // A link to nothing is not nothing: somebody meant a file to be there.
-    assert!(refused(&path).contains("leads to no file"));
+    assert!(refused(&path).contains("points to a missing file"));
     symlink("middle", &middle).unwrap();
     assert!(refused(&path).contains("follow"));
     // But a file that is missing in a folder that a link leads to is just missing.

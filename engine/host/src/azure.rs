@@ -35,7 +35,7 @@ pub fn authority(
         _ => None,
     };
     let cloud = cloud_of(workspace, &settings, integration)
-        .map_err(|problem| CliError::failed(problem).hint("correct it in the Workspace"))?;
+        .map_err(|problem| CliError::failed(problem).hint("fix it in the Workspace"))?;
     let usual = cloud.authority == AzureCloud::public().authority;
     Ok(Authority {
         host: (!usual).then_some(cloud.authority),
@@ -72,8 +72,8 @@ pub fn token(
             Ok(Some(given)) => return Ok(given),
             Ok(None) if Instant::now() < give_up => {}
             Ok(None) => {
-                let message = format!("another Dayfly works on {}", home.folder().display());
-                return Err(CliError::failed(message).hint("try again when it has ended"));
+                let message = format!("another engine is running on {}", home.folder().display());
+                return Err(CliError::failed(message).hint("try again when that command has ended"));
             }
             Err(trouble) => return Err(trouble),
         }

@@ -53,8 +53,8 @@ pub(crate) fn of(home: &Home, config: &Config, vault: &Vault) -> Result<Chain, C
     }
     let before = destinations::recorded(&home.destinations()).map_err(|e| {
         CliError::failed(e).hint(
-            "it says where credentials were published; remove it once you have looked that none \
-             are left in files that dayfly.toml named before",
+            "the file records where Dayfly published credentials; check that no credentials are \
+             left in files that dayfly.toml named before, then remove it",
         )
     })?;
     let former = before.into_iter().filter(|one| !files.contains(one));

@@ -65,8 +65,8 @@ pub fn with_vault(home: &Home, vault: &Vault, asked: &str) -> Result<Given, CliE
             (Err(trouble), None) => return Err(trouble),
             (Ok(None), None) if Instant::now() < give_up => {}
             (Ok(None), None) => {
-                let message = format!("another Dayfly works on {}", home.folder().display());
-                return Err(CliError::failed(message).hint("try again when it has ended"));
+                let message = format!("another engine is running on {}", home.folder().display());
+                return Err(CliError::failed(message).hint("try again when that command has ended"));
             }
         }
     }

@@ -44,7 +44,8 @@ pub fn not_started(error: EngineError, home: &Home) -> CliError {
                 .and_then(|r| r.engine)
                 .map(|engine| format!(" (process {})", engine.pid));
             let message = format!("{error}{}", pid.unwrap_or_default());
-            CliError::failed(message).hint("one is enough; `dayfly status` shows what it does")
+            CliError::failed(message)
+                .hint("one engine per home is enough; `dayfly status` shows what it does")
         }
         other => CliError::failed(other.to_string()),
     }

@@ -18,7 +18,7 @@ pub fn witness(home: &Home) -> Result<Witness, CliError> {
 /// The lock file of a home.
 pub fn load(home: &Home) -> Result<Lock, CliError> {
     Lock::load(&TrustedStore::lock_file(home.folder())).map_err(|e| {
-        CliError::failed(e.to_string()).hint("bring back the last good one; nothing was changed")
+        CliError::failed(e.to_string()).hint("restore the last good one; nothing was changed")
     })
 }
 
@@ -49,15 +49,17 @@ pub fn suspicions(home: &Home, witness: &Witness, look: &Look) -> Vec<Suspicion>
     };
     match lock {
         Ok(_) if look.lost => all.push(of_lock(format!(
-            "it is not known which one was seen here last, as {} cannot be read; guard rails that come \
-             from elsewhere are closed",
+            "Dayfly cannot read {}, which records the dayfly.lock last seen on this machine; guard \
+             rails that are not built in refuse everything",
             home.seen().display()
         ))),
         Ok(lock) => {
             let older = look.older(&lock).into_iter();
-            all.extend(older.map(|(entry, problem)| {
-                of_lock(format!("policy entry \"{entry}\": {problem}"))
-            }));
+            all.extend(
+                older.map(|(entry, problem)| {
+                    of_lock(format!("policy entry \"{entry}\": {problem}"))
+                }),
+            );
         }
         Err(_) => {}
     }
@@ -72,8 +74,8 @@ pub fn load_to_write(home: &Home) -> Result<Lock, CliError> {
     let refused = |message: String| CliError::new(Code::Refused, message).hint(ACCEPT);
     if look.lost {
         let message = format!(
-            "it is not known which dayfly.lock was seen here last, as {} cannot be read; nothing was \
-             changed",
+            "Dayfly cannot read {}, which records the dayfly.lock last seen on this machine; \
+             nothing was changed",
             home.seen().display()
         );
         return Err(refused(message));
@@ -103,13 +105,13 @@ fn remember(witness: &Witness, lock: &Lock) {
         Ok(()) => return,
         // A running engine does it, which was unlocked.
         Err(VaultError::NotAtHand(_)) => {
-            "the key of the vault is not at hand here; a running Dayfly remembers it where nothing in it \
-             is older, else `dayfly policy accept`"
+            "Dayfly cannot open the vault here; a running engine records this dayfly.lock if \
+             nothing in it is older, otherwise run `dayfly policy accept`"
                 .to_owned()
         }
         Err(error) => error.to_string(),
     };
     person::warn(&format!(
-        "dayfly.lock is written, but that it was is not remembered: {problem}\n"
+        "Dayfly wrote dayfly.lock, but could not record that it did: {problem}\n"
     ));
 }

@@ -39,11 +39,11 @@ fn stop_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, CliError> {
         return Ok(done);
     };
     let message = format!(
-        "{error}; the credentials of \"{}\" were taken out of the usual files, but they may still be \
-         in a file that dayfly.toml names",
+        "{error}; Dayfly removed the credentials of \"{}\" from the default files, but they may \
+         still be in a file that dayfly.toml names",
         order.session
     );
-    Err(CliError::failed(message).hint("mend the file, then stop the session again"))
+    Err(CliError::failed(message).hint("fix the file, then stop the session again"))
 }
 
 fn order_here(home: &Home, order: &SessionOrder) -> Result<OrderDone, CliError> {
@@ -89,16 +89,16 @@ async fn kept_until_later(handle: &Handle, done: OrderDone) -> Result<OrderDone,
     let report = handle.report().await;
     let problem = report.ok().and_then(|report| {
         let mut problems = report.problems.into_iter();
-        problems.find(|problem| problem.about == "kept credentials")
+        problems.find(|problem| problem.about == "encrypted store")
     });
     match problem {
         None => Ok(done),
         Some(problem) => Err(CliError::failed(format!(
-            "the credentials of \"{}\" are in no file and could not be kept, so they end with \
-             this command: {}",
+            "the credentials of \"{}\" are published in no file and Dayfly could not store them, \
+             so they are lost when this command ends: {}",
             session.name, problem.message
         ))
-        .hint("with a running Dayfly (`dayfly run`) they are kept in memory")),
+        .hint("a running engine (`dayfly run`) holds them in memory")),
     }
 }
 

@@ -24,7 +24,7 @@ pub fn home_at(folder: &Path) -> Result<Home, CliError> {
 
 fn usual_home() -> Result<Home, CliError> {
     let strategy = etcetera::choose_base_strategy().map_err(|_| {
-        CliError::failed("this user has no home folder").hint("set DAYFLY_HOME to a folder")
+        CliError::failed("this user has no home directory").hint("set DAYFLY_HOME to a folder")
     })?;
     let folder = strategy.config_dir().join("dayfly");
     let state = strategy
@@ -38,7 +38,7 @@ fn usual_home() -> Result<Home, CliError> {
 pub fn process(home: &Home) -> Result<Process, CliError> {
     let program = std::env::current_exe().map_err(|e| {
         CliError::failed(format!(
-            "the path of this program cannot be determined: {e}"
+            "Dayfly cannot determine the path of its own program: {e}"
         ))
     })?;
     let usual = usual_home().is_ok_and(|usual| usual == *home);
@@ -64,11 +64,11 @@ pub fn config_file() -> Result<PathBuf, CliError> {
 fn shared_file(variable: &str, name: &str) -> Result<PathBuf, CliError> {
     if let Some(file) = set(variable) {
         return std::path::absolute(&file)
-            .map_err(|e| CliError::failed(format!("{variable} is no path: {e}")));
+            .map_err(|e| CliError::failed(format!("{variable} is not a path: {e}")));
     }
     let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let own = own.ok_or_else(|| {
-        CliError::failed("this user has no home folder")
+        CliError::failed("this user has no home directory")
             .hint(format!("set {variable}, or `{name}-file` in dayfly.toml"))
     })?;
     Ok(own.join(".aws").join(name))
@@ -80,11 +80,11 @@ fn shared_file(variable: &str, name: &str) -> Result<PathBuf, CliError> {
 pub fn azure_profile() -> Result<PathBuf, CliError> {
     let folder = match set("AZURE_CONFIG_DIR") {
         Some(folder) => std::path::absolute(&folder)
-            .map_err(|e| CliError::failed(format!("AZURE_CONFIG_DIR is no path: {e}")))?,
+            .map_err(|e| CliError::failed(format!("AZURE_CONFIG_DIR is not a path: {e}")))?,
         None => {
             let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
             let own = own.ok_or_else(|| {
-                CliError::failed("this user has no home folder")
+                CliError::failed("this user has no home directory")
                     .hint("set AZURE_CONFIG_DIR, or `profile-file` of [azure] in dayfly.toml")
             })?;
             own.join(".azure")

@@ -64,12 +64,13 @@ pub fn inspect(home: &Home, asked: &str) -> Result<Inspected, CliError> {
         (None, None) => {
             let names: Vec<&str> = config.policies.iter().map(|p| p.name.as_str()).collect();
             let known = if names.is_empty() {
-                "no entry is configured".to_owned()
+                "no policy is configured".to_owned()
             } else {
-                format!("the entries are {}", names.join(", "))
+                format!("the policy entries are {}", names.join(", "))
             };
             let message = format!("\"{asked}\" is neither a policy entry nor a file");
-            let hint = format!("{known}; or give builtin:NAME, or the path of a component");
+            let hint =
+                format!("{known}; you can also give builtin:NAME or the path of a component");
             return Err(CliError::new(Code::NotFound, message).hint(hint));
         }
     };
@@ -146,6 +147,6 @@ impl PolicyResolver for Configured {
 
     fn policy(&mut self, entry: &EntryName, _made_of: &MadeOf) -> Result<Policy, String> {
         let policy = self.0.get(entry).cloned();
-        policy.ok_or_else(|| format!("no policy entry is named \"{entry}\""))
+        policy.ok_or_else(|| format!("there is no policy entry \"{entry}\""))
     }
 }

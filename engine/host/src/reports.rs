@@ -55,8 +55,8 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
     let mut sessions = found.sessions;
     sessions.retain(|_, one| !one.credentials.lease.expired(now));
     let words = dayfly_runtime::words(home).unwrap_or_else(|message| {
-        let hint = "what you had started or stopped yourself is not known; mend the file, or move it \
-                    away and say it again";
+        let hint = "Dayfly does not know which sessions you started or stopped yourself; fix the \
+                    file, or move it away and run those commands again";
         problems.push(ProblemReport {
             about: "state".into(),
             message,
@@ -108,7 +108,7 @@ fn unread(found: &FoundAll) -> Vec<ProblemReport> {
         warning: false,
     });
     let kept = found.unread.as_ref().map(|error| ProblemReport {
-        about: "kept credentials".into(),
+        about: "encrypted store".into(),
         message: error.to_string(),
         hint: None,
         warning: false,
@@ -176,8 +176,8 @@ fn places(
         let message = refused.map(|error| error.to_string());
         FailureReport {
             kind: ErrorKind::Delivery,
-            message: message.unwrap_or_else(|| "they are not there".into()),
-            hint: Some("`dayfly doctor` says why, where that can be seen".into()),
+            message: message.unwrap_or_else(|| "the credentials are not there".into()),
+            hint: Some("check the reason with `dayfly doctor`".into()),
             request_id: None,
         }
     };

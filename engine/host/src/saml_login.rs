@@ -36,7 +36,7 @@ pub async fn sign_in(
     let windowed = !means.by_hand && means.port.is_none() && !config.saml.browser.is_empty();
     if windowed {
         person::say(&format!(
-            "{name}: a browser of its own opens {shown}; sign in there"
+            "{name}: Dayfly opens {shown} in a separate browser; sign in there"
         ));
         let caught =
             saml_capture::capture(&config.saml.browser, sign_in.address(), PATIENCE).await?;
@@ -52,7 +52,7 @@ pub async fn sign_in(
         person::say(&format!("{name}: the browser opens {shown}; sign in there"));
     }
     person::say(&format!(
-        "the identity provider has to bring the assertion to {}",
+        "the identity provider must post the assertion to {}",
         acs.url()
     ));
     let opening = async {
@@ -63,8 +63,8 @@ pub async fn sign_in(
     };
     let refused = |why: &str| {
         person::say(&format!(
-            "{name}: an assertion was refused: {}; if that was your identity provider, name its \
-             origin in `origins` of [saml] in dayfly.toml, and sign in again",
+            "{name}: Dayfly refused an assertion: {}; if it came from your identity provider, add \
+             its origin to `origins` of [saml] in dayfly.toml, then sign in again",
             sanitize(why)
         ));
     };
@@ -83,7 +83,7 @@ pub async fn sign_in(
         Some(Ok(text)) => Ok(text),
         Some(Err(error)) => Err(
             CliError::failed(format!("cannot sign in for {name}: {error}"))
-                .hint("ask who runs the identity provider, or sign in as somebody else"),
+                .hint("ask the operator of the identity provider, or sign in as another user"),
         ),
         None => Err(nobody(&name)),
     }
@@ -97,22 +97,21 @@ fn asked(home: &Home, session: &SessionId) -> Result<(String, String), CliError>
         CliError::new(Code::NotFound, message)
     })?;
     let Access::AwsIamRoleFederated { idp_url_id, .. } = &entry.session.access else {
-        return Err(CliError::usage("only federated sessions sign in this way"));
+        return Err(CliError::usage("only federated sessions need this sign-in"));
     };
     let idp = known.idp_url(idp_url_id).ok_or_else(|| {
-        CliError::failed(format!(
-            "there is no IdP URL \"{idp_url_id}\" in the Workspace"
-        ))
+        CliError::failed(format!("the Workspace has no IdP URL \"{idp_url_id}\""))
     })?;
     Ok((sanitize(&entry.session.name), idp.url.clone()))
 }
 
 fn nobody(name: &str) -> CliError {
     let minutes = PATIENCE.as_secs() / 60;
-    let message = format!("nobody signed in for {name} within {minutes} minutes");
+    let message = format!("you did not sign in for {name} within {minutes} minutes");
     CliError::new(Code::NeedsPerson, message).hint(HINT)
 }
 
 /// Where assertions go instead, and what to do about it.
-const HINT: &str = "an identity provider that brings assertions to nobody but AWS needs a `command` \
-    or a `browser` in [saml] of dayfly.toml, or the assertion on the standard input (--assertion)";
+const HINT: &str = "if the identity provider posts assertions only to AWS, set `command` or \
+                    `browser` in [saml] of dayfly.toml, or give the assertion on the standard \
+                    input (--assertion)";

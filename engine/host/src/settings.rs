@@ -20,7 +20,7 @@ pub fn load(home: &Home) -> Result<Config, CliError> {
 }
 
 fn unreadable(error: &ConfigError) -> CliError {
-    CliError::failed(error.to_string()).hint("nothing was changed; mend the file, then try again")
+    CliError::failed(error.to_string()).hint("nothing was changed; fix the file, then try again")
 }
 
 /// The credentials file that the configuration, or else the environment, names.

@@ -59,7 +59,7 @@ impl Engine<'_> {
 }
 
 fn gone<T>() -> Result<T, CliError> {
-    Err(CliError::failed("the running Dayfly has ended").hint("give the command again"))
+    Err(CliError::failed("the running engine has ended").hint("give the command again"))
 }
 
 /// The session that a person has to do something for, so that this one can go on: itself, or one
@@ -99,7 +99,7 @@ pub async fn attend(
         let name = sanitize(&session.name);
         let federated = session.session_type == SessionType::AwsIamRoleFederated;
         let result = if needs.asking {
-            person::say(&format!("{name}: the configured command asks"));
+            person::say(&format!("{name}: the configured command is asking"));
             wait_for_prompt(engine, &session.id).await?;
             match order {
                 Some(order) => engine.order(order).await.map(Some),

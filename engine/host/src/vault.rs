@@ -86,7 +86,7 @@ fn passphrase(purpose: PassphraseUse) -> Option<SecretString> {
         PassphraseUse::Open => ask("Passphrase of the vault: "),
         PassphraseUse::Choose => {
             let first = ask("New passphrase of the vault: ")?;
-            let second = ask("The same again: ")?;
+            let second = ask("Repeat the passphrase: ")?;
             (first == second).then_some(first)
         }
     }
@@ -97,7 +97,7 @@ fn from_file(path: &std::path::Path) -> Option<SecretString> {
     let bytes = match bounded::read_secret(path, PASSPHRASE) {
         Ok(bytes) => bytes?,
         Err(e) => {
-            person::warn(&format!("the passphrase is not read: {e}"));
+            person::warn(&format!("Dayfly cannot read the passphrase: {e}"));
             return None;
         }
     };

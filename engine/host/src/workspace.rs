@@ -36,9 +36,9 @@ pub fn names(home: &Home) -> Names {
 pub fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
     load(home).map_err(|rejected| {
         let hint = if home.workspace().exists() {
-            "mend the file; `dayfly workspace validate` lists all problems"
+            "fix the file; `dayfly workspace validate` lists all problems"
         } else {
-            "`dayfly init` makes one"
+            "create it with `dayfly init`"
         };
         CliError::failed(rejected.to_string()).hint(hint)
     })

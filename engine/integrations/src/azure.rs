@@ -31,8 +31,10 @@ pub fn called(home: &Home, workspace: &Workspace, id: &str) -> Result<Called, Cl
     let config = Config::load(&home.config()).map_err(|e| CliError::failed(e.to_string()))?;
     let found = azure_integration(workspace, &config.azure, home.folder(), id);
     let found = found
-        .map_err(|problem| CliError::failed(problem).hint("correct it in the Workspace"))?
-        .ok_or_else(|| CliError::new(Code::NotFound, format!("no integration is \"{id}\"")))?;
+        .map_err(|problem| CliError::failed(problem).hint("fix it in the Workspace"))?
+        .ok_or_else(|| {
+            CliError::new(Code::NotFound, format!("there is no integration \"{id}\""))
+        })?;
     let vault = vault::open(home)?;
     let tokens = AzureTokens::new(
         Timeouts::default(),

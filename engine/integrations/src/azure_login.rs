@@ -54,7 +54,7 @@ pub fn run(
                 let kept = called.tokens.keep_secret(&called.integration, secret);
                 kept.await.map_err(azure::trouble)
             })?;
-            format!("{name} gets tokens; what you gave is kept in the vault")
+            format!("{name} gets tokens; the vault has the secret now")
         }
         AzureCredential::WorkloadIdentity
         | AzureCredential::ManagedIdentity
@@ -80,8 +80,8 @@ pub fn sign_out(home: &Home, workspace: &Workspace, id: &str) -> Result<String, 
     })?;
     let name = sanitize(&called.integration.name);
     Ok(match forgotten {
-        true => format!("{name} has nothing in the vault any more\n"),
-        false => format!("{name} had nothing in the vault\n"),
+        true => format!("removed the secret of {name} from the vault\n"),
+        false => format!("the vault had no secret of {name}\n"),
     })
 }
 

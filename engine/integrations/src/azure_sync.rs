@@ -45,10 +45,10 @@ pub fn run(
     let mut plan = AzureSyncPlan::new(&workspace, id, &listed);
     if listed.is_empty() && !plan.removed.is_empty() && !how.remove_all {
         let message = format!(
-            "no subscription is listed at all, so {} sessions would be removed",
+            "Azure lists no subscription at all, so Dayfly would remove {} sessions",
             plan.removed.len()
         );
-        let hint = "nothing is changed; say --remove-all where that is so";
+        let hint = "nothing was changed; pass --remove-all if that is right";
         return Err(CliError::failed(message).hint(hint));
     }
     let named = |id: &SessionId| {
@@ -140,12 +140,12 @@ impl Outcome {
         }
         for name in &self.kept {
             text += &format!(
-                "! {} is not listed any more but could not be stopped\n",
+                "! {} is no longer listed, but Dayfly could not stop it\n",
                 sanitize(name)
             );
         }
         text += &format!(
-            "{}: {} subscriptions; {} {}, {} removed, {} as before\n",
+            "{}: {} subscriptions; {} {}, {} removed, {} unchanged\n",
             sanitize(name),
             self.subscriptions,
             self.added.len(),

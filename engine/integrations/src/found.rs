@@ -85,18 +85,18 @@ pub fn find(workspace: &Workspace, asked: &str) -> Result<Found, CliError> {
     }
     match fitting.as_slice() {
         [one] => Ok((*one).clone()),
-        [] => Err(
-            CliError::new(Code::NotFound, format!("no integration is \"{asked}\"")).hint(
-                if all.is_empty() {
-                    "`dayfly integration add --help` says how to add one"
-                } else {
-                    "`dayfly integration list` shows all; use a name, an id, or the beginning of one"
-                },
-            ),
-        ),
+        [] => Err(CliError::new(
+            Code::NotFound,
+            format!("there is no integration \"{asked}\""),
+        )
+        .hint(if all.is_empty() {
+            "see `dayfly integration add --help` for how to add one"
+        } else {
+            "`dayfly integration list` lists all; use a name, an id, or the beginning of an id"
+        })),
         several => {
             let ids: Vec<&str> = several.iter().map(|found| found.id()).collect();
-            let message = format!("several integrations are \"{asked}\"");
+            let message = format!("several integrations match \"{asked}\"");
             let hint = format!("use an id: {}", ids.join(", "));
             Err(CliError::new(Code::NotFound, message).hint(hint))
         }

@@ -13,7 +13,7 @@ pub fn refused(error: EditError<SpliceError>) -> CliError {
                 None => problem.message.clone(),
             });
             let lines: Vec<String> = plain.collect();
-            CliError::usage(lines.join("\n  ")).hint("the Workspace is as it was")
+            CliError::usage(lines.join("\n  ")).hint("the Workspace is unchanged")
         }
         EditError::Change(error) => CliError::usage(error.to_string()),
         EditError::Write(_) => CliError::failed(error.to_string()),

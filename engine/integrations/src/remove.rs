@@ -28,8 +28,10 @@ pub fn integration(
         .filter(|s| !going.contains(&s.id))
         .find(|s| s.parent().is_some_and(|parent| going.contains(parent)));
     if let Some(orphan) = orphan {
-        let message = format!("\"{}\" would be left without a parent", orphan.name);
-        return Err(CliError::usage(message).hint("remove it too, or give it another parent"));
+        let message = format!("\"{}\" would lose its parent session", orphan.name);
+        return Err(
+            CliError::usage(message).hint("remove that session too, or give it another parent")
+        );
     }
     let failed = stop(home, &going)?;
     if let Some((_, trouble)) = failed.into_iter().next() {

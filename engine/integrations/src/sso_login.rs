@@ -60,9 +60,9 @@ fn until(standing: &SignInStatus) -> String {
     };
     let lasts = time::relative(until, clock::now());
     if standing.renewable {
-        format!("; the token ends {lasts} and is renewed by itself")
+        format!("; the token expires {lasts}, and Dayfly renews it")
     } else {
-        format!("; it ends {lasts}")
+        format!("; it expires {lasts}")
     }
 }
 
@@ -76,7 +76,7 @@ async fn sign_in(
         return by_code(portals, integration, how.open && browser::can_open(), say).await;
     }
     if how.open && !browser::can_open() {
-        say("no browser can be opened here, so a code is used\n");
+        say("Dayfly cannot open a browser here, so you sign in with a code\n");
         return by_code(portals, integration, false, say).await;
     }
     by_browser(portals, integration, how.open, say).await
@@ -116,7 +116,7 @@ async fn by_browser(
         opened = opening => match opened {
             Ok(()) => waiting.await,
             Err(trouble) => {
-                say(&format!("{}; a code is used instead\n", trouble.message));
+                say(&format!("{}; you sign in with a code instead\n", trouble.message));
                 return by_code(portals, integration, false, say).await;
             }
         },
@@ -128,7 +128,7 @@ async fn by_browser(
         })
     };
     let Some((brought, browser)) = came else {
-        return Err(not_completed("nobody came back from the browser in time"));
+        return Err(not_completed("the browser did not come back in time"));
     };
     let result = match brought {
         Brought::Code(code) => portals
@@ -136,7 +136,7 @@ async fn by_browser(
             .await
             .map_err(|error| redeeming(error, &name)),
         Brought::Refused(word) if word == "access_denied" => {
-            Err(not_completed("it was refused in the browser"))
+            Err(not_completed("you refused it in the browser"))
         }
         Brought::Refused(word) => {
             let message = format!(
@@ -161,7 +161,7 @@ fn redeeming(error: SsoError, name: &str) -> CliError {
     match error {
         SsoError::NotAccepted { service, code, .. } => CliError::new(
             Code::NeedsPerson,
-            format!("{service} did not take what the browser brought for {name} ({code})"),
+            format!("{service} did not accept the browser's answer for {name} ({code})"),
         )
         .hint("sign in again"),
         other => sso::trouble(other),
@@ -176,8 +176,8 @@ async fn by_code(
 ) -> Result<SignInStatus, CliError> {
     let device = portals.device(integration).await.map_err(sso::trouble)?;
     say(&format!(
-        "open {} in a browser on any device and enter\n\n    {}\n\nor open {}\n\
-         the code is good for {}\n",
+        "open {} in a browser on any device and enter\n\n    {}\n\nor open {}\nthe code is valid \
+         for {}\n",
         sanitize(&device.page),
         sanitize(&device.user_code),
         sanitize(&device.page_with_code),
@@ -201,15 +201,17 @@ pub fn sign_out(home: &Home, integration: &AwsSsoIntegration) -> Result<String, 
         portals.sign_out(&integration).await.map_err(|error| {
             let trouble = sso::trouble(error);
             let message = format!(
-                "the sign-in is removed from this machine, but the portal could not be told: {}",
+                "Dayfly removed the sign-in from this machine, but could not tell the portal: {}",
                 trouble.message
             );
             CliError::failed(message).maybe_hint(trouble.hint)
         })
     })?;
     Ok(if was {
-        format!("signed out of {name}; credentials that sessions have stay good until they end\n")
+        format!(
+            "signed out of {name}; current credentials of sessions stay valid until they expire\n"
+        )
     } else {
-        format!("nobody was signed in to {name}\n")
+        format!("you were not signed in to {name}\n")
     })
 }

@@ -68,11 +68,10 @@ pub fn run(
     if roles.is_empty() && !plan.removed.is_empty() && !how.remove_all {
         let count = plan.removed.len();
         let message = format!(
-            "the portal of \"{name}\" lists no role at all, so {count} sessions would be removed"
+            "the portal of \"{name}\" lists no role at all, so Dayfly would remove {count} sessions"
         );
-        return Err(
-            CliError::failed(message).hint("nothing is changed; say --remove-all where that is so")
-        );
+        return Err(CliError::failed(message)
+            .hint("nothing was changed; pass --remove-all if that is right"));
     }
     let mut kept = Vec::new();
     for (id, child) in &plan.kept {
@@ -198,13 +197,13 @@ impl Outcome {
         }
         for one in &self.kept {
             text += &format!(
-                "! {} is not listed any more but kept: {}\n",
+                "! {} is no longer listed, but Dayfly kept it: {}\n",
                 sanitize(&one.name),
                 sanitize(&one.reason)
             );
         }
         text += &format!(
-            "{}: {} roles in {} accounts; {} {}, {} changed, {} removed, {} as before\n",
+            "{}: {} roles in {} accounts; {} {}, {} changed, {} removed, {} unchanged\n",
             sanitize(name),
             self.roles,
             self.accounts,

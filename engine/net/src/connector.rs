@@ -112,7 +112,9 @@ impl Inner {
             .build();
         let proxied = proxy.is_some();
         let proxy = match proxy {
-            Some(address) => ProxyConfig::all(address).map_err(|_| no_proxy("it is no address"))?,
+            Some(address) => {
+                ProxyConfig::all(address).map_err(|_| no_proxy("it is not a valid address"))?
+            }
             None => ProxyConfig::disabled(),
         };
         let builder = Smithy::builder()
@@ -175,10 +177,10 @@ pub enum BrokenOff {
     #[error("its answer is too long")]
     TooLong,
     /// The connection ended.
-    #[error("its answer broke off")]
+    #[error("its answer ended early")]
     Ended,
     /// Nothing more came for too long.
-    #[error("its answer did not go on")]
+    #[error("its answer stopped")]
     Silent,
 }
 

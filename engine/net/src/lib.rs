@@ -46,7 +46,7 @@ pub enum Unusable {
 
 /// Why the AWS config file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
-#[error("the AWS config file cannot be used: {0}")]
+#[error("Dayfly cannot use the AWS config file: {0}")]
 pub struct ConfigFileError(pub String);
 
 impl Unusable {
@@ -68,18 +68,16 @@ impl Unusable {
     pub fn hint(&self) -> String {
         match self {
             Self::Bundle(error) => format!(
-                "name a file with certificates in PEM format, or take {} away; a running engine \
-                 has the environment that it was started with",
+                "set it to a file with certificates in PEM format, or unset {}; a running engine \
+                 keeps the environment it was started with",
                 error.origin
             ),
             Self::Proxy(error) => format!(
-                "write {} as http://HOST:PORT, or take it away; a running engine has the \
-                 environment that it was started with",
+                "write {} as http://HOST:PORT, or unset it; a running engine keeps the environment \
+                 it was started with",
                 error.variable
             ),
-            Self::Config(_) => {
-                "make the AWS config file one that you can read, or take it away".to_owned()
-            }
+            Self::Config(_) => "make the AWS config file readable, or remove it".to_owned(),
         }
     }
 }

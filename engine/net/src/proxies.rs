@@ -36,7 +36,7 @@ struct Proxy {
 
 /// Why the environment names no proxy that can be used. The value is not told: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the proxy that {variable} names cannot be used: {problem}")]
+#[error("Dayfly cannot use the proxy in {variable}: {problem}")]
 pub struct ProxyError {
     /// The variable.
     pub variable: String,
@@ -128,15 +128,17 @@ impl Proxy {
         } else {
             format!("http://{}", value.trim_start_matches("//"))
         };
-        let uri: Uri = address.parse().map_err(|_| refuse("it is no address"))?;
+        let uri: Uri = address
+            .parse()
+            .map_err(|_| refuse("it is not a valid address"))?;
         let scheme = uri.scheme_str().unwrap_or_default();
         if !["http", "https"].contains(&scheme) {
             return Err(refuse(
-                "only proxies that begin with http:// or https:// can be talked to",
+                "Dayfly supports only proxies that begin with http:// or https://",
             ));
         }
         let host = uri.host().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| refuse("it names no host"))?;
+        let host = host.ok_or_else(|| refuse("it has no host"))?;
         let port = uri.port().map(|port| format!(":{port}"));
         let shown = format!("{scheme}://{host}{}", port.unwrap_or_default());
         Ok(Self { address, shown })

@@ -34,7 +34,7 @@ pub struct Bundle {
 
 /// Why a bundle cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the certificates that {origin} names cannot be used: {} {problem}", path.display())]
+#[error("Dayfly cannot use the certificates that {origin} names: {} {problem}", path.display())]
 pub struct BundleError {
     /// The setting that names it.
     pub origin: String,
@@ -118,16 +118,16 @@ impl Bundle {
         let text = content(&self.path).map_err(|problem| refuse(&problem))?;
         let certificates: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(&text)
             .collect::<Result<_, _>>()
-            .map_err(|_| refuse("holds a certificate that breaks off, or is no PEM file"))?;
+            .map_err(|_| refuse("has an incomplete certificate, or is not a PEM file"))?;
         if certificates.is_empty() {
-            return Err(refuse("holds no certificate in PEM format"));
+            return Err(refuse("has no certificate in PEM format"));
         }
         let mut roots = RootCertStore::empty();
         for (n, certificate) in certificates.iter().enumerate() {
             if roots.add(certificate.clone()).is_err() {
                 let which = n + 1;
                 return Err(refuse(&format!(
-                    "holds a certificate (the {which}. in it) that is none"
+                    "has an invalid certificate (number {which} in the file)"
                 )));
             }
         }
@@ -144,7 +144,7 @@ fn named_in(file: &Path, profile: &str) -> Option<String> {
 /// A whole file, if it is one and not too long. A pipe is not waited for.
 fn content(path: &Path) -> Result<Vec<u8>, String> {
     let told = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => "is not there".to_owned(),
+        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
         _ => format!("cannot be read: {e}"),
     };
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
@@ -156,15 +156,15 @@ fn content(path: &Path) -> Result<Vec<u8>, String> {
         .map_err(told)?;
     let kind = file.metadata().map_err(told)?;
     if kind.is_dir() {
-        return Err("is a folder, where a file is wanted".to_owned());
+        return Err("is a folder, not a file".to_owned());
     }
     if !kind.is_file() {
-        return Err("is no ordinary file".to_owned());
+        return Err("is not a regular file".to_owned());
     }
     let mut text = Vec::new();
     file.take(LENGTH + 1).read_to_end(&mut text).map_err(told)?;
     if text.len() as u64 > LENGTH {
-        return Err("is too long to be one".to_owned());
+        return Err("is too large for a file of certificates".to_owned());
     }
     Ok(text)
 }

@@ -33,12 +33,12 @@ fn what_is_no_bundle_is_told_and_never_passed_over() {
     write("none", &format!("{CERTIFICATE}\n{inner}"));
     rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).unwrap();
     for (name, part) in [
-        ("absent", "is not there"),
-        ("empty", "holds no certificate"),
-        ("garbage", "holds no certificate"),
-        ("broken", "breaks off"),
-        ("none", "the 2. in it"),
-        ("pipe", "no ordinary file"),
+        ("absent", "does not exist"),
+        ("empty", "has no certificate"),
+        ("garbage", "has no certificate"),
+        ("broken", "incomplete certificate"),
+        ("none", "number 2 in the file"),
+        ("pipe", "not a regular file"),
         (".", "is a folder"),
     ] {
         let error = Bundle::trust(Some(&bundle(&at(name)))).unwrap_err();

@@ -138,7 +138,7 @@ fn check_act(act: &mut Act, question: &Question<'_>, sessions: &Sessions<'_>) ->
     known(act.session, sessions)?;
     if !question.descriptor.actions.contains(&act.action) {
         return Err(nonsense(format!(
-            "it proposes to {} a session, which its description does not name among its actions",
+            "it proposes to {} a session, but its description does not list that action",
             act.action
         )));
     }
@@ -153,11 +153,11 @@ fn check_hold(
     known(hold.session, sessions)?;
     if !question.descriptor.may_hold {
         return Err(nonsense(
-            "it proposes a hold, which its description says it never does".into(),
+            "it proposes a hold, but its description does not list holds".into(),
         ));
     }
     if hold.actions.is_empty() {
-        return Err(nonsense("it proposes a hold on no action".into()));
+        return Err(nonsense("it proposes a hold that names no action".into()));
     }
     check_reason(&mut hold.why, question.limits)
 }
@@ -167,7 +167,7 @@ fn known(key: SessionKey, sessions: &Sessions<'_>) -> Result<(), Fault> {
         Ok(())
     } else {
         Err(nonsense(format!(
-            "it names session {}, which it cannot know",
+            "it names session {}, which it was not shown",
             key.0
         )))
     }
@@ -177,7 +177,7 @@ fn check_reason(reason: &mut Reason, limits: &Limits) -> Result<(), Fault> {
     fits(&reason.code, limits.short_text, "code of a reason")?;
     if !text::is_kebab_case(&reason.code) {
         return Err(nonsense(format!(
-            "`{}` is no code of a reason; one looks like `expires-soon`",
+            "`{}` is not a valid reason code; write it like `expires-soon`",
             text::sanitize(reason.code.clone())
         )));
     }
@@ -222,7 +222,7 @@ fn plain(id: &str, what: &str) -> Result<(), Fault> {
         return Err(nonsense(format!("a {what} is empty")));
     }
     if id.chars().any(char::is_control) {
-        return Err(nonsense(format!("a {what} holds control characters")));
+        return Err(nonsense(format!("a {what} contains control characters")));
     }
     Ok(())
 }
@@ -255,6 +255,6 @@ fn at_most(count: usize, limit: usize, what: &str) -> Result<(), Fault> {
 fn nonsense(problem: String) -> Fault {
     guest_faults::new(
         FaultKind::BadAnswer,
-        format!("the policy's answer makes no sense: {problem}"),
+        format!("the policy's answer is invalid: {problem}"),
     )
 }

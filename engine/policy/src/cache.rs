@@ -48,7 +48,7 @@ pub enum CacheError {
     },
     /// Others could put code into the folder.
     #[error(
-        "{} is not for compiled policies: {problem}; make it yours alone (chmod 700) or remove it",
+        "Dayfly cannot use {} for compiled policies: {problem}; run `chmod 700` on it, or remove it",
         path.display()
     )]
     NotPrivate {
@@ -138,7 +138,7 @@ impl CodeCache {
         };
         let mac = self
             .mac(digest, compatibility, code)
-            .ok_or_else(|| failed(io::Error::other("no MAC")))?;
+            .ok_or_else(|| failed(io::Error::other("the MAC is missing")))?;
         let tag = mac.finalize().into_bytes();
         let mut file = private::temporary(&self.0.path, PART).map_err(failed)?;
         file.write_all(MAGIC)

@@ -79,7 +79,7 @@ pub(crate) fn compile(
 ) -> Result<Vec<u8>, NoCode> {
     let bounds = Bounds::of(component.len());
     let failed = |error: std::io::Error| {
-        NoCode::NoCompiler(format!("the process that compiles cannot be used: {error}"))
+        NoCode::NoCompiler(format!("Dayfly cannot start the compiler process: {error}"))
     };
     let mut command = Command::new(program);
     command
@@ -99,7 +99,7 @@ pub(crate) fn compile(
         CODE if status.success() => match rest.split_at_checked(compatibility.len()) {
             Some((of, code)) if of == compatibility => Ok(code.to_vec()),
             _ => Err(NoCode::NoCompiler(
-                "the code is for another version of the engine; restart Dayfly".to_owned(),
+                "the code is for another version of the engine; restart the engine".to_owned(),
             )),
         },
         PROBLEM if status.success() => {
@@ -123,7 +123,7 @@ impl Running {
         let refused = |problem: &str| NoCode::NoCompiler(problem.to_owned());
         let (input, output) = (self.0.stdin.take(), self.0.stdout.take());
         let (Some(mut input), Some(output)) = (input, output) else {
-            return Err(refused("the process that compiles has no pipes"));
+            return Err(refused("the compiler process has no pipes"));
         };
         let (tell, told) = mpsc::channel();
         let most = bounds.answer;
@@ -154,12 +154,14 @@ impl Running {
             Ok(Ok(answer)) => match status(self) {
                 Ok(status) => Ok((answer, status)),
                 Err(error) => Err(refused(&format!(
-                    "the process that compiles is lost: {error}"
+                    "Dayfly lost the compiler process: {error}"
                 ))),
             },
-            Ok(Err(error)) => Err(refused(&format!("its answer cannot be read: {error}"))),
+            Ok(Err(error)) => Err(refused(&format!(
+                "Dayfly cannot read the compiler's answer: {error}"
+            ))),
             Err(_) => Err(NoCode::TooCostly(format!(
-                "it was not compiled within {seconds} s"
+                "the compilation took longer than {seconds} s"
             ))),
         }
     }
@@ -176,14 +178,14 @@ impl Drop for Running {
 fn died(status: ExitStatus, bounds: &Bounds) -> NoCode {
     if let Some(code) = status.code() {
         return NoCode::NoCompiler(format!(
-            "the process that compiles ended with {code}, without an answer"
+            "the compiler process ended with {code} and gave no answer"
         ));
     }
     if is_out_of_time(status) {
-        return NoCode::TooCostly(format!("it takes more than {} s to compile", bounds.cpu));
+        return NoCode::TooCostly(format!("the compilation takes more than {} s", bounds.cpu));
     }
     NoCode::TooCostly(format!(
-        "the compiler broke off; it may use {} MiB of memory and {} s",
+        "the compiler process was ended; its limits are {} MiB of memory and {} s",
         bounds.memory >> 20,
         bounds.cpu
     ))
@@ -208,7 +210,7 @@ mod tests {
 
     fn refused(program: &str) -> NoCode {
         let component = vec![0; 1 << 20];
-        compile(&PathBuf::from(program), &component, &[7; 32]).expect_err("it is no compiler")
+        compile(&PathBuf::from(program), &component, &[7; 32]).expect_err("it is not a compiler")
     }
 
     #[test]

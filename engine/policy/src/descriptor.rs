@@ -16,15 +16,15 @@ const SCHEMA: usize = 256 << 10;
 pub(crate) fn check(mut descriptor: Descriptor, world: World) -> Result<Descriptor, String> {
     if descriptor.name.len() > NAME || !text::is_kebab_case(&descriptor.name) {
         return Err(format!(
-            "its name has to be a word like `rotate-before-expiry` of at most {NAME} characters"
+            "its name must be a word such as `rotate-before-expiry`, of at most {NAME} characters"
         ));
     }
     if descriptor.version.len() > NAME || semver::Version::parse(&descriptor.version).is_err() {
-        return Err("its version has to be one like `1.2.0`".into());
+        return Err("its version must look like `1.2.0`".into());
     }
     if descriptor.summary.is_empty() || descriptor.summary.len() > SUMMARY {
         return Err(format!(
-            "its summary has to be a line of 1 to {SUMMARY} bytes"
+            "its summary must be one line of 1 to {SUMMARY} bytes"
         ));
     }
     descriptor.summary = text::sanitize(descriptor.summary);
@@ -35,15 +35,13 @@ pub(crate) fn check(mut descriptor: Descriptor, world: World) -> Result<Descript
     }
     match serde_json::from_str::<serde_json::Value>(&descriptor.config_schema) {
         Ok(serde_json::Value::Object(_) | serde_json::Value::Bool(_)) => {}
-        Ok(_) => return Err("its configuration schema is JSON but no JSON Schema".into()),
-        Err(error) => return Err(format!("its configuration schema is no JSON: {error}")),
+        Ok(_) => return Err("its configuration schema is JSON, but not a JSON Schema".into()),
+        Err(error) => return Err(format!("its configuration schema is not JSON: {error}")),
     }
     descriptor.actions.sort_unstable();
     descriptor.actions.dedup();
     if world == World::Pure && descriptor.state_bytes > 0 {
-        return Err(
-            "it asks for state but does not import `state`, so that it could not use any".into(),
-        );
+        return Err("it asks for state but does not import `state`, so it could not use it".into());
     }
     Ok(descriptor)
 }

@@ -90,14 +90,17 @@ const fn scope(variables: &[Field]) -> Scope<'_> {
 fn no_variable(name: &str) -> String {
     match name {
         "status" | "expires_at" | "started_at" | "last_use" => format!(
-            "\"{name}\" changes by itself, and a grant does not; test {}",
+            "\"{name}\" changes while Dayfly runs, so a grant cannot test it; test {}",
             VARIABLES.join(", ")
         ),
         "session" => format!(
-            "there is no \"session\" here; name its fields alone: {}",
+            "there is no \"session\" here; write the fields without it: {}",
             VARIABLES.join(", ")
         ),
-        _ => format!("there is no \"{name}\"; there are {}", VARIABLES.join(", ")),
+        _ => format!(
+            "there is no \"{name}\"; the fields are {}",
+            VARIABLES.join(", ")
+        ),
     }
 }
 

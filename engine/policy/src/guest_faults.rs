@@ -10,7 +10,7 @@ use crate::limits::Limits;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Overrun {
     /// Too much memory.
-    #[error("it wanted {wanted} bytes of memory, {limit} are allowed")]
+    #[error("it asked for {wanted} bytes of memory; {limit} are allowed")]
     Memory {
         /// In all.
         wanted: usize,
@@ -18,7 +18,7 @@ pub(crate) enum Overrun {
         limit: usize,
     },
     /// Too many table elements.
-    #[error("it wanted {wanted} table elements, {limit} are allowed")]
+    #[error("it asked for {wanted} table elements; {limit} are allowed")]
     Table {
         /// In all.
         wanted: usize,
@@ -35,7 +35,7 @@ pub(crate) enum Overrun {
     #[error("it asked for more than {0} random bytes at once")]
     Random(u64),
     /// An import that is not there at this point.
-    #[error("it called `{0}` where only `evaluate` may")]
+    #[error("it called `{0}`, which only `evaluate` may call")]
     Early(&'static str),
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
             Overrun::Early(_) => FaultKind::Trap,
             _ => FaultKind::Limit,
         };
-        return new(kind, format!("the policy was stopped: {overrun}"));
+        return new(kind, format!("Dayfly stopped the policy: {overrun}"));
     }
     if error
         .downcast_ref::<wasmtime::PoolConcurrencyLimitError>()
@@ -54,7 +54,7 @@ pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
     {
         return new(
             FaultKind::Host,
-            format!("there was no room to run the policy: {error}"),
+            format!("Dayfly had no free slot to run the policy: {error}"),
         );
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
@@ -69,26 +69,25 @@ fn trapped(trap: &Trap, limits: &Limits) -> Fault {
         Trap::Interrupt => new(
             FaultKind::Deadline,
             format!(
-                "the policy was stopped: it ran longer than the {} ms that are allowed",
+                "Dayfly stopped the policy: it ran longer than the {} ms that are allowed",
                 limits.deadline.as_millis()
             ),
         ),
         Trap::OutOfFuel => new(
             FaultKind::Deadline,
             format!(
-                "the policy was stopped: it took more than the {} instructions that are allowed",
+                "Dayfly stopped the policy: it took more than the {} instructions that are allowed",
                 limits.fuel
             ),
         ),
         Trap::UnreachableCodeReached => new(
             FaultKind::Trap,
-            "the policy gave up (it reached `unreachable`, which is how a panic or an abort \
-                 ends); its log may tell why"
+            "the policy aborted (it reached `unreachable`, as a panic does); its log may say why"
                 .into(),
         ),
         Trap::StackOverflow => new(
             FaultKind::Trap,
-            "the policy failed: its calls nest too deeply".into(),
+            "the policy failed: its calls are nested too deeply".into(),
         ),
         other => new(FaultKind::Trap, format!("the policy failed: {other}")),
     }
@@ -100,8 +99,8 @@ fn described(text: &str, limits: &Limits) -> Fault {
         return new(
             FaultKind::Limit,
             format!(
-                "the policy was stopped: it passed more than the {} bytes that are allowed in one \
-                 answer or question",
+                "Dayfly stopped the policy: it passed more than the {} bytes that are allowed in \
+                 one call",
                 limits.crossing_bytes
             ),
         );
@@ -110,7 +109,7 @@ fn described(text: &str, limits: &Limits) -> Fault {
         let what = text[at..].split('`').nth(1).unwrap_or("an import");
         return new(
             FaultKind::Trap,
-            format!("the policy was stopped: it called `{what}`, which no policy can"),
+            format!("Dayfly stopped the policy: it called `{what}`, which no policy may call"),
         );
     }
     if text.contains("resource limit exceeded") {
@@ -122,7 +121,7 @@ fn described(text: &str, limits: &Limits) -> Fault {
     // What is left are values that break the canonical ABI.
     new(
         FaultKind::BadAnswer,
-        format!("the policy passed a broken value: {text}"),
+        format!("the policy passed an invalid value: {text}"),
     )
 }
 

@@ -113,7 +113,8 @@ impl Host {
         let inner = &*self.0;
         let Some(_place) = inner.places.take(inner.config.patience) else {
             let message = format!(
-                "there was no room to run the policy: {} others run and none ended within {} s",
+                "Dayfly had no free slot to run the policy: {} other policies are running and none \
+                 ended within {} s",
                 inner.config.places,
                 inner.config.patience.as_secs()
             );

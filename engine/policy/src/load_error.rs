@@ -9,7 +9,7 @@ use crate::bindings::{EXPORT, PACKAGE};
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The file is too large.
-    #[error("policy {module} is too large: {bytes} bytes, {limit} are allowed")]
+    #[error("policy {module} is too large: it has {bytes} bytes; {limit} are allowed")]
     TooLarge {
         /// What the caller calls it.
         module: String,
@@ -28,13 +28,13 @@ pub enum LoadError {
         module: String,
     },
     /// It is something else.
-    #[error("policy {module} is no WebAssembly component")]
+    #[error("policy {module} is not a WebAssembly component")]
     NotWasm {
         /// What the caller calls it.
         module: String,
     },
     /// It is damaged, or uses WebAssembly that this engine leaves out.
-    #[error("policy {module} cannot be compiled: {problem}")]
+    #[error("Dayfly cannot compile policy {module}: {problem}")]
     Compile {
         /// What the caller calls it.
         module: String,
@@ -42,7 +42,7 @@ pub enum LoadError {
         problem: String,
     },
     /// It needs more memory, tables or instances than any policy gets.
-    #[error("policy {module} needs more than a policy gets: {problem}")]
+    #[error("policy {module} needs more than policies may have: {problem}")]
     TooHungry {
         /// What the caller calls it.
         module: String,
@@ -51,8 +51,9 @@ pub enum LoadError {
     },
     /// Compiling it takes more time or memory than that of any policy.
     #[error(
-        "policy {module} was not compiled, since that takes more than a component of its size may: \
-         {problem}; it may have been made to do harm. If it is yours, make it smaller or simpler"
+        "Dayfly did not compile policy {module}: compiling takes more than is allowed for a \
+         component of its size: {problem}; the component may be malicious. If it is yours, make it \
+         smaller or simpler"
     )]
     TooCostly {
         /// What the caller calls it.
@@ -61,7 +62,7 @@ pub enum LoadError {
         problem: String,
     },
     /// The compiler, which is a process of its own, cannot be used.
-    #[error("policy {module} was not compiled: {problem}")]
+    #[error("Dayfly did not compile policy {module}: {problem}")]
     NoCompiler {
         /// What the caller calls it.
         module: String,
@@ -70,7 +71,7 @@ pub enum LoadError {
     },
     /// It imports what the contract does not have.
     #[error(
-        "policy {module} imports what no policy gets: {}. {advice}",
+        "policy {module} imports functions that policies may not use: {}. {advice}",
         imports.join(", ")
     )]
     ForeignImports {
@@ -82,7 +83,7 @@ pub enum LoadError {
         advice: String,
     },
     /// It exports no policy.
-    #[error("component {module} is no policy: it does not export `{PACKAGE}/{EXPORT}`")]
+    #[error("component {module} is not a policy: it does not export `{PACKAGE}/{EXPORT}`")]
     NoPolicy {
         /// What the caller calls it.
         module: String,
@@ -102,7 +103,7 @@ pub enum LoadError {
         speaks: String,
     },
     /// Its imports or exports have other types than the contract says.
-    #[error("policy {module} does not keep to version {contract} of the contract: {problem}")]
+    #[error("policy {module} breaks version {contract} of the contract: {problem}")]
     WrongShape {
         /// What the caller calls it.
         module: String,
@@ -112,7 +113,7 @@ pub enum LoadError {
         problem: String,
     },
     /// It failed when it was asked what it is.
-    #[error("policy {module} cannot say what it is: {}", fault.message)]
+    #[error("policy {module} failed to describe itself: {}", fault.message)]
     Describe {
         /// What the caller calls it.
         module: String,
@@ -120,7 +121,7 @@ pub enum LoadError {
         fault: Fault,
     },
     /// What it says of itself makes no sense.
-    #[error("policy {module} describes itself wrongly: {problem}")]
+    #[error("the description of policy {module} is invalid: {problem}")]
     BadDescriptor {
         /// What the caller calls it.
         module: String,

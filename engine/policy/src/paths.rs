@@ -48,7 +48,7 @@ impl Paths {
     pub fn new(patterns: &[String], home: Option<&Path>) -> Result<Self, PatternError> {
         let home = home.and_then(Path::to_str).map(globset::escape);
         if let Some(first) = patterns.get(PATTERNS) {
-            let problem = format!("is one too many: a grant has at most {PATTERNS}");
+            let problem = format!("is one too many: a grant may have at most {PATTERNS}");
             return Err(PatternError {
                 pattern: first.clone(),
                 problem,
@@ -63,7 +63,7 @@ impl Paths {
         }
         let set = set.build().map_err(|error| PatternError {
             pattern: patterns.join(", "),
-            problem: format!("is too much: {}", error.kind()),
+            problem: format!("is too large: {}", error.kind()),
         })?;
         Ok(Self { home, granted, set })
     }
@@ -97,7 +97,11 @@ fn read(pattern: &str, home: Option<&str>) -> Result<(Vec<String>, globset::Glob
     let absolute = match pattern.strip_prefix("~/") {
         Some(rest) => match home {
             Some(home) => format!("{}/{rest}", home.trim_end_matches('/')),
-            None => return Err(wrong("begins in a home folder that is not known".into())),
+            None => {
+                return Err(wrong(
+                    "begins with ~/, but this user has no home directory".into(),
+                ));
+            }
         },
         None => pattern.to_owned(),
     };
@@ -113,7 +117,9 @@ fn read(pattern: &str, home: Option<&str>) -> Result<(Vec<String>, globset::Glob
             "" => "has an empty name between two slashes, or at its end",
             "." | ".." => "has . or .. in it",
             "**" => continue,
-            part if part.contains("**") => "has ** in a name: it stands alone between two slashes",
+            part if part.contains("**") => {
+                "has ** inside a name: it must be alone between two slashes"
+            }
             part if part.matches('{').count() != part.matches('}').count() => {
                 "has { without } in the same name"
             }
@@ -125,7 +131,7 @@ fn read(pattern: &str, home: Option<&str>) -> Result<(Vec<String>, globset::Glob
         return Err(wrong(problem.to_owned()));
     }
     let glob = GlobBuilder::new(&absolute).literal_separator(true).build();
-    let glob = glob.map_err(|error| wrong(format!("has no meaning: {}", error.kind())))?;
+    let glob = glob.map_err(|error| wrong(format!("is invalid: {}", error.kind())))?;
     Ok((parts, glob))
 }
 
@@ -236,7 +242,7 @@ mod tests {
             ("~/../x", ".."),
             ("~/a//b", "empty name"),
             ("~/a/", "empty name"),
-            ("~/a**/b", "stands alone"),
+            ("~/a**/b", "must be alone"),
             ("~/{a/b,c}", "without }"),
             ("~/[a", "without ]"),
         ] {

@@ -19,30 +19,28 @@ const NAMES: usize = 60;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PatternError {
     /// It begins neither with `/` nor with `~/`.
-    #[error("`{0}` is no pattern of paths: it begins with neither `/` nor `~/`")]
+    #[error("`{0}` is not a path pattern: it must begin with `/` or `~/`")]
     Relative(String),
     /// It begins with `~/`, and nobody knows where that is.
-    #[error("`{0}` cannot be used: this user has no home folder")]
+    #[error("`{0}` cannot be used: this user has no home directory")]
     Homeless(String),
     /// It names no file, or holds `.` or `..`.
-    #[error("`{0}` is no pattern of paths: `.`, `..` and empty names have no place in it")]
+    #[error("`{0}` is not a path pattern: it must not contain `.`, `..` or empty names")]
     Names(String),
     /// Braces or brackets hold more than a part of one name.
-    #[error(
-        "`{0}` is no pattern of paths: what stands in braces or brackets is a part of one name"
-    )]
+    #[error("`{0}` is not a path pattern: braces and brackets must be inside one name")]
     Slash(String),
     /// It is too long.
-    #[error("`{0}` is no pattern of paths: it has more than {NAMES} names")]
+    #[error("`{0}` is not a path pattern: it has more than {NAMES} names")]
     Long(String),
     /// It would have all of the machine watched.
     #[error(
-        "`{0}` would have the whole machine watched: name at least one folder before the first \
-         `*`, `?`, `[` or `{{`"
+        "`{0}` would watch the whole machine: write at least one folder before the first `*`, `?`, \
+         `[` or `{{`"
     )]
     Wide(String),
     /// A name in it is no glob.
-    #[error("`{pattern}` is no pattern of paths: {problem}")]
+    #[error("`{pattern}` is not a path pattern: {problem}")]
     Glob {
         /// The pattern.
         pattern: String,
@@ -354,15 +352,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert!(said("src/*").contains("neither `/` nor `~/`"));
+        assert!(said("src/*").contains("must begin with `/` or `~/`"));
         assert!(said("/a/../b").contains("`..`"));
         assert!(said("/a//b").contains("empty names"));
         assert!(said("/**/x").contains("whole machine"));
         assert!(said("/*").contains("whole machine"));
         assert!(said("/a/{b").contains("`/a/{b` is no pattern"));
-        assert!(said("/a/{b/c,d}").contains("a part of one name"));
+        assert!(said("/a/{b/c,d}").contains("must be inside one name"));
         assert!(said(&"/a".repeat(70)).contains("more than 60"));
         let homeless = PathPattern::parse_at("~/x", None).unwrap_err();
-        assert!(homeless.to_string().contains("no home folder"));
+        assert!(homeless.to_string().contains("no home directory"));
     }
 }

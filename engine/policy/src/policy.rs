@@ -23,7 +23,7 @@ use crate::{guest_faults, text};
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ConfigureError {
     /// The configuration is no JSON.
-    #[error("the configuration for policy {module} is no JSON: {problem}")]
+    #[error("the configuration for policy {module} is not JSON: {problem}")]
     NotJson {
         /// The module.
         module: String,
@@ -32,7 +32,8 @@ pub enum ConfigureError {
     },
     /// The configuration is too long.
     #[error(
-        "the configuration for policy {module} is too large: {bytes} bytes, {limit} are allowed"
+        "the configuration for policy {module} is too large: it has {bytes} bytes; {limit} are \
+         allowed"
     )]
     TooLarge {
         /// The module.
@@ -43,7 +44,7 @@ pub enum ConfigureError {
         limit: usize,
     },
     /// The policy needs more state than the entry may have.
-    #[error("policy {module} needs {needs} bytes of state, its entry may have {limit}")]
+    #[error("policy {module} needs {needs} bytes of state; its entry may have {limit}")]
     State {
         /// The module.
         module: String,
@@ -53,7 +54,7 @@ pub enum ConfigureError {
         limit: usize,
     },
     /// The policy does not take the configuration.
-    #[error("policy {module} does not take its configuration: {message}")]
+    #[error("policy {module} does not accept its configuration: {message}")]
     Refused {
         /// The module.
         module: String,
@@ -61,7 +62,7 @@ pub enum ConfigureError {
         message: String,
     },
     /// The policy wants to be called for something that makes no sense.
-    #[error("policy {module} wants to be called for something that makes no sense: {problem}")]
+    #[error("policy {module} subscribes to something invalid: {problem}")]
     Subscription {
         /// The module.
         module: String,
@@ -69,7 +70,7 @@ pub enum ConfigureError {
         problem: String,
     },
     /// The policy brought no answer.
-    #[error("policy {module} could not be configured: {}", fault.message)]
+    #[error("policy {module} failed while it read its configuration: {}", fault.message)]
     Fault {
         /// The module.
         module: String,
@@ -301,7 +302,7 @@ fn compile(subscriptions: &[Subscription]) -> Result<Vec<Schedule>, String> {
 fn said(mut words: String, limits: &Limits) -> String {
     text::cut(&mut words, limits.long_text);
     if words.is_empty() {
-        words.push_str("it does not say why");
+        words.push_str("it gave no reason");
     }
     text::sanitize(words)
 }
@@ -315,6 +316,6 @@ fn refusal(error: PolicyError, limits: &Limits) -> Fault {
     };
     guest_faults::new(
         kind,
-        format!("the policy could not answer: {}", said(words, limits)),
+        format!("the policy failed to answer: {}", said(words, limits)),
     )
 }

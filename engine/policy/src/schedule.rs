@@ -22,20 +22,20 @@ use thiserror::Error;
 pub enum ScheduleError {
     /// It does not have five fields, with or without a time zone before them.
     #[error(
-        "`{0}` is no schedule: it takes minute, hour, day of the month, month and day of the week, \
-         with a time zone before them, as in `Europe/Berlin 0 9 * * 1-5`"
+        "`{0}` is not a schedule: write a time zone, minute, hour, day of the month, month and day \
+         of the week, as in `Europe/Berlin 0 9 * * 1-5`"
     )]
     Fields(String),
     /// There is no such time zone.
-    #[error("`{zone}` is no time zone{}", suggestion(zone))]
+    #[error("`{zone}` is not a time zone{}", suggestion(zone))]
     Zone {
         /// What stands there.
         zone: String,
     },
     /// A field is wrong.
     #[error(
-        "`{expression}` is no schedule: {problem}; minutes are 0-59, hours 0-23, days of the month 1-31, months \
-         1-12 or JAN-DEC, days of the week 0-7 or SUN-SAT"
+        "`{expression}` is not a schedule: {problem}; minutes are 0-59, hours 0-23, days of the \
+         month 1-31, months 1-12 or JAN-DEC, days of the week 0-7 or SUN-SAT"
     )]
     Field {
         /// The expression.
@@ -44,7 +44,7 @@ pub enum ScheduleError {
         problem: String,
     },
     /// It names no day that there is.
-    #[error("`{0}` never comes")]
+    #[error("`{0}` never occurs")]
     Never(String),
 }
 
@@ -64,7 +64,7 @@ fn suggestion(zone: &str) -> String {
     };
     match names().find(same).or_else(near) {
         Some(known) => format!("; did you mean `{known}`?"),
-        None => "; they are written like `Europe/Berlin`, `America/New_York`, `UTC`".into(),
+        None => "; write it like `Europe/Berlin`, `America/New_York` or `UTC`".into(),
     }
 }
 
@@ -334,15 +334,15 @@ mod tests {
     fn what_is_wrong_is_said() {
         let said = |expression| schedule(expression).unwrap_err().to_string();
         assert!(
-            said("9 * *").contains("it takes minute, hour"),
+            said("9 * *").contains("write a time zone, minute, hour"),
             "{}",
             said("9 * *")
         );
         assert!(said("berlin 0 9 * * *").contains("did you mean `Europe/Berlin`?"));
-        assert!(said("Europe/Nowhere 0 9 * * *").contains("no time zone"));
+        assert!(said("Europe/Nowhere 0 9 * * *").contains("not a time zone"));
         assert!(said("UTC 0 25 * * *").contains("`UTC 0 25 * * *` is no schedule"));
-        assert!(said("UTC 0 0 30 2 *").contains("never comes"));
-        assert!(said("").contains("no schedule"));
-        assert!(said("UTC 0 0 0 9 * * *").contains("no schedule"));
+        assert!(said("UTC 0 0 30 2 *").contains("never occurs"));
+        assert!(said("").contains("not a schedule"));
+        assert!(said("UTC 0 0 0 9 * * *").contains("not a schedule"));
     }
 }

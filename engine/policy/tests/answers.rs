@@ -76,7 +76,7 @@ fn a_session_that_the_policy_cannot_know_is_refused() {
     refused(
         answer(&[Bytes::hold(u32::MAX, 1)]),
         FaultKind::BadAnswer,
-        "cannot know",
+        "was not shown",
     );
 }
 

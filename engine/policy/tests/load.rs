@@ -269,7 +269,7 @@ fn a_configuration_is_json_fits_and_is_taken_by_the_policy() {
     );
     assert_eq!(
         text,
-        "policy guest does not take its configuration: bad `key`"
+        "policy guest does not accept its configuration: bad `key`"
     );
 }
 

@@ -44,16 +44,16 @@ pub struct RoleKeys<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConsoleError {
     /// The endpoint cannot be called.
-    #[error("the sign-in endpoint {0:?} cannot be used: {1}")]
+    #[error("Dayfly cannot use the sign-in endpoint {0:?}: {1}")]
     Endpoint(String, &'static str),
     /// No answer came.
-    #[error("{0} gives no answer")]
+    #[error("{0} does not answer")]
     Unreachable(String),
     /// This machine's settings let no call be made.
     #[error(transparent)]
     Settings(Unusable),
     /// AWS does not take the credentials.
-    #[error("{place} does not sign in with these credentials (status {status})")]
+    #[error("{place} does not accept these credentials (status {status})")]
     Refused {
         /// Which endpoint.
         place: String,
@@ -61,7 +61,7 @@ pub enum ConsoleError {
         status: u16,
     },
     /// The answer is no sign-in token.
-    #[error("{0} answered something else than a sign-in token")]
+    #[error("{0} answered with something other than a sign-in token")]
     Odd(String),
 }
 
@@ -93,9 +93,12 @@ impl Console {
     /// [`ConsoleError`]; no text of it holds a secret.
     pub async fn sign_in(&self, keys: &RoleKeys<'_>) -> Result<SecretString, ConsoleError> {
         let unusable = |problem| ConsoleError::Endpoint(self.federation.clone(), problem);
-        let place = Place::of(&self.federation).ok_or_else(|| unusable("it is no address"))?;
+        let place =
+            Place::of(&self.federation).ok_or_else(|| unusable("it is not a valid address"))?;
         if place.plain && !place.loopback {
-            return Err(unusable("what is sent there could be read on the way"));
+            return Err(unusable(
+                "others on the network could read what Dayfly sends there",
+            ));
         }
         let session = Session {
             session_id: keys.access_key_id,
@@ -103,14 +106,15 @@ impl Console {
             session_token: keys.session_token.expose(),
         };
         let session = serde_json::to_string(&session);
-        let session = Zeroizing::new(session.map_err(|_| unusable("the credentials are no text"))?);
+        let session =
+            Zeroizing::new(session.map_err(|_| unusable("the credentials are not text"))?);
         let query = Zeroizing::new(encoded(&[
             ("Action", "getSigninToken"),
             ("Session", &session),
         ]));
         let address = Zeroizing::new(format!("{}?{}", self.federation, *query));
-        let request =
-            HttpRequest::get(address.as_str()).map_err(|_| unusable("it is no address"))?;
+        let request = HttpRequest::get(address.as_str())
+            .map_err(|_| unusable("it is not a valid address"))?;
         let timeouts = Timeouts::default();
         let connector = http::connector(&timeouts, ANSWER);
         // What an error of the connection says could quote the address.
@@ -220,9 +224,9 @@ mod tests {
         };
         // Nobody listens on the port of the last.
         for (federation, part) in [
-            ("http://10.0.0.1/federation", "read on the way"),
-            ("federation", "no address"),
-            ("http://127.0.0.1:9/federation", "gives no answer"),
+            ("http://10.0.0.1/federation", "could read what Dayfly sends"),
+            ("federation", "not a valid address"),
+            ("http://127.0.0.1:9/federation", "does not answer"),
         ] {
             let told = at(federation).sign_in(&keys).await.unwrap_err().to_string();
             assert!(told.contains(part), "{told}");

@@ -42,7 +42,7 @@ fn identity<'a>(
         parent: parent.to_string(),
         problem,
     };
-    let credentials = credentials.ok_or_else(|| refuse("which has none"))?;
+    let credentials = credentials.ok_or_else(|| refuse("which has no credentials"))?;
     if credentials.lease.expired(now) {
         return Err(refuse("which have expired"));
     }
@@ -203,7 +203,7 @@ fn too_long(session: &Session, seconds: u32) -> ProviderError {
         session: session.name.clone(),
         field: "durationSeconds",
         problem: format!(
-            "is {seconds}, but a role that is assumed by a role has {CHAINED_SECONDS_MAX} at most"
+            "is {seconds}, but a role that a role assumes has at most {CHAINED_SECONDS_MAX}"
         ),
     }
 }

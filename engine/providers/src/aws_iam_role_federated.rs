@@ -79,7 +79,8 @@ impl AwsIamRoleFederated {
                 tracing::info!(
                     session = wanted.session.name,
                     seconds = wish,
-                    "the role does not give the lifetime that the identity provider wishes; its usual one is asked for"
+                    "the role does not allow the lifetime that the identity provider asks for; \
+                     Dayfly asks for the default lifetime"
                 );
                 self.call_for(wanted, assertion, None, now).await
             }

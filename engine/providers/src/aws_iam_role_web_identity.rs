@@ -80,7 +80,7 @@ fn path(session: &Session, file: &str) -> Result<PathBuf, ProviderError> {
     Err(ProviderError::Field {
         session: session.name.clone(),
         field: "tokenFile",
-        problem: "has to begin with / or ~/".to_owned(),
+        problem: "must begin with / or ~/".to_owned(),
     })
 }
 
@@ -89,7 +89,7 @@ fn read(path: &Path) -> Result<SecretString, TokenProblem> {
     let failed = |e: std::io::Error| TokenProblem::File {
         path: path.to_owned(),
         problem: match e.kind() {
-            std::io::ErrorKind::NotFound => "is not there".to_owned(),
+            std::io::ErrorKind::NotFound => "does not exist".to_owned(),
             _ => format!("cannot be read: {e}"),
         },
     };
@@ -108,11 +108,11 @@ fn read(path: &Path) -> Result<SecretString, TokenProblem> {
         problem: problem.to_owned(),
     };
     if bytes.len() > LENGTH {
-        return Err(odd("is too long to hold a token"));
+        return Err(odd("is too large for a token"));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
-        Err(_) => Err(odd("holds no text")),
+        Err(_) => Err(odd("is not text")),
     }
 }
 
@@ -231,8 +231,8 @@ mod tests {
                 .unwrap_err()
                 .contains("too long")
         );
-        assert!(at("odd", b"\xff").unwrap_err().contains("holds no text"));
+        assert!(at("odd", b"\xff").unwrap_err().contains("is not text"));
         let none = read(&folder.path().join("none")).unwrap_err().to_string();
-        assert!(none.ends_with("none is not there"), "{none}");
+        assert!(none.ends_with("none does not exist"), "{none}");
     }
 }

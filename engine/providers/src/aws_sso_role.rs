@@ -52,14 +52,11 @@ impl Provider for AwsSsoRole {
             let integration = self.integrations.get(integration_id).ok_or_else(|| {
                 field(
                     "awsSsoConfigurationId",
-                    format!("names \"{integration_id}\", which the Workspace does not have"),
+                    format!("names \"{integration_id}\", which is not in the Workspace"),
                 )
             })?;
             let (account, role) = account_and_role(role_arn).ok_or_else(|| {
-                field(
-                    "roleArn",
-                    format!("\"{role_arn}\" names no account and role"),
-                )
+                field("roleArn", format!("\"{role_arn}\" has no account and role"))
             })?;
             let wanted = Wanted {
                 account,

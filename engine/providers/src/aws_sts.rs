@@ -101,7 +101,7 @@ impl Sts {
             return Err(ProviderError::Field {
                 session: session.name.clone(),
                 field: "region",
-                problem: format!("is {region:?}, which is no region of AWS"),
+                problem: format!("is {region:?}, which is not an AWS region"),
             });
         }
         let loaded = self
@@ -119,7 +119,7 @@ impl Sts {
         let service = match &loaded.endpoint {
             Some(url) => {
                 let shown = Place::of(url).map_or_else(
-                    || "an endpoint that is no URL".to_owned(),
+                    || "an endpoint that is not a URL".to_owned(),
                     |place| place.shown,
                 );
                 format!("STS ({shown})")
@@ -222,7 +222,8 @@ pub(crate) async fn load(
     {
         tracing::warn!(
             endpoint = place.shown,
-            "{service} is called without TLS: whoever can read the network gets the credentials"
+            "Dayfly calls {service} without TLS: anyone who can read the network gets the \
+             credentials"
         );
     }
     let app_name = config
@@ -314,7 +315,7 @@ impl Call<'_> {
         if expires_at <= now {
             let late = now.since(expires_at).as_secs();
             return Err(refuse(
-                format!("with credentials that ended {late} s ago by this machine's clock"),
+                format!("with credentials that expired {late} s ago by this machine's clock"),
                 true,
             ));
         }

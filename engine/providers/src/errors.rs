@@ -13,7 +13,7 @@ use crate::hints::{CLOCK_HINT, quoted, set_secret};
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// No provider is built in for the access method.
-    #[error("this version has no provider for {session_type}")]
+    #[error("this version of Dayfly does not support {session_type}")]
     NoProvider {
         /// The access method.
         session_type: SessionType,
@@ -31,13 +31,13 @@ pub enum ProviderError {
         expected: SessionType,
     },
     /// No long-lived key is kept for the session.
-    #[error("no access key is kept for session \"{session}\"")]
+    #[error("the vault has no access key for session \"{session}\"")]
     NoAccessKey {
         /// The session's name.
         session: String,
     },
     /// The long-lived key cannot be read.
-    #[error("cannot read the access key of session \"{session}\": {source}")]
+    #[error("Dayfly cannot read the access key of session \"{session}\": {source}")]
     Keys {
         /// The session's name.
         session: String,
@@ -54,7 +54,7 @@ pub enum ProviderError {
     },
     /// A person has to enter an MFA code.
     #[error(
-        "session \"{session}\" needs a code of MFA device {device}{}",
+        "session \"{session}\" needs a code from MFA device {device}{}",
         also(asked)
     )]
     NeedsMfa {
@@ -77,7 +77,8 @@ pub enum ProviderError {
     },
     /// The assertion is for other roles.
     #[error(
-        "the identity provider does not offer {role} to who signed in for session \"{session}\"; it offers {offered}"
+        "the identity provider does not offer {role} to the user who signed in for session \
+         \"{session}\"; it offers {offered}"
     )]
     NotOffered {
         /// The session's name.
@@ -97,7 +98,7 @@ pub enum ProviderError {
     },
     /// The seed of an MFA device cannot be used.
     #[error(
-        "cannot make a code of MFA device {device} for session \"{session}\": {}",
+        "Dayfly cannot make a code of MFA device {device} for session \"{session}\": {}",
         problem(source)
     )]
     Seed {
@@ -110,7 +111,8 @@ pub enum ProviderError {
     },
     /// Each code is good once, and the next ones are for other sessions.
     #[error(
-        "session \"{session}\" waits for its turn: the codes that MFA device {device} shows now are for other sessions"
+        "session \"{session}\" is waiting for its turn: other sessions use the current codes of \
+         MFA device {device}"
     )]
     CodeSpent {
         /// The session's name.
@@ -181,7 +183,8 @@ pub enum ProviderError {
     },
     /// Too many calls of the same access method were in flight for too long.
     #[error(
-        "session \"{session}\" waited {waited_seconds} s for its turn: {limit} calls for {session_type} were in flight all the time"
+        "session \"{session}\" waited {waited_seconds} s for its turn: {limit} other calls for \
+         {session_type} were running all the time"
     )]
     Busy {
         /// The session's name.
@@ -195,7 +198,8 @@ pub enum ProviderError {
     },
     /// The rate at which the service may be called leaves no room soon enough.
     #[error(
-        "session \"{session}\" has to wait: calls for {session_type} are kept to {per_second:.1} a second, and so many want one"
+        "session \"{session}\" must wait: Dayfly makes at most {per_second:.1} calls a second for \
+         {session_type}, and many sessions need one"
     )]
     Paced {
         /// The session's name.
@@ -237,7 +241,7 @@ pub enum Unreachable {
     #[error("is not called: {0}")]
     Settings(Unusable),
     /// The request could not even be built.
-    #[error("cannot be called as it is configured ({detail})")]
+    #[error("cannot be called with this configuration ({detail})")]
     Request {
         /// The SDK's words.
         detail: String,
@@ -343,13 +347,14 @@ impl ProviderError {
             )),
             Self::SamlSignIn { session, how, .. } => Some(how.hint(session)),
             Self::NotOffered { session, .. } => Some(format!(
-                "ask who runs the identity provider for it, sign in as somebody else, or correct \
-                 the role with `dayfly session edit {}`",
+                "ask the operator of the identity provider for the role, sign in as another user, \
+                 or change the role with `dayfly session edit {}`",
                 quoted(session)
             )),
             Self::Token { session, problem } => Some(problem.hint(session)),
             Self::CodeSpent { .. } => Some(
-                "name the device at the IAM user instead of at its roles, and one code serves all"
+                "set the MFA device on the IAM user session instead of on its roles; then one code \
+                 serves all"
                     .into(),
             ),
             Self::Parent { parent, .. } => Some(format!(
@@ -357,7 +362,7 @@ impl ProviderError {
                 quoted(parent)
             )),
             Self::Field { session, .. } => Some(format!(
-                "correct it with `dayfly session edit {}`",
+                "fix it with `dayfly session edit {}`",
                 quoted(session)
             )),
             Self::Refused(refusal) => refusal.hint.clone(),
@@ -409,7 +414,7 @@ impl Unreachable {
         let hint = match self {
             Self::Name => "check the network, and the session's region",
             Self::ConnectionRefused => {
-                "check the network and the endpoint settings (AWS_ENDPOINT_URL and its like, \
+                "check the network and the endpoint settings (AWS_ENDPOINT_URL and similar, \
                  dayfly.toml)"
             }
             Self::Connection { .. } | Self::Timeout => {
@@ -421,8 +426,8 @@ impl Unreachable {
             }
             Self::Settings(unusable) => return unusable.hint(),
             Self::Request { .. } => {
-                "check the endpoint settings (AWS_ENDPOINT_URL and its like, \
-                 AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, dayfly.toml)"
+                "check the endpoint settings (AWS_ENDPOINT_URL and similar, AWS_USE_FIPS_ENDPOINT, \
+                 AWS_USE_DUALSTACK_ENDPOINT, dayfly.toml)"
             }
         };
         hint.to_owned()
@@ -438,7 +443,7 @@ fn also(asked: &Option<String>) -> String {
 
 fn problem(source: &Option<Box<VaultError>>) -> String {
     source.as_ref().map_or_else(
-        || "what is kept as its seed is none".to_owned(),
+        || "the stored seed is not valid".to_owned(),
         ToString::to_string,
     )
 }

@@ -12,25 +12,25 @@ use dayfly_vault::helper::HelperError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignIn {
     /// Nobody has signed in.
-    #[error("somebody has to sign in")]
+    #[error("you are not signed in")]
     Nobody,
     /// The sign-in command is still at it.
     #[error("the sign-in command has not answered yet")]
     Asking,
     /// The sign-in command brought none.
-    #[error("the sign-in command brought no assertion: {0}")]
+    #[error("the sign-in command gave no assertion: {0}")]
     Command(HelperError),
     /// What the sign-in command printed is none.
-    #[error("what the sign-in command printed cannot be used: {0}")]
+    #[error("Dayfly cannot use the output of the sign-in command: {0}")]
     Unusable(AssertionError),
     /// The assertion has ended.
-    #[error("the assertion ended {seconds} s ago by this machine's clock")]
+    #[error("the assertion expired {seconds} s ago by this machine's clock")]
     Ended {
         /// How long ago.
         seconds: u64,
     },
     /// The assertion is not good yet.
-    #[error("the assertion begins to be good in {seconds} s by this machine's clock")]
+    #[error("the assertion becomes valid in {seconds} s by this machine's clock")]
     Early {
         /// How long it will take.
         seconds: u64,
@@ -58,7 +58,7 @@ impl SignIn {
                 format!("sign in with `dayfly session login {session}`")
             }
             Self::Command(_) | Self::Unusable(_) => format!(
-                "run the command of [saml] in dayfly.toml yourself to see what it says, then \
+                "run the command of [saml] in dayfly.toml yourself to see its output, then run \
                  `dayfly session start {session}`"
             ),
             Self::Ended { seconds } if *seconds < OFF => {
@@ -77,7 +77,7 @@ const OFF: u64 = 120;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenProblem {
     /// Nothing says where it is.
-    #[error("nothing says where its web identity token comes from")]
+    #[error("the session does not say where its web identity token comes from")]
     Nowhere,
     /// The file does not have it.
     #[error("the token file {} {problem}", path.display())]
@@ -88,10 +88,10 @@ pub enum TokenProblem {
         problem: String,
     },
     /// The command did not bring it.
-    #[error("its token command brought none: {0}")]
+    #[error("its token command gave no token: {0}")]
     Command(HelperError),
     /// What was found is no token.
-    #[error("what is there in place of its web identity token is none")]
+    #[error("its web identity token is not valid")]
     NoToken,
 }
 
@@ -112,13 +112,13 @@ impl TokenProblem {
         let session = quoted(session);
         match self {
             Self::Nowhere => format!(
-                "say it with `dayfly session edit {session} --token-file PATH` or --token-command"
+                "set it with `dayfly session edit {session} --token-file PATH` or --token-command"
             ),
             Self::File { .. } | Self::NoToken => format!(
-                "see that the workload has its token, or correct the path with `dayfly session \
+                "check that the workload has its token, or change the path with `dayfly session \
                  edit {session}`"
             ),
-            Self::Command(_) => "run the command yourself to see what it says".to_owned(),
+            Self::Command(_) => "run the command yourself to see its output".to_owned(),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn of(
             false => ProviderError::Parent {
                 session: session.name.clone(),
                 parent: owner.to_string(),
-                problem: "whose access key is not kept",
+                problem: "whose access key is not in the vault",
             },
         })
 }

@@ -140,7 +140,7 @@ pub(crate) async fn code(
         NoCode::Command(error) => ProviderError::NeedsMfa {
             session: name,
             device,
-            asked: Some(format!("the prompt command brought none: {error}")),
+            asked: Some(format!("the prompt command gave no code: {error}")),
         },
     })
 }

@@ -34,9 +34,9 @@ pub struct Probed {
 /// place.
 pub async fn probe(url: &str) -> Result<Probed, String> {
     let Some(place) = Place::of(url) else {
-        return Err("an endpoint is configured that is no URL".to_owned());
+        return Err("the configured endpoint is not a URL".to_owned());
     };
-    let nothing = || format!("{} gives no answer", place.shown);
+    let nothing = || format!("{} does not answer", place.shown);
     let request = HttpRequest::get(url).map_err(|_| nothing())?;
     let timeouts = Timeouts {
         connect: PATIENCE,
@@ -48,7 +48,7 @@ pub async fn probe(url: &str) -> Result<Probed, String> {
     let answer = answer.map_err(|_| nothing())?;
     // What this machine's settings make impossible is no fault of the endpoint.
     let answer = answer.map_err(|error| match Unusable::of(&error) {
-        Some(unusable) => format!("{} is not asked: {unusable}", place.shown),
+        Some(unusable) => format!("Dayfly does not call {}: {unusable}", place.shown),
         None => nothing(),
     })?;
     let date = answer.headers().get("date");

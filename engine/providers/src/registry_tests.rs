@@ -154,7 +154,10 @@ async fn the_time_spent_waiting_counts() {
 fn an_access_method_without_a_provider_is_said() {
     let providers = Providers::new(ProvidersConfig::default(), Arc::new(NoKeys));
     let error = providers.get(SessionType::Azure).err().unwrap();
-    assert_eq!(error.to_string(), "this version has no provider for azure");
+    assert_eq!(
+        error.to_string(),
+        "this version of Dayfly does not support azure"
+    );
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
 }
 
@@ -191,7 +194,7 @@ async fn a_missing_key_says_what_to_type() {
     assert_eq!(failure.kind, ErrorKind::Misconfigured);
     assert_eq!(
         failure.message,
-        "no access key is kept for session \"dev box\""
+        "the vault has no access key for session \"dev box\""
     );
     assert_eq!(
         failure.hint.as_deref(),

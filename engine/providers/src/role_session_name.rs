@@ -29,7 +29,7 @@ pub(crate) fn role_session_name(
             session: session.name.clone(),
             field: "roleSessionName",
             problem: format!(
-                "has to be {LENGTH_MIN} to {LENGTH_MAX} letters, digits and characters of _+=,.@-"
+                "must have {LENGTH_MIN} to {LENGTH_MAX} letters, digits or characters of _+=,.@-"
             ),
         })
     }

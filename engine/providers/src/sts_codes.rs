@@ -146,12 +146,12 @@ impl Call<'_> {
             }
             Case::Denied => Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint())),
             Case::Region => self.region_disabled(),
-            Case::Policy => self.field_refused("sessionPolicy is no valid policy"),
+            Case::Policy => self.field_refused("sessionPolicy is not a valid policy"),
             Case::TooLarge => self.field_refused("sessionPolicy and tags are too large together"),
             Case::Field if says("durationseconds") => self.lifetime_refused(),
             Case::Field | Case::OtherField => {
                 let hint = format!(
-                    "correct the session with `dayfly session edit {}`",
+                    "fix the session with `dayfly session edit {}`",
                     quoted(session)
                 );
                 Verdict::theirs(ErrorKind::Misconfigured, Some(hint))
@@ -159,10 +159,7 @@ impl Call<'_> {
             Case::Operation => self.no_operation(),
             Case::IdentityProvider => Verdict::ours(
                 ErrorKind::Unavailable,
-                format!(
-                    "{service} could not reach the identity provider that vouches for session \
-                     \"{session}\""
-                ),
+                format!("{service} could not reach the identity provider of session \"{session}\""),
                 None,
             ),
             Case::Unsigned => Verdict::ours(
@@ -174,7 +171,7 @@ impl Call<'_> {
             ),
             Case::Throttled => Verdict::ours(
                 ErrorKind::Throttled,
-                format!("{service} asks for fewer calls, so session \"{session}\" has to wait"),
+                format!("{service} asks for fewer calls, so session \"{session}\" must wait"),
                 None,
             ),
             Case::Slow => Verdict::ours(
@@ -253,8 +250,8 @@ impl Call<'_> {
                 self.region
             ),
             Some(format!(
-                "activate the region in the account settings of IAM, or give the session \
-                 another one with `dayfly session edit {}`",
+                "activate the region in the account settings of IAM, or change the region with \
+                 `dayfly session edit {}`",
                 quoted(session)
             )),
         )
@@ -264,9 +261,8 @@ impl Call<'_> {
         Verdict::theirs(
             ErrorKind::Misconfigured,
             Some(format!(
-                "give it another lifetime with `dayfly session edit {} --duration 1h`: STS \
-                 gives 15 minutes at least, and at most what the role's MaxSessionDuration \
-                 allows (an hour, where nobody changed it)",
+                "change its lifetime with `dayfly session edit {} --duration 1h`: STS allows at \
+                 least 15 minutes, and at most the role's MaxSessionDuration (an hour by default)",
                 quoted(&self.session.name)
             )),
         )
@@ -295,14 +291,14 @@ impl Call<'_> {
             407 => Verdict::ours(
                 ErrorKind::Misconfigured,
                 format!(
-                    "the proxy before {service} wants a sign-in, so session \"{session}\" got no \
-                     credentials"
+                    "the proxy in front of {service} requires a sign-in, so session \"{session}\" \
+                     got no credentials"
                 ),
                 Some("put user and password into the URL in HTTPS_PROXY".to_owned()),
             ),
             500.. => Verdict::ours(
                 ErrorKind::Unavailable,
-                format!("{service} is broken at the moment for session \"{session}\""),
+                format!("{service} has an outage, so session \"{session}\" got no new credentials"),
                 None,
             ),
             401 | 403 if answer.coded => Verdict {
@@ -318,8 +314,8 @@ impl Call<'_> {
             status => Verdict::ours(
                 ErrorKind::Misconfigured,
                 format!(
-                    "{service} answered {} for session \"{session}\" with status {status}, as STS \
-                     does not",
+                    "{service} answered {} for session \"{session}\" with status {status}, which \
+                     the real STS does not send",
                     self.operation
                 ),
                 Some(
@@ -346,7 +342,7 @@ impl Call<'_> {
         Verdict::theirs(
             ErrorKind::Misconfigured,
             Some(format!(
-                "{problem}: correct it with `dayfly session edit {}`",
+                "{problem}: fix it with `dayfly session edit {}`",
                 quoted(&self.session.name)
             )),
         )
@@ -370,7 +366,7 @@ impl Call<'_> {
                     "{service} says that the web identity token of session \"{name}\" has expired"
                 ),
                 Some(format!(
-                    "see that whoever gives the token renews it; {CLOCK_HINT}"
+                    "check that the token's issuer renews it; {CLOCK_HINT}"
                 )),
             ),
             _ => Verdict::theirs(ErrorKind::Denied, None),
@@ -380,8 +376,8 @@ impl Call<'_> {
     fn evidence_hint(&self) -> String {
         match &self.session.access {
             Access::AwsIamRoleFederated { idp_arn, .. } => format!(
-                "check that {idp_arn} has the present metadata of the identity provider, and that \
-                 the assertion is made for AWS (its recipient and audience)"
+                "check that {idp_arn} has the current metadata of the identity provider, and that \
+                 the assertion is for AWS (its recipient and audience)"
             ),
             _ => "check that IAM has an OpenID Connect provider for the token's issuer, with the \
                   token's audience"
@@ -393,16 +389,16 @@ impl Call<'_> {
         let session = quoted(&self.session.name);
         if self.generated {
             return format!(
-                "set this machine's clock where it is off; else the seed that is kept is not the \
-                 device's: `dayfly secret set {session} --totp`"
+                "set this machine's clock if it is wrong; otherwise the stored seed is not that of \
+                 the device: store it again with `dayfly secret set {session} --totp`"
             );
         }
         match self.session.mfa_device() {
             Some(_) => {
-                format!("enter the code that the device shows now: `dayfly respond {session}`")
+                format!("enter the code that the device shows now with `dayfly respond {session}`")
             }
             None => {
-                format!("name the device with `dayfly session edit {session} --mfa-device ARN`")
+                format!("set the device with `dayfly session edit {session} --mfa-device ARN`")
             }
         }
     }

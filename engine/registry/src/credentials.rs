@@ -144,18 +144,18 @@ impl Docker {
         // What the parser says could quote a password.
         let read = serde_json::from_slice(&bytes);
         read.map(Some)
-            .map_err(|_| format!("{} is no configuration of Docker", path.display()))
+            .map_err(|_| format!("{} is not a Docker configuration", path.display()))
     }
 
     async fn ask(&self, helper: &str, server: &str) -> Result<Option<HeaderValue>, String> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if !helper.bytes().all(plain) {
-            return Err("config.json names a helper that is no name of a program".to_owned());
+            return Err("config.json names a helper that is not a valid program name".to_owned());
         }
         let program = format!("docker-credential-{helper}");
         let Some(file) = self.located(&program) else {
             return Err(format!(
-                "{program}, which config.json names, is in no folder of PATH"
+                "{program}, which config.json names, is not on the PATH"
             ));
         };
         let command = [file, "get".to_owned()];
@@ -196,7 +196,8 @@ impl Docker {
     }
 }
 
-const IDENTITY: &str = "they are an identity token, which this version cannot use; log in with a password or an access token";
+const IDENTITY: &str = "they are an identity token, which this version of Dayfly cannot use; log \
+                        in with a password or an access token";
 
 impl Auth {
     fn shown(self) -> Result<Option<HeaderValue>, String> {

@@ -206,9 +206,9 @@ async fn a_helper_is_a_name_in_a_folder_of_path_and_nothing_else() {
     for name in ["../../evil", "test;true", "test evil", "te\\u0007st"] {
         let home = Home::with(&format!(r#"{{"credsStore":"{name}"}}"#));
         let error = home.of().await.unwrap_err();
-        assert!(error.contains("no name of a program"), "{error}");
+        assert!(error.contains("not a valid program name"), "{error}");
     }
     let home = Home::with(r#"{"credsStore":"nowhere"}"#);
     let error = home.of().await.unwrap_err();
-    assert!(error.contains("is in no folder of PATH"), "{error}");
+    assert!(error.contains("is not on the PATH"), "{error}");
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RegistryError {
     /// No connection, or no answer in time.
-    #[error("{host} cannot be reached: {problem}")]
+    #[error("Dayfly cannot reach {host}: {problem}")]
     Unreachable {
         /// The registry.
         host: String,
@@ -15,7 +15,7 @@ pub enum RegistryError {
         problem: String,
     },
     /// Whoever answers does not show by TLS that it is this registry.
-    #[error("{host} does not show that it is this registry: {problem}")]
+    #[error("{host} could not prove its identity: {problem}")]
     Untrusted {
         /// The registry.
         host: String,
@@ -37,7 +37,7 @@ pub enum RegistryError {
         host: String,
     },
     /// What was served is not what was asked for.
-    #[error("{host} served something else for {what}: {found}")]
+    #[error("{host} served different content for {what}: {found}")]
     OtherContent {
         /// The registry.
         host: String,
@@ -47,7 +47,7 @@ pub enum RegistryError {
         found: String,
     },
     /// It ended too soon, or said other sizes than it had.
-    #[error("{host} broke off: {got} of {wanted} bytes of {what} came")]
+    #[error("{host} stopped sending: {got} of {wanted} bytes of {what} arrived")]
     Truncated {
         /// The registry.
         host: String,
@@ -59,7 +59,7 @@ pub enum RegistryError {
         wanted: u64,
     },
     /// It is larger than allowed.
-    #[error("{what} has {}, {limit} are allowed", bytes_of(*.bytes))]
+    #[error("{what} has {}; {limit} are allowed", bytes_of(*.bytes))]
     TooLarge {
         /// What.
         what: String,
@@ -77,7 +77,7 @@ pub enum RegistryError {
         problem: String,
     },
     /// The credentials of Docker cannot be used.
-    #[error("the credentials of Docker for {host} cannot be used: {problem}")]
+    #[error("Dayfly cannot use Docker's credentials for {host}: {problem}")]
     Credentials {
         /// The registry.
         host: String,
@@ -85,7 +85,7 @@ pub enum RegistryError {
         problem: String,
     },
     /// A file of this machine.
-    #[error("{path} cannot be written: {problem}")]
+    #[error("Dayfly cannot write {path}: {problem}")]
     Local {
         /// The file.
         path: String,
@@ -113,7 +113,7 @@ impl RegistryError {
             return Self::Settings(unusable.clone());
         }
         if let Some(out) = OutOfReach::of(error) {
-            let problem = format!("it leads elsewhere, but {out}");
+            let problem = format!("it redirects to another address, but {out}");
             return Self::Other { host, problem };
         }
         match tls(error) {

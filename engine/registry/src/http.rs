@@ -121,7 +121,7 @@ impl Http {
     fn address(&self, text: &str) -> Result<Uri, RegistryError> {
         let address: Option<Uri> = text.parse().ok();
         let address = address.filter(|a| a.scheme().is_some() && a.host().is_some());
-        address.ok_or_else(|| self.other("it named an address that is none"))
+        address.ok_or_else(|| self.other("it sent an invalid address"))
     }
 
     pub(crate) fn is_own(&self, address: &Uri) -> bool {
@@ -154,14 +154,14 @@ impl Http {
             let next = self.relative(&ask.address, to)?;
             if !self.is_own(&ask.address) && !self.is_own(&next) && !same(&ask.address, &next) {
                 return Err(self.other(&format!(
-                    "it leads by way of {} to {}, which only the registry itself may name",
+                    "it redirects through {} to {}, where only the registry itself may redirect",
                     shown(&ask.address),
                     shown(&next)
                 )));
             }
             ask.address = next;
         }
-        Err(self.other(&format!("it leads from one place to another for {what}")))
+        Err(self.other(&format!("it redirects too often for {what}")))
     }
 
     /// Asks at one place and nowhere else: what shows who one is, is for that place.
@@ -200,7 +200,7 @@ impl Http {
             .body(SdkBody::from(ask.body.clone()))
             .ok()
             .and_then(|request| HttpRequest::try_from(request).ok());
-        let request = request.ok_or_else(|| self.other("it cannot be asked that"))?;
+        let request = request.ok_or_else(|| self.other("Dayfly cannot build the request"))?;
         let (connector, limit) = match (own, ask.body.is_empty()) {
             (true, true) => (&self.own, CONNECT + SILENCE),
             (true, false) => (&self.sending, CONNECT + SENDING),
@@ -209,7 +209,10 @@ impl Http {
         let answer = tokio::time::timeout(limit, connector.call(request)).await;
         let answer = answer.map_err(|_| RegistryError::Unreachable {
             host: self.host.clone(),
-            problem: format!("no answer about {what} in {} s", limit.as_secs()),
+            problem: format!(
+                "it did not answer about {what} within {} s",
+                limit.as_secs()
+            ),
         })?;
         answer.map_err(|error| RegistryError::of(&self.host, &error))
     }
@@ -220,7 +223,7 @@ impl Http {
         if address.scheme_str() != Some("https") && base.scheme_str() != address.scheme_str() {
             let to = shown(address);
             return Err(self.other(&format!(
-                "it leads to {to}, where nothing is asked without TLS"
+                "it redirects to {to}, where Dayfly sends nothing without TLS"
             )));
         }
         let made = self.elsewhere.get_or_init(|| async {
@@ -255,7 +258,10 @@ impl Http {
             }),
             Err(_) => Err(RegistryError::Unreachable {
                 host: self.host.clone(),
-                problem: format!("no whole answer about {what} in {} s", SMALL.as_secs()),
+                problem: format!(
+                    "it did not finish its answer about {what} within {} s",
+                    SMALL.as_secs()
+                ),
             }),
         }
     }

@@ -140,7 +140,7 @@ impl Registry {
     ) -> Result<Vec<u8>, RegistryError> {
         let path = format!("/v2/{}/manifests/{reference}", place.repository);
         let accepted = HeaderValue::from_str(accepted)
-            .map_err(|_| self.http.other("it cannot be asked that"))?;
+            .map_err(|_| self.http.other("Dayfly cannot build the request"))?;
         let ask = Ask::new(Method::GET, self.http.at(&path)?).with(header::ACCEPT, accepted);
         let answer = self.http.ask(ask, what).await?;
         if answer.status().as_u16() != 200 {
@@ -164,7 +164,7 @@ impl Registry {
             .filter(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
         let hex = hex.ok_or_else(|| RegistryError::Other {
             host: self.host.clone(),
-            problem: format!("\"{}\" is no SHA-256 digest", descriptor.digest),
+            problem: format!("\"{}\" is not a SHA-256 digest", descriptor.digest),
         })?;
         let mut part = Part::open(&parts.join(hex))?;
         let mut got = part.len()?;
@@ -193,7 +193,7 @@ impl Registry {
                 host: self.host.clone(),
                 what: descriptor.digest.clone(),
                 found: if more {
-                    "more bytes than it said".into()
+                    "more bytes than it announced".into()
                 } else {
                     found
                 },
@@ -215,7 +215,7 @@ impl Registry {
         // Layers elsewhere (`urls`) are not asked for: only this registry was named.
         let path = format!("/v2/{}/blobs/{what}", place.repository);
         let range = HeaderValue::from_str(&format!("bytes={got}-{}", wanted - 1))
-            .map_err(|_| self.http.other("it cannot be asked that"))?;
+            .map_err(|_| self.http.other("Dayfly cannot build the request"))?;
         let ask = Ask::new(Method::GET, self.http.at(&path)?).with(header::RANGE, range);
         let answer = self.http.ask(ask, what).await?;
         let missing = match answer.status().as_u16() {

@@ -132,7 +132,7 @@ impl Registry {
             return Err(self.http.refused(answer, what).await);
         }
         let text = Zeroizing::new(self.http.whole(answer, TOKEN, what).await?);
-        let odd = || self.http.other("what should be a token is none");
+        let odd = || self.http.other("it sent an invalid token");
         let token: Token = serde_json::from_slice(&text).map_err(|_| odd())?;
         let token = Zeroizing::new(token.token);
         if token.is_empty() {

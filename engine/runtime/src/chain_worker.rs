@@ -22,11 +22,11 @@ use crate::message::Message;
 const BATCH: usize = 512;
 
 /// What troubles with keeping credentials encrypted are about.
-pub(crate) const KEPT: &str = "kept credentials";
+pub(crate) const KEPT: &str = "encrypted store";
 
 /// How to go on where credentials are not where they should be.
-const WITHOUT: &str = "programs that ask Dayfly do without it (`dayfly exec`, `dayfly env`); \
-                       `dayfly session edit NAME --delivery` names other places";
+const WITHOUT: &str = "`dayfly exec` and `dayfly env` work without the file; change where a \
+                       session is published with `dayfly session edit NAME --delivery`";
 
 /// What the chain did, as the core is told of it, with what to do about it.
 fn placement(placed: Placed) -> Placement {
@@ -98,7 +98,7 @@ impl ChainWorker {
                 let problem = match watch.backend() {
                     Backend::Native => None,
                     Backend::Polling { reason } => Some(format!(
-                        "{} is looked at every two seconds: {reason}",
+                        "Dayfly checks {} every two seconds: {reason}",
                         file.display()
                     )),
                 };
@@ -107,7 +107,7 @@ impl ChainWorker {
                 problem
             }
             Err(error) => Some(format!(
-                "{error}; where others change that file, Dayfly does not notice"
+                "{error}; Dayfly does not notice when other programs change that file"
             )),
         }
     }
@@ -145,7 +145,7 @@ fn serve(chain: &Chain, incoming: &Receiver<Work>, answers: &mpsc::Sender<Messag
         for place in looks {
             let check = catch_unwind(AssertUnwindSafe(|| chain.look(place)));
             let check = check.unwrap_or_else(|_| PublicationCheck {
-                unread: Some("it cannot be looked at: an error in Dayfly".to_owned()),
+                unread: Some("Dayfly could not check it because of an error in Dayfly".to_owned()),
                 ..PublicationCheck::default()
             });
             let _ = answers.blocking_send(Message::PlaceChecked { place, check });
@@ -163,7 +163,10 @@ fn change(
         jobs.into_iter().map(|job| (job.purpose, job.order)).unzip();
     let applied = apply(chain, &orders);
     let problem = applied.unkept.map(|error| {
-        format!("{error}; until that is mended, credentials that stand in no file are lost when Dayfly ends")
+        format!(
+            "{error}; until that is fixed, credentials that are published in no file are lost \
+                 when the engine ends"
+        )
     });
     if problem != *unkept {
         unkept.clone_from(&problem);

@@ -150,20 +150,24 @@ fn mistakes_name_their_place() {
         (
             "[[policy]]\nname='a'\nmodule='m'\n[[policy]]\nname='a'\nmodule='m'",
             5,
-            "a second policy entry",
+            "two policy entries",
         ),
         ("[[policy]]\nname='a'\nmodule='ftp://h/r'", 3, "ftp://"),
         (
             "[[policy]]\nname='a'\nmodule='oci://h'",
             3,
-            "no OCI reference",
+            "not an OCI reference",
         ),
-        ("[[trust]]\nsource='*'\nkeys=['RW']", 1, "no public key"),
-        ("[[trust]]\nsource='*'\nkeys=[]", 1, "names no key"),
+        (
+            "[[trust]]\nsource='*'\nkeys=['RW']",
+            1,
+            "not a minisign public key",
+        ),
+        ("[[trust]]\nsource='*'\nkeys=[]", 1, "has no key"),
         (
             "[[trust]]\nsource='ghcr.io/team/*'\nkeys=['RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3']",
             1,
-            "the beginning of no source",
+            "matches no source",
         ),
         (
             "[[policy]]\nname='a'\nmodule='m'\ntier='person'",

@@ -309,11 +309,11 @@ impl Reader {
         };
         match earlier {
             Some(earlier) => {
-                problem.message += "; its last good form stays in force";
+                problem.message += "; its last valid version stays in force";
                 let covered = earlier.entry.grant.sessions.clone();
                 if guards && covered != wanted {
                     problem.message +=
-                        ", and nothing else that it is now for is started or rotated";
+                        ", and Dayfly starts and rotates none of the other sessions in its scope";
                     // No entry can be given such a name.
                     let name = format!("{} (as edited)", settings.name);
                     let beyond = entries::beyond(wanted, covered);
@@ -324,8 +324,8 @@ impl Reader {
             None if guards => {
                 self.closed
                     .push(entries::closed(&settings.name, wanted, &reason));
-                problem.message +=
-                    "; as it is a guard rail, nothing that it is for is started or rotated";
+                problem.message += "; because it is a guard rail, Dayfly starts and rotates none \
+                                    of the sessions in its scope";
             }
             None => problem.message += "; it is not in force",
         }

@@ -236,7 +236,10 @@ fn what_an_edit_adds_to_a_guard_rail_that_cannot_be_used_is_closed() {
     assert!(guards(&configured, "prod") && !holds(&configured, "prod"));
     assert!(holds(&configured, "stage") && !holds(&configured, "dev"));
     let told = &configured.problems[0].message;
-    assert!(told.contains("nothing else that it is now for"), "{told}");
+    assert!(
+        told.contains("none of the other sessions in its scope"),
+        "{told}"
+    );
     // An edit of one that is closed counts as it is written.
     let mut home = Home::new(PROD, false);
     home.read();

@@ -22,7 +22,7 @@ pub fn recorded(path: &Path) -> Result<Vec<(Place, PathBuf)>, String> {
     };
     let written: Written = serde_json::from_slice(&bytes).map_err(|e| {
         let why = dayfly_core::text::one_line(&e.to_string(), 200);
-        format!("{} cannot be read: {why}", path.display())
+        format!("Dayfly cannot read {}: {why}", path.display())
     })?;
     let all = written.into_iter();
     Ok(all

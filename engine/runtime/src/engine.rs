@@ -85,7 +85,7 @@ impl fmt::Debug for Options {
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// Another one works on this home.
-    #[error("another Dayfly works on {}", home.display())]
+    #[error("another engine is running on {}", home.display())]
     Taken {
         /// The home.
         home: PathBuf,

@@ -281,7 +281,7 @@ impl Loader {
             }
             ModuleSource::Remote(_) => Err((
                 format!("{source} is not on this machine"),
-                Some("`dayfly policy add` fetches it and shows what it wants".into()),
+                Some("fetch and review it with `dayfly policy add`".into()),
             )),
         }
     }
@@ -316,7 +316,7 @@ impl Loader {
     fn builtin(&mut self, name: &str) -> Result<Module, (String, Option<String>)> {
         let bytes = builtin::component(name).ok_or_else(|| {
             let known: Vec<_> = builtin::BUILTIN.iter().map(|(name, _)| *name).collect();
-            let hint = format!("there are {}", known.join(", "));
+            let hint = format!("the choices are {}", known.join(", "));
             (
                 format!("there is no built-in policy \"{name}\""),
                 Some(hint),
@@ -369,20 +369,23 @@ fn read(path: &Path, reads: Reads) -> Result<Vec<u8>, (String, Option<String>)> 
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => {
             let missing = std::io::Error::from(rustix::io::Errno::NOENT);
-            Err((format!("{name} cannot be read: {missing}"), None))
+            Err((format!("Dayfly cannot read {name}: {missing}"), None))
         }
         Err(PrivateFileError::TooBig { .. }) => {
             let message = format!("{name} is longer than the {bound} bytes of a module");
             Err((message, None))
         }
-        Err(e) => Err((format!("{name} cannot be read: {}", e.with_cause()), None)),
+        Err(e) => Err((
+            format!("Dayfly cannot read {name}: {}", e.with_cause()),
+            None,
+        )),
     }
 }
 
 fn load_problem(error: &LoadError) -> (String, Option<String>) {
     let hint = error.wants_only_wasi().then(|| {
-        "or grant it these, which then tell it nothing that its calls do not: write wasi = true into \
-         its grant"
+        "or set wasi = true in its grant: the policy can then call these functions, but they tell \
+         it nothing about this machine"
             .to_owned()
     });
     (error.to_string(), hint)
@@ -450,7 +453,7 @@ fn granted(
     wants.extend(hold_missing.then(|| "to hold".to_owned()));
     if !files.is_empty() {
         let files = files.join(", ");
-        wants.push(format!("to hear of files or repositories ({files})"));
+        wants.push(format!("to be told about files or repositories ({files})"));
     }
     // What replaces the entry's grant, so that nothing of it has to be thought of.
     let mut whole = settings
@@ -461,12 +464,12 @@ fn granted(
     whole.may_hold |= asks.hold;
     whole.paths.extend(files);
     let place = match &settings.grant {
-        Some(_) => "in place of the grant that it has",
-        None => "into the entry, and with `sessions` to which sessions that goes",
+        Some(_) => "in place of its current grant",
+        None => "into the entry, and use `sessions` to limit it to some sessions",
     };
-    let hint = format!("if it is to have that, write {} {place}", whole.line());
+    let hint = format!("to grant it that, write {} {place}", whole.line());
     let message = format!(
-        "policy {} wants {}, which it is not granted",
+        "policy {} wants {}, which its grant does not allow",
         module.name(),
         wants.join(" and ")
     );
@@ -487,7 +490,10 @@ fn files_missing(
             continue;
         };
         let covered = paths.cover(pattern).map_err(|error| {
-            let message = format!("policy {} asks for what is none: {error}", settings.module);
+            let message = format!(
+                "policy {} subscribes to something invalid: {error}",
+                settings.module
+            );
             (message, None)
         })?;
         if !covered && !missing.contains(pattern) {

@@ -95,20 +95,17 @@ fn files_beyond_the_grant_are_an_error_with_the_whole_grant_to_write() {
     assert!(of(all, "branches = ['~/elsewhere']").is_err());
     let wrong = "files = ['~/src/a', '~/.aws/config'], then = 'stop'";
     let problem = of(all, wrong).unwrap_err();
-    let message = "wants to hear of files or repositories (~/.aws/config), which it is not granted";
+    let message = "wants to be told about files or repositories (~/.aws/config), which its grant does not allow";
     assert!(problem.message.contains(message), "{problem}");
     assert_eq!(
         problem.hint.as_deref(),
         Some(
-            "if it is to have that, write grant = { actions = [\"stop\"], paths = [\"~/src/**\", \
-             \"~/.aws/config\"] } in place of the grant that it has"
+            "to grant it that, write grant = { actions = [\"stop\"], paths = [\"~/src/**\", \"~/.aws/config\"] } in place of its current grant"
         )
     );
     let problem = of(all, "files = ['../x']").unwrap_err();
     assert!(
-        problem
-            .message
-            .contains("it begins with neither `/` nor `~/`"),
+        problem.message.contains("it must begin with `/` or `~/`"),
         "{problem}"
     );
 }

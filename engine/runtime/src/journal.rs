@@ -114,7 +114,7 @@ fn serve(
         let problem = match writer.append(&text) {
             Ok(None) => None,
             Ok(Some(untidy)) => Some(format!(
-                "nothing is lost, but earlier files of the journal stay longer than they should: {untidy}"
+                "no lines are lost, but Dayfly cannot remove old journal files: {untidy}"
             )),
             Err(error) => Some(error.to_string()),
         };

@@ -131,7 +131,10 @@ pub enum OrderError {
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// There is no Workspace in force.
-    #[error("the Workspace cannot be used: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    #[error(
+        "Dayfly cannot use the Workspace: {}",
+        .0.first().map(ToString::to_string).unwrap_or_default()
+    )]
     NoWorkspace(Vec<Problem>),
     /// The engine stopped.
     #[error(transparent)]

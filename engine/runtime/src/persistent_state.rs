@@ -132,8 +132,10 @@ impl Drop for PersistentState {
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
     look(path).map_err(|problem| match set_aside(path) {
-        Ok(aside) => format!("{problem}; it is kept as {}", aside.display()),
-        Err(error) => format!("{problem}; it stays, as it cannot be kept elsewhere: {error}"),
+        Ok(aside) => format!("{problem}; Dayfly moved it to {}", aside.display()),
+        Err(error) => {
+            format!("{problem}; Dayfly left it in place, because it cannot move it: {error}")
+        }
     })
 }
 
@@ -144,7 +146,7 @@ fn look<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, String
     };
     let read = serde_json::from_slice(&bytes);
     read.map(Some)
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        .map_err(|error| format!("Dayfly cannot read {}: {error}", path.display()))
 }
 
 /// Names a file otherwise, so that nothing is written over it, nor over an earlier one. In a folder

@@ -152,7 +152,7 @@ pub fn replay(
         }
         let mut pass_over = |why: String| *tally.passed_over.entry(why).or_default() += 1;
         let Some(made_of) = &known.made_of else {
-            pass_over("a line before it cannot be read".into());
+            pass_over("Dayfly cannot read a line before it".into());
             continue;
         };
         let key = (record.entry.clone(), made_of.clone());

@@ -214,7 +214,7 @@ impl PlaceReport {
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let error = self.error.as_ref()?;
-        let how = if self.left { "still at" } else { "not at" };
+        let how = if self.left { "still in" } else { "not in" };
         Some(format!("{how} {}: {}", self.target, error.message))
     }
 }
@@ -393,9 +393,9 @@ fn doing(phase: &Phase) -> Option<String> {
         Phase::Rotating(_, operation) => ("rotating", operation),
     };
     let waits = match operation.stage {
-        OperationStage::Parent => "waits for the session that it is chained to",
-        OperationStage::Queued => "waits for its turn",
-        OperationStage::Issuing => "waits for the cloud",
+        OperationStage::Parent => "waiting for its parent session",
+        OperationStage::Queued => "waiting for its turn",
+        OperationStage::Issuing => "waiting for the cloud",
         OperationStage::Publishing(_) => "publishes",
     };
     Some(format!("{verb}: {waits}"))

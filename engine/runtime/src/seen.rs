@@ -99,7 +99,11 @@ impl Witness {
         let vault = (!doubts.is_empty()).then(|| format!("{} ({DOUBT})", doubts.join("; ")));
         let lock = store.lock().and_then(|lock| {
             if look.lost {
-                return Some(format!("{} ({})", self.lost(), dayfly_store::trusted_store::ACCEPT));
+                return Some(format!(
+                    "{} ({})",
+                    self.lost(),
+                    dayfly_store::trusted_store::ACCEPT
+                ));
             }
             let next = look.lock.taken_up(lock);
             let kept = match next == look.lock {
@@ -114,8 +118,8 @@ impl Witness {
                 Err(error) => Some(match older {
                     Some(older) => older,
                     None => format!(
-                        "which dayfly.lock was seen cannot be remembered, so an older one would not be \
-                         noticed: {error}"
+                        "Dayfly cannot record which dayfly.lock it saw, so it would not notice an \
+                         older one: {error}"
                     ),
                 }),
             }
@@ -147,8 +151,8 @@ impl Witness {
 
     fn lost(&self) -> String {
         format!(
-            "it is not known which dayfly.lock was seen here last: {} cannot be read, and no vault \
-             tells it",
+            "Dayfly does not know which dayfly.lock this machine last saw: it cannot read {}, and \
+             there is no vault with a record",
             self.record.display()
         )
     }
@@ -163,31 +167,31 @@ impl Witness {
                 has: Some(has),
                 seen,
             } => format!(
-                "the vault {vault} is an older one: its counter is {has}, and {seen} was seen; what was \
-                 kept, changed or removed in between is undone"
+                "the vault {vault} is an older copy: its counter is {has}, but this machine has \
+                 seen {seen}; secrets that were stored, changed or removed in between are undone"
             ),
             Doubt::VaultOlder { has: None, seen } => {
-                format!("the vault {vault} was removed, whose counter was {seen}")
+                format!("the vault {vault}, whose counter was {seen}, was removed")
             }
             Doubt::RecordOlder => format!(
-                "{record} is an older copy of what was seen here, or could not be written; what the \
-                 vault tells of it counts"
+                "{record} is an older copy, or Dayfly could not write it; Dayfly uses the record \
+                 in the vault"
             ),
             Doubt::RecordGone => format!(
-                "{record}, which says what was seen here, is gone, or the vault is from another machine; \
-                 what the vault tells of it counts"
+                "{record} is missing, or the vault is from another machine; Dayfly uses the record \
+                 in the vault"
             ),
             Doubt::RecordForged => format!(
-                "{record} was written by somebody without the key of the vault, or is left of another \
-                 vault"
+                "{record} was written without the key of this vault, or belongs to another vault"
             ),
         }
     }
 }
 
 /// What to do about a doubt.
-pub const DOUBT: &str = "if you brought back a backup, came from another machine or removed it yourself, \
-     `dayfly secret accept`; else look who can write there, and bring back the newer one";
+pub const DOUBT: &str = "if you restored a backup, moved from another machine or removed it \
+                         yourself, run `dayfly secret accept`; otherwise find out who can write \
+                         there, and restore the newer vault";
 
 /// What is told of entries that are held to something older.
 fn told(older: &BTreeMap<String, String>) -> Option<String> {

@@ -63,7 +63,8 @@ pub fn chart(scenario: &Scenario, outcome: &Outcome, columns: Option<usize>) -> 
         text += &format!("{}… and {} more\n", label(""), tracks.len() - ROWS);
     }
     text += &format!(
-        "\n  █ active  ▄ partly  · inactive  ▸ started  ◂ stopped\n  ✗ an attempt failed  ! ended unrenewed; a cell is {}\n",
+        "\n  █ active  ▄ partly  · inactive  ▸ started  ◂ stopped\n  ✗ an attempt failed  ! \
+         expired unrenewed; a cell is {}\n",
         time::span(cell)
     );
     text

@@ -67,7 +67,7 @@ impl Run<'_> {
         };
         if whole + one == 0 {
             let message = match (&expect.session, &expect.at) {
-                (None, None) => "an expectation says nothing",
+                (None, None) => "the expectation is empty",
                 _ => "an expectation needs `at`, `session` and `status`",
             };
             return Err(CliError::usage(message).hint(USAGE));
@@ -85,7 +85,7 @@ impl Run<'_> {
             let gap = outcome.gap_while_up;
             if gap > most {
                 broken.push(format!(
-                    "sessions were without credentials for {} while the cloud was up; {span} is allowed",
+                    "sessions had no credentials for {} while the cloud was up; {span} is allowed",
                     time::span(gap)
                 ));
             }
@@ -132,7 +132,7 @@ impl Run<'_> {
                     .map(|(_, text)| text.as_str())
                     .collect();
                 let said = if said.is_empty() {
-                    "none was shown".to_owned()
+                    "the policies sent none".to_owned()
                 } else {
                     said.join("; ")
                 };
@@ -248,7 +248,7 @@ impl Wanted<'_> {
         let other = found.as_deref() != Some(by.as_str());
         Some(other.then(|| {
             format!(
-                "at {}, the last word on \"{name}\" was not that of {by}; {}",
+                "at {}, the last decision on \"{name}\" was not by {by}; {}",
                 self.at(),
                 why(track, self.seen, self.begin)
             )
@@ -331,7 +331,7 @@ fn status(text: Option<&str>) -> Result<Option<Status>, CliError> {
         Some("active") => Ok(Some(Status::Active)),
         Some("inactive") => Ok(Some(Status::Inactive)),
         Some(other) => Err(CliError::usage(format!("`status` is \"{other}\""))
-            .hint("there are active and inactive")),
+            .hint("the valid values are active and inactive")),
     }
 }
 
@@ -353,7 +353,10 @@ fn why(track: &Track, at: Timestamp, begin: Timestamp) -> String {
         );
     }
     if let Some(ended) = ended.filter(|ended| newer(**ended)) {
-        return format!("its credentials ended at {} unrenewed", when(*ended, begin));
+        return format!(
+            "its credentials expired at {} without renewal",
+            when(*ended, begin)
+        );
     }
     match decided {
         Some(decision) => format!(
@@ -363,7 +366,7 @@ fn why(track: &Track, at: Timestamp, begin: Timestamp) -> String {
             decision.action,
             decision.why.message
         ),
-        None => "nobody has decided anything about it".into(),
+        None => "no policy has decided anything about it".into(),
     }
 }
 

@@ -157,15 +157,12 @@ impl File {
     pub fn load(path: &Path) -> Result<Self, CliError> {
         let text = trusted::read_text(path, LIMIT).map_err(|e| CliError::failed(e.to_string()))?;
         let text = text.ok_or_else(|| {
-            CliError::new(
-                Code::NotFound,
-                format!("there is no file {}", path.display()),
-            )
+            CliError::new(Code::NotFound, format!("{} does not exist", path.display()))
         })?;
         let read: Result<Self, _> = toml::from_str(&text);
         let file = read.map_err(|e| {
             let message = dayfly_store::problem::of_toml(&text, &e);
-            CliError::usage(format!("{} is no scenario: {message}", path.display()))
+            CliError::usage(format!("{} is not a scenario: {message}", path.display()))
         })?;
         Ok(Self { text, ..file })
     }
@@ -264,7 +261,7 @@ impl DiskTable {
             }
             _ => {
                 return Err(CliError::usage(
-                    "what is on the disk needs `file` and `content`, or `repository` and `branch`",
+                    "a [[disk]] entry needs `file` and `content`, or `repository` and `branch`",
                 ));
             }
         }
@@ -363,7 +360,7 @@ impl EventTable {
                 return Err(CliError::usage(format!(
                     "the sign-in to \"{integration}\" has no `for`"
                 ))
-                .hint("say how long it lasts, as in `for = \"8h\"`"));
+                .hint("add how long it lasts, as in `for = \"8h\"`"));
             };
             return Ok(Some(Deed::SignIn {
                 integration: integration.clone(),
@@ -373,9 +370,8 @@ impl EventTable {
         if let Some(what) = &self.engine {
             return match what.as_str() {
                 "stop" => Ok(Some(Deed::Stop)),
-                other => {
-                    Err(CliError::usage(format!("`engine` is \"{other}\"")).hint("there is stop"))
-                }
+                other => Err(CliError::usage(format!("`engine` is \"{other}\""))
+                    .hint("the only valid value is stop")),
             };
         }
         Ok(None)
@@ -405,7 +401,7 @@ impl EventTable {
             "rotate" => Some(Action::Rotate),
             other => {
                 let message = format!("`do` is \"{other}\"");
-                let hint = "there are start, stop, rotate, release, use, add and remove";
+                let hint = "the valid values are start, stop, rotate, release, use, add and remove";
                 return Err(CliError::usage(message).hint(hint));
             }
         };
@@ -422,7 +418,7 @@ impl EventTable {
 
 /// A span in which nothing can be tried.
 pub fn nothing_happens() -> CliError {
-    CliError::usage("in no time at all nothing happens").hint("give a span like 12h or 7d")
+    CliError::usage("the time span is empty").hint("use a time span such as 12h or 7d")
 }
 
 /// The sessions that a scenario means: an id, a unique name, or all whose name fits a pattern.
@@ -434,12 +430,12 @@ pub fn chosen(asked: &str, sessions: &[Arc<Session>]) -> Result<Vec<Arc<Session>
         .collect();
     if chosen.is_empty() {
         let message = format!("there is no session \"{asked}\"");
-        let hint = "write its name, its id, or a name with `*`";
+        let hint = "use its name, its id, or a name with `*`";
         return Err(CliError::new(Code::NotFound, message).hint(hint));
     }
     if chosen.len() > 1 && !asked.contains('*') {
-        let message = format!("\"{asked}\" is the name of {} sessions", chosen.len());
-        return Err(CliError::usage(message).hint("write the id of one, or a name with `*`"));
+        let message = format!("{} sessions have the name \"{asked}\"", chosen.len());
+        return Err(CliError::usage(message).hint("use the id of one, or a name with `*`"));
     }
     Ok(chosen)
 }
@@ -455,8 +451,8 @@ fn place(text: &str) -> Result<PathBuf, CliError> {
         return Ok(text.into());
     }
     Err(
-        CliError::usage(format!("\"{text}\" is no path in a scenario"))
-            .hint("begin it with / or ~/"),
+        CliError::usage(format!("\"{text}\" is not a valid path in a scenario"))
+            .hint("start it with / or ~/"),
     )
 }
 
@@ -466,7 +462,7 @@ fn between(from: &str, to: &str, begin: Timestamp) -> Result<Span, CliError> {
         to: offset(to, begin)?,
     };
     if span.from >= span.to {
-        let message = format!("from {from} to {to} is no span");
+        let message = format!("the time from {from} to {to} is empty or runs backwards");
         return Err(CliError::usage(message));
     }
     Ok(span)
@@ -475,7 +471,11 @@ fn between(from: &str, to: &str, begin: Timestamp) -> Result<Span, CliError> {
 fn moment(text: &str) -> Result<Timestamp, CliError> {
     let date = DateTime::parse_from_rfc3339(text).ok();
     let millis = date.and_then(|d| u64::try_from(d.timestamp_millis()).ok());
-    let wrong = || CliError::usage(format!("\"{text}\" is no moment like 2026-03-02T08:00:00Z"));
+    let wrong = || {
+        CliError::usage(format!(
+            "\"{text}\" is not a time such as 2026-03-02T08:00:00Z"
+        ))
+    };
     millis.map(Timestamp::from_millis).ok_or_else(wrong)
 }
 
@@ -491,7 +491,7 @@ pub fn offset(text: &str, begin: Timestamp) -> Result<Duration, CliError> {
     {
         let millis = i64::try_from(begin.as_millis()).unwrap_or(i64::MAX);
         let date: DateTime<Utc> = DateTime::from_timestamp_millis(millis)
-            .ok_or_else(|| CliError::usage("the beginning is beyond the calendar"))?;
+            .ok_or_else(|| CliError::usage("the beginning is outside the calendar"))?;
         let days = (7 + weekday.num_days_from_monday() - date.weekday().num_days_from_monday()) % 7;
         let into = date.num_seconds_from_midnight();
         let seconds = i64::from(days) * 86_400 + i64::from(clock.num_seconds_from_midnight())
@@ -504,8 +504,8 @@ pub fn offset(text: &str, begin: Timestamp) -> Result<Duration, CliError> {
         return Ok(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     }
     let at = moment(text).map_err(|_| {
-        CliError::usage(format!("\"{text}\" is no moment"))
-            .hint("write 30h, tue 14:30 or 2026-03-03T14:30:00Z")
+        CliError::usage(format!("\"{text}\" is not a time"))
+            .hint("use 30h, tue 14:30 or 2026-03-03T14:30:00Z")
     })?;
     if at < begin {
         return Err(CliError::usage(format!("{text} is before the beginning")));

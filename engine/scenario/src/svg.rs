@@ -92,7 +92,7 @@ fn figures(outcome: &Outcome) -> [String; 2] {
     let count = |ended| outcome.ended.get(&ended).copied().unwrap_or(0);
     [
         format!(
-            "{} started, {} rotated, {} stopped, {} ended unrenewed, {} attempts failed",
+            "{} started, {} rotated, {} stopped, {} expired unrenewed, {} attempts failed",
             count(Ended::Started),
             count(Ended::Rotated),
             count(Ended::Stopped),
@@ -271,7 +271,7 @@ impl Place<'_> {
     fn expired(&self, svg: &mut String, track: &Track, middle: f64) {
         for at in &track.expired {
             let x = self.of(*at);
-            let title = format!("{}: ended unrenewed", when(*at, self.scenario.begin));
+            let title = format!("{}: expired unrenewed", when(*at, self.scenario.begin));
             let _ = writeln!(
                 svg,
                 "<circle class=\"e\" cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"4\"><title>{}</title></circle>",
@@ -300,13 +300,16 @@ fn name(svg: &mut String, track: &Track, y: f64, row: f64) {
 fn legend(svg: &mut String, y: f64) {
     let _ = writeln!(
         svg,
-        "<rect class=\"a\" x=\"16\" y=\"{:.1}\" width=\"18\" height=\"10\"/><text x=\"40\" y=\"{y:.1}\">active</text>\
-         <path class=\"start\" d=\"M100 {:.1}l8 5l-8 5z\"/><text x=\"114\" y=\"{y:.1}\">start</text>\
-         <path class=\"stop\" d=\"M164 {:.1}h7v7h-7z\"/><text x=\"178\" y=\"{y:.1}\">stop</text>\
-         <rect class=\"a\" x=\"222\" y=\"{:.1}\" width=\"14\" height=\"10\"/><path class=\"rotate\" d=\"M229 {:.1}l2.5 3l-2.5 3l-2.5 -3z\"/><text x=\"242\" y=\"{y:.1}\">rotate</text>\
-         <path class=\"f\" d=\"M303 {:.1}l3 5l-6 0z\"/><text x=\"314\" y=\"{y:.1}\">an attempt failed</text>\
-         <circle class=\"e\" cx=\"432\" cy=\"{:.1}\" r=\"4\"/><text x=\"442\" y=\"{y:.1}\">ended unrenewed</text>\
-         <text class=\"s\" x=\"570\" y=\"{y:.1}\">times are UTC; hold the pointer over a mark for who decided and why</text>",
+        "<rect class=\"a\" x=\"16\" y=\"{:.1}\" width=\"18\" height=\"10\"/><text x=\"40\" \
+         y=\"{y:.1}\">active</text><path class=\"start\" d=\"M100 {:.1}l8 5l-8 5z\"/><text \
+         x=\"114\" y=\"{y:.1}\">start</text><path class=\"stop\" d=\"M164 {:.1}h7v7h-7z\"/><text \
+         x=\"178\" y=\"{y:.1}\">stop</text><rect class=\"a\" x=\"222\" y=\"{:.1}\" width=\"14\" \
+         height=\"10\"/><path class=\"rotate\" d=\"M229 {:.1}l2.5 3l-2.5 3l-2.5 -3z\"/><text \
+         x=\"242\" y=\"{y:.1}\">rotate</text><path class=\"f\" d=\"M303 {:.1}l3 5l-6 0z\"/><text \
+         x=\"314\" y=\"{y:.1}\">an attempt failed</text><circle class=\"e\" cx=\"432\" \
+         cy=\"{:.1}\" r=\"4\"/><text x=\"442\" y=\"{y:.1}\">expired unrenewed</text><text \
+         class=\"s\" x=\"570\" y=\"{y:.1}\">times are UTC; hold the pointer over a mark for who \
+         decided and why</text>",
         y - 9.0,
         y - 9.0,
         y - 8.0,

@@ -64,7 +64,7 @@ pub fn source(text: &str) -> Result<ModuleSource, CliError> {
         return Ok(ModuleSource::Path(Project::require(&path)?.component()));
     }
     let path = std::path::absolute(&path)
-        .map_err(|e| CliError::failed(format!("{} is no path: {e}", path.display())))?;
+        .map_err(|e| CliError::failed(format!("{} is not a path: {e}", path.display())))?;
     Ok(ModuleSource::Path(path))
 }
 
@@ -88,7 +88,7 @@ pub fn acquire(home: &Home, config: &Config, source: &ModuleSource) -> Result<Ac
     let name = source.to_string();
     let signer = trust::check(&config.trust, &name, content, &signatures).map_err(|why| {
         CliError::new(Code::Refused, format!("{name}: {why}"))
-            .hint("nothing was changed; [[trust]] in dayfly.toml says whose signature is needed")
+            .hint("nothing was changed; see [[trust]] in dayfly.toml for the keys that may sign it")
     })?;
     if let Found::Bundle {
         bundle,
@@ -114,7 +114,7 @@ fn from_path(path: &Path) -> Result<Got, CliError> {
         let file = path.join(bundle::FILE);
         if !file.exists() {
             let message = format!(
-                "{} is neither a component nor a bundle nor a project",
+                "{} is not a component, a bundle or a project",
                 path.display()
             );
             return Err(CliError::new(Code::NotFound, message).hint(format!(
@@ -194,13 +194,15 @@ fn from_oci(home: &Home, oci: &OciSource) -> Result<Got, CliError> {
                 {
                     let message = format!("the bundle has two files of the name \"{name}\"");
                     return Err(
-                        CliError::new(Code::Refused, message).hint("nothing of it was kept")
+                        CliError::new(Code::Refused, message).hint("Dayfly kept nothing of it")
                     );
                 }
             }
             bundle_of(first, |name| {
                 files.remove(name).ok_or_else(|| {
-                    CliError::failed(format!("the bundle names {name}, and has no such file"))
+                    CliError::failed(format!(
+                        "the bundle lists {name}, but does not contain that file"
+                    ))
                 })
             })?
         }
@@ -242,14 +244,16 @@ fn sealed(
             Some(named) if named == found => {}
             Some(named) => {
                 let message = format!(
-                    "{source}: {} is not what the bundle says: {named} there, and it is {found}",
+                    "{source}: the digest of {} is not the one in the bundle: the bundle says \
+                     {named}, the file has {found}",
                     policy.module
                 );
                 return Err(CliError::new(Code::Refused, message).hint("nothing was changed"));
             }
             None if signed => {
                 let message = format!(
-                    "{source}: the bundle does not name the digest of {}, so its signature does not cover it",
+                    "{source}: the bundle does not list the digest of {}, so its signature does \
+                     not cover that file",
                     policy.module
                 );
                 return Err(CliError::new(Code::Refused, message)
@@ -280,7 +284,7 @@ pub(crate) fn seal(text: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Vec
     let policies = document
         .get_mut("policy")
         .and_then(toml_edit::Item::as_array_of_tables_mut)
-        .ok_or_else(|| wrong("its policies have to be [[policy]] tables".into()))?;
+        .ok_or_else(|| wrong("the policies of the bundle must be [[policy]] tables".into()))?;
     for policy in policies.iter_mut() {
         let module = policy.get("module").and_then(toml_edit::Item::as_str);
         if let Some(bytes) = module.and_then(|module| files.get(module)) {

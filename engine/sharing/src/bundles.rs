@@ -45,14 +45,15 @@ pub fn add(
     let (mut edit, _) = Edit::open(&home.config())?;
     let mut lock = locking::load_to_write(home)?;
     if lock.bundle(&bundle.name).is_some() {
-        let message = format!("the bundle {} is there already", bundle.name);
-        return Err(
-            CliError::usage(message).hint(format!("`dayfly policy update {}`", bundle.name))
-        );
+        let message = format!("the bundle {} is already in dayfly.toml", bundle.name);
+        return Err(CliError::usage(message).hint(format!(
+            "update it with `dayfly policy update {}`",
+            bundle.name
+        )));
     }
     for policy in &bundle.policies {
         if edit.has(&policy.name) {
-            let message = format!("there is a policy entry \"{}\" already", policy.name);
+            let message = format!("there is already a policy entry \"{}\"", policy.name);
             return Err(CliError::usage(message)
                 .hint("nothing was changed; rename yours in dayfly.toml first"));
         }
@@ -71,9 +72,9 @@ pub fn add(
     (talk.agree)("Add these policies with these grants?", yes, "--yes")?;
     lock.set_bundle(noted(acquired, bundle, text));
     put_in_force(home, &mut edit, &mut lock, acquired)?;
-    let trial = if shadow { ", on trial" } else { "" };
+    let trial = if shadow { ", in shadow mode" } else { "" };
     (talk.say)(&format!(
-        "{} {} is in dayfly.toml{trial}\n",
+        "added {} {} to dayfly.toml{trial}\n",
         bundle.name, bundle.version
     ));
     Ok(())
@@ -129,7 +130,10 @@ pub fn update(home: &Home, name: &str, may: May, talk: &Talk<'_>) -> Result<Valu
         }
         lock.set_bundle(noted(&acquired, bundle, text));
         put_in_force(home, &mut edit, &mut lock, &acquired)?;
-        may.say(talk, &format!("{name} is at version {}\n", bundle.version));
+        may.say(
+            talk,
+            &format!("updated {name} to version {}\n", bundle.version),
+        );
     }
     Ok(json!({
         "bundle": name,
@@ -150,18 +154,18 @@ fn refuse_another(
 ) -> Result<(), CliError> {
     if new.name != old.name {
         let message = format!(
-            "{source} is another bundle now: {} instead of {}",
+            "{source} now has another bundle: {} instead of {}",
             new.name, old.name
         );
         return Err(CliError::new(Code::Refused, message).hint("nothing was changed"));
     }
     if is_older(&new.version, &old.version) && !may.downgrade {
         let message = format!(
-            "{source} has version {} now, which is older than {}, the one in force",
+            "{source} now has version {}, which is older than {}, the version in force",
             new.version, old.version
         );
         return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; --downgrade takes an older version"));
+            .hint("nothing was changed; pass --downgrade to accept an older version"));
     }
     Ok(())
 }
@@ -191,7 +195,7 @@ impl Update<'_> {
         let policies = &self.bundle.policies;
         let stays = |entry: &String| policies.iter().any(|policy| policy.name == *entry);
         for gone in old.entries.iter().filter(|entry| !stays(entry)) {
-            self.said += &format!("- {gone} is no longer part of it, and is removed\n");
+            self.said += &format!("- {gone} is no longer part of the bundle; Dayfly removes it\n");
             if self.edit.has(gone) {
                 self.edit.remove(gone)?;
             }
@@ -212,12 +216,14 @@ impl Update<'_> {
             }
             // One that the person removed stays removed.
             Some(_) => {
-                self.said += &format!("  {name} stays removed, as you wanted it\n");
+                self.said += &format!("  {name} stays removed, because you removed it\n");
                 return Ok(());
             }
             None if is_there => {
-                let message =
-                    format!("the bundle brings \"{name}\", and you have a policy entry \"{name}\"");
+                let message = format!(
+                    "the bundle has a policy \"{name}\", and you already have a policy entry \
+                     \"{name}\""
+                );
                 return Err(
                     CliError::usage(message).hint("nothing was changed; rename yours first")
                 );
@@ -277,7 +283,7 @@ fn parts(acquired: &Acquired) -> Result<Parts<'_>, CliError> {
             files,
         } => Ok((bundle, text, files)),
         Found::Module(_) => Err(CliError::failed(format!(
-            "{} is no bundle",
+            "{} is not a bundle",
             acquired.source
         ))),
     }
@@ -308,10 +314,10 @@ fn recommended_before(
         .map_err(|e| CliError::failed(e.to_string()))?;
     let text = text.ok_or_else(|| {
         CliError::failed(format!(
-            "the version of {} in force is not kept on this machine",
+            "the version of {} in force is not on this machine",
             old.name
         ))
-        .hint("`dayfly policy pull` fetches it")
+        .hint("fetch it with `dayfly policy pull`")
     })?;
     let bundle = Bundle::parse(&text).map_err(|e| CliError::failed(e.to_string()))?;
     let policies = bundle.policies.into_iter();
@@ -371,7 +377,7 @@ fn ready(
                 "policy \"{}\" of the bundle: {}",
                 policy.name, problem.message
             );
-            CliError::failed(message).hint("nothing was changed; the bundle has to be mended")
+            CliError::failed(message).hint("nothing was changed; the author must fix the bundle")
         })?;
     let locked = bytes.map(|bytes| {
         wants::locked(
@@ -394,7 +400,7 @@ fn head(acquired: &Acquired, bundle: &Bundle) -> String {
         bundle.version,
         acquired.source,
         sanitize(&bundle.summary),
-        signer.unwrap_or("nobody who was asked for")
+        signer.unwrap_or("nobody (no [[trust]] entry asks for a signature)")
     )
 }
 
@@ -405,7 +411,7 @@ fn lines(ready: &Ready, policy: &BundlePolicy, sessions: &[SessionView]) -> Stri
     let grant = &ready.prepared.entry.grant;
     let granted = dayfly_views::permissions::may(grant.actions.iter(), grant.may_hold);
     let mut text = format!(
-        "  {}: {} {}, counts as {}\n    {:<10}{}\n    {:<10}{granted}\n",
+        "  {}: {} {}, tier {}\n    {:<10}{}\n    {:<10}{granted}\n",
         policy.name,
         descriptor.name,
         descriptor.version,
@@ -452,7 +458,7 @@ fn merge(
     let entry = edit.entry(&policy.name)?;
     entry.insert("module", value(module));
     let present: toml::Table = toml::from_str(&entry.to_string())
-        .map_err(|e| CliError::failed(format!("entry {} cannot be read: {e}", policy.name)))?;
+        .map_err(|e| CliError::failed(format!("Dayfly cannot read entry {}: {e}", policy.name)))?;
     for key in RECOMMENDED {
         let (was, is, new) = (earlier.get(key), present.get(key), policy.settings.get(key));
         if was == new {

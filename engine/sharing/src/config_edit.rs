@@ -20,7 +20,7 @@ impl Edit {
     /// Reads the configuration, which has to be right before it is changed.
     pub fn open(path: &Path) -> Result<(Self, Config), CliError> {
         let refused =
-            |e: String| CliError::failed(e).hint("nothing was changed; mend the file first");
+            |e: String| CliError::failed(e).hint("nothing was changed; fix the file first");
         let file = Edited::open(path, config::LIMIT).map_err(|e| refused(e.to_string()))?;
         let text = file.bytes().unwrap_or_default().to_vec();
         let text = bounded::text(path, text).map_err(|e| refused(e.to_string()))?;
@@ -43,8 +43,8 @@ impl Edit {
             .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()))
             .as_array_of_tables_mut()
             .ok_or_else(|| {
-                CliError::failed(format!("the policies of {path} cannot be edited"))
-                    .hint("write them as [[policy]] tables")
+                CliError::failed(format!("Dayfly cannot edit the policies in {path}"))
+                    .hint("write each policy as a [[policy]] table")
             })
     }
 
@@ -61,8 +61,8 @@ impl Edit {
         found.ok_or_else(|| {
             let message = format!("there is no policy entry \"{name}\"");
             let hint = match names.is_empty() {
-                true => "none is configured".to_owned(),
-                false => format!("there are {}", names.join(", ")),
+                true => "no policy is configured".to_owned(),
+                false => format!("the choices are {}", names.join(", ")),
             };
             CliError::new(Code::NotFound, message).hint(hint)
         })
@@ -101,7 +101,7 @@ impl Edit {
             .or_insert_with(|| value(toml_edit::InlineTable::new()))
             .as_table_like_mut()
             .ok_or_else(|| {
-                CliError::failed(format!("the grant of {name} in {path} is no table"))
+                CliError::failed(format!("the grant of {name} in {path} is not a table"))
             })?;
         let had = grant.get("actions").and_then(Item::as_array).cloned();
         let mut had = had.unwrap_or_default();
@@ -134,7 +134,7 @@ impl Edit {
                 Code::NotFound,
                 format!("the policy entry \"{name}\" is disabled"),
             )
-            .hint(format!("`dayfly policy enable {name}`"))
+            .hint(format!("enable it with `dayfly policy enable {name}`"))
         })
     }
 
@@ -161,10 +161,10 @@ impl Edit {
 
     fn changed(&self) -> CliError {
         let message = format!(
-            "{} was changed meanwhile, so nothing was written",
+            "another program changed {} in the meantime, so Dayfly wrote nothing",
             self.path.display()
         );
-        CliError::failed(message).hint("run the same command again; it goes by what is there now")
+        CliError::failed(message).hint("run the same command again; it then uses the changed file")
     }
 }
 
@@ -230,7 +230,7 @@ mod tests {
         assert!(edit.unchanged().is_err());
         let trouble = edit.save().unwrap_err();
         assert!(
-            trouble.message.contains("changed meanwhile"),
+            trouble.message.contains("in the meantime"),
             "{}",
             trouble.message
         );

@@ -16,7 +16,10 @@ pub fn put(target: &Path, artifact: &Artifact, signatures: &[String]) -> Result<
     let one_file = target.extension().is_some_and(|e| e == "wasm");
     let bundle = artifact.kind == Kind::Bundle;
     if bundle && one_file {
-        let message = format!("{} is no folder, and a bundle needs one", target.display());
+        let message = format!(
+            "{} is not a folder; a bundle is pushed into a folder",
+            target.display()
+        );
         return Err(CliError::usage(message));
     }
     let folder = match one_file {
@@ -76,7 +79,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> CliError {
-    CliError::failed(format!("{} cannot be written: {error}", path.display())).hint(
-        "what was there before is as it was, or partly replaced: push again when it can be written",
+    CliError::failed(format!("Dayfly cannot write {}: {error}", path.display())).hint(
+        "the earlier files are unchanged or partly replaced: push again when the folder is writable",
     )
 }

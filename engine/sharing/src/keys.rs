@@ -17,7 +17,7 @@ fn vault_name(name: &str) -> Result<String, CliError> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if !good {
-        let message = format!("\"{name}\" is no name for a key");
+        let message = format!("\"{name}\" is not a valid key name");
         return Err(CliError::usage(message).hint("use letters, digits, \"-\", \"_\" and \".\""));
     }
     Ok(format!("{SIGNING_KEY}{name}"))
@@ -29,7 +29,7 @@ pub fn generate(vault: &Vault, name: &str) -> Result<(String, bool), CliError> {
     if vault.get(&place).map_err(|e| failed(&e))?.is_some() {
         return Ok((public(vault, name)?, false));
     }
-    let broken = |e: minisign::PError| CliError::failed(format!("no key can be made: {e}"));
+    let broken = |e: minisign::PError| CliError::failed(format!("Dayfly cannot create a key: {e}"));
     let pair = KeyPair::generate_unencrypted_keypair().map_err(broken)?;
     let secret = pair.sk.to_box(None).map_err(broken)?;
     let secret = SecretString::from(secret.into_string());
@@ -54,7 +54,7 @@ pub fn sign(vault: &Vault, name: &str, content: &[u8], comment: &str) -> Result<
         Some(comment),
         Some(&untrusted),
     )
-    .map_err(|e| CliError::failed(format!("cannot be signed: {e}")))?;
+    .map_err(|e| CliError::failed(format!("Dayfly cannot sign it: {e}")))?;
     Ok(signature.into_string())
 }
 
@@ -63,9 +63,9 @@ fn open(vault: &Vault, name: &str) -> Result<(PublicKey, minisign::SecretKey), C
     let kept = kept.ok_or_else(|| {
         CliError::new(
             Code::NotFound,
-            format!("the vault keeps no signing key \"{name}\""),
+            format!("the vault has no signing key \"{name}\""),
         )
-        .hint(format!("`dayfly policy keygen {name}` makes one"))
+        .hint(format!("create it with `dayfly policy keygen {name}`"))
     })?;
     // What the parser says could quote the key, so it is not passed on.
     let broken = |_| {

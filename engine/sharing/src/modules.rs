@@ -30,8 +30,8 @@ pub fn update(
     let acquired = acquire::acquire(home, &config, &settings.module)?;
     let Found::Module(bytes) = &acquired.found else {
         return Err(
-            CliError::failed(format!("{} is a bundle now", settings.module))
-                .hint(format!("remove {name}, and add the bundle")),
+            CliError::failed(format!("{} is now a bundle", settings.module))
+                .hint(format!("remove {name}, then add the bundle")),
         );
     };
     let (module, prepared) = prepared(home, &mut edit, settings, bytes)?;
@@ -79,7 +79,10 @@ pub fn update(
         }
         lock.set(new.clone());
         put_in_force(home, &mut edit, &mut lock, &acquired)?;
-        may.say(talk, &format!("{name} is at version {}\n", new.version));
+        may.say(
+            talk,
+            &format!("updated {name} to version {}\n", new.version),
+        );
     }
     Ok(json!({
         "entry": name,
@@ -120,7 +123,7 @@ fn prepared(
         .prepare_with(&home.config(), &settings_then, &module)
         .map_err(|problem| {
             let message = format!(
-                "the newer version of {} cannot be used: {}",
+                "Dayfly cannot use the newer version of {}: {}",
                 settings.name, problem.message
             );
             CliError::failed(message).maybe_hint(problem.hint)

@@ -31,7 +31,7 @@ impl May {
 
     /// Has the person agree to what wants more.
     pub fn agreed(self, talk: &Talk<'_>) -> Result<(), CliError> {
-        let question = "It wants more than the version before (+). Take it?";
+        let question = "It asks for more than the previous version (marked +). Accept it?";
         (talk.agree)(question, self.grant, "--grant")
     }
 }
@@ -44,19 +44,21 @@ pub(crate) fn refuse_others(
 ) -> Result<(), CliError> {
     if old.name != new.name {
         let message = format!(
-            "{} is another policy now: {} instead of {}",
+            "{} now has another policy: {} instead of {}",
             new.source, new.name, old.name
         );
         return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; if that is meant, remove the entry and add it anew"));
+            .hint("nothing was changed; if that is right, remove the entry and add it again"));
     }
     if is_older(&new.version, &old.version) && !may.downgrade {
         let message = format!(
-            "{} has version {} now, which is older than {}, the one in force",
+            "{} now has version {}, which is older than {}, the version in force",
             new.source, new.version, old.version
         );
-        return Err(CliError::new(Code::Refused, message)
-            .hint("nothing was changed; an old version may have faults that were mended; --downgrade takes it"));
+        return Err(CliError::new(Code::Refused, message).hint(
+            "nothing was changed; an old version may have bugs that were fixed since; pass \
+                   --downgrade to accept it",
+        ));
     }
     Ok(())
 }

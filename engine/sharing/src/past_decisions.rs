@@ -38,10 +38,10 @@ pub fn of(home: &Home, entry: &str, policy: &Policy) -> Result<Rehearsed, CliErr
         }
     });
     let tally =
-        tally.map_err(|e| CliError::failed(format!("the recording cannot be read: {e}")))?;
+        tally.map_err(|e| CliError::failed(format!("Dayfly cannot read the recording: {e}")))?;
     if tally.evaluations == 0 {
-        let text =
-            "  replay    nothing of this entry is recorded; [recording] of dayfly.toml keeps it\n";
+        let text = "  replay    the recording has nothing of this entry; turn it on in [recording] \
+                    of dayfly.toml\n";
         return Ok(Rehearsed {
             text: text.to_owned(),
             json: None,

@@ -78,7 +78,7 @@ pub fn would(prepared: &Prepared, sessions: &[SessionView]) -> Vec<String> {
         return vec!["the Workspace has no sessions yet".into()];
     }
     if granted.is_empty() {
-        return vec!["no session of the Workspace is granted to it".into()];
+        return vec!["its grant covers no session in the Workspace".into()];
     }
     let event = Event::Resync {
         reason: ResyncReason::ColdStart,
@@ -110,7 +110,7 @@ pub fn would(prepared: &Prepared, sessions: &[SessionView]) -> Vec<String> {
     let mut lines: Vec<String> = effects.filter_map(|effect| words(effect, &name)).collect();
     if lines.is_empty() {
         return vec![format!(
-            "nothing to any of the {} sessions that it sees",
+            "nothing to any of the {} sessions in its grant",
             names.len()
         )];
     }
@@ -135,7 +135,7 @@ fn words(effect: &PolicyEffect, name: &dyn Fn(&SessionKey) -> String) -> Option<
             let actions: Vec<&str> = hold.actions.iter().map(|a| a.as_str()).collect();
             let why = sanitize(&hold.why.message);
             Some(format!(
-                "let nobody {} {}: {why}",
+                "hold {} of {}: {why}",
                 actions.join(" or "),
                 name(&hold.session)
             ))

@@ -33,20 +33,22 @@ fn trouble(error: RegistryError) -> CliError {
     match error {
         RegistryError::NotFound { .. } => CliError::new(Code::NotFound, message),
         RegistryError::Denied { host } => CliError::new(Code::NeedsPerson, message).hint(format!(
-            "`docker login {host}` lets you in; Dayfly uses the credentials that Docker keeps"
+            "sign in with `docker login {host}`; Dayfly uses Docker's credentials"
         )),
         RegistryError::OtherContent { .. } => CliError::new(Code::Refused, message)
-            .hint("nothing of it was kept; ask who runs the registry"),
-        RegistryError::Truncated { .. } => {
-            CliError::failed(message).hint("what came is kept; try again, and it goes on from there")
-        }
+            .hint("Dayfly kept nothing of it; ask the operator of the registry"),
+        RegistryError::Truncated { .. } => CliError::failed(message).hint(
+            "Dayfly kept the part that arrived; try again to \
+                                            continue from there",
+        ),
         RegistryError::Untrusted { .. } => CliError::failed(message).hint(
-            "nothing was sent; where its certificate is by an authority of your own, add that to the certificates \
-             of this system or name its file in AWS_CA_BUNDLE; without TLS only this machine is talked to",
+            "Dayfly sent nothing; if your own authority issued the certificate, add the authority \
+             to this system's certificates or name its file in AWS_CA_BUNDLE; Dayfly uses \
+             registries without TLS only on this machine",
         ),
         RegistryError::Settings(unusable) => CliError::failed(message).hint(unusable.hint()),
         RegistryError::Unreachable { .. } => CliError::failed(message)
-            .hint("policies that were added before run without the registry"),
+            .hint("policies that you added earlier run without the registry"),
         _ => CliError::failed(message),
     }
 }

@@ -42,7 +42,7 @@ pub async fn open(address: &SecretString) -> Result<(), CliError> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|e| CliError::failed(format!("no browser: {program} cannot be run: {e}")))?;
+        .map_err(|e| CliError::failed(format!("no browser: Dayfly cannot run {program}: {e}")))?;
     let came = handover.serve(address.expose()).await;
     // One that goes on running is left alone.
     let _ = child.try_wait();
@@ -50,6 +50,6 @@ pub async fn open(address: &SecretString) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::failed(format!(
-        "{program} opened nothing within a minute"
+        "{program} did not open the address within a minute"
     )))
 }

@@ -81,20 +81,20 @@ impl SignIn {
         if let Some(state) = &self.state {
             return match relayed {
                 Some(relayed) if relayed == state => Ok(()),
-                _ => Err("it has not the RelayState of this sign-in".to_owned()),
+                _ => Err("it does not have the RelayState of this sign-in".to_owned()),
             };
         }
         let mut origins = asked.headers().get_all(ORIGIN).iter();
         let from = match (origins.next(), origins.next()) {
             (Some(from), None) => from.to_str().unwrap_or_default(),
-            _ => return Err("no page of a browser brought it".to_owned()),
+            _ => return Err("it does not come from a page in a browser".to_owned()),
         };
         let known = origin(from).unwrap_or_else(|| from.to_owned());
         if self.origins.contains(&known) {
             return Ok(());
         }
         Err(format!(
-            "a page of {from} brought it, not one of {}",
+            "it comes from a page of {from}, not from {}",
             self.origins.join(" or ")
         ))
     }
@@ -131,8 +131,8 @@ impl Acs {
         Loopback::start(port).await.map(Self).map_err(|e| {
             let message = format!("cannot listen on 127.0.0.1:{port} for the sign-in: {e}");
             CliError::failed(message).hint(
-                "another sign-in may be under way; another port (--port, or `port` of [saml] in \
-                 dayfly.toml) has to be told to the identity provider as well",
+                "another sign-in may be running; if you change the port (--port, or `port` of \
+                 [saml] in dayfly.toml), change it at the identity provider too",
             )
         })
     }
@@ -197,8 +197,8 @@ fn judge(asked: &Asked, sign_in: &SignIn) -> Form {
         return Form::None(page(StatusCode::BAD_REQUEST, "No assertion", what));
     };
     let refuse = |why: String| {
-        let what = format!("This is no answer to the sign-in that Dayfly began: {why}.");
-        Form::Refused(page(StatusCode::FORBIDDEN, "Not taken", &what), why)
+        let what = format!("This is not an answer to the sign-in that Dayfly started: {why}.");
+        Form::Refused(page(StatusCode::FORBIDDEN, "Not accepted", &what), why)
     };
     // Before anything of it is read: neither an assertion nor a refusal of somebody else counts.
     if let Err(why) = sign_in.owns(asked, relayed.as_deref()) {
@@ -210,7 +210,7 @@ fn judge(asked: &Asked, sign_in: &SignIn) -> Form {
         }
         Ok(_) => {
             let what =
-                "You are signed in. This page can be closed; Dayfly goes on in the terminal.";
+                "You are signed in. You can close this page; Dayfly continues in the terminal.";
             Form::Answer(Ok(text), page(StatusCode::OK, "Signed in", what))
         }
         Err(error @ (AssertionError::Refused(_) | AssertionError::NoRoles)) => {

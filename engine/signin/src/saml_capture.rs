@@ -44,8 +44,8 @@ pub async fn capture(
 ) -> Result<Option<SecretString>, CliError> {
     let program = browser.first().map_or("", String::as_str);
     let failed = |e: std::io::Error| {
-        CliError::failed(format!("the browser {program} cannot be used: {e}"))
-            .hint("`browser` of [saml] in dayfly.toml has to name one of the Chromium family")
+        CliError::failed(format!("Dayfly cannot use the browser {program}: {e}"))
+            .hint("set `browser` of [saml] in dayfly.toml to Chromium, Chrome or Edge")
     };
     let profile = tempfile::Builder::new().prefix("dayfly-browser-").tempdir();
     let profile = profile.map_err(failed)?;
@@ -174,9 +174,10 @@ impl DevTools {
                     let said = match caught {
                         Some(_) => saml_acs::html(
                             "Signed in",
-                            "You are signed in. This window closes; Dayfly goes on in the terminal.",
+                            "You are signed in. This window closes; Dayfly continues in the \
+                             terminal.",
                         ),
-                        None => saml_acs::html("No assertion", "What was brought here is none."),
+                        None => saml_acs::html("No assertion", "The form has no assertion."),
                     };
                     let page = json!({
                         "requestId": id, "responseCode": 200,

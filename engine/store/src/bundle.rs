@@ -79,7 +79,7 @@ impl Bundle {
             summary,
         } = file.bundle;
         if !is_name(&name) {
-            return Err(BundleError(format!("{name:?} is no name for a bundle")));
+            return Err(BundleError(format!("{name:?} is not a valid bundle name")));
         }
         if file.policy.is_empty() || file.policy.len() > POLICIES {
             let message = format!("a bundle has 1 to {POLICIES} policies");
@@ -116,7 +116,7 @@ fn policy(mut table: toml::Table) -> Result<BundlePolicy, BundleError> {
     let mut text = |key: &str| match table.remove(key) {
         Some(toml::Value::String(text)) => Ok(Some(text)),
         None => Ok(None),
-        Some(_) => Err(BundleError(format!("`{key}` of a policy is no text"))),
+        Some(_) => Err(BundleError(format!("`{key}` of a policy is not text"))),
     };
     let missing = |key: &str| BundleError(format!("a policy has no `{key}`"));
     let name = text("name")?.ok_or_else(|| missing("name"))?;
@@ -124,7 +124,7 @@ fn policy(mut table: toml::Table) -> Result<BundlePolicy, BundleError> {
     let digest = text("digest")?;
     let wrong = |what: String| BundleError(format!("policy \"{name}\": {what}"));
     if !is_name(&name) {
-        return Err(BundleError(format!("{name:?} is no name for a policy")));
+        return Err(BundleError(format!("{name:?} is not a valid policy name")));
     }
     if !module.starts_with("builtin:") && (module.is_empty() || !inside(&module)) {
         let what = format!("{module:?} is neither builtin:NAME nor a file of the bundle");
@@ -136,9 +136,7 @@ fn policy(mut table: toml::Table) -> Result<BundlePolicy, BundleError> {
     };
     for key in table.keys() {
         if !["config", "tier", "priority", "grant", "limits"].contains(&key.as_str()) {
-            return Err(wrong(format!(
-                "{key:?} is nothing that a bundle can recommend"
-            )));
+            return Err(wrong(format!("a bundle cannot recommend {key:?}")));
         }
     }
     Ok(BundlePolicy {

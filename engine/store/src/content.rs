@@ -61,7 +61,7 @@ impl std::str::FromStr for ContentDigest {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no digest: sha256: and 64 hexadecimal digits");
+        let wrong = || format!("{text:?} is not a digest: write sha256: and 64 hexadecimal digits");
         let hex = text
             .strip_prefix("sha256:")
             .filter(|hex| hex.len() == 64 && hex.is_ascii());
@@ -87,7 +87,11 @@ pub enum ContentError {
         problem: io::Error,
     },
     /// What lies there is something else.
-    #[error("{path} is damaged: it is not what its name says; remove it, and fetch the module again with `dayfly policy update`", path = .0.display())]
+    #[error(
+        "{path} is damaged: its content does not match its name; remove it, then fetch the module \
+         again with `dayfly policy update`",
+        path = .0.display()
+    )]
     Damaged(PathBuf),
     /// It is longer than anything that belongs there.
     #[error("{path} is longer than {limit} bytes", path = path.display())]

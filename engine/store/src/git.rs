@@ -14,10 +14,10 @@ use crate::source::GitSource;
 #[derive(Debug, Error)]
 pub enum GitError {
     /// `git` cannot be run.
-    #[error("git cannot be run: {0}")]
+    #[error("Dayfly cannot run git: {0}")]
     Run(io::Error),
     /// `git` refused.
-    #[error("git does not give {what} of {folder}: {words}", folder = folder.display())]
+    #[error("git cannot read {what} of {folder}: {words}", folder = folder.display())]
     Refused {
         /// What was asked for.
         what: String,
@@ -27,7 +27,7 @@ pub enum GitError {
         words: String,
     },
     /// The file is longer than allowed.
-    #[error("{what} has {bytes} bytes, {limit} are allowed")]
+    #[error("{what} has {bytes} bytes; {limit} are allowed")]
     TooLong {
         /// The file.
         what: String,
@@ -151,6 +151,6 @@ fn git(source: &GitSource, what: &str, args: &[&str]) -> Result<Output, GitError
             what.to_owned()
         },
         folder: source.folder.clone(),
-        words: words.unwrap_or("there is no such thing").to_owned(),
+        words: words.unwrap_or("it does not exist").to_owned(),
     })
 }

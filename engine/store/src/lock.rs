@@ -15,8 +15,7 @@ use crate::problem;
 const LIMIT: u64 = 4 << 20;
 /// The version that is written and read.
 const VERSION: u32 = 1;
-const HEAD: &str = "\
-# Written by `dayfly policy add`, `update` and `remove`. Each entry of dayfly.toml that stands here runs
+const HEAD: &str = "# Written by `dayfly policy add`, `update` and `remove`. Each entry of dayfly.toml that is listed here runs
 # only the module with this digest; keep the file with dayfly.toml, and do not edit it.
 ";
 
@@ -126,10 +125,14 @@ pub enum LockError {
     #[error(transparent)]
     Unsafe(#[from] PrivateFileError),
     /// Somebody else wrote it.
-    #[error("{} was changed meanwhile, so nothing was written; run the same command again", .0.display())]
+    #[error(
+        "another program changed {} in the meantime, so Dayfly wrote nothing; run the same command \
+         again",
+        .0.display()
+    )]
     Changed(PathBuf),
     /// It is none.
-    #[error("{path} is no lock file: {problem}", path = path.display())]
+    #[error("{path} is not a lock file: {problem}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -157,14 +160,14 @@ impl Lock {
             toml::from_str(&text).map_err(|e| malformed(problem::of_toml(&text, &e)))?;
         if lock.version != VERSION {
             return Err(malformed(format!(
-                "it is of version {}, and this Dayfly knows version {VERSION}",
+                "it has version {}, but this Dayfly supports version {VERSION}",
                 lock.version
             )));
         }
         for (n, module) in lock.modules.iter().enumerate() {
             if lock.modules[..n].iter().any(|m| m.entry == module.entry) {
                 return Err(malformed(format!(
-                    "entry {:?} stands in it twice",
+                    "entry {:?} is in it twice",
                     module.entry
                 )));
             }

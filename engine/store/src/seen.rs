@@ -76,24 +76,26 @@ impl SeenLock {
         let Some(now) = now else {
             return (counter <= seen_counter).then(|| {
                 format!(
-                    "dayfly.lock no longer holds it to a module, and the one that was seen here last \
-                     (counter {seen_counter}) held it to {name} {version}"
+                    "dayfly.lock no longer has an entry for it, but the one last seen on this \
+                     machine (counter {seen_counter}) locked it to {name} {version}"
                 )
             });
         };
         if now.digest == seen.digest {
             return None;
         }
-        let has = format!("holds it to {} {}", now.name, now.version);
+        let has = format!("locks it to {} {}", now.name, now.version);
         if counter < seen_counter {
             return Some(format!(
-                "dayfly.lock is older than the one that was seen here last (its counter is {counter}, \
-                 that of the other {seen_counter}): it {has}, and the newer one to {name} {version}"
+                "dayfly.lock is older than the one last seen on this machine (its counter is \
+                 {counter}, that of the newer one {seen_counter}): it {has}, the newer one to \
+                 {name} {version}"
             ));
         }
         if now.name == *name && is_older(&now.version, version) {
             return Some(format!(
-                "dayfly.lock {has}, which is older than {version}, the one that was seen here"
+                "dayfly.lock {has}, which is older than {version}, the version last seen on this \
+                 machine"
             ));
         }
         None
@@ -154,7 +156,7 @@ mod tests {
         let now = lock(5, &[("a", "w"), ("b", "y")]);
         assert_eq!(entries(&seen, &now), ["a"]);
         assert_eq!(seen.taken_up(&now), seen);
-        assert!(seen.older(&now)["a"].contains("its counter is 5, that of the other 7"));
+        assert!(seen.older(&now)["a"].contains("its counter is 5, that of the newer one 7"));
     }
 
     #[test]

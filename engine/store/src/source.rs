@@ -46,11 +46,12 @@ pub struct GitSource {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SourceError {
     /// No OCI reference.
-    #[error("\"{0}\" is no OCI reference; write oci://HOST/REPOSITORY:TAG")]
+    #[error("\"{0}\" is not an OCI reference; write oci://HOST/REPOSITORY:TAG")]
     Oci(String),
     /// No git source.
     #[error(
-        "\"{0}\" is no place in a git checkout; write git:FOLDER//FILE or git:FOLDER//FILE?ref=REVISION"
+        "\"{0}\" is not a place in a git checkout; write git:FOLDER//FILE or \
+         git:FOLDER//FILE?ref=REVISION"
     )]
     Git(String),
 }

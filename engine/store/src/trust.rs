@@ -30,13 +30,13 @@ pub struct Trusted {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Untrusted {
     /// Nobody signed it.
-    #[error("what comes from {source_} has to be signed, and this is not")]
+    #[error("policies from {source_} must be signed, and this one is not")]
     Unsigned {
         /// The pattern of the trust root.
         source_: String,
     },
     /// Others signed it, or something else was signed.
-    #[error("it is not signed by a key that is trusted for {source_}: {problem}")]
+    #[error("no key that you trust for {source_} signed it: {problem}")]
     OtherKey {
         /// The pattern of the trust root.
         source_: String,
@@ -44,7 +44,7 @@ pub enum Untrusted {
         problem: String,
     },
     /// A key of a trust root is none.
-    #[error("\"{0}\" is no public key of minisign")]
+    #[error("\"{0}\" is not a minisign public key")]
     BadKey(String),
 }
 
@@ -59,8 +59,9 @@ pub fn is_public_key(text: &str) -> bool {
 /// # Errors
 /// Why none did; the last reason, where there are several.
 pub fn verify(content: &[u8], signature: &str, keys: &[String]) -> Result<Trusted, String> {
-    let signature = Signature::decode(signature).map_err(|e| format!("it is no signature: {e}"))?;
-    let mut problem = "no key is named".to_owned();
+    let signature =
+        Signature::decode(signature).map_err(|e| format!("it is not a signature: {e}"))?;
+    let mut problem = "no key is listed".to_owned();
     for text in keys {
         let key = PublicKey::from_base64(text)
             .map_err(|_| Untrusted::BadKey(text.clone()).to_string())?;
@@ -76,7 +77,7 @@ pub fn verify(content: &[u8], signature: &str, keys: &[String]) -> Result<Truste
                 problem = "another key signed it".into();
             }
             Err(minisign_verify::Error::InvalidSignature) => {
-                problem = "the signature is not of this content".into();
+                problem = "the signature is for other content".into();
             }
             Err(error) => problem = error.to_string(),
         }
@@ -153,8 +154,9 @@ pub fn pattern(text: &str) -> Result<String, String> {
     match oci || ["oci://", "git:/", "/"].into_iter().any(can_be) {
         true => Ok(whole),
         false => Err(format!(
-            "\"{text}\" is the beginning of no source, so nothing would have to be signed because of it; \
-             write oci://HOST/REPOSITORY, git:/FOLDER//FILE or a path that begins with / or ~/, with * for any text"
+            "\"{text}\" matches no source, so it would require no signature; write \
+             oci://HOST/REPOSITORY, git:/FOLDER//FILE or a path that begins with / or ~/, with * \
+             for any text"
         )),
     }
 }
@@ -348,7 +350,7 @@ mod tests {
         let Err(Untrusted::OtherKey { problem, .. }) = refused else {
             panic!("{refused:?}");
         };
-        assert!(problem.contains("not of this content"), "{problem}");
+        assert!(problem.contains("for other content"), "{problem}");
         // And beside a good one it does no harm, in whatever order.
         let good = sign(&ours, b"rule");
         for all in [[forged.clone(), good.clone()], [good, forged]] {

@@ -9,8 +9,9 @@ use crate::lock::{Lock, LockedModule};
 use crate::trust::{self, TrustRoot};
 
 /// What to do about an older lock file.
-pub const ACCEPT: &str = "bring back the newer dayfly.lock; if the older one is meant, as after a restore or on \
-     another branch, `dayfly policy accept` shows and takes it";
+pub const ACCEPT: &str = "restore the newer dayfly.lock; if the older one is right, as after a \
+                          restore or on another branch, review and accept it with `dayfly policy \
+                          accept`";
 
 /// Why a module may not run for an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl TrustedStore {
             untrusted: false,
             message: format!("{source} has not been reviewed and locked yet"),
             hint: Some(format!(
-                "`dayfly policy update {entry}` fetches it and shows what it wants"
+                "fetch and review it with `dayfly policy update {entry}`"
             )),
         })?;
         same_source(locked, source)?;
@@ -138,11 +139,11 @@ impl TrustedStore {
         let bytes = bytes.ok_or_else(|| Refusal {
             untrusted: false,
             message: format!(
-                "the module {} of dayfly.lock is not kept on this machine",
+                "the module {} of dayfly.lock is not on this machine",
                 locked.digest
             ),
             hint: Some(format!(
-                "`dayfly policy pull {entry}` fetches exactly that one"
+                "fetch exactly that one with `dayfly policy pull {entry}`"
             )),
         })?;
         self.vouched(locked, &bytes, &[])?;
@@ -158,8 +159,8 @@ impl TrustedStore {
         let source = path.display().to_string();
         let beside = signature_beside(path).map_err(|e| Refusal {
             untrusted: false,
-            message: format!("its signature cannot be read: {e}"),
-            hint: Some("mend the file, or remove it where nobody has to sign".into()),
+            message: format!("Dayfly cannot read its signature: {e}"),
+            hint: Some("fix the file, or remove it if no signature is required".into()),
         })?;
         let Some(locked) = self.locked(entry)? else {
             return self.signed(&source, bytes, &beside);
@@ -170,11 +171,13 @@ impl TrustedStore {
             return Err(Refusal {
                 untrusted: false,
                 message: format!(
-                    "{source} is not the module that was looked at: dayfly.lock has {}, and it is {found}",
+                    "{source} is not the module that was reviewed: dayfly.lock has {}, the module \
+                     has {found}",
                     locked.digest
                 ),
                 hint: Some(format!(
-                    "if the change is meant, `dayfly policy update {entry}` shows and takes it"
+                    "if the change is right, review and accept it with `dayfly policy update \
+                     {entry}`"
                 )),
             });
         }
@@ -185,9 +188,13 @@ impl TrustedStore {
         match &self.lock {
             Ok(lock) => Ok(lock.module(entry)),
             Err(problem) => Err(Refusal {
-            untrusted: false,
+                untrusted: false,
                 message: problem.clone(),
-                hint: Some("bring back the last good dayfly.lock; until then no module but the built-in ones runs".into()),
+                hint: Some(
+                    "restore the last good dayfly.lock; until then Dayfly runs only \
+                            built-in policies"
+                        .into(),
+                ),
             }),
         }
     }
@@ -206,18 +213,17 @@ impl TrustedStore {
             untrusted: false,
             message,
             hint: Some(format!(
-                "`dayfly policy update {name}` fetches the bundle anew"
+                "fetch the bundle again with `dayfly policy update {name}`"
             )),
         };
         let bundle = self.lock.as_ref().ok().and_then(|lock| lock.bundle(name));
-        let bundle =
-            bundle.ok_or_else(|| broken(format!("dayfly.lock does not name the bundle {name}")))?;
+        let bundle = bundle.ok_or_else(|| broken(format!("dayfly.lock has no bundle {name}")))?;
         let text = self
             .store
             .get(&bundle.digest)
             .map_err(|e| broken(e.to_string()))?;
         let text =
-            text.ok_or_else(|| broken(format!("the bundle {name} is not kept on this machine")))?;
+            text.ok_or_else(|| broken(format!("the bundle {name} is not on this machine")))?;
         self.signed(&bundle.source, &text, &[])?;
         let read = Bundle::parse(&text).map_err(|e| broken(e.to_string()))?;
         if read
@@ -227,7 +233,9 @@ impl TrustedStore {
         {
             return Ok(());
         }
-        Err(broken(format!("the module is none of the bundle {name}")))
+        Err(broken(format!(
+            "the module does not belong to the bundle {name}"
+        )))
     }
 
     fn signed(&self, source: &str, bytes: &[u8], beside: &[String]) -> Result<(), Refusal> {
@@ -248,7 +256,7 @@ impl TrustedStore {
             Err(why) => Err(Refusal {
                 untrusted: true,
                 message: why.to_string(),
-                hint: Some("[[trust]] in dayfly.toml says whose signature is needed".into()),
+                hint: Some("see [[trust]] in dayfly.toml for the keys that may sign it".into()),
             }),
         }
     }
@@ -273,11 +281,11 @@ fn same_source(locked: &LockedModule, source: &str) -> Result<(), Refusal> {
     Err(Refusal {
         untrusted: false,
         message: format!(
-            "it was looked at when it came from {}, not from {source}",
+            "it was reviewed when it came from {}, not from {source}",
             locked.source
         ),
         hint: Some(format!(
-            "`dayfly policy update {}` shows what is there now",
+            "review the version that is there now with `dayfly policy update {}`",
             locked.entry
         )),
     })

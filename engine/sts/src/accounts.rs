@@ -213,7 +213,7 @@ impl Accounts {
             Ok(Duration::from_secs(asked))
         } else {
             Err(Refusal::validation(format!(
-                "The requested DurationSeconds has to be {} to {}.",
+                "The requested DurationSeconds must be {} to {}.",
                 Limits::SHORTEST,
                 limits.most
             )))

@@ -14,11 +14,17 @@ pub enum VaultError {
     File(#[from] PrivateFileError),
     /// The place of the key holds something else.
     #[error(
-        "{0} holds no age identity; restore it from a backup, or move it and the vault away to begin anew"
+        "{0} has no age identity; restore it from a backup, or move it and the vault away to start \
+         with a new vault"
     )]
     BadKey(KeyPlace),
     /// The vault is there, but its key is not.
-    #[error("{vault} is there, but not its key: {key} does not exist; restore the key, or name the place that the key was moved to; only if neither is left, move {vault} away to begin anew", vault = vault.display())]
+    #[error(
+        "the vault {vault} exists, but {key}, its key, does not; restore the key, or set `key` of \
+         [vault] to the place the key was moved to; only if the key is lost, move {vault} away to \
+         start with a new vault",
+        vault = vault.display()
+    )]
     MissingKey {
         /// The encrypted file.
         vault: PathBuf,
@@ -26,7 +32,12 @@ pub enum VaultError {
         key: KeyPlace,
     },
     /// The vault is there, but its key file is not, nor does a keyring have the key.
-    #[error("{vault} is there, but its key file {file} is missing, and {keyring}; where the vault came from a backup or another machine, put its key file there as well; only if no key is left, move {vault} away to begin anew", vault = vault.display(), file = file.display())]
+    #[error(
+        "the vault {vault} exists, but its key file {file} is missing, and {keyring}; if the vault \
+         came from a backup or another machine, restore its key file too; only if the key is lost, \
+         move {vault} away to start with a new vault",
+        vault = vault.display(), file = file.display()
+    )]
     MissingKeyFile {
         /// The encrypted file.
         vault: PathBuf,
@@ -36,7 +47,11 @@ pub enum VaultError {
         keyring: String,
     },
     /// The vault was encrypted to another key.
-    #[error("{vault} was encrypted to another key than the one in {key}; restore that key, or name the place that the key was moved to", vault = vault.display())]
+    #[error(
+        "{key} does not open {vault}, which was encrypted with another key; restore that key, or \
+         set `key` of [vault] to the place it was moved to",
+        vault = vault.display()
+    )]
     WrongKey {
         /// The encrypted file.
         vault: PathBuf,
@@ -44,19 +59,27 @@ pub enum VaultError {
         key: KeyPlace,
     },
     /// The key is not to be had without asking somebody.
-    #[error("{0} does not open without asking somebody, and nobody is asked for this")]
+    #[error("{0} opens only with a prompt, and Dayfly does not prompt here")]
     NotAtHand(KeyPlace),
     /// The passphrase does not open the key.
-    #[error("{path} does not open with this passphrase; give the one that it was made with (a damaged file looks the same: then restore it from a backup)", path = .0.display())]
+    #[error(
+        "this passphrase does not open {path}; check the passphrase; if it is right, the file is \
+         damaged: restore it from a backup",
+        path = .0.display()
+    )]
     WrongPassphrase(PathBuf),
     /// Nobody gave a passphrase.
-    #[error("{path} needs a passphrase, and none was given", path = .0.display())]
+    #[error("{path} needs a passphrase, and you gave none", path = .0.display())]
     NoPassphrase(PathBuf),
     /// The wrapped key is not what was written.
     #[error("{path} is damaged; restore it from a backup", path = .0.display())]
     DamagedKey(PathBuf),
     /// The wrapped key wants more memory and time than is good.
-    #[error("{path} asks for more than 1 GiB of memory to be opened; wrap the key again with a lower scrypt work factor", path = .0.display())]
+    #[error(
+        "opening {path} takes more than 1 GiB of memory; encrypt the key again with a lower scrypt \
+         work factor",
+        path = .0.display()
+    )]
     TooMuchWork(PathBuf),
     /// The keyring did not serve.
     #[error("{key}: {problem}")]
@@ -70,6 +93,6 @@ pub enum VaultError {
     #[error("{path} is damaged; restore it from a backup", path = .0.display())]
     Damaged(PathBuf),
     /// A file could not be encrypted.
-    #[error("{path} could not be encrypted", path = .0.display())]
+    #[error("Dayfly could not encrypt {path}", path = .0.display())]
     Encrypt(PathBuf),
 }

@@ -35,10 +35,10 @@ pub struct Helper {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HelperError {
     /// There is no program.
-    #[error("no program is named")]
+    #[error("the command has no program")]
     Nothing,
     /// It could not be started.
-    #[error("{program} cannot be run ({problem})")]
+    #[error("Dayfly cannot run {program} ({problem})")]
     NotRun {
         /// The program.
         program: String,
@@ -54,7 +54,7 @@ pub enum HelperError {
         how: String,
     },
     /// It took too long.
-    #[error("{program} gave no answer within {seconds} s")]
+    #[error("{program} did not answer within {seconds} s")]
     Deadline {
         /// The program.
         program: String,
@@ -298,7 +298,7 @@ mod tests {
         let error = run(&none, &[], 8, Duration::from_secs(30)).await;
         assert_eq!(
             error.unwrap_err().to_string(),
-            "canary-helper cannot be run (there is no such program)"
+            "canary-helper (there is no such program)"
         );
     }
 

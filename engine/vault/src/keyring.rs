@@ -85,7 +85,7 @@ impl KeyringItem {
             if backend::read(&item)?.is_some_and(|found| *found == *content) {
                 return Ok(());
             }
-            Err(KeyringError::Refused("it does not keep the key".to_owned()))
+            Err(KeyringError::Refused("it did not store the key".to_owned()))
         })
     }
 
@@ -144,22 +144,26 @@ impl Drop for UnderWay {
 pub enum KeyringError {
     /// There is no keyring.
     #[error(
-        "no keyring can be reached ({0}); start one, or keep the key in a key file or behind a passphrase instead"
+        "Dayfly cannot reach a keyring ({0}); start one, or store the key in a file or behind a \
+         passphrase instead"
     )]
     Unreachable(String),
     /// The keyring is locked.
     #[error(
-        "the keyring is locked; unlock it (logging in does, or a password manager), or keep the key in a key file or behind a passphrase instead"
+        "the keyring is locked; unlock it (by logging in, or with a password manager), or store \
+         the key in a file or behind a passphrase instead"
     )]
     Locked,
     /// No keyring is marked as the one for new items.
     #[error(
-        "there is no default keyring; create one with a password manager, or keep the key in a key file or behind a passphrase instead"
+        "there is no default keyring; create one with a password manager, or store the key in a \
+         file or behind a passphrase instead"
     )]
     NoDefault,
     /// The keyring did not answer in time.
     #[error(
-        "the keyring has not answered for {seconds} s; see whether it waits to be unlocked, or keep the key in a key file or behind a passphrase instead"
+        "the keyring has not answered for {seconds} s; check if it is waiting to be unlocked, or \
+         store the key in a file or behind a passphrase instead"
     )]
     Silent {
         /// How long it was waited for.
@@ -167,12 +171,14 @@ pub enum KeyringError {
     },
     /// Several items bear the name.
     #[error(
-        "several items of that name are in the keyring; remove the wrong ones with a password manager"
+        "the keyring has several items with that name; remove the wrong ones with a password \
+         manager"
     )]
     Several,
     /// Anything else.
     #[error(
-        "the keyring refused ({0}); try again, or keep the key in a key file or behind a passphrase instead"
+        "the keyring refused ({0}); try again, or store the key in a file or behind a passphrase \
+         instead"
     )]
     Refused(String),
 }

@@ -395,7 +395,7 @@ impl Vault {
             } => VaultError::MissingKeyFile {
                 vault: self.path.clone(),
                 file,
-                keyring: format!("no keyring can be reached that might have the key ({why})"),
+                keyring: format!("Dayfly cannot reach a keyring that might have the key ({why})"),
             },
             other => other,
         }

@@ -271,7 +271,7 @@ fn unreachable_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(2));
     let text = error.to_string();
     assert!(
-        text.contains("key file or behind a passphrase") && text.contains("secrets.age"),
+        text.contains("in a file or behind a passphrase") && text.contains("secrets.age"),
         "{text}"
     );
     assert!(matches!(problem(error), KeyringError::Unreachable(_)));

@@ -6,7 +6,7 @@ use dayfly_runtime::report::{PolicyReport, PolicyState};
 
 /// The entries that are asked, and those that are disabled with their modules.
 pub fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String {
-    let mut table = Table::new(["POLICY", "MODULE", "STATE", "COUNTS AS", "MAY", "NOTE"]);
+    let mut table = Table::new(["POLICY", "MODULE", "STATE", "TIER", "MAY", "NOTE"]);
     for policy in policies {
         let state = match policy.state {
             PolicyState::InForce if policy.shadow => "shadow",
@@ -33,7 +33,7 @@ pub fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String
         ]);
     }
     for (name, module) in disabled {
-        let note = format!("`dayfly policy enable {name}` has it asked again");
+        let note = format!("enable it again with `dayfly policy enable {name}`");
         let cells = [name.clone(), sanitize(module), "disabled".to_owned()];
         let [name, module, state] = cells;
         table.row([name, module, state, String::new(), String::new(), note]);

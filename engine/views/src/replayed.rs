@@ -36,28 +36,28 @@ pub fn tally(tally: &Tally) -> String {
     let mut parts = vec![format!("{} the same", tally.same)];
     if tally.alike > 0 {
         parts.push(format!(
-            "{} the same but for reasons, wake-ups, messages or what is remembered",
+            "{} the same except for reasons, wake-ups, messages or state",
             tally.alike
         ));
     }
     parts.push(match tally.different {
-        0 => "none decides otherwise".to_owned(),
-        1 => "1 decides otherwise".to_owned(),
-        n => format!("{n} decide otherwise"),
+        0 => "none decides differently".to_owned(),
+        1 => "1 decides differently".to_owned(),
+        n => format!("{n} decide differently"),
     });
     if tally.by_clock > 0 {
         parts.push(format!(
-            "{} not compared, as the deadline or the machine ended them",
+            "{} not compared, because a deadline or the machine ended them",
             tally.by_clock
         ));
     }
     text += &parts.join(", ");
     text.push('\n');
     for (why, count) in &tally.passed_over {
-        text += &format!("{count} passed over: {}\n", sanitize(why));
+        text += &format!("{count} skipped: {}\n", sanitize(why));
     }
     if tally.unreadable > 0 {
-        text += &format!("{} lines cannot be read\n", tally.unreadable);
+        text += &format!("Dayfly cannot read {} lines\n", tally.unreadable);
     }
     text
 }

@@ -81,8 +81,10 @@ pub fn places(session: &SessionReport) -> Vec<String> {
         })
         .collect();
     if lines.is_empty() {
-        lines
-            .push("in no file; programs have to ask Dayfly (exec, env, credential-process)".into());
+        lines.push(
+            "published in no file; programs get them from Dayfly (exec, env, credential-process)"
+                .into(),
+        );
     }
     lines
 }
@@ -98,7 +100,7 @@ pub fn note(session: &SessionReport, now: Timestamp) -> String {
             .retry_at
             .map(|at| format!("; next try {}", relative(at, now)));
         let needs = if session.needs.is_some() {
-            "needs you: "
+            "needs your input: "
         } else {
             ""
         };
@@ -120,7 +122,7 @@ pub fn note(session: &SessionReport, now: Timestamp) -> String {
         });
         match word.action {
             dayfly_core::policy::Action::Stop => {
-                notes.push(format!("you stopped it{until}; policies leave it alone"));
+                notes.push(format!("you stopped it{until}; policies do not start it"));
             }
             dayfly_core::policy::Action::Start => {
                 notes.push(format!("you started it{until}; policies do not stop it"));

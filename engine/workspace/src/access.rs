@@ -84,7 +84,7 @@ impl Reader<'_> {
         if let Some((policy, offset)) = &policy
             && policy.0.chars().count() > 2048
         {
-            let message = "`sessionPolicy` has more than the 2,048 characters that AWS takes";
+            let message = "`sessionPolicy` has more than the 2,048 characters that AWS accepts";
             self.notes.push(Note::error(*offset, message));
         }
         AssumeRole {
@@ -107,7 +107,7 @@ impl Reader<'_> {
             return BTreeMap::new();
         };
         if tags.len() > 50 {
-            let message = format!("`tags` has {} tags, but AWS takes 50", tags.len());
+            let message = format!("`tags` has {} tags, but AWS accepts 50", tags.len());
             self.notes.push(Note::error(offset, message));
         }
         for (key, value) in &tags {
@@ -126,14 +126,14 @@ impl Reader<'_> {
         };
         if keys.len() > 50 {
             let message = format!(
-                "`transitiveTagKeys` has {} keys, but AWS takes 50",
+                "`transitiveTagKeys` has {} keys, but AWS accepts 50",
                 keys.len()
             );
             self.notes.push(Note::error(offset, message));
         }
         for key in &keys {
             if !tags.is_some_and(|tags| tags.contains_key(key)) {
-                let message = format!("`transitiveTagKeys` has \"{key}\", which `tags` has not");
+                let message = format!("`transitiveTagKeys` has \"{key}\", which is not in `tags`");
                 self.notes.push(Note::warning(offset, message));
             }
         }
@@ -187,23 +187,24 @@ impl Reader<'_> {
         if let Some((words, offset)) = &command
             && words.first().is_none_or(String::is_empty)
         {
-            let message = "`tokenCommand` names no program";
+            let message = "`tokenCommand` has no program";
             self.notes
                 .push(Note::error(*offset, message).hint("write [\"PROGRAM\", \"ARGUMENT\", …]"));
         }
         let choice = match (&token_file, &command) {
-            (Some(_), Some((_, offset))) => {
-                Some((*offset, "`tokenFile` and `tokenCommand` are both there"))
-            }
+            (Some(_), Some((_, offset))) => Some((
+                *offset,
+                "the session has both `tokenFile` and `tokenCommand`",
+            )),
             // Where one of them is there but wrong, that has been noted already.
             (None, None) if !self.notes.iter().any(|n| n.severity == Severity::Error) => {
-                Some((0, "neither `tokenFile` nor `tokenCommand` is there"))
+                Some((0, "the session has neither `tokenFile` nor `tokenCommand`"))
             }
             _ => None,
         };
         if let Some((offset, message)) = choice {
             self.notes
-                .push(Note::error(offset, message).hint("say where the token comes from, once"));
+                .push(Note::error(offset, message).hint("set exactly one of them"));
         }
         let role_session_name = self.sts("roleSessionName", object.role_session_name.take());
         let duration_seconds = self.duration(method, object.duration_seconds.take());

@@ -70,7 +70,9 @@ pub(crate) fn region(name: &str, is_azure: bool) -> Option<Finding> {
     match shape {
         Shape::Known => None,
         Shape::Unknown => Some(Finding::Odd(
-            format!("`region` \"{name}\" is not {kind} that Dayfly knows; it is used as it is"),
+            format!(
+                "`region` \"{name}\" is not {kind} that Dayfly knows; Dayfly uses it unchanged"
+            ),
             hint(),
         )),
         Shape::Wrong => Some(Finding::Wrong(
@@ -91,11 +93,11 @@ pub(crate) fn unseen(field: &str, text: &str) -> Option<Finding> {
     if let Some((place, sign)) = text.chars().enumerate().find(|(_, c)| invisible(*c)) {
         return Finding::wrong(
             format!(
-                "`{field}` has a character in it that nobody sees: U+{:04X}, at place {}",
+                "`{field}` contains an invisible character: U+{:04X}, at position {}",
                 u32::from(sign),
                 place + 1
             ),
-            "type it anew, or remove that character",
+            "type the value again, or remove that character",
         );
     }
     let end = match text.trim() {
@@ -105,8 +107,8 @@ pub(crate) fn unseen(field: &str, text: &str) -> Option<Finding> {
         _ => "ends",
     };
     Finding::wrong(
-        format!("`{field}` {end} with a blank, which the cloud would take for a part of it"),
-        "remove the blank",
+        format!("`{field}` {end} with a space, which the cloud would read as part of it"),
+        "remove the space",
     )
 }
 
@@ -175,7 +177,7 @@ pub(crate) fn account_id(text: &str) -> Option<Finding> {
     }
     Finding::wrong(
         format!("`accountId` \"{text}\" is not an AWS account id"),
-        "it has twelve digits, in quotes",
+        "write twelve digits, in quotes",
     )
 }
 
@@ -194,7 +196,7 @@ pub(crate) fn sts_text(field: &str, text: &str) -> Option<Finding> {
         .find(|c| !c.is_ascii_alphanumeric() && !signs.contains(*c));
     let hint = format!("{least} to {most} letters, digits and {signs}");
     if let Some(sign) = strange {
-        return Finding::wrong(format!("`{field}` may not have {sign:?} in it"), &hint);
+        return Finding::wrong(format!("`{field}` may not contain {sign:?}"), &hint);
     }
     if !(least..=most).contains(&count) {
         return Finding::wrong(format!("`{field}` has {count} characters"), &hint);
@@ -207,9 +209,9 @@ pub(crate) fn sts_text(field: &str, text: &str) -> Option<Finding> {
         if resource.starts_with(":u2f/") {
             return Finding::wrong(
                 format!(
-                    "`mfaDevice` \"{text}\" is a security key, which AWS takes in browsers only"
+                    "`mfaDevice` \"{text}\" is a security key, which AWS accepts only in browsers"
                 ),
-                "register a virtual device for the user (an authenticator app), and name that one",
+                "register a virtual device for the user (an authenticator app), and use its ARN",
             );
         }
         if ![":mfa/", ":sms-mfa/"]
@@ -255,7 +257,8 @@ pub(crate) fn http_url(field: &str, text: &str) -> Option<Finding> {
         let plain: String = text.chars().filter(|c| !ESCAPES.contains(c)).collect();
         return Finding::wrong(
             format!(
-                "`{field}` \"{text}\" has a {sign} in it, which is a shell's and not the address's"
+                "`{field}` \"{text}\" contains a {sign}, which belongs to a shell and not to the \
+                 address"
             ),
             &format!("write {plain}"),
         );
@@ -299,7 +302,7 @@ pub(crate) fn azure_integration(integration: &AzureIntegration) -> Option<Findin
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     if tenant.is_empty() || !tenant.chars().all(plain) {
         return Finding::wrong(
-            format!("`tenantId` \"{tenant}\" is no id and no domain of a tenant"),
+            format!("`tenantId` \"{tenant}\" is neither the id nor the domain of a tenant"),
             "copy it from the tenant's overview in the Azure portal",
         );
     }
@@ -325,8 +328,8 @@ pub(crate) fn azure_integration(integration: &AzureIntegration) -> Option<Findin
     );
     if needs_client && integration.client_id.as_deref().is_none_or(str::is_empty) {
         return Finding::wrong(
-            "`clientId` is missing: an application asks for the tokens",
-            "set it to the application's id",
+            "`clientId` is missing; this integration signs in as an application",
+            "set it to the application's client id",
         );
     }
     None
@@ -338,12 +341,12 @@ pub(crate) fn duration(seconds: u32, (least, most): (u32, u32)) -> Option<Findin
         _ if (least..=most).contains(&seconds) => None,
         // AWS would say so itself; STS emulators take it, and tests live on that.
         1.. if seconds < least => Some(Finding::Odd(
-            format!("`durationSeconds` is {seconds}, but AWS takes {least} at least"),
-            Some("only an STS emulator takes less".to_owned()),
+            format!("`durationSeconds` is {seconds}, but AWS accepts no less than {least}"),
+            Some("only an STS emulator accepts less".to_owned()),
         )),
         _ => Finding::wrong(
-            format!("`durationSeconds` is {seconds}, but AWS takes {least} to {most} here"),
-            "leave it out for the usual lifetime",
+            format!("`durationSeconds` is {seconds}, but AWS accepts {least} to {most} here"),
+            "omit it to use the default lifetime",
         ),
     }
 }
@@ -386,7 +389,7 @@ mod tests {
     #[test]
     fn what_nobody_sees_is_told() {
         assert!(unseen("f", "arn:aws:iam::123456789012:role/a").is_none());
-        assert!(told(unseen("f", "a ")).0.contains("ends with a blank"));
+        assert!(told(unseen("f", "a ")).0.contains("ends with a space"));
         assert!(
             told(unseen("f", "\u{a0}a"))
                 .0
@@ -395,7 +398,7 @@ mod tests {
         assert!(
             told(unseen("f", "a\u{200b}b"))
                 .0
-                .contains("U+200B, at place 2")
+                .contains("U+200B, at position 2")
         );
         assert!(told(unseen("f", "a\nb")).0.contains("U+000A"));
     }
@@ -404,7 +407,7 @@ mod tests {
     fn addresses_with_a_shells_escapes_are_told() {
         assert!(http_url("portalUrl", "https://corp.awsapps.com/start#/").is_none());
         let (message, hint) = told(http_url("portalUrl", r"https://corp.awsapps.com/start\#/"));
-        assert!(message.contains(r"has a \ in it"), "{message}");
+        assert!(message.contains(r"contains a \"), "{message}");
         assert_eq!(hint, "write https://corp.awsapps.com/start#/");
         assert!(http_url("url", "'https://a/b'").is_some());
         assert!(http_url("url", "https://a/b\u{200b}").is_some());

@@ -18,7 +18,7 @@ use crate::position::Walk;
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// There is no such file.
-    #[error("there is no file {path}")]
+    #[error("{path} does not exist")]
     Missing {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum DiskError {
         owner: u32,
     },
     /// Others may change it.
-    #[error("others may write to {path} (mode {mode:o})")]
+    #[error("other users can write to {path} (mode {mode:o})")]
     Open {
         /// The file, or a folder on the way to it.
         path: PathBuf,
@@ -87,7 +87,7 @@ pub enum DiskError {
         seconds: u64,
     },
     /// Others kept changing the file, so that no moment was left to write to it.
-    #[error("{path} kept changing while it was to be written")]
+    #[error("other programs kept changing {path} while Dayfly tried to write it")]
     Busy {
         /// The file.
         path: PathBuf,
@@ -99,9 +99,9 @@ impl DiskError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { .. } => Some("`dayfly init` makes one".to_owned()),
+            Self::Missing { .. } => Some("create it with `dayfly init`".to_owned()),
             Self::NotText { .. } => Some("save it as UTF-8".to_owned()),
-            Self::Foreign { path, .. } => Some(format!("chown it to yourself: {}", path.display())),
+            Self::Foreign { path, .. } => Some(format!("take it over: {}", path.display())),
             Self::Open { path, who, .. } => Some(format!("chmod {who}-w {}", path.display())),
             Self::Locked { .. } | Self::Busy { .. } => Some("try again".to_owned()),
             Self::NotAFile { .. } | Self::TooBig { .. } | Self::Unusable(_) | Self::Io { .. } => {

@@ -91,7 +91,10 @@ pub enum EditError<E> {
     #[error(transparent)]
     Change(E),
     /// The file would have errors that it has not now; it was left alone.
-    #[error("the edit was not made: {}", .problems.first().map(ToString::to_string).unwrap_or_default())]
+    #[error(
+        "Dayfly did not make the edit: {}",
+        .problems.first().map(ToString::to_string).unwrap_or_default()
+    )]
     Refused {
         /// Those errors; never empty.
         problems: Vec<Problem>,

@@ -30,8 +30,8 @@ impl fmt::Display for Candidate {
 pub enum ResolveError {
     /// No session has such an id or name.
     #[error(
-        "no session \"{asked}\" is in the Workspace{}",
-        listed("; near to it: ", similar)
+        "the Workspace has no session \"{asked}\"{}",
+        listed("; similar: ", similar)
     )]
     None {
         /// What was asked for.
@@ -40,7 +40,10 @@ pub enum ResolveError {
         similar: Vec<Candidate>,
     },
     /// Several sessions have that name, or an id that begins so.
-    #[error("\"{asked}\" means more than one session{}", listed(": ", candidates))]
+    #[error(
+        "\"{asked}\" matches more than one session{}",
+        listed(": ", candidates)
+    )]
     Ambiguous {
         /// What was asked for.
         asked: String,

@@ -282,7 +282,7 @@ impl<'de> Deserialize<'de> for DeliveryWords {
             Place::from_word(word).ok_or_else(|| {
                 let known = Place::ALL.map(Place::as_str).join(", ");
                 D::Error::custom(format_args!(
-                    "\"{word}\" is no chain target; there are {known}"
+                    "\"{word}\" is not a delivery target; the valid values are {known}"
                 ))
             })
         });

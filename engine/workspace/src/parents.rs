@@ -93,11 +93,8 @@ impl<'a> Family<'a> {
             return Some(at(message));
         }
         if self.in_cycle[place] {
-            let message = format!(
-                "its chain of parents goes round in a circle: {}",
-                self.circle(place)
-            );
-            return Some(at(message).hint(Some("one of them needs another parent".to_owned())));
+            let message = format!("its chain of parents is a cycle: {}", self.circle(place));
+            return Some(at(message).hint(Some("give one of them another parent".to_owned())));
         }
         if parent_session.session_type() == SessionType::Azure {
             let message = format!(
@@ -109,7 +106,7 @@ impl<'a> Family<'a> {
         if let Some((own, of_parent)) = self.partitions(place, parent) {
             let message = format!(
                 "its role is in the partition {own}, but its parent \"{}\" in {of_parent}, whose \
-                 credentials are not known there",
+                 credentials are not valid there",
                 parent_session.name
             );
             let hint = "give it a parent of the same partition".to_owned();
@@ -117,21 +114,21 @@ impl<'a> Family<'a> {
         }
         if let Err(seconds) = assumed_with(&draft.session, parent_session.session_type()) {
             let message = format!(
-                "`durationSeconds` is {seconds}, but its parent \"{}\" is a role: AWS gives a role \
-                 that a role assumes {CHAINED_SECONDS_MAX} at most",
+                "`durationSeconds` is {seconds}, but its parent \"{}\" is a role: AWS allows at \
+                 most {CHAINED_SECONDS_MAX} for a role that a role assumes",
                 parent_session.name
             );
-            let hint = "leave it out, or give it an IAM user as its parent";
+            let hint = "omit it, or give the session an IAM user as its parent";
             return Some(at(message).hint(Some(hint.to_owned())));
         }
         match (&profiles[place], &profiles[parent]) {
             (Ok(Some(own)), Ok(Some(of_parent))) if own == of_parent => {
                 let message = format!(
                     "it has the same named profile \"{own}\" as its parent \"{}\", and only one \
-                     session can be active under a name",
+                     session can be active under a named profile",
                     parent_session.name
                 );
-                Some(at(message).hint(Some("give one of them another profile".to_owned())))
+                Some(at(message).hint(Some("give one of them another named profile".to_owned())))
             }
             _ => None,
         }
@@ -187,14 +184,16 @@ impl<'a> Family<'a> {
             true => "parent",
             false => "ancestor",
         };
-        let message = format!("its {who} \"{named}\" cannot be started: {}", fault.message);
+        let message = format!(
+            "Dayfly cannot start its {who} \"{named}\": {}",
+            fault.message
+        );
         Fault::at(self.open[place].draft.parent_offset, message).hint(fault.hint.clone())
     }
 
     fn missing(&self, wanted: &SessionId, draft: &Draft) -> Fault {
         if self.left_out.contains(wanted) {
-            let message =
-                format!("its parent session \"{wanted}\" cannot be used as it is written");
+            let message = format!("its parent session \"{wanted}\" has an error");
             return Fault::at(draft.parent_offset, message);
         }
         let message = format!("its parent session \"{wanted}\" is not in the Workspace");
@@ -203,7 +202,7 @@ impl<'a> Family<'a> {
         if self.hints.spend() {
             hint = match sessions().find(|s| s.name == wanted.as_str()) {
                 Some(named) => Some(format!(
-                    "that is a session's name: write its id, \"{}\"",
+                    "that is the name of a session: write its id, \"{}\"",
                     named.id
                 )),
                 None => check::did_you_mean(wanted.as_str(), sessions().map(|s| s.id.as_str())),

@@ -74,7 +74,7 @@ fn cut(body: &str) -> Result<(WorkspaceObject<'_>, Vec<&RawValue>), Note> {
     let start = body.len() - body.trim_ascii_start().len();
     if body.trim_ascii().is_empty() {
         let note = Note::error(start, "the file is empty");
-        return Err(note.hint("the least that it can hold is {\"sessions\": []}"));
+        return Err(note.hint("write at least {\"sessions\": []}"));
     }
     let rejected = |e: serde_json::Error| {
         let message = match message_of(&e) {
@@ -90,7 +90,7 @@ fn cut(body: &str) -> Result<(WorkspaceObject<'_>, Vec<&RawValue>), Note> {
     // The reader of an object takes an array for its fields in order.
     if body.as_bytes().get(start) == Some(&b'[') {
         serde_json::from_str::<&RawValue>(body).map_err(rejected)?;
-        let note = Note::error(start, "the file holds an array, not an object");
+        let note = Note::error(start, "the file contains an array, not an object");
         return Err(note.hint("write {\"sessions\": […]}"));
     }
     let mut object: WorkspaceObject<'_> = serde_json::from_str(body).map_err(rejected)?;
@@ -98,7 +98,7 @@ fn cut(body: &str) -> Result<(WorkspaceObject<'_>, Vec<&RawValue>), Note> {
         Some(elements) => Ok((object, elements.0)),
         None => {
             let note = Note::error(start, "`sessions` is missing");
-            Err(note.hint("write \"sessions\": [] where there are none"))
+            Err(note.hint("write \"sessions\": [] if you have none"))
         }
     }
 }

@@ -91,7 +91,7 @@ impl fmt::Display for Problem {
 
 /// A Workspace file that cannot be used as a whole. The last good state stays in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the Workspace cannot be used: {}", first(problems))]
+#[error("Dayfly cannot use the Workspace: {}", first(problems))]
 pub struct Rejected {
     /// Why; never empty.
     pub problems: Vec<Problem>,

@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
             let message = format!(
                 "`region` \"{region}\" is in the partition {here}, but `{field}` is in {there}"
             );
-            let hint = "write a region of that partition, or the ARN of this one";
+            let hint = "use a region of that partition, or an ARN of this one";
             // A portal's credentials come from the portal's region; the session's is for programs.
             let note = match session.session_type() {
                 SessionType::AwsSsoRole => Note::warning(0, message),
@@ -218,8 +218,8 @@ impl<'a> Reader<'a> {
             && role != idp
         {
             let message = format!(
-                "`idpArn` is of account {idp}, but `roleArn` of {role}, and a role trusts SAML providers \
-                 of its own account only"
+                "`idpArn` is in account {idp}, but `roleArn` in {role}; a role trusts only SAML \
+                 providers of its own account"
             );
             self.notes.push(Note::error(0, message));
         }
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
         if method.is_none() {
             let words = SessionType::ALL.map(SessionType::as_str);
             let hint = check::did_you_mean(word, words)
-                .unwrap_or_else(|| format!("it is one of {}", words.join(", ")));
+                .unwrap_or_else(|| format!("the valid values are {}", words.join(", ")));
             self.notes
                 .push(Note::error(offset, format!("unknown `type` \"{word}\"")).hint(hint));
         }
@@ -257,17 +257,17 @@ impl<'a> Reader<'a> {
             }
             let mut note = Note::error(0, format!("`{name}` is missing"));
             if let Some(method) = method.filter(|m| m.required.contains(name)) {
-                note.message += &format!(", which `{}` needs", method.kind);
+                note.message += &format!(", which `{}` requires", method.kind);
             }
             if let Some(near) = self.unknown_near(name) {
-                note = note.hint(format!("there is `{near}`: did you mean `{name}`?"));
+                note = note.hint(format!("you wrote `{near}`: did you mean `{name}`?"));
             }
             self.notes.push(note);
         }
         let Some(method) = method else { return };
         for (name, raw) in present.iter().filter(|(name, _)| !method.takes(name)) {
             let offset = offset_in(self.raw, raw);
-            let message = format!("`{}` has no use for `{name}`", method.kind);
+            let message = format!("`{}` does not use `{name}`", method.kind);
             self.notes.push(Note::warning(offset, message));
         }
     }
@@ -346,10 +346,9 @@ impl<'a> Reader<'a> {
             let read = field.value.as_ref().ok().and_then(|t| timestamp::read(t));
             if read.is_none() {
                 let offset = offset_in(self.raw, field.raw);
-                let message = format!("`{name}` is not a moment in ISO 8601 and is ignored");
-                self.notes.push(
-                    Note::warning(offset, message).hint("Dayfly writes this field by itself"),
-                );
+                let message = format!("`{name}` is not a time in ISO 8601; Dayfly ignores it");
+                self.notes
+                    .push(Note::warning(offset, message).hint("Dayfly writes this field itself"));
             }
             read
         };

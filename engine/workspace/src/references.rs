@@ -158,7 +158,10 @@ fn named_profile<'a>(
         return Ok(own);
     };
     let Some(profile) = lists.profiles.get(&id.text) else {
-        let message = format!("`profileId` \"{}\" names no entry of `profiles`", id.text);
+        let message = format!(
+            "`profileId` \"{}\" is not the id of an entry of `profiles`",
+            id.text
+        );
         let ids = lists.profiles.items.iter().map(|p| p.id.as_str());
         let hint = hints
             .did_you_mean(&id.text, ids)
@@ -204,7 +207,8 @@ fn unwritable(
     let (place, problem) = problems.first()?;
     let field = draft.profile_name.as_ref().or(draft.profile_id.as_ref());
     let offset = field.map_or(0, |field| field.offset);
-    let message = format!("its named profile \"{name}\" {problem}, so {place} cannot take it");
+    let message =
+        format!("its named profile \"{name}\" {problem}, so Dayfly cannot publish it in {place}");
     let hint = match place {
         Place::CredentialProcess => {
             "give it another `profileName`, or the `delivery` credentials-file"
@@ -243,7 +247,7 @@ fn integration_fault(draft: &Draft, lists: &Lists, hints: &Hints) -> Option<Faul
             unless(&lists.azure, id)?,
         ),
     };
-    let message = format!("`{field}` \"{id}\" names no entry of `{list}`");
+    let message = format!("`{field}` \"{id}\" is not the id of an entry of `{list}`");
     let hint = hints
         .did_you_mean(id, ids)
         .unwrap_or_else(|| "add it with `dayfly integration add`".to_owned());

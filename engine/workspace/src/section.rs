@@ -130,7 +130,7 @@ impl<T: Item> Section<T> {
         };
         if self.by_id.contains_key(item.id()) {
             let message = format!(
-                "`{}` has the id \"{}\" twice; the first counts",
+                "`{}` has the id \"{}\" twice; Dayfly uses the first",
                 T::LIST,
                 item.id()
             );

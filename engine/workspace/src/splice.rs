@@ -59,7 +59,9 @@ impl List {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpliceError {
     /// The text is not a JSON object, or the list in it is not an array.
-    #[error("`{field}` cannot be edited: the file does not hold a JSON object with an array there")]
+    #[error(
+        "Dayfly cannot edit `{field}`: the file does not have a JSON object with an array there"
+    )]
     Shape {
         /// The list.
         field: &'static str,
@@ -73,7 +75,7 @@ pub enum SpliceError {
         key: &'static str,
     },
     /// An entry with that id is there already.
-    #[error("`{field}` has an entry \"{id}\" already")]
+    #[error("`{field}` already has an entry \"{id}\"")]
     Taken {
         /// The list.
         field: &'static str,

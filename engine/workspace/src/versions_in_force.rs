@@ -93,12 +93,13 @@ fn any(
         };
         twice.insert(id);
         let message = format!(
-            "`sessionId` \"{id}\" stands twice: on lines {} and {}",
+            "`sessionId` \"{id}\" is used twice: on lines {} and {}",
             lines[earlier], lines[place]
         );
         notes.push(Noted {
             note: Note::error(element.span.start, message).hint(
-                "give one of them another id, or remove it; until then neither is taken as new",
+                "give one of them another id, or remove it; until then Dayfly applies no change to \
+                 either",
             ),
             session: Some(id.clone()),
             name: None,

@@ -411,7 +411,7 @@ fn deaf(folder: &Path) -> Option<String> {
         .iter()
         .find(|(magic, _)| i128::from(*magic) == i128::from(kind))?;
     Some(format!(
-        "{} is on {name}, which gives no notices",
+        "{} is on {name}, which sends no change notifications",
         folder.display()
     ))
 }

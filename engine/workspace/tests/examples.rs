@@ -167,7 +167,7 @@ fn taken(kind: SessionType) -> Value {
     let mut session = full(kind);
     session.as_object_mut().unwrap().remove("tokenCommand");
     for problem in problems(&around(&session), Path::new("w")) {
-        if let Some((_, rest)) = problem.message.split_once("has no use for `") {
+        if let Some((_, rest)) = problem.message.split_once("does not use `") {
             let field = rest.trim_end_matches('`');
             session.as_object_mut().unwrap().remove(field).unwrap();
         }
@@ -195,7 +195,7 @@ fn reader_and_schema_agree_on_each_field_of_each_access_method() {
     let is_error = |p: &Problem| p.severity == Severity::Error;
     let is_reference = |p: &Problem| {
         [
-            "names no entry",
+            "is not the id of an entry",
             "is not in the Workspace",
             "but `profileName` says",
         ]

@@ -213,7 +213,7 @@ fn a_broken_file_is_left_alone_and_the_last_version_stays() {
     fs::remove_file(home.path()).unwrap();
     let rejected = home.file.load().unwrap_err();
     assert!(
-        rejected.to_string().contains("there is no file"),
+        rejected.to_string().contains("does not exist"),
         "{rejected}"
     );
     assert!(
@@ -309,7 +309,7 @@ fn what_others_can_write_is_not_read() {
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o602)).unwrap();
     let message = home.file.load().unwrap_err().to_string();
     assert!(
-        message.contains("others may write to") && message.contains("chmod go-w"),
+        message.contains("other users can write to") && message.contains("chmod go-w"),
         "{message}"
     );
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o600)).unwrap();

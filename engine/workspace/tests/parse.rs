@@ -340,7 +340,7 @@ fn what_no_cloud_takes_is_told_when_it_is_written() {
         "{text}"
     );
     let text = told(&user("u", ", \"mfaDevice\": \"GAHT\u{200b}12345678\""), "u");
-    assert!(text.contains("U+200B, at place 5"), "{text}");
+    assert!(text.contains("U+200B, at position 5"), "{text}");
     let text = told(&user("u", r#", "profileName": "prod ""#), "u");
     assert!(text.contains("`profileName` ends with a blank"), "{text}");
 }
@@ -350,7 +350,7 @@ fn a_profile_that_no_delivery_can_write_is_told() {
     let process = r#", "profileName": "my acct", "delivery": ["credential-process"]"#;
     let text = told(&user("u", process), "u");
     assert!(
-        text.contains("error: its named profile \"my acct\" has a blank"),
+        text.contains("error: its named profile \"my acct\" contains a space"),
         "{text}"
     );
     assert!(text.contains("`delivery` credentials-file"), "{text}");
@@ -360,7 +360,7 @@ fn a_profile_that_no_delivery_can_write_is_told() {
     let file = r#", "profileName": "my acct", "delivery": ["credentials-file"]"#;
     assert_eq!(told(&user("u", file), "u"), "");
     let text = told(&user("u", r#", "profileName": "a]b""#), "u");
-    assert!(text.contains("has a bracket"), "{text}");
+    assert!(text.contains("contains a bracket"), "{text}");
     assert_eq!(
         told(&user("u", r#", "profileName": "a]b", "delivery": []"#), "u"),
         ""
@@ -377,7 +377,7 @@ fn a_child_of_what_cannot_be_started_is_told() {
     );
     let text = told(&all, "c");
     assert!(
-        text.contains("its parent \"a\" cannot be started: its chain of parents"),
+        text.contains("cannot start its parent \"a\": its chain of parents"),
         "{text}"
     );
     let text = told(&all, "d");
@@ -392,7 +392,7 @@ fn a_child_of_what_cannot_be_started_is_told() {
     );
     let text = told(&missing, "b");
     assert!(
-        text.contains("its parent \"a\" cannot be started: its parent session"),
+        text.contains("cannot start its parent \"a\": its parent session"),
         "{text}"
     );
 }
@@ -432,7 +432,7 @@ fn partitions_do_not_mix() {
     let saml = r#"{"sessionId": "f", "sessionName": "f", "type": "awsIamRoleFederated", "idpUrlId": "i",
         "roleArn": "arn:aws:iam::123456789012:role/r",
         "idpArn": "arn:aws:iam::210987654321:saml-provider/p"}"#;
-    assert!(told(saml, "f").contains("`idpArn` is of account 210987654321"));
+    assert!(told(saml, "f").contains("`idpArn` is in account 210987654321"));
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn what_stands_in_the_place_of_a_token_file_holds_nobody_up() {
         "azureIntegrations": [integration],
     }));
     let put: [(&str, &dyn Fn()); 5] = [
-        ("is not there", &|| {}),
+        ("does not exist", &|| {}),
         ("not a regular file", &|| {
             let mode = rustix::fs::Mode::from_raw_mode(0o600);
             rustix::fs::mkfifoat(rustix::fs::CWD, &file, mode).expect("a pipe");
@@ -217,7 +217,7 @@ fn what_stands_in_the_place_of_a_token_file_holds_nobody_up() {
             let sparse = std::fs::File::create(&file).expect("a file");
             sparse.set_len(10 << 30).expect("it is sparse");
         }),
-        ("no text", &|| {
+        ("not text", &|| {
             std::fs::write(&file, [0xff; 64]).expect("a file")
         }),
     ];

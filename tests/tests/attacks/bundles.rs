@@ -150,7 +150,7 @@ fn what_a_bundle_leads_to_elsewhere_is_not_read_and_nothing_endless_is() {
         ("a hard link to a secret", ""),
         ("a link without end", "leads out of"),
         ("a link to itself", ""),
-        ("a link to nothing", "leads to no file"),
+        ("a link to nothing", "points to a missing file"),
         ("a pipe", "not a regular file"),
         ("a huge file", "more than"),
         ("a folder", "not a regular file"),

@@ -312,7 +312,7 @@ fn the_managed_identity_endpoint_opens_to_its_own_token_alone() {
     }
     serves();
     until(10 * SECOND, "it is recorded", || {
-        turned_away(&home).contains("no token, or not the right one")
+        turned_away(&home).contains("the token is missing or wrong")
     });
     let told = turned_away(&home) + &daemon.output();
     assert!(!told.contains(&token) && !told.contains(&other), "{told}");
@@ -367,7 +367,7 @@ fn turned_away(home: &Home) -> String {
     let lines = home.run(["events"]).ok().out;
     let lines = lines
         .lines()
-        .filter(|line| line.contains("turned a request away"));
+        .filter(|line| line.contains("refused a request"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -381,7 +381,7 @@ fn another_user_of_this_machine_is_turned_away_and_that_is_recorded_without_a_se
         assert_eq!(target.send(&line, &[target.host(), header.clone()]).0, 401);
     }
     until(10 * SECOND, "it is recorded", || {
-        turned_away(&target.home).contains("no token, or not the right one")
+        turned_away(&target.home).contains("the token is missing or wrong")
     });
     if rustix::process::geteuid().is_root() {
         // With the right token.
@@ -405,7 +405,7 @@ fn another_user_of_this_machine_is_turned_away_and_that_is_recorded_without_a_se
         assert!(other.starts_with("HTTP/1.1 403"), "{other}");
         assert!(!other.contains("AccessKeyId"), "{other}");
         until(10 * SECOND, "it is recorded", || {
-            turned_away(&target.home).contains("another user of this machine asks")
+            turned_away(&target.home).contains("the request is from another user of this machine")
         });
     } else {
         assert!(

@@ -67,7 +67,7 @@ fn a_component_that_others_could_have_written_runs_only_as_it_was_looked_at() {
     fs::write(&file, b"\0asm\x01\0\0\0").unwrap();
     let other = home.run(["policy", "list"]);
     assert!(
-        other.out.contains("not the module that was looked at"),
+        other.out.contains("not the module that was reviewed"),
         "{}",
         other.out
     );

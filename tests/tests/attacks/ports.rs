@@ -60,7 +60,7 @@ fn the_port_of_a_sign_in_that_somebody_has_is_told_and_no_browser_opens() {
             err.contains(&format!("cannot listen on 127.0.0.1:{port}")),
             "{err}"
         );
-        assert!(err.contains("another port"), "{err}");
+        assert!(err.contains("change the port"), "{err}");
         squatter.nobody_came("a sign-in by SAML");
         assert!(
             !home.path().join("opened").exists(),

@@ -121,7 +121,7 @@ fn an_older_lock_closes_the_guard_rail_that_a_newer_one_held_to_a_newer_module()
         team.bring("1.0.0");
         team.put("dayfly.lock", &older);
         team.refused(
-            "older than the one that was seen here last (its counter is 1, that of the other 2)",
+            "older than the one last seen on this machine (its counter is 1, that of the newer one 2)",
         );
         let told = team.doctor("policy");
         assert_eq!(told.len(), 1, "{told:?}");
@@ -153,11 +153,11 @@ fn a_lock_that_was_removed_or_raised_by_hand_lets_no_older_module_in() {
     let newer = team.read("dayfly.lock");
     team.bring("1.0.0");
     std::fs::remove_file(team.home.path().join("dayfly.lock")).unwrap();
-    team.refused("no longer holds it to a module");
+    team.refused("no longer has an entry for it");
     let raised = older.replace("counter = 1\n", "counter = 99\n");
     assert_ne!(raised, older);
     std::fs::write(team.home.path().join("dayfly.lock"), raised).unwrap();
-    team.refused("which is older than 1.1.0, the one that was seen here");
+    team.refused("which is older than 1.1.0, the version last seen on this machine");
     // The newer one is there again, and that is all it takes.
     team.put("dayfly.lock", &newer);
     team.bring("1.1.0");
@@ -201,7 +201,7 @@ fn a_newer_lock_of_somebody_else_is_taken_up_without_a_word() {
     };
     let older = older.replace(&digest(&older), &of_before);
     team.put("dayfly.lock", older.as_bytes());
-    team.refused("its counter is 2, that of the other 3");
+    team.refused("its counter is 2, that of the newer one 3");
 }
 
 #[test]
@@ -217,10 +217,10 @@ fn what_was_seen_is_not_forgotten_with_the_record_of_it() {
     // An older copy of the record, one that was changed, and none: the vault tells it.
     let changed = String::from_utf8(newer).unwrap().replace("1.1.0", "1.0.0");
     for (put, doubt) in [
-        (Some(&record[..]), "an older copy of what was seen here"),
-        (Some(changed.as_bytes()), "without the key of the vault"),
-        (Some(b"nonsense"), "without the key of the vault"),
-        (None, "is gone"),
+        (Some(&record[..]), "is an older copy"),
+        (Some(changed.as_bytes()), "without the key of this vault"),
+        (Some(b"nonsense"), "without the key of this vault"),
+        (None, "is missing"),
     ] {
         match put {
             Some(bytes) => team.put("state/seen.json", bytes),
@@ -231,14 +231,14 @@ fn what_was_seen_is_not_forgotten_with_the_record_of_it() {
             told.iter().any(|line| line.contains(doubt)),
             "{doubt}: {told:?}"
         );
-        team.refused("older than the one that was seen here last");
+        team.refused("older than the one last seen on this machine");
     }
     // Where the vault is gone too, nothing is made up.
     team.home.run(["secret", "accept", "--yes"]).ok();
     assert_eq!(team.doctor("vault"), [""; 0]);
     team.put("state/seen.json", b"nonsense");
     std::fs::remove_file(team.home.path().join("vault.age")).unwrap();
-    team.refused("it is not known which dayfly.lock was seen here last");
+    team.refused("Dayfly does not know which dayfly.lock this machine last saw");
     team.home.run(["policy", "accept", "--yes"]).ok();
     team.opens();
 }
@@ -264,11 +264,11 @@ fn an_older_vault_is_told_by_doctor_and_by_the_engine_until_it_is_accepted() {
     let daemon = Daemon::start(&team.home);
     let shown = || team.home.run(["status"]).out;
     until(LONG, "the engine tells it", || {
-        shown().contains("an older one")
+        shown().contains("an older copy")
     });
     team.home.run(["secret", "accept", "--yes"]).ok();
     until(LONG, "the engine has seen it", || {
-        !shown().contains("an older one")
+        !shown().contains("an older copy")
     });
     assert_eq!(daemon.terminate(), 0);
     std::fs::remove_file(team.home.path().join("vault.age")).unwrap();
@@ -297,7 +297,7 @@ fn an_engine_goes_on_with_the_newer_module_and_opens_when_the_older_one_is_accep
     team.opens();
     assert_eq!(daemon.terminate(), 0);
     let daemon = Daemon::start(&team.home);
-    team.refused("older than the one that was seen here last");
+    team.refused("older than the one last seen on this machine");
     team.home.run(["policy", "accept", "--yes"]).ok();
     until(LONG, "the engine has seen it", || {
         !shown().contains("its counter is 1")
@@ -325,12 +325,12 @@ fn an_entry_that_is_no_guard_rail_runs_and_is_told() {
         .find(|f| f["about"] == "dayfly.lock");
     let told = told.expect("told of the lock file").to_string();
     assert!(
-        told.contains("its counter is 1, that of the other 2"),
+        told.contains("its counter is 1, that of the newer one 2"),
         "{told}"
     );
     let shown = team.home.run(["status"]).out;
     assert!(
-        shown.contains("its counter is 1, that of the other 2"),
+        shown.contains("its counter is 1, that of the newer one 2"),
         "{shown}"
     );
 }

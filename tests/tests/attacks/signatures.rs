@@ -126,17 +126,17 @@ fn a_signature_made_for_something_else_opens_nothing() {
     let tag = |digest: &str| digest.replace(':', "-");
     let list = scene.manifest("team/keep", &tag(&first), INDEX);
     scene.put("team/keep", &tag(&second), INDEX, &list);
-    refused(&user, &scene.at("team/keep:2"), "not of this content");
+    refused(&user, &scene.at("team/keep:2"), "for other content");
     // Without a tag, and by its digest: no other name leads around whose signature is needed.
     let exact = scene.user(&scene.at("team/keep"));
     for place in ["team/keep:2".to_owned(), format!("team/keep@{second}")] {
-        refused(&exact, &scene.at(&place), "not of this content");
+        refused(&exact, &scene.at(&place), "for other content");
     }
     let tagged = scene.user(&scene.at("team/keep:2"));
     refused(
         &tagged,
         &scene.at(&format!("team/keep@{second}")),
-        "not of this content",
+        "for other content",
     );
     // The right one is let in beside.
     user.run(["policy", "add", &scene.at("team/keep:1"), "--yes"])
@@ -208,7 +208,7 @@ fn a_tag_that_moves_after_the_look_changes_nothing() {
     let update = user.run(["policy", "update"]);
     assert_eq!(update.code, 4, "{}", update.out);
     assert!(
-        update.err.contains("is another policy now"),
+        update.err.contains("now has another policy"),
         "{}",
         update.err
     );

@@ -166,7 +166,8 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             believed,
             found,
         } => format!(
-            "the chain holds credentials of session {session} that were issued at {}; those believed were issued at {}",
+            "the chain holds credentials of session {session} that were issued at {}; the recorded \
+             ones were issued at {}",
             found.issued_at, believed.issued_at
         ),
         _ => return None,

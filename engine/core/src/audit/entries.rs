@@ -87,7 +87,9 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             bound,
         } => format!("{waiting} {what} wait for policy {entry} where {bound} may"),
         Violation::BeyondGrant { entry, session } => {
-            format!("policy {entry} has to do with session {session}, which it is not granted")
+            format!(
+                "policy {entry} decided about session {session}, which its grant does not cover"
+            )
         }
         Violation::Unseen { entry, session } => {
             format!("policy {entry} does not see session {session}, which it is granted")

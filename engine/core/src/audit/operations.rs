@@ -91,7 +91,7 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
         Violation::IdleQueue { waiting } => {
             format!("{waiting} sessions wait for a provider although there is room")
         }
-        Violation::Overdue { due } => format!("what was due at {due} was not done"),
+        Violation::Overdue { due } => format!("the timer that was due at {due} did not run"),
         _ => return None,
     })
 }

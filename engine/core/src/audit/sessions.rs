@@ -130,7 +130,8 @@ pub(super) fn text(violation: &Violation) -> Option<String> {
             format!("nothing will happen when the credentials of session {session} end at {ends}")
         }
         Violation::Lingering { session } => format!(
-            "session {session} left the Workspace, and nothing will take its credentials back"
+            "session {session} was removed from the Workspace, and nothing will remove its \
+             credentials"
         ),
         Violation::Stuck { session, lacks } => {
             format!("session {session} stays pending: it lacks {lacks}")

@@ -75,7 +75,7 @@ impl ActiveProposals {
 
     /// What a person ordered, and what programs ask for.
     fn add_orders(&mut self, state: &SessionState) {
-        let by_person = || Reason::new("person", "you said so");
+        let by_person = || Reason::new("person", "you asked for it");
         if let Some(order) = &state.manual_override {
             let (rank, action) = (order.rank(), order.action);
             let act = act(Actor::Person, rank, action, order.until, by_person());
@@ -90,7 +90,7 @@ impl ActiveProposals {
             act(Actor::Client, LEAST, action, None, why)
         };
         if !state.demands.is_empty() {
-            let act = asked(Action::Start, "a program asks for its credentials");
+            let act = asked(Action::Start, "a program asked for its credentials");
             self.add(act, state.cause);
         } else if state.refresh_asked {
             let why = "a program uses its credentials, and they are due for renewal";
@@ -101,7 +101,7 @@ impl ActiveProposals {
     /// What the engine itself proposes.
     fn add_own(&mut self, state: &SessionState) {
         if state.outdated {
-            let why = "the session was edited while its credentials are in use";
+            let why = "the session was edited while its credentials were in use";
             let why = Reason::new("edited", why);
             let act = act(Actor::Edit, PERSON, Action::Rotate, None, why);
             self.add(act, state.cause);
@@ -145,7 +145,10 @@ fn refuses_unanswered(policy: &EntryState) -> bool {
 /// The hold of a guard rail that cannot be asked.
 fn unanswered_hold(policy: &EntryState) -> ProposedHold {
     let fault = policy.last_fault.as_ref().map(|f| f.message.as_str());
-    let why = format!("it cannot be asked: {}", fault.unwrap_or("it is suspended"));
+    let why = format!(
+        "Dayfly cannot evaluate it: {}",
+        fault.unwrap_or("it is suspended")
+    );
     ProposedHold {
         actor: Actor::Policy(policy.entry.name.clone()),
         rank: policy.entry.rank,

@@ -60,14 +60,14 @@ impl StepContext<'_> {
     fn obstacle(&self, id: &SessionId, act: &ProposedAct) -> Option<Failure> {
         let fault = self.state.sessions.get(id)?.session.fault.clone();
         if let Some(fault) = fault {
-            let hint = "fix this session in workspace.json";
+            let hint = "fix this session in the Workspace";
             return Some(Failure::new(ErrorKind::Misconfigured, fault).with_hint(hint));
         }
         if let Some(why) = self.unanswered(id) {
             return Some(Failure::new(ErrorKind::Delivery, why).with_hint(CHAIN_HINT));
         }
         let why = self.profile_obstacle(id, &act.actor, act.rank)?;
-        let hint = "stop that one, or give this one another named profile";
+        let hint = "stop that session, or give this one another named profile";
         Some(Failure::new(ErrorKind::Delivery, why).with_hint(hint))
     }
 

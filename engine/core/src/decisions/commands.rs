@@ -113,7 +113,7 @@ impl StepContext<'_> {
         }
         if matches!(state.phase, Phase::Active(_)) {
             // They have ended and could not be retracted: what has ended is no answer.
-            let ended = || Failure::new(ErrorKind::Delivery, "the credentials have ended");
+            let ended = || Failure::new(ErrorKind::Delivery, "the credentials have expired");
             let reply = Reply::Failed {
                 failure: state.last_failure.clone().unwrap_or_else(ended),
                 retry_at: state.retry_at,
@@ -129,7 +129,7 @@ impl StepContext<'_> {
 
 fn nothing_to_renew(name: &str) -> Reply {
     let message = "it is inactive, so there is nothing to renew";
-    let hint = format!("`dayfly session start {name}` starts it");
+    let hint = format!("start it with `dayfly session start {name}`");
     Reply::Failed {
         failure: Failure::new(ErrorKind::Other, message).with_hint(hint),
         retry_at: None,

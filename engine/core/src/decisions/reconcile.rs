@@ -55,7 +55,7 @@ impl StepContext<'_> {
             self.defer(id, action, why, Some(until), cause);
         } else if needs_person && action != Action::Stop && !(demanded && action == Action::Start) {
             self.reject_demands(id);
-            let why = "it waits for a person".to_owned();
+            let why = "it is waiting for your input".to_owned();
             self.defer(id, action, why, None, cause);
         } else {
             let decided = decided(id, action, winner, &proposals, &result);

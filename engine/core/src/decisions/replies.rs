@@ -90,10 +90,10 @@ fn answer(
         // Another starts it for reasons of their own.
         Lost::Outranked { .. } if demand && result.action == Some(Action::Start) => return None,
         Lost::Outranked { by: Actor::Person } if demand => {
-            let why = "the session was stopped by hand; start or release it";
+            let why = "you stopped the session; start or release it";
             refused(&Actor::Person, why)
         }
-        Lost::Outranked { by } => refused(by, "it takes precedence and decided otherwise"),
+        Lost::Outranked { by } => refused(by, "it takes precedence and decided differently"),
         Lost::Ended | Lost::Stale => Reply::Superseded,
     })
 }

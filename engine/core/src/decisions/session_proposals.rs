@@ -80,7 +80,7 @@ impl State {
                 actions: vec![order.action],
                 hold: false,
                 until: order.until,
-                why: Reason::new("person", "you said so"),
+                why: Reason::new("person", "you asked for it"),
                 shadow: false,
                 overruled_by: None,
             });

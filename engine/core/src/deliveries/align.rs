@@ -121,7 +121,9 @@ impl StepContext<'_> {
     fn placed(&mut self, session: &SessionId, wanted: Delivery, mut placement: Placement) {
         for leftover in std::mem::take(&mut placement.leftover) {
             let name = self.state.name_of(&leftover);
-            let message = format!("{name} gave way, but its credentials could not be removed");
+            let message = format!(
+                "{name} lost its named profile, but Dayfly could not remove its credentials"
+            );
             self.left_over(leftover, Failure::new(ErrorKind::Delivery, message));
         }
         if self.state.deliveries.placed(session, wanted, placement) {

@@ -186,15 +186,15 @@ fn removed(tracked: &SessionState, file: &str, back: bool) -> Failure {
     let name = &tracked.session.name;
     let what = match &tracked.published_profile {
         Some(profile) => format!("profile \"{profile}\""),
-        None => "the entry of the session".to_owned(),
+        None => "the session's entry".to_owned(),
     };
-    let what = format!("{what} was removed from {file} by somebody else");
+    let what = format!("another program removed {what} from {file}");
     if back {
         return Failure::new(ErrorKind::Delivery, format!("{what}; Dayfly puts it back"));
     }
-    let message = format!("{what}, again after Dayfly had put it back; it is left so");
+    let message = format!("{what} again after Dayfly had put it back; Dayfly leaves it removed");
     Failure::new(ErrorKind::Delivery, message).with_hint(format!(
-        "`dayfly session start {name}` puts it back; `dayfly session edit {name} \
-         --delivery none` has it in no file, and `dayfly exec {name}` goes on working",
+        "put it back with `dayfly session start {name}`; to publish the session in no file, use \
+         `dayfly session edit {name} --delivery none`; `dayfly exec {name}` works either way",
     ))
 }

@@ -72,7 +72,7 @@ impl StepContext<'_> {
         let lease = match result {
             Ok(lease) if lease.expired(self.now) => {
                 self.effects.push(Effect::Discard { operation: id });
-                let message = "the credentials had ended when they arrived";
+                let message = "the credentials had already expired when they arrived";
                 let failure = Failure::new(ErrorKind::ClockSkew, message);
                 return self.fail(&session, failure.with_hint("check this machine's clock"));
             }

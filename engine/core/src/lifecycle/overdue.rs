@@ -14,7 +14,7 @@ use crate::state::timers::TimerKey;
 
 /// What to do where the chain does not answer.
 pub(crate) const CHAIN_HINT: &str =
-    "look whether the disk or network home that holds your credentials files answers";
+    "check that the disk or network share with your credentials files responds";
 
 impl StepContext<'_> {
     /// The chain is about to be asked for something.
@@ -31,7 +31,7 @@ impl StepContext<'_> {
             return;
         };
         let slow = |who: &str| {
-            let message = format!("no answer from {who} within the time allowed");
+            let message = format!("{who} did not answer in time");
             Failure::new(ErrorKind::Network, message)
         };
         match state.phase.clone() {
@@ -40,10 +40,7 @@ impl StepContext<'_> {
                 OperationStage::Queued => {}
                 OperationStage::Parent => {
                     self.cancel(id);
-                    self.fail(
-                        id,
-                        slow("a guard rail, or the session that it is chained to,"),
-                    );
+                    self.fail(id, slow("a guard rail, or its parent session,"));
                 }
                 OperationStage::Issuing => {
                     self.cancel(id);
@@ -62,16 +59,13 @@ impl StepContext<'_> {
                     self.leave_overdue(operation.id, id, what);
                     self.fail(
                         id,
-                        unanswered_change(
-                            "the new credentials were not put in place in the time allowed",
-                        ),
+                        unanswered_change("Dayfly did not publish the new credentials in time"),
                     );
                 }
             },
             Phase::Stopping(lease, operation, outcome) => {
                 self.leave_overdue(operation, id, Change::Retract(outcome));
-                let failure =
-                    unanswered_change("the credentials were not taken back in the time allowed");
+                let failure = unanswered_change("Dayfly did not remove the credentials in time");
                 self.retraction_failed(id, operation, lease, failure);
             }
         }
@@ -87,7 +81,7 @@ impl StepContext<'_> {
     /// Why nothing is to be begun for a session while the chain owes an answer about it.
     pub(crate) fn unanswered(&self, id: &SessionId) -> Option<String> {
         let owed = self.state.is_overdue(id);
-        owed.then(|| "the last change of its credentials files is not done yet".to_owned())
+        owed.then(|| "the last change of its credentials files is still running".to_owned())
     }
 
     /// Whether the chain may still put credentials of a session under a named profile.

@@ -85,7 +85,8 @@ impl StepContext<'_> {
             by: Actor::Child,
             why: Reason::new(
                 "child",
-                "it was started only for a session chained to it, which did not start",
+                "Dayfly started it only for a session that is chained to it, and that session did \
+                 not start",
             ),
             losers: Vec::new(),
         };

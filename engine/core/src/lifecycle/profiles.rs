@@ -76,15 +76,15 @@ impl StepContext<'_> {
             let name = &holder.session.name;
             if self.state.is_overdue(&other) {
                 return Err(format!(
-                    "session {name} may still take or leave the named profile; try again"
+                    "session {name} may still take or release the named profile; try again"
                 ));
             }
             let operation = holder.phase.operation();
             if operation.is_some_and(Operation::is_publishing) {
                 return Err(if holder.publishing_profile.as_ref() == profile {
-                    format!("session {name} took the named profile meanwhile")
+                    format!("session {name} took the named profile in the meantime")
                 } else {
-                    format!("session {name} is about to leave the named profile; try again")
+                    format!("session {name} is about to release the named profile; try again")
                 });
             }
             if holder.phase.lease().is_some() && holder.published_profile.as_ref() == profile {

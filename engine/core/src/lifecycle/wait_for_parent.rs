@@ -112,7 +112,9 @@ impl StepContext<'_> {
         }
         match self.may_start_for_child(id, rank) {
             Ok(()) => ParentStep::Begin(Action::Start),
-            Err(why) => fail(format!("the parent session {name} may not start: {why}")),
+            Err(why) => fail(format!(
+                "a policy does not let the parent session {name} start: {why}"
+            )),
         }
     }
 
@@ -154,7 +156,7 @@ impl StepContext<'_> {
             action: Action::Start,
             revision: None,
             not_after: None,
-            why: Reason::new("child", "a session chained to it needs it"),
+            why: Reason::new("child", "a session that is chained to it needs it"),
             unanswered: false,
         });
         let mine = proposals.acts.len() - 1;
@@ -174,11 +176,11 @@ impl StepContext<'_> {
         Err(match lost {
             Some(Lost::Held { by, why }) => format!("{by}: {why}"),
             Some(Lost::Outranked { by: Actor::Person }) => {
-                "you stopped it; start it, or release it".into()
+                "you stopped it; start or release it".into()
             }
             Some(Lost::Outranked { by }) => format!("{by} wants it stopped"),
             Some(Lost::Ended | Lost::Stale | Lost::Satisfied) | None => {
-                "it is to stay inactive".into()
+                "it must stay inactive".into()
             }
         })
     }

@@ -104,7 +104,7 @@ impl DeliveryProblem {
 impl fmt::Display for DeliveryProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAt(place, failure) => write!(f, "not at {place}: {}", failure.message),
+            Self::NotAt(place, failure) => write!(f, "not in {place}: {}", failure.message),
             Self::StillAt(place, failure) => write!(f, "still at {place}: {}", failure.message),
         }
     }

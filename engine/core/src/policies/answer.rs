@@ -49,7 +49,7 @@ impl StepContext<'_> {
             })
         };
         let Some(policy) = self.state.entries.get(name) else {
-            return bad("the entry is gone".into());
+            return bad("the entry was removed".into());
         };
         let (entry, wakes) = (&policy.entry, &policy.wakes);
         // One that was there, and went while the policy thought, is no mistake.
@@ -64,23 +64,30 @@ impl StepContext<'_> {
             match effect {
                 PolicyEffect::Act(act) if !seen(act.session) => {
                     return bad(format!(
-                        "it named session {}, which is not granted",
+                        "it named session {}, which its grant does not cover",
                         act.session.0
                     ));
                 }
                 PolicyEffect::Act(act) if !allowed.contains(act.action) => {
-                    return bad(format!("it proposed {}, which is not granted", act.action));
+                    return bad(format!(
+                        "it proposed {}, which its grant does not allow",
+                        act.action
+                    ));
                 }
                 PolicyEffect::Hold(hold) if !seen(hold.session) => {
                     let key = hold.session.0;
-                    return bad(format!("it named session {key}, which is not granted"));
+                    return bad(format!(
+                        "it named session {key}, which its grant does not cover"
+                    ));
                 }
                 PolicyEffect::Hold(_) if !(entry.may_hold && entry.grant.may_hold) => {
-                    return bad("it proposed a hold, which is not granted".into());
+                    return bad("it proposed a hold, which its grant does not allow".into());
                 }
                 PolicyEffect::Withdraw(session) if !seen(*session) => {
                     let key = session.0;
-                    return bad(format!("it named session {key}, which is not granted"));
+                    return bad(format!(
+                        "it named session {key}, which its grant does not cover"
+                    ));
                 }
                 PolicyEffect::Wake { .. } => wanted_wakes += 1,
                 _ => {}

@@ -133,8 +133,8 @@ impl Damping {
         {
             let [one, other] = between;
             let why = format!(
-                "policies {one} and {other} undo what the other does to it; start or stop it \
-                 yourself, or change one of them"
+                "policies {one} and {other} undo each other's work on it; start or stop it \
+                 yourself, or change one of the policies"
             );
             return Some((why, *until));
         }
@@ -144,7 +144,7 @@ impl Damping {
             let reuse = self.penalty.falls_to(limit / 2, half_life);
             // Once put off, it stays so until the penalty has halved, not only below the limit.
             if self.penalty.value >= limit && reuse > now {
-                let why = "policies started and stopped it too often".to_owned();
+                let why = "policies have started and stopped it too often".to_owned();
                 return Some((why, reuse));
             }
         }

@@ -7,7 +7,7 @@ use dayfly_dialog::{CliError, Exit};
 use crate::commands::Dayfly;
 use crate::terminal::print_data;
 
-/// Print what a shell needs to complete commands.
+/// Print the completion script for a shell.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly completions bash > ~/.local/share/bash-completion/completions/dayfly\n  dayfly completions fish > ~/.config/fish/completions/dayfly.fish"

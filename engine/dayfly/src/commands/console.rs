@@ -12,21 +12,21 @@ use serde_json::json;
 
 use crate::terminal::{print, print_json};
 
-/// Print an address that signs a browser in to the AWS console as a session's role.
+/// Print an address that signs a browser in to the AWS console with a session's role.
 ///
-/// The address is a secret: whoever opens it within 15 minutes is signed in. It is printed once and
-/// written down nowhere. With --open it is handed to the browser and not printed at all.
+/// The address is a secret: anyone who opens it within 15 minutes is signed in. Dayfly prints it
+/// once and stores it nowhere. With --open, Dayfly opens it in the browser and does not print it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly console deploy --open\n  dayfly console deploy --service s3 --open"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// Open it in the browser: $BROWSER, or what the system opens addresses with.
+    /// Open it in the browser: $BROWSER, or the default browser of the system.
     #[arg(long, conflicts_with = "json")]
     open: bool,
-    /// Which part of the console: s3, ec2, cloudwatch.
+    /// The service in the console: s3, ec2, cloudwatch.
     #[arg(long, value_name = "NAME", default_value = "console", value_parser = service)]
     service: String,
     /// Print a JSON object.
@@ -47,10 +47,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let address = sign_in(&console, session, &given).await?;
         if args.open {
             browser::open(&address).await.map_err(|trouble| {
-                trouble.hint("set BROWSER, or leave out --open to have the address printed")
+                trouble.hint("set BROWSER, or omit --open to print the address")
             })?;
             print(&format!(
-                "{}: handed to the browser\n",
+                "{}: opened in the browser\n",
                 sanitize(&session.name)
             ));
             return Ok(Exit::Done);
@@ -68,8 +68,9 @@ fn refuse(session: &Session) -> Result<(), CliError> {
     let name = sanitize(&session.name);
     let (why, hint) = match session.session_type() {
         SessionType::AwsIamUser => (
-            "the AWS console does not take the temporary credentials of an IAM user",
-            "use a session that assumes a role with it (`--type awsIamRoleChained --parent …`)",
+            "the AWS console does not accept temporary credentials of an IAM user",
+            "use a session that assumes a role with this user (`--type awsIamRoleChained --parent \
+             …`)",
         ),
         SessionType::Localstack => (
             "a LocalStack has no AWS console",
@@ -111,7 +112,7 @@ async fn sign_in(
 ) -> Result<SecretString, CliError> {
     let name = sanitize(&session.name);
     let Some(token) = &given.session_token else {
-        let message = format!("the credentials of \"{name}\" are not those of a role");
+        let message = format!("the credentials of \"{name}\" do not belong to a role");
         return Err(CliError::failed(message));
     };
     let keys = RoleKeys {
@@ -122,12 +123,12 @@ async fn sign_in(
     console.sign_in(&keys).await.map_err(|error| {
         let hint = match &error {
             ConsoleError::Refused { .. } => {
-                "rotate the session and try again; a session policy may forbid it as well"
+                "rotate the session and try again; a session policy can also forbid this"
             }
             ConsoleError::Settings(unusable) => &unusable.hint(),
-            ConsoleError::Unreachable(_) => "look at the network, then try again",
+            ConsoleError::Unreachable(_) => "check the network, then try again",
             ConsoleError::Endpoint(..) | ConsoleError::Odd(_) => {
-                "look at `signin-endpoint-url` in dayfly.toml, if it is there"
+                "check `signin-endpoint-url` in dayfly.toml, if you set it"
             }
         };
         CliError::failed(format!("no sign-in address for \"{name}\": {error}")).hint(hint)
@@ -139,5 +140,5 @@ fn service(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.bytes().all(plain) {
         return Ok(text.to_owned());
     }
-    Err("a part of the console is lower-case letters, digits and \"-\"".into())
+    Err("the name of a console service has only lower-case letters, digits and \"-\"".into())
 }

@@ -8,18 +8,18 @@ use dayfly_host::{direct, paths, person};
 
 use crate::terminal;
 
-/// Print the credentials of a session as cloud SDKs ask a `credential_process` for them.
+/// Print the credentials of a session in the format of a `credential_process` of cloud SDKs.
 ///
-/// A running Dayfly answers from memory. Credentials that are missing are obtained, unless a policy
-/// or your own word forbids it; nobody is waited for.
+/// A running engine answers from memory. Dayfly gets missing credentials, unless a policy or your
+/// own command forbids it; it does not wait for a person.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example, in ~/.aws/config (written by Dayfly itself where `delivery` says credential-process):\n  [profile dev]\n  credential_process = dayfly credential-process dev"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// The folder of the Workspace, before DAYFLY_HOME.
+    /// The folder of the Workspace, instead of DAYFLY_HOME.
     #[arg(long, value_name = "FOLDER")]
     home: Option<PathBuf>,
 }

@@ -6,14 +6,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo;
 
-/// Watch the whole engine at work, on a throw-away home with an STS emulator.
+/// Watch the engine work in a temporary home, with an STS emulator.
 ///
-/// Sessions start, rotate and stop for about 45 seconds. Nothing of yours is touched, and nothing
-/// is left behind.
+/// Sessions start, rotate and stop for about 45 seconds. The demo touches none of your files and
+/// leaves nothing behind.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly demo")]
 pub(crate) struct Args {
-    /// How much slower than usual it goes: 0.5 takes half the time.
+    /// Multiplies the duration: 0.5 takes half the time.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_pace)]
     pace: f64,
 }
@@ -39,10 +39,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 fn parse_pace(text: &str) -> Result<f64, String> {
     let pace: f64 = text
         .parse()
-        .map_err(|_| format!("\"{text}\" is no number"))?;
+        .map_err(|_| format!("\"{text}\" is not a number"))?;
     if (0.2..=20.0).contains(&pace) {
         Ok(pace)
     } else {
-        Err("it has to be from 0.2 to 20".into())
+        Err("the pace must be between 0.2 and 20".into())
     }
 }

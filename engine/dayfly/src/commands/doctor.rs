@@ -6,16 +6,17 @@ use dayfly_host::paths;
 
 use crate::terminal::{print, print_json};
 
-/// Look for what keeps credentials from being obtained or found, and say how to mend it.
+/// Check for problems that keep Dayfly from getting credentials or programs from finding them, and
+/// say how to fix them.
 ///
-/// Ends with 1 where something is wrong. Changes nothing. Each STS that sessions need is asked for
-/// its time, without credentials.
+/// The exit code is 1 if there is a problem. Doctor changes nothing. It asks each STS that sessions
+/// need for its time, without credentials.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly doctor\n  dayfly doctor --offline\n  dayfly doctor --json"
 )]
 pub(crate) struct Args {
-    /// Ask nothing beyond this machine.
+    /// Call nothing outside this machine.
     #[arg(long)]
     offline: bool,
     /// Print a JSON array.

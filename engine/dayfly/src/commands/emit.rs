@@ -5,15 +5,15 @@ use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::paths;
 
-/// Send an event of your own to the policies that asked for it.
+/// Send a custom event to the policies that subscribe to it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly emit deploy-begins\n  dayfly emit branch-changed --data '{\"branch\": \"main\"}'"
 )]
 pub(crate) struct Args {
-    /// Its name.
+    /// The name.
     name: String,
-    /// What goes with it, JSON.
+    /// The data of the event, as JSON.
     #[arg(long, value_name = "JSON", default_value = "null", value_parser = parse)]
     data: serde_json::Value,
 }
@@ -30,12 +30,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     match client::ask::<serde_json::Value>(&home, &request) {
         Some(answer) => answer.map(|_| Exit::Done),
         None => Err(
-            CliError::failed("no Dayfly runs here, so nobody hears the event")
-                .hint("`dayfly run` starts one"),
+            CliError::failed("no engine is running, so no policy receives the event")
+                .hint("start one with `dayfly run`"),
         ),
     }
 }
 
 fn parse(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))
+    serde_json::from_str(text).map_err(|e| format!("not valid JSON: {e}"))
 }

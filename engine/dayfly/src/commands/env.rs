@@ -18,33 +18,33 @@ use zeroize::Zeroizing;
 
 use crate::terminal::{print_data, warn};
 
-/// Print what a shell has to set for the credentials of a session.
+/// Print the environment variables that give a shell the credentials of a session.
 ///
-/// With a running Dayfly that is the address of its endpoint, and a token for this session alone, so
-/// that programs keep working across rotations. Without one, or with --static, it is the
-/// credentials themselves, which are not renewed.
+/// If an engine is running, these are the address of its endpoint and a token for this session, so
+/// programs keep working across rotations. Otherwise, or with --static, these are the credentials
+/// themselves, which Dayfly does not renew.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  eval \"$(dayfly env dev)\"\n  dayfly env dev --shell fish | source\n  dayfly env dev --shell powershell | Invoke-Expression"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// The shell; without this, the one of $SHELL.
+    /// The shell; by default the one in $SHELL.
     #[arg(long, value_name = "SHELL")]
     shell: Option<Shell>,
-    /// Print the credentials themselves, for tools that know no endpoint.
+    /// Print the credentials themselves, for tools that do not support the endpoint.
     #[arg(long = "static", conflicts_with_all = ["imds", "token_file", "new_token"])]
     fixed: bool,
-    /// Name a file that has the token, and changes, and not the token itself. Clients from before
-    /// 2024 do not know that.
+    /// Print the path of a file with the token, which Dayfly updates, instead of the token. Clients
+    /// from before 2024 do not support this.
     #[arg(long, conflicts_with = "imds")]
     token_file: bool,
-    /// Print the address of the metadata endpoint that `[imds]` in dayfly.toml opens, for tools that
-    /// know nothing else. Some clients go on using what they have from there after it ended.
+    /// Print the address of the metadata endpoint that `[imds]` in dayfly.toml opens, for tools
+    /// that support nothing else. Some clients keep using its credentials after they expire.
     #[arg(long)]
     imds: bool,
-    /// Make the tokens of the session new: who has an earlier one is refused from now on.
+    /// Replace the tokens of the session: the endpoint refuses earlier ones from now on.
     #[arg(long)]
     new_token: bool,
 }
@@ -85,8 +85,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let environment = match access {
         Some(access) => of_endpoint(access?, region),
         None if by != By::Token || args.new_token => {
-            return Err(CliError::failed("no engine runs, so there is no endpoint")
-                .hint("`dayfly run` starts one; `dayfly exec` brings its own"));
+            return Err(
+                CliError::failed("no engine is running, so there is no endpoint").hint(
+                    "start one with `dayfly run`, or use `dayfly exec`, which opens its own \
+                       endpoint",
+                ),
+            );
         }
         None => Environment::fixed(&given, region),
     };
@@ -132,8 +136,10 @@ fn run_azure(
         renew: args.new_token,
     };
     let Some(access) = client::ask::<Access>(home, &request) else {
-        let message = "the Azure SDKs ask an endpoint for tokens, and none is running";
-        let hint = "start `dayfly run`, or use `dayfly exec`, which brings its own";
+        let message =
+            "the Azure SDKs get tokens from an endpoint, and no engine is running to provide one";
+        let hint =
+            "start one with `dayfly run`, or use `dayfly exec`, which opens its own endpoint";
         return Err(CliError::failed(message).hint(hint));
     };
     let Access { url, token, .. } = access?;
@@ -169,8 +175,9 @@ fn text(environment: &Environment, shell: Shell) -> Result<Zeroizing<String>, Cl
     for (name, value) in environment.pairs() {
         // Shown on a terminal instead of evaluated, it steers that terminal.
         if value.chars().any(is_hidden) {
-            let message = format!("the value of {name} has a character in it that is not seen");
-            let hint = "`dayfly session show SESSION` shows where; mend it in the Workspace";
+            let message = format!("the value of {name} contains an invisible character");
+            let hint = "`dayfly session show SESSION` shows the values; remove the character in \
+                        the Workspace";
             return Err(CliError::failed(message).hint(hint));
         }
         *text += &match shell {

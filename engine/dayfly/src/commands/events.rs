@@ -16,34 +16,34 @@ use dayfly_workspace::Workspace;
 
 use crate::terminal::{self, print};
 
-/// Show the journal: events, decisions, actions and how they ended.
+/// Show the journal: events, decisions, actions and their results.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly events --follow\n  dayfly events --session dev --since 2h\n  dayfly events --policy keep-dev --json"
 )]
 pub(crate) struct Args {
-    /// Go on with what is recorded from now on.
+    /// Keep printing new lines.
     #[arg(long, short)]
     follow: bool,
-    /// Only what is about this session: an id, the beginning of one, or a name.
+    /// Only lines about this session: an id, the beginning of an id, or a name.
     #[arg(long, value_name = "SESSION")]
     session: Option<String>,
-    /// Only what is about this policy entry.
+    /// Only lines about this policy entry.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// Only what is younger: a span (15m, 2h, 3d) or a moment (2026-03-01T14:00:00Z).
+    /// Only newer lines: a time span (15m, 2h, 3d) or a time (2026-03-01T14:00:00Z).
     #[arg(long, value_name = "WHEN", value_parser = parse_when)]
     since: Option<Timestamp>,
-    /// Only what is older: a span (15m, 2h, 3d) or a moment.
+    /// Only older lines: a time span (15m, 2h, 3d) or a time.
     #[arg(long, value_name = "WHEN", value_parser = parse_when, conflicts_with = "follow")]
     until: Option<Timestamp>,
-    /// The newest so many lines.
+    /// Only this number of newest lines.
     #[arg(long, short = 'n', value_name = "LINES")]
     lines: Option<usize>,
-    /// Also lines of little interest: evaluations, proposals.
+    /// Also print evaluations and proposals.
     #[arg(long, short)]
     verbose: bool,
-    /// Print the lines as they are recorded: one JSON object a line, all of them.
+    /// Print all lines as they are in the journal: one JSON object per line.
     #[arg(long)]
     json: bool,
 }
@@ -189,13 +189,13 @@ impl<'a> Known<'a> {
         if let Some((asked, _)) = self.session {
             let asked = sanitize(asked);
             terminal::say(&format!(
-                "note: neither the Workspace nor the journal knows a session \"{asked}\""
+                "note: neither the Workspace nor the journal has a session \"{asked}\""
             ));
         }
         if let Some(name) = self.policy {
             let name = sanitize(name);
             terminal::say(&format!(
-                "note: neither dayfly.toml nor the journal knows a policy entry \"{name}\""
+                "note: neither dayfly.toml nor the journal has a policy entry \"{name}\""
             ));
         }
     }
@@ -220,6 +220,6 @@ pub(crate) fn parse_when(text: &str) -> Result<Timestamp, String> {
     parse_span(text)
         .map(|span| clock::now().minus(span))
         .map_err(|_| {
-            format!("\"{text}\" is neither a span (15m, 2h) nor a moment (2026-03-01T14:00:00Z)")
+            format!("\"{text}\" is neither a time span (15m, 2h) nor a time (2026-03-01T14:00:00Z)")
         })
 }

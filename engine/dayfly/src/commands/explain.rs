@@ -17,11 +17,12 @@ use serde_json::json;
 
 use crate::terminal::{print, print_json};
 
-/// Say why a session is in its present state: what happened, who decided what, what comes next.
+/// Explain the current state of a session: what happened, which policies decided what, and what is
+/// next.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly explain dev\n  dayfly explain dev --json")]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
     /// Print a JSON object.
     #[arg(long)]
@@ -38,7 +39,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let report = reports::of(&home)?;
     let session = report.sessions.iter().find(|s| s.id == id);
     let session = session.ok_or_else(|| {
-        let message = format!("the running Dayfly does not know \"{}\" yet", args.session);
+        let message = format!(
+            "the running engine has not loaded session \"{}\" yet",
+            args.session
+        );
         CliError::new(Code::NotFound, message).hint("try again in a moment")
     })?;
     let standing = standing(&home, &id)?;
@@ -190,14 +194,11 @@ fn text(
     }
     text += "\n";
     if let Some(fault) = &session.fault {
-        text += &format!(
-            "it cannot be started as it is written: {}\n",
-            sanitize(fault)
-        );
+        text += &format!("Dayfly cannot start it: {}\n", sanitize(fault));
     }
-    text += "\nhow it came to this\n";
+    text += "\nhistory\n";
     if story.is_empty() {
-        text += "  nothing is recorded of it\n";
+        text += "  the journal has nothing about it\n";
     }
     for line in story {
         let (mark, told) = journal_line::text(&line.note, names);
@@ -208,9 +209,11 @@ fn text(
             }
         }
     }
-    text += "\nwhat stands\n";
+    text += "\ndecisions in force\n";
     match standing {
-        None => text += "  no Dayfly runs here, so nobody decides; `dayfly run` starts one\n",
+        None => {
+            text += "  no engine is running, so no policy decides; start one with `dayfly run`\n"
+        }
         Some([]) => text += "  no policy proposes anything for it\n",
         Some(standing) => {
             for stands in standing {
@@ -221,18 +224,18 @@ fn text(
             }
         }
     }
-    text += "\nwhat comes next\n";
+    text += "\nnext\n";
     text += &next(report, session, waits(story));
     text
 }
 
 fn lost(loss: &Loss) -> String {
     let why = match &loss.lost {
-        Lost::Ended => "its time was over".to_owned(),
-        Lost::Stale => "the session had changed since".to_owned(),
+        Lost::Ended => "it had expired".to_owned(),
+        Lost::Stale => "the session had changed in the meantime".to_owned(),
         Lost::Satisfied => "it was already done".to_owned(),
         Lost::Held { by, why } => format!("{by} holds: {}", sanitize(why)),
-        Lost::Outranked { by } => format!("{by} counts more, or is safer"),
+        Lost::Outranked { by } => format!("{by} takes precedence, or proposes the safer action"),
     };
     format!("{} by {}: {why}", loss.action, loss.by)
 }
@@ -241,7 +244,7 @@ fn proposal(stands: &StandingReport) -> String {
     let actions: Vec<&str> = stands.actions.iter().map(|a| a.as_str()).collect();
     let actions = actions.join(", ");
     let what = if stands.hold {
-        format!("nobody may {actions} it")
+        format!("holds {actions}")
     } else {
         actions
     };
@@ -270,16 +273,16 @@ fn proposal(stands: &StandingReport) -> String {
 /// Why nothing comes of a proposal, and how it would count.
 fn overruled(stands: &StandingReport, by: &Actor, name: &str) -> String {
     let Actor::Person = by else {
-        return format!("      nothing comes of it: {by} counts more and wants the opposite\n");
+        return format!("      no effect: {by} takes precedence and wants the opposite\n");
     };
     let said = match stands.actions.first() {
         Some(Action::Stop) => "started it",
         _ => "stopped it",
     };
     format!(
-        "      nothing comes of it: you {said} yourself, and what you order counts more than a rule that is \
-         no guard rail\n      to have the rules decide: `dayfly session release {name}`; to have this one \
-         always count: give it tier = \"guard-rail\"\n"
+        "      no effect: you {said} yourself, and your command takes precedence over every policy \
+         that is not a guard rail\n      to let the policies decide: `dayfly session release \
+         {name}`; to make this policy always take precedence: give it tier = \"guard-rail\"\n"
     )
 }
 
@@ -303,7 +306,7 @@ fn waits(story: &[Line]) -> Option<String> {
     };
     let until = until.map(|at| format!(", at {}", time::date_and_clock(at)));
     let until = until.unwrap_or_default();
-    Some(format!("{action} waits{until}: {}", sanitize(why)))
+    Some(format!("{action} is waiting{until}: {}", sanitize(why)))
 }
 
 fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -> String {
@@ -314,7 +317,7 @@ fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -
     }
     if let (Some(error), Some(at)) = (&session.error, session.retry_at) {
         text += &format!(
-            "  not tried again by itself before {} ({}): {}\n",
+            "  Dayfly does not try again before {} ({}): {}\n",
             time::clock(at),
             time::relative(at, now),
             sanitize(&error.message)
@@ -326,12 +329,12 @@ fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -
     match (session.status, session.expires_at) {
         (_, Some(end)) => {
             text += &format!(
-                "  its credentials end at {} ({}), unless they are rotated before\n",
+                "  its credentials expire at {} ({}), unless they are rotated before\n",
                 time::date_and_clock(end),
                 time::relative(end, now)
             );
         }
-        (Status::Active, None) => text += "  its credentials do not end\n",
+        (Status::Active, None) => text += "  its credentials do not expire\n",
         _ => {}
     }
     if let Some(waits) = waits {

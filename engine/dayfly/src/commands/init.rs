@@ -8,7 +8,7 @@ use dayfly_workspace::WorkspaceFile;
 
 use crate::terminal::print;
 
-/// Make an empty Workspace and a commented configuration. What is there already is kept.
+/// Create an empty Workspace and a commented configuration. Existing files are not changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly init")]
 pub(crate) struct Args {}
@@ -33,9 +33,9 @@ pub(crate) fn run(_: &Args) -> Result<Exit, CliError> {
     let made = private_file::create(&config, CONFIG.as_bytes())
         .map_err(|e| CliError::failed(e.to_string()))?;
     tell(config, made);
-    text += "\nnext:\n  dayfly session add --help    a session for each account and role\n  \
-             dayfly secret set SESSION    the access key of an IAM user\n  \
-             dayfly run                   by rule, from now on\n";
+    text += "\nnext:\n  dayfly session add --help    add a session for each account and role\n  \
+             dayfly secret set SESSION    store the access key of an IAM user\n  dayfly \
+             run                   start the engine\n";
     print(&text);
     Ok(Exit::Done)
 }

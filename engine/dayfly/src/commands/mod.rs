@@ -37,13 +37,9 @@ pub(crate) struct Dayfly {
     command: Command,
 }
 
-const AFTER: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by a policy or grant, \
-5 needs a person.
-`dayfly status` also tells by its exit code whether all is well: 0 an engine runs and nothing is wrong with \
-it, 1 something is wrong, 3 no engine runs.
-DAYFLY_HOME names the folder of the Workspace and the configuration; without it that is `dayfly` \
-in the platform's folder for configuration.";
+const AFTER: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by a policy or grant, 5 needs a person.
+`dayfly status` also tells by its exit code whether all is well: 0 an engine runs and nothing is wrong with it, 1 something is wrong, 3 no engine is running.
+DAYFLY_HOME names the folder of the Workspace and the configuration; without it that is `dayfly` in the platform's folder for configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -51,10 +47,10 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Status(status::Args),
-    /// Look at sessions; add, change and remove, start, stop and rotate them.
+    /// List, add, change and remove sessions; start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
-    /// Sign in to portals and tenants, and take their accounts and roles over as sessions.
+    /// Sign in to portals and tenants, and import their accounts and roles as sessions.
     #[command(subcommand)]
     Integration(Integration),
     Exec(exec::Args),
@@ -62,10 +58,10 @@ enum Command {
     Console(console::Args),
     CredentialProcess(credential_process::Args),
     Respond(respond::Args),
-    /// Keep long-lived secrets in the encrypted vault.
+    /// Store long-lived secrets in the encrypted vault.
     #[command(subcommand)]
     Secret(Secret),
-    /// Look at policies, try them out, and write your own.
+    /// List, inspect, simulate, install and write policies.
     #[command(subcommand)]
     Policy(Policy),
     Events(events::Args),
@@ -73,7 +69,7 @@ enum Command {
     Replay(replay::Args),
     Doctor(doctor::Args),
     Emit(emit::Args),
-    /// Look at the Workspace file.
+    /// Check the Workspace file.
     #[command(subcommand)]
     Workspace(Workspace),
     Completions(completions::Args),
@@ -86,18 +82,18 @@ enum Session {
     Add(session::add::Args),
     Edit(session::edit::Args),
     Remove(session::remove::Args),
-    /// Obtain temporary credentials and put them where cloud SDKs look.
+    /// Get temporary credentials and publish them for cloud SDKs.
     #[command(
         after_help = "Examples:\n  dayfly session start dev\n  dayfly session start dev --for 2h"
     )]
     Start(session::order::Args),
-    /// Remove the credentials of a session from where cloud SDKs look. Policies leave it stopped
-    /// until you start or release it.
+    /// Remove the credentials of a session from the files of the cloud SDKs. Policies do not start
+    /// it until you start or release it.
     #[command(
         after_help = "Examples:\n  dayfly session stop prod\n  dayfly session stop prod --for 1h"
     )]
     Stop(session::order::Args),
-    /// Obtain new credentials and substitute them for the old.
+    /// Get new credentials and replace the old ones.
     #[command(after_help = "Example:\n  dayfly session rotate dev")]
     Rotate(session::order::Args),
     Login(session::login::Args),

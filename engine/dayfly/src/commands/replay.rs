@@ -21,13 +21,13 @@ use dayfly_views::replayed;
 use crate::commands::events::parse_when;
 use crate::terminal::{self, print, warn};
 
-/// Ask policies again what they were asked before, and show where the answers differ: of the same
-/// policies, of another version, or of other rules.
+/// Evaluate recorded events again, with the same policies, another version or other rules, and show
+/// where the answers differ.
 ///
-/// Questions are kept where dayfly.toml says `enabled = true` in `[recording]`. Nothing is started, stopped or
-/// rotated. A question is put as it was then, with the sessions and at the time of then; what would have
-/// come of other answers (wake-ups, changed sessions) is not, nor what the entry did not ask to hear of:
-/// `dayfly policy simulate` shows that.
+/// Dayfly records evaluations if dayfly.toml has `enabled = true` in `[recording]`. A replay
+/// starts, stops and rotates nothing. Each evaluation sees the sessions and the time of then. The
+/// replay does not show the consequences of other answers (wake-ups, changed sessions), or events
+/// to which the entry did not subscribe: use `dayfly policy simulate` for those.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly replay\n  dayfly replay office-hours --module new.wasm --since 7d\n  dayfly replay --configured            (as dayfly.toml says now)\n  dayfly replay --config try.toml       (as another configuration says)"
@@ -36,22 +36,22 @@ pub(crate) struct Args {
     /// Only these policy entries.
     #[arg(value_name = "ENTRY")]
     entries: Vec<String>,
-    /// Only what was asked since: a span (15m, 2h, 3d) or a moment (2026-03-01T14:00:00Z).
+    /// Only evaluations since then: a time span (15m, 2h, 3d) or a time (2026-03-01T14:00:00Z).
     #[arg(long, value_name = "WHEN", value_parser = parse_when)]
     since: Option<Timestamp>,
-    /// Ask this component instead: a path or builtin:NAME.
+    /// Use this component instead: a path or builtin:NAME.
     #[arg(long, value_name = "MODULE", conflicts_with_all = ["configured", "config"])]
     module: Option<String>,
-    /// Ask the entries as dayfly.toml has them now.
+    /// Use the entries of dayfly.toml as they are now.
     #[arg(long, conflicts_with = "config")]
     configured: bool,
-    /// Ask the entries as this configuration has them.
+    /// Use the entries of this configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print all differences, not only the first 100.
     #[arg(long)]
     all: bool,
-    /// End with 1 where a decision differs.
+    /// Exit with code 1 if a decision differs.
     #[arg(long)]
     check: bool,
     /// Print a JSON object.
@@ -141,14 +141,14 @@ fn asked(args: &Args, home: &Home, which: &mut Which) -> Result<Box<dyn PolicyRe
     let loader = policies::loader(home)?;
     Ok(if let Some(asked) = &args.module {
         if args.entries.len() != 1 {
-            return Err(CliError::usage("--module is about one policy entry")
+            return Err(CliError::usage("--module works with one policy entry only")
                 .hint("name it: `dayfly replay ENTRY --module MODULE`"));
         }
         Box::new(Other(module(loader, asked)?))
     } else if args.configured || args.config.is_some() {
         let path = args.config.clone().unwrap_or_else(|| home.config());
         if !path.exists() {
-            let message = format!("there is no file {}", path.display());
+            let message = format!("{} does not exist", path.display());
             return Err(CliError::new(Code::NotFound, message));
         }
         let configured = Configured::of(loader, &path)?;
@@ -181,21 +181,20 @@ fn require_any(tally: &Tally, args: &Args) -> Result<(), CliError> {
         return Ok(());
     }
     if let Some((why, _)) = tally.passed_over.first_key_value() {
-        let message = format!("nothing of what is recorded can be asked again: {why}");
+        let message = format!("Dayfly cannot replay any recorded evaluation: {why}");
         return Err(CliError::failed(message));
     }
     if tally.unreadable > 0 {
-        warn(&format!("{} lines cannot be read", tally.unreadable));
+        warn(&format!("Dayfly cannot read {} lines", tally.unreadable));
     }
     if !args.entries.is_empty() || args.since.is_some() {
-        let message = "no such evaluations are recorded";
+        let message = "the recording has no such evaluations";
         return Err(CliError::new(Code::NotFound, message)
-            .hint("`dayfly replay` without an entry and --since asks all that is recorded again"));
+            .hint("run `dayfly replay` without an entry and without --since to replay all"));
     }
-    let message = "no evaluations are recorded";
+    let message = "the recording is empty";
     Err(CliError::new(Code::NotFound, message).hint(
-        "write enabled = true into [recording] of dayfly.toml: what policies are asked is kept \
-         from then on",
+        "set enabled = true in [recording] of dayfly.toml; Dayfly then records every evaluation",
     ))
 }
 
@@ -242,7 +241,7 @@ impl PolicyResolver for Noting {
             let unheard = unheard.filter(|wanted| !then.subscriptions().contains(wanted));
             self.notes.extend(unheard.map(|wanted| {
                 let what = wakes_on(wanted);
-                format!("{entry} now asks to hear of {what}, which it did not ask for then")
+                format!("{entry} now subscribes to {what}, to which it did not subscribe then")
             }));
         }
         Ok(policy)
@@ -269,7 +268,7 @@ impl PolicyResolver for AsRecorded {
         let module = module.filter(|module| made_of.digest == module.digest().0.into());
         let module = module.ok_or_else(|| {
             let MadeOf { module, digest, .. } = made_of;
-            format!("the component that answered then, {module} ({digest}), is not kept")
+            format!("Dayfly no longer has the component that answered then: {module} ({digest})")
         })?;
         Policy::configure(&module, &made_of.config, made_of.limits).map_err(|e| e.to_string())
     }

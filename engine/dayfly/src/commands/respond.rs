@@ -17,20 +17,21 @@ use serde_json::json;
 use crate::commands::session::order as session_order;
 use crate::terminal::{print, print_json};
 
-/// Enter what sessions wait for: a code of an MFA device.
+/// Enter the MFA code that a session is waiting for.
 ///
-/// Without a session, lists what waits for you. The code is asked for on a terminal, else it is the
-/// first line of the standard input. A session with credentials gets new ones, another is started.
+/// Without a session, lists all sessions that wait for your input. On a terminal, Dayfly asks for
+/// the code; otherwise the code is the first line of the standard input. Dayfly then starts the
+/// session, or renews its credentials.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly respond\n  dayfly respond main\n  ykman oath accounts code -s aws | dayfly respond main"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: Option<String>,
-    /// The code, which other programs on this machine can then see.
+    /// The code; other programs on this machine can see it here.
     code: Option<String>,
-    /// Print JSON: what waits, or the session as it is then.
+    /// Print JSON: the waiting sessions, or the session afterwards.
     #[arg(long)]
     json: bool,
 }
@@ -75,7 +76,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let rest = waiting_elsewhere(&home, session);
     if !rest.is_empty() {
-        print(&format!("still waiting for you: {}\n", rest.join(", ")));
+        print(&format!(
+            "still waiting for your input: {}\n",
+            rest.join(", ")
+        ));
     }
     Ok(Exit::Done)
 }
@@ -91,7 +95,7 @@ fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, Cl
     let known = report.sessions.iter().find(|s| s.id == session.id);
     let needs = known.and_then(|s| s.needs.as_ref());
     if let Some(needs) = needs.filter(|n| n.kind == ErrorKind::NeedsSignIn) {
-        let message = format!("{name} waits for a sign-in, not for a code");
+        let message = format!("{name} is waiting for a sign-in, not for a code");
         let hint = known.and_then(|s| s.error.as_ref()?.hint.clone());
         let at = needs.sign_in.as_deref().unwrap_or_default();
         return Err(
@@ -104,8 +108,9 @@ fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, Cl
         ))
     })?;
     if report.engine.is_some() && needs.is_none() && has_credentials(report, session) {
-        let message = format!("{name} has credentials and waits for no code");
-        let hint = format!("`dayfly session rotate {name}` gets new ones, and asks for a code");
+        let message = format!("{name} has credentials and is not waiting for a code");
+        let hint =
+            format!("to get new ones, run `dayfly session rotate {name}`, which asks for a code");
         return Err(CliError::new(Code::Failed, message).hint(hint));
     }
     Ok(device)
@@ -117,14 +122,14 @@ fn code(args: &Args, session: &Session, device: &str) -> Result<SecretString, Cl
     }
     if std::io::stdin().is_terminal() {
         let code = user_prompts::ask_code_now(&sanitize(&session.name), device)?;
-        return code.ok_or_else(|| CliError::usage("no code was entered"));
+        return code.ok_or_else(|| CliError::usage("you entered no code"));
     }
     let text = crate::input::secret(INPUT)
         .map_err(|e| CliError::failed(format!("cannot read the standard input: {e}")))?;
     let line = text.expose().lines().next().unwrap_or_default();
     let digits: String = line.split_whitespace().collect();
     if digits.is_empty() {
-        return Err(CliError::usage("the standard input holds no code"));
+        return Err(CliError::usage("the standard input has no code"));
     }
     Ok(SecretString::from(digits))
 }
@@ -161,8 +166,8 @@ fn list(report: &EngineReport, as_json: bool) -> Result<Exit, CliError> {
     }
     if waiting.is_empty() {
         print(match report.engine {
-            Some(_) => "nothing waits for you\n",
-            None => "no Dayfly runs here, so nothing waits for you\n",
+            Some(_) => "no session is waiting for input\n",
+            None => "no engine is running, so no session is waiting for input\n",
         });
         return Ok(Exit::Done);
     }
@@ -177,7 +182,7 @@ fn list(report: &EngineReport, as_json: bool) -> Result<Exit, CliError> {
         table.row([
             sanitize(&session.name),
             match (needs.kind, needs.asking) {
-                (_, true) => "the prompt command asks".to_owned(),
+                (_, true) => "the prompt command is asking".to_owned(),
                 (ErrorKind::NeedsMfa, false) => "a code".to_owned(),
                 (_, false) => "a sign-in".to_owned(),
             },

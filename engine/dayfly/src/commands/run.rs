@@ -21,21 +21,21 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::signals::Listener;
 use crate::terminal::{print, warn};
 
-/// Run the engine: watch the Workspace, ask the policies, keep the credentials.
+/// Run the engine: watch the Workspace, evaluate the policies, renew and publish credentials.
 ///
-/// Ends by Ctrl-C or SIGTERM; what is in the provider chain then stays there until it ends.
+/// Ctrl-C or SIGTERM ends it. Published credentials then stay in place until they expire.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly run\n  dayfly run --once    # do what is to be done now, and end"
 )]
 pub(crate) struct Args {
-    /// Do what is to be done now, then end: 1 where something failed.
+    /// Do everything that is due now, then end; exit code 1 if something failed.
     #[arg(long)]
     once: bool,
-    /// Print nothing but problems.
+    /// Print only problems.
     #[arg(long, short)]
     quiet: bool,
-    /// Print everything that is recorded.
+    /// Print every line of the journal.
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
 }
@@ -94,7 +94,8 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliEr
     tokio::pin!(ends);
     let started = tokio::select! {
         started = Engine::start(options) => started,
-        () = &mut ends => return Err(CliError::failed("ended by a signal before the engine had started")),
+        () = &mut ends => return Err(CliError::failed("a signal ended Dayfly before the engine had \
+                                                       started")),
     };
     let mut running = started.map_err(|e| engine::not_started(e, home))?;
     let handle = running.handle().clone();
@@ -152,9 +153,9 @@ async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, CliError> {
     let endpoint = Endpoint::start(source, tokens, handle.clone()).await?;
     if let Some(before) = before.filter(|before| *before != endpoint.port()) {
         warn(&format!(
-            "port {before} of the endpoint is taken by another program, so it is {} now, with new tokens; \
-             programs that have the address of before find nothing there: start them again, or \
-             evaluate `dayfly env` anew",
+            "another program uses port {before}, so the endpoint is now on port {}, with new \
+             tokens; programs that use the old address cannot reach it: restart them, or run \
+             `dayfly env` again",
             endpoint.port()
         ));
     }
@@ -214,7 +215,7 @@ async fn show(
             }
             Err(RecvError::Lagged(missed)) => {
                 print(&format!(
-                    "({missed} lines not shown; `dayfly events` has all)\n"
+                    "({missed} lines not shown; `dayfly events` shows all)\n"
                 ));
             }
             Err(RecvError::Closed) => return,

@@ -10,12 +10,12 @@ use dayfly_views::{policies, sessions};
 
 use crate::terminal::{print, print_json};
 
-/// Show what runs: the engine, sessions, policies, and what is wrong.
+/// Show the state of the engine, sessions and policies, and all problems.
 ///
-/// Ends with 0 where an engine runs and nothing is wrong with it; with 1 where something is, which stands
-/// under "problems" (the Workspace is missing or has an error, the configuration cannot be used, a disk is
-/// full, a policy cannot be loaded); with 3 where nothing is wrong but no engine runs. What a single session
-/// lacks is shown and changes nothing of that.
+/// The exit code is 0 if an engine is running without problems; 1 if there are problems, which are
+/// listed under "problems" (the Workspace is missing or has an error, Dayfly cannot use the
+/// configuration, a disk is full, a policy cannot be loaded); 3 if there are no problems but no
+/// engine is running. Problems of a single session are shown, but do not change the exit code.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly status\n  dayfly status --json\n  dayfly status > /dev/null || dayfly doctor"
@@ -62,12 +62,12 @@ pub(crate) fn text(report: &EngineReport) -> String {
     let now = clock::now();
     let mut text = match &report.engine {
         Some(engine) => format!(
-            "Dayfly {} runs (process {}, for {})",
+            "the engine is running (Dayfly {}, process {}, for {})",
             engine.version,
             engine.pid,
             time::span(now.since(engine.since))
         ),
-        None => "no Dayfly runs here; `dayfly run` starts one".to_owned(),
+        None => "no engine is running; start one with `dayfly run`".to_owned(),
     };
     let counted = |status| {
         report
@@ -84,7 +84,7 @@ pub(crate) fn text(report: &EngineReport) -> String {
         .collect();
     let needy = report.sessions.iter().filter(|s| s.needs.is_some()).count();
     if needy > 0 {
-        parts.push(format!("{needy} need you (`dayfly respond`)"));
+        parts.push(format!("{needy} waiting for your input (`dayfly respond`)"));
     }
     if !parts.is_empty() {
         text += &format!(" · sessions: {}", parts.join(", "));
@@ -92,7 +92,7 @@ pub(crate) fn text(report: &EngineReport) -> String {
     text += &format!("\n{}\n\n", report.workspace.display());
     text += &sessions::table(&report.sessions, now);
     if report.engine.as_ref().is_some_and(|engine| engine.loading) {
-        text += "\npolicies are being loaded; nothing is decided before\n";
+        text += "\nthe engine is loading the policies; they decide nothing before\n";
     }
     if !report.policies.is_empty() {
         text += &format!("\n{}", policies::table(&report.policies, &[]));

@@ -28,8 +28,9 @@ const LIFETIME: Duration = Duration::from_secs(20);
 pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Result<(), CliError> {
     let stage = Stage::build(LIFETIME.mul_f64(pace)).await?;
     print(&format!(
-        "The whole of Dayfly on a throw-away home, {}, with an STS emulator on\n\
-         loopback whose credentials live {:.0} seconds. Nothing of yours is touched, and nothing is left behind.\n\n",
+        "This runs all of Dayfly in a temporary home, {}, with an STS emulator on\nloopback whose \
+         credentials last {:.0} seconds. It touches none of your files and leaves nothing \
+         behind.\n\n",
         stage.home.folder().display(),
         LIFETIME.mul_f64(pace).as_secs_f64().max(1.0),
     ));
@@ -62,8 +63,9 @@ pub(crate) async fn play(pace: f64, interrupted: impl Future<Output = ()>) -> Re
     ended.map_err(|e| CliError::failed(e.to_string()))?;
     print(&finale?);
     print(&format!(
-        "\n{} times credentials were issued ({} calls of the STS failed), {} starts, {} rotations, {} stops, \
-         {} ends without renewal.\n{} is gone.\n\nNext: `dayfly init`, then `dayfly session add --help`.\n",
+        "\nThe STS issued credentials {} times ({} calls failed): {} starts, {} rotations, {} \
+         stops; {} credentials expired without renewal.\nDayfly removed {}.\n\nNext: `dayfly \
+         init`, then `dayfly session add --help`.\n",
         calls.get_session_token + calls.assume_role,
         calls.faulted + calls.refused,
         counts.of(Outcome::Started),
@@ -84,7 +86,8 @@ async fn script(
 ) -> Result<(), CliError> {
     tell(
         begun,
-        "policies start what is labelled \"work\"; two roles are chained to the session \"main\"",
+        "the policies start sessions labelled \"work\"; two roles are chained to the session \
+         \"main\"",
     );
     handle.quiet().await.map_err(protocol::stopped)?;
     let start = Instant::now();
@@ -99,7 +102,7 @@ async fn script(
     at(10.0).await;
     tell(
         begun,
-        "the STS goes down, just as credentials are due for renewal: the old ones stay",
+        "the STS goes down just as credentials are due for renewal: the old ones stay",
     );
     stage.sts.set_outage(true);
     // Credentials are due at 2/3 of their lifetime, less some jitter; the first try after a failure
@@ -110,13 +113,13 @@ async fn script(
     at(25.0).await;
     tell(
         begun,
-        "`dayfly session stop audit`: a person's word outranks policies",
+        "`dayfly session stop audit`: a person's command takes precedence over policies",
     );
     order(handle, "audit", Action::Stop).await?;
     at(31.0).await;
     tell(
         begun,
-        "somebody removes \"hotfix\" from workspace.json: its profile goes",
+        "somebody removes \"hotfix\" from workspace.json: Dayfly removes its profile",
     );
     stage.remove("hotfix")?;
     at(42.0).await;

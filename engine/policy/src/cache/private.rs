@@ -21,7 +21,7 @@ pub(super) fn others_can_write(path: &Path) -> io::Result<Option<&'static str>> 
         return Ok(Some("it is a symbolic link"));
     }
     if !about.is_dir() {
-        return Ok(Some("it is no folder"));
+        return Ok(Some("it is not a folder"));
     }
     Ok(foreign(&about, 0o077))
 }
@@ -74,7 +74,7 @@ fn foreign(about: &fs::Metadata, forbidden: u32) -> Option<&'static str> {
     if about.uid() != rustix::process::geteuid().as_raw() {
         Some("it belongs to another user")
     } else if about.mode() & forbidden != 0 {
-        Some("others have access to it")
+        Some("other users have access to it")
     } else {
         None
     }

@@ -19,13 +19,13 @@ pub(crate) const PROBLEM: u8 = 2;
 /// The process cannot be held to its bounds, or the answer cannot be written.
 pub fn serve(length: &str) -> io::Result<()> {
     let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
-    let length: usize = length.parse().map_err(|_| wrong("no length"))?;
+    let length: usize = length.parse().map_err(|_| wrong("the length is missing"))?;
     confine::confine(&Bounds::of(length))?;
     let mut component = Vec::with_capacity(length.min(64 << 20));
     let most = length as u64;
     io::stdin().take(most + 1).read_to_end(&mut component)?;
     if component.len() != length {
-        return Err(wrong("another length than was said"));
+        return Err(wrong("the length is wrong"));
     }
     let compiled = engine::for_compiling().and_then(|engine| {
         let code = engine.precompile_component(&component)?;

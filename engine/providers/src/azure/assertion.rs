@@ -30,7 +30,7 @@ pub(crate) struct CertificateKey {
 
 /// Why a certificate cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the certificate cannot be used: {0}")]
+#[error("Dayfly cannot use the certificate: {0}")]
 pub(crate) struct CertificateError(&'static str);
 
 impl CertificateKey {
@@ -45,10 +45,16 @@ impl CertificateKey {
         let key = match &key {
             PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
-            _ => return Err(CertificateError("its key is not of RSA, as Entra ID wants")),
+            _ => {
+                return Err(CertificateError(
+                    "its key is not an RSA key, which Entra ID requires",
+                ));
+            }
         };
         let key = key.map_err(|_| {
-            CertificateError("its key is not of RSA with 2048 bits or more, as Entra ID wants")
+            CertificateError(
+                "its key is not an RSA key of at least 2048 bits, which Entra ID requires",
+            )
         })?;
         Ok(Self {
             thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate)),
@@ -106,7 +112,7 @@ impl fmt::Debug for Assertion {
 #[async_trait::async_trait]
 impl ClientAssertion for Assertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        let failed = || Error::with_message(ErrorKind::Credential, "nothing could be signed");
+        let failed = || Error::with_message(ErrorKind::Credential, "the signature failed");
         self.key
             .sign(&self.audience, &self.client_id, self.now)
             .ok_or_else(failed)

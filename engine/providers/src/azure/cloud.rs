@@ -134,13 +134,13 @@ fn checked(field: &'static str, address: &str) -> Result<String, CloudError> {
         address: address.chars().take(200).collect(),
         problem,
     };
-    let place = Place::of(address).ok_or_else(|| refuse("is no address"))?;
+    let place = Place::of(address).ok_or_else(|| refuse("is not an address"))?;
     if place.plain || !address.starts_with("https://") {
-        return Err(refuse("is no https address"));
+        return Err(refuse("is not an https address"));
     }
     // A user, a path or a query has no business in it.
     if place.shown != address {
-        return Err(refuse("has more in it than a host and a port"));
+        return Err(refuse("has more than a host and a port"));
     }
     Ok(address.to_owned())
 }

@@ -121,9 +121,9 @@ fn no_managed_identity(
                  credential",
             ),
         ),
-        401 | 403 => (ErrorKind::Denied, "it says no", None),
+        401 | 403 => (ErrorKind::Denied, "it refused", None),
         429 => (ErrorKind::Throttled, "it asks for fewer calls", None),
-        _ => (ErrorKind::Unavailable, "it is broken at the moment", None),
+        _ => (ErrorKind::Unavailable, "it has an outage", None),
     };
     AzureError::Refused {
         kind,
@@ -152,7 +152,7 @@ fn accept(
         request_id: None,
     };
     let end = token.expires_on.unix_timestamp();
-    let end = u64::try_from(end).map_err(|_| odd("with a token that ends before all time"))?;
+    let end = u64::try_from(end).map_err(|_| odd("with a token whose expiry is not valid"))?;
     let text = token.token.secret();
     if text.is_empty() {
         return Err(odd("without a token"));
@@ -166,7 +166,7 @@ fn accept(
     };
     match token.expires_at > now {
         true => Ok(token),
-        false => Err(odd("with a token that has ended by this machine's clock")),
+        false => Err(odd("with a token that has expired by this machine's clock")),
     }
 }
 
@@ -206,8 +206,8 @@ impl Asks<'_> {
             },
         };
         let key = CertificateKey::parse(&pem).map_err(|e| {
-            let hint = "give a PEM text with the certificate and its key, as `openssl pkcs12 -in \
-                        FILE -nodes` makes it of a PKCS#12 file";
+            let hint = "use PEM text with the certificate and its key; `openssl pkcs12 -in FILE \
+                        -nodes` converts a PKCS#12 file";
             self.misconfigured(e.to_string(), Some(hint))
         })?;
         let assertion = Assertion {
@@ -233,8 +233,8 @@ impl Asks<'_> {
         let path = self.integration.token_file.clone();
         let path = path.or_else(|| set("AZURE_FEDERATED_TOKEN_FILE").map(Into::into));
         let path = path.ok_or_else(|| {
-            let hint = "set it to the file with the token of the workload";
-            self.misconfigured("it names no tokenFile".to_owned(), Some(hint))
+            let hint = "set it to the path of the workload's token file";
+            self.misconfigured("it has no tokenFile".to_owned(), Some(hint))
         })?;
         // Read here as well, so that what is wrong with it is told, and kept out of messages.
         let carried = self.file("tokenFile", &path).await?;
@@ -278,8 +278,8 @@ impl Asks<'_> {
 
     fn client_id(&self) -> Result<String, AzureError> {
         self.integration.client_id.clone().ok_or_else(|| {
-            let hint = "set it to the application's id";
-            self.misconfigured("it names no clientId".to_owned(), Some(hint))
+            let hint = "set it to the application's client id";
+            self.misconfigured("it has no clientId".to_owned(), Some(hint))
         })
     }
 
@@ -326,13 +326,13 @@ impl Asks<'_> {
         let why = match read {
             Ok(Some(bytes)) => match std::str::from_utf8(&bytes) {
                 Ok(text) => return Ok(SecretString::from(text.to_owned())),
-                Err(_) => "it holds no text".to_owned(),
+                Err(_) => "it is not text".to_owned(),
             },
-            Ok(None) => "it is not there".to_owned(),
+            Ok(None) => "it does not exist".to_owned(),
             Err(PrivateFileError::Io { source, .. }) => source.to_string(),
             Err(other) => other.to_string(),
         };
-        let problem = format!("its {field} {} cannot be read: {why}", path.display());
+        let problem = format!("Dayfly cannot read its {field} {}: {why}", path.display());
         Err(self.misconfigured(problem, None))
     }
 }

@@ -99,13 +99,13 @@ pub(crate) async fn begin(
         request_id: answer.request_id.clone(),
     };
     let begun: Begun = serde_json::from_slice(&answer.body)
-        .map_err(|_| odd("with something that is no code for a sign-in"))?;
+        .map_err(|_| odd("with an invalid code for the sign-in"))?;
     // It is shown to a person, and opened in a browser.
     let is_address = |address: &str| {
         address.starts_with("https://") && !address.chars().any(|c| c.is_control() || c == ' ')
     };
     if !is_address(&begun.verification_uri) {
-        return Err(odd("with an address for the sign-in that is none"));
+        return Err(odd("with an invalid address for the sign-in"));
     }
     let complete = begun.verification_uri_complete.clone();
     let interval = Duration::from_secs(begun.interval.unwrap_or(5));
@@ -162,7 +162,7 @@ impl DeviceCode {
                 Err(error) => return Err(error),
             }
             if self.begun.elapsed() >= self.expires_in {
-                return Err(self.ended("the code is not good any more", "expired_token"));
+                return Err(self.ended("the code has expired", "expired_token"));
             }
         }
     }
@@ -195,7 +195,7 @@ impl DeviceCode {
                 Err(self.ended("it was declined", "access_denied"))
             }
             "expired_token" | "code_expired" => {
-                Err(self.ended("the code is not good any more", "expired_token"))
+                Err(self.ended("the code has expired", "expired_token"))
             }
             _ => {
                 let secrets = [&self.device_code];
@@ -214,7 +214,7 @@ impl DeviceCode {
         AzureError::Refused {
             kind: ErrorKind::NeedsSignIn,
             code: code.to_owned(),
-            sentence: format!("the sign-in to integration \"{name}\" came to nothing: {words}"),
+            sentence: format!("the sign-in to integration \"{name}\" failed: {words}"),
             hint: Some(super::errors::login(name)),
             retry_at: None,
             request_id: None,
@@ -230,7 +230,7 @@ pub(crate) async fn keep(
 ) -> Result<Option<String>, AzureError> {
     let refresh_token = granted.refresh_token().ok_or_else(|| AzureError::Odd {
         service: integration.cloud.shown(),
-        problem: "without a refresh token, so that the sign-in would end with its first token",
+        problem: "without a refresh token, so the sign-in would end with its first token",
         request_id: None,
     })?;
     let account = granted.account();

@@ -125,7 +125,7 @@ pub(crate) fn refused(
     let hint = match meaning.hint {
         Hint::SignIn => Some(match integration.credential {
             AzureCredential::SignIn => login(name),
-            _ => "let an administrator look at the application in Entra ID".to_owned(),
+            _ => "ask an administrator to check the application in Entra ID".to_owned(),
         }),
         Hint::NewSecret => Some(match integration.credential {
             AzureCredential::ClientSecret | AzureCredential::ClientCertificate => format!(
@@ -168,43 +168,41 @@ fn meaning(
     }
     match error {
         "invalid_grant" if integration.credential == AzureCredential::SignIn => {
-            means(NeedsSignIn, "the sign-in has ended", Hint::SignIn)
+            means(NeedsSignIn, "the sign-in has expired", Hint::SignIn)
         }
-        "interaction_required" | "login_required" | "consent_required" => means(
-            NeedsSignIn,
-            "it wants a person to sign in anew",
-            Hint::SignIn,
-        ),
+        "interaction_required" | "login_required" | "consent_required" => {
+            means(NeedsSignIn, "it requires a new sign-in", Hint::SignIn)
+        }
         "invalid_grant" | "invalid_client" => means(
             Misconfigured,
-            "it does not take what the application proves itself with",
+            "it does not accept the application's credential",
             Hint::NewSecret,
         ),
         "unauthorized_client" => means(
             Misconfigured,
-            "the application may not ask for tokens like this",
+            "the application may not request tokens this way",
             Hint::Tell("check clientId and tenantId, and the application in Entra ID"),
         ),
         "invalid_scope" | "invalid_resource" | "invalid_target" => means(
             Misconfigured,
-            "it does not know what the token is to be for",
-            Hint::Tell("check the resource that is asked for, and the integration's cloud"),
+            "it does not know the resource that the token is for",
+            Hint::Tell("check the requested resource and the integration's cloud"),
         ),
-        "access_denied" => means(Denied, "it says no", Hint::None),
+        "access_denied" => means(Denied, "it refused", Hint::None),
         "temporarily_unavailable" | "server_error" => {
-            means(Unavailable, "it is broken at the moment", Hint::None)
+            means(Unavailable, "it has an outage", Hint::None)
         }
-        _ if status >= 500 => means(Unavailable, "it is broken at the moment", Hint::None),
+        _ if status >= 500 => means(Unavailable, "it has an outage", Hint::None),
         "" => means(
             Misconfigured,
-            "it answers as Entra ID does not",
+            "its answer is not one that Entra ID gives",
             Hint::Tell(
                 "check that the address is Entra's and not a proxy's (authorityHost, \
                  AZURE_AUTHORITY_HOST), and tenantId",
             ),
         ),
-        "invalid_request" => means(Misconfigured, "it does not take the request", Hint::None),
-        _ => means(Other, "it says no", Hint::None),
+        "invalid_request" => means(Misconfigured, "it does not accept the request", Hint::None),
+        _ => means(Other, "it refused", Hint::None),
     }
 }
 
@@ -214,13 +212,13 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         &[
             50_058, 50_132, 50_133, 50_173, 70_008, 70_043, 70_044, 700_082, 700_084, 90_094,
         ],
-        means(NeedsSignIn, "the sign-in has ended", Hint::SignIn),
+        means(NeedsSignIn, "the sign-in has expired", Hint::SignIn),
     ),
     (
         &[50_072, 50_074, 50_076, 50_078, 50_079],
         means(
             NeedsSignIn,
-            "it wants a second factor, which only a sign-in gives",
+            "it requires a second factor, which needs a sign-in",
             Hint::SignIn,
         ),
     ),
@@ -228,7 +226,7 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         &[65_001],
         means(
             NeedsSignIn,
-            "nobody has consented to the application",
+            "no user or administrator has consented to the application",
             Hint::SignIn,
         ),
     ),
@@ -275,7 +273,7 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         &[7_000_222],
         means(
             Misconfigured,
-            "the client secret has ended",
+            "the client secret has expired",
             Hint::NewSecret,
         ),
     ),
@@ -315,7 +313,7 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         &[700_027],
         means(
             Misconfigured,
-            "the certificate is not one of the application",
+            "the application does not have this certificate",
             Hint::NewSecret,
         ),
     ),
@@ -323,7 +321,7 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         &[70_021, 700_211, 700_212, 700_213, 700_238, 700_023],
         means(
             Misconfigured,
-            "the application does not trust the token of this workload",
+            "the application does not trust this workload's token",
             Hint::Tell("check the application's federated credentials: issuer, subject, audience"),
         ),
     ),
@@ -331,7 +329,7 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         &[7_000_218],
         means(
             Misconfigured,
-            "the application is no public client, so nobody can sign in to it like this",
+            "the application is not a public client, so it does not allow this sign-in",
             Hint::Tell("allow public client flows for it in Entra ID, or remove clientId"),
         ),
     ),
@@ -340,12 +338,12 @@ const NUMBERS: &[(&[u32], Meaning)] = &[
         means(
             Misconfigured,
             "there is no such resource in the tenant",
-            Hint::Tell("check the resource that is asked for"),
+            Hint::Tell("check the requested resource"),
         ),
     ),
     (
         &[90_033, 90_034, 90_019, 50_000, 50_001, 90_006],
-        means(Unavailable, "it is broken at the moment", Hint::None),
+        means(Unavailable, "it has an outage", Hint::None),
     ),
 ];
 

@@ -16,10 +16,10 @@ pub enum AzureError {
     #[error("the Workspace has no Azure integration \"{0}\"")]
     NoIntegration(String),
     /// Nobody has signed in yet.
-    #[error("nobody has signed in to integration \"{0}\"")]
+    #[error("you are not signed in to integration \"{0}\"")]
     NotSignedIn(String),
     /// A secret that the integration needs is not kept.
-    #[error("{what} of integration \"{integration}\" is not kept")]
+    #[error("the vault does not have {what} of integration \"{integration}\"")]
     NoSecret {
         /// The integration's name.
         integration: String,
@@ -71,7 +71,7 @@ pub enum AzureError {
         request_id: Option<String>,
     },
     /// The vault cannot be used.
-    #[error("the secrets of integration \"{integration}\" cannot be used: {source}")]
+    #[error("Dayfly cannot use the secrets of integration \"{integration}\": {source}")]
     Secrets {
         /// The integration's name.
         integration: String,
@@ -125,7 +125,7 @@ impl AzureError {
             ),
             Self::NotSignedIn(integration) => Some(login(integration)),
             Self::NoSecret { integration, .. } => Some(format!(
-                "give it with `dayfly integration login {}`",
+                "store it with `dayfly integration login {}`",
                 quoted(integration)
             )),
             Self::Misconfigured { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
@@ -141,7 +141,7 @@ impl AzureError {
                 ..
             } => Some("sign in with `az login`".to_owned()),
             Self::AzureCli { .. } => {
-                Some("see whether `az account get-access-token` works".to_owned())
+                Some("check if `az account get-access-token` works".to_owned())
             }
             Self::Interrupted(_) => None,
         }

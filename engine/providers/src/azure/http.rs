@@ -100,7 +100,7 @@ impl Http {
             concat!("dayfly/", env!("CARGO_PKG_VERSION")),
         );
         if Place::of(address).is_none() {
-            return Err(unusable("it is no address".to_owned()));
+            return Err(unusable("it is not a valid address".to_owned()));
         }
         let answered = tokio::time::timeout(self.timeouts.whole, async {
             let again = request.try_clone().filter(|_| repeatable);

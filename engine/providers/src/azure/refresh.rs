@@ -109,7 +109,7 @@ impl Granted {
     pub(crate) fn of(integration: &AzureIntegration, answer: &Answer) -> Result<Self, AzureError> {
         let odd = || AzureError::Odd {
             service: integration.cloud.shown(),
-            problem: "with something that is no token",
+            problem: "with an invalid token",
             request_id: answer.request_id.clone(),
         };
         let granted: Self = serde_json::from_slice(&answer.body).map_err(|_| odd())?;
@@ -222,7 +222,7 @@ impl Refresher {
         if token.expires_at <= ask.now.plus(begun.elapsed()) {
             return Err(AzureError::Odd {
                 service: integration.cloud.shown(),
-                problem: "with a token that has ended already",
+                problem: "with a token that has already expired",
                 request_id: answer.request_id,
             });
         }
@@ -263,7 +263,8 @@ impl Refresher {
             Err(error) => {
                 tracing::warn!(
                     integration = integration.name,
-                    "a renewed sign-in cannot be kept, and is lost when this program ends: {error}"
+                    "Dayfly cannot store the renewed sign-in, so it is lost when this program \
+                     ends: {error}"
                 );
                 let unkept = Unkept { before, now: held };
                 self.unkept().insert(name, unkept);

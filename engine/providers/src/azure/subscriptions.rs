@@ -89,19 +89,19 @@ pub(crate) async fn list(
             request_id: answer.request_id.clone(),
         };
         let page: Page = serde_json::from_slice(&answer.body)
-            .map_err(|_| odd("with something that is no list of subscriptions"))?;
+            .map_err(|_| odd("with an invalid list of subscriptions"))?;
         all.extend(page.value);
         told(all.len());
         pages += 1;
         next = page.next_link.filter(|link| !link.is_empty());
         if pages >= PAGES && next.is_some() {
-            return Err(odd("with a list that has no end"));
+            return Err(odd("with an endless list"));
         }
         // The token goes nowhere else.
         let elsewhere =
             |link: &String| Place::of(link).is_none_or(|place| Some(place) != Place::of(base));
         if next.as_ref().is_some_and(elsewhere) {
-            return Err(odd("with a list that goes on somewhere else"));
+            return Err(odd("with a list that continues at another address"));
         }
     }
     Ok(all)

@@ -103,7 +103,7 @@ impl AzureTokens {
         let wrong = |problem| AzureError::Misconfigured {
             integration: id.unwrap_or("the Azure CLI's sign-in").to_owned(),
             problem,
-            hint: Some("correct it in the Workspace".to_owned()),
+            hint: Some("fix it in the Workspace".to_owned()),
         };
         match id {
             Some(id) => {
@@ -135,11 +135,11 @@ impl AzureTokens {
             hint: None,
         };
         if !is_tenant(tenant) {
-            return Err(refuse(format!("{tenant:?} is no id of a tenant")));
+            return Err(refuse(format!("{tenant:?} is not a tenant id")));
         }
         if !is_resource(resource) {
             return Err(refuse(
-                "what the token is to be for is no address or id of a resource".to_owned(),
+                "the requested resource is neither an address nor a resource id".to_owned(),
             ));
         }
         let asked = Instant::now();
@@ -273,7 +273,7 @@ impl AzureTokens {
             _ => {
                 return Err(AzureError::Misconfigured {
                     integration: integration.name.clone(),
-                    problem: "it takes no secret".to_owned(),
+                    problem: "it does not use a secret".to_owned(),
                     hint: None,
                 });
             }

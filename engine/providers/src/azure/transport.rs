@@ -52,7 +52,7 @@ impl Carrier {
     /// Remembers it, and gives the library an error that it does not try again for.
     fn fail(&self, ended: Ended) -> Error {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
-        Error::with_message(ErrorKind::Other, "the request brought nothing")
+        Error::with_message(ErrorKind::Other, "the request has no answer")
     }
 }
 

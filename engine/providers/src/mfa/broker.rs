@@ -237,7 +237,7 @@ impl MfaBroker {
             }),
             false => Err(HelperError::Unusable {
                 program: "the prompt command".to_owned(),
-                what: "something that is no code",
+                what: "something that is not a code",
             }),
         });
         let unheard = {

@@ -36,16 +36,16 @@ impl std::fmt::Debug for Totp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeedError {
     /// It is not base32.
-    #[error("it is not the base32 text that is shown beside the QR code")]
+    #[error("it is not the base32 text that AWS shows beside the QR code")]
     NotBase32,
     /// It has too few or too many characters.
-    #[error("it has {bytes} bytes; a seed has {SEED_MIN} to {SEED_MAX}")]
+    #[error("it has {bytes} bytes; a seed has {SEED_MIN} to {SEED_MAX} bytes")]
     Length {
         /// How many it has.
         bytes: usize,
     },
     /// The address in the QR code is one of another kind of device.
-    #[error("its `{0}` is not that of AWS's devices (SHA1, 6 digits, 30 seconds)")]
+    #[error("its `{0}` is not the one of AWS devices (SHA1, 6 digits, 30 seconds)")]
     Kind(&'static str),
     /// The address has no seed.
     #[error("the otpauth address has no `secret`")]

@@ -67,24 +67,22 @@ impl fmt::Debug for Assertion {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
     /// It is too long.
-    #[error("it is longer than the {LENGTH} characters that AWS takes")]
+    #[error("it is longer than the {LENGTH} characters that AWS accepts")]
     TooLong,
     /// It is not base64.
     #[error("it is not the base64 text of a SAMLResponse")]
     NotBase64,
     /// It is not XML, or XML that nobody should read.
-    #[error("what is in it is not XML ({0})")]
+    #[error("its content is not XML ({0})")]
     NotXml(&'static str),
     /// It is something else.
-    #[error("what is in it is no SAML 2.0 response")]
+    #[error("its content is not a SAML 2.0 response")]
     NotSaml,
     /// The IdP refused.
-    #[error("the identity provider says no: {0}")]
+    #[error("the identity provider refused: {0}")]
     Refused(String),
     /// It is not for AWS.
-    #[error(
-        "it has no attribute {ROLE}: the application at the identity provider is not set up for AWS"
-    )]
+    #[error("it has no attribute {ROLE}: set the application up for AWS at the identity provider")]
     NoRoles,
 }
 

@@ -112,22 +112,21 @@ fn what_is_none_is_refused_without_a_word_of_it() {
     for (xml, told) in [
         (
             "<canary".to_owned(),
-            "what is in it is not XML (it is damaged)",
+            "its content is not XML (it is damaged)",
         ),
         (
             "<canary/>".to_owned(),
-            "what is in it is no SAML 2.0 response",
+            "its content is not a SAML 2.0 response",
         ),
-        (bomb, "what is in it is not XML (it has a document type)"),
-        (denied, "the identity provider says no: Responder"),
+        (bomb, "its content is not XML (it has a document type)"),
+        (denied, "the identity provider refused: Responder"),
         (
             response(SUCCESS, &["canary".to_owned()]),
-            "it has no attribute https://aws.amazon.com/SAML/Attributes/Role: the application at \
-             the identity provider is not set up for AWS",
+            "it has no attribute https://aws.amazon.com/SAML/Attributes/Role: set the application up for AWS at the identity provider",
         ),
         (
             many,
-            "it is longer than the 100000 characters that AWS takes",
+            "it is longer than the 100000 characters that AWS accepts",
         ),
     ] {
         assert_eq!(parse(&xml).unwrap_err().to_string(), told);

@@ -167,7 +167,7 @@ fn random(integration: &SsoIntegration) -> Result<SecretString, SsoError> {
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(|_| SsoError::Cache {
         integration: integration.name.clone(),
-        problem: "the system gives no random numbers".to_owned(),
+        problem: "the system provides no random numbers".to_owned(),
     })?;
     Ok(SecretString::from(URL_SAFE_NO_PAD.encode(*bytes)))
 }

@@ -29,13 +29,13 @@ pub(crate) struct Cache(Option<PathBuf>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CacheError {
     /// There is no folder to use.
-    #[error("this user has no home folder for .aws/sso/cache")]
+    #[error("this user has no home directory for .aws/sso/cache")]
     NoHome,
     /// A file cannot be used.
     #[error("{0}")]
     File(#[from] PrivateFileError),
     /// Others kept writing.
-    #[error("{} kept changing while it was to be written", .0.display())]
+    #[error("other programs kept changing {} while Dayfly tried to write it", .0.display())]
     Busy(PathBuf),
 }
 

@@ -78,15 +78,15 @@ impl Asked<'_> {
             | "InvalidClientException"
             | "UnauthorizedClientException" => self.not_accepted(answer),
             "ExpiredTokenException" if signing_in => {
-                self.not_completed("the code was not confirmed in time")
+                self.not_completed("you did not confirm the code in time")
             }
             "ExpiredTokenException" => self.not_accepted(answer),
             "AccessDeniedException" if signing_in => {
-                self.not_completed("it was refused in the browser")
+                self.not_completed("you refused it in the browser")
             }
             "ForbiddenException" | "AccessDeniedException" | "ResourceNotFoundException" => {
                 let hint = format!(
-                    "ask for the assignment, or have sessions that you lost removed with \
+                    "ask for the assignment, or remove sessions of roles that you lost with \
                      `dayfly integration sync {}`",
                     quoted(&self.integration.name)
                 );
@@ -118,7 +118,7 @@ impl Asked<'_> {
         match answer.status {
             429 => self.their_words(answer, now, ErrorKind::Throttled, None),
             500.. => {
-                let sentence = format!("{service} is broken at the moment ({})", answer.code);
+                let sentence = format!("{service} has an outage ({})", answer.code);
                 Self::our_words(answer, now, ErrorKind::Unavailable, sentence, None)
             }
             401 if answer.coded => self.not_accepted(answer),
@@ -126,7 +126,8 @@ impl Asked<'_> {
             _ if answer.coded => self.their_words(answer, now, ErrorKind::Other, None),
             status => {
                 let sentence = format!(
-                    "{service} answered {} with status {status}, as the service does not",
+                    "{service} answered {} with status {status}, which the real service does not \
+                     send",
                     self.operation
                 );
                 let hint = "check that the endpoint is the service's and not a proxy's \

@@ -121,7 +121,7 @@ impl Service {
             return Err(SsoError::Unreachable {
                 service: self.shown.to_owned(),
                 how: Unreachable::Request {
-                    detail: format!("{region:?} is no region of AWS"),
+                    detail: format!("{region:?} is not an AWS region"),
                 },
             });
         }
@@ -143,7 +143,7 @@ impl Service {
     ) -> Asked<'a> {
         let place = match &loaded.endpoint {
             Some(url) => Place::of(url).map_or_else(
-                || "(an endpoint that is no URL)".to_owned(),
+                || "(an endpoint that is not a URL)".to_owned(),
                 |place| format!("({})", place.shown),
             ),
             None => format!("in {}", integration.region),

@@ -138,7 +138,7 @@ impl Sso {
             if Instant::now() + interval > gives_up {
                 return Err(SsoError::NotCompleted {
                     integration: integration.name,
-                    why: "the code was not confirmed in time",
+                    why: "you did not confirm the code in time",
                 });
             }
             tokio::time::sleep(interval).await;

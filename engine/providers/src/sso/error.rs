@@ -10,21 +10,19 @@ use crate::hints::{CLOCK_HINT, quoted};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SsoError {
     /// Nobody is signed in.
-    #[error("nobody is signed in to integration \"{integration}\"")]
+    #[error("you are not signed in to integration \"{integration}\"")]
     SignedOut {
         /// What a person calls it.
         integration: String,
     },
     /// The sign-in ended, and nothing can renew it.
-    #[error("the sign-in to integration \"{integration}\" has ended")]
+    #[error("the sign-in to integration \"{integration}\" has expired")]
     Ended {
         /// What a person calls it.
         integration: String,
     },
     /// The service knows better: the sign-in is good no more.
-    #[error(
-        "{service} does not accept the sign-in to integration \"{integration}\" any more ({code})"
-    )]
+    #[error("{service} no longer accepts the sign-in to integration \"{integration}\" ({code})")]
     NotAccepted {
         /// What a person calls it.
         integration: String,
@@ -36,7 +34,7 @@ pub enum SsoError {
         request_id: Option<String>,
     },
     /// The person said no, or took too long.
-    #[error("the sign-in to integration \"{integration}\" was not completed: {why}")]
+    #[error("you did not complete the sign-in to integration \"{integration}\": {why}")]
     NotCompleted {
         /// What a person calls it.
         integration: String,
@@ -44,7 +42,7 @@ pub enum SsoError {
         why: &'static str,
     },
     /// The file that holds the sign-in cannot be used.
-    #[error("the sign-in to integration \"{integration}\" cannot be read or kept: {problem}")]
+    #[error("Dayfly cannot read or store the sign-in to integration \"{integration}\": {problem}")]
     Cache {
         /// What a person calls it.
         integration: String,
@@ -52,7 +50,7 @@ pub enum SsoError {
         problem: String,
     },
     /// The AWS config file, which says under which name the sign-in stands, cannot be read.
-    #[error("the sign-in to integration \"{integration}\" cannot be looked for: {problem}")]
+    #[error("Dayfly cannot look for the sign-in to integration \"{integration}\": {problem}")]
     ConfigFile {
         /// What a person calls it.
         integration: String,
@@ -101,7 +99,8 @@ pub enum SsoError {
     },
     /// The next call would be too far away.
     #[error(
-        "the portal of integration \"{integration}\" may not be called for another {seconds} s"
+        "the portal of integration \"{integration}\" asked Dayfly not to call it for another \
+         {seconds} s"
     )]
     Busy {
         /// What a person calls it.
@@ -148,9 +147,9 @@ impl SsoError {
             Self::Answer { .. } => {
                 Some("check that the endpoint is the service's and not a proxy's".to_owned())
             }
-            Self::Cache { .. } => Some(
-                "look at ~/.aws/sso/cache; a file of it that is broken can be removed".to_owned(),
-            ),
+            Self::Cache { .. } => {
+                Some("check ~/.aws/sso/cache; you can remove a damaged file there".to_owned())
+            }
             Self::ConfigFile { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
             Self::Busy { .. } => None,
         }

@@ -265,7 +265,7 @@ mod tests {
             ),
             (
                 b"a = b\n[profile a]\n",
-                "line 1, byte 1: this stands before the first section",
+                "line 1, byte 1: this line is before the first section",
             ),
         ] {
             let error = read_names(config, None).await.unwrap_err();

@@ -99,7 +99,7 @@ impl Sso {
             if end <= now {
                 let late = now.since(end).as_secs();
                 return refuse(
-                    format!("with credentials that ended {late} s ago by this machine's clock"),
+                    format!("with credentials that expired {late} s ago by this machine's clock"),
                     true,
                 );
             }

@@ -159,7 +159,7 @@ impl Sso {
             };
             tracing::warn!(
                 integration = integration.name,
-                "the sign-in serves until it ends, but was not renewed: {error}"
+                "Dayfly could not renew the sign-in, which stays valid until it expires: {error}"
             );
             state.postponed = Some(Instant::now());
             return Ok(old);

@@ -67,8 +67,8 @@ impl ConfigError {
             column: 0,
             message: GONE.into(),
             hint: Some(
-                "its last good version stays in force; an empty file is the configuration of somebody who \
-                 wants none"
+                "the last valid configuration stays in force; to remove all settings, leave an \
+                 empty file"
                     .into(),
             ),
         }

@@ -165,7 +165,7 @@ impl GrantTable {
         let condition = match &selector.condition {
             Some(text) => Some(
                 dayfly_policy::session_expression(text, guards)
-                    .map_err(|e| format!("the expression `{text}` cannot be used: {e}"))?,
+                    .map_err(|e| format!("the expression `{text}` is not valid: {e}"))?,
             ),
             None => None,
         };
@@ -173,7 +173,7 @@ impl GrantTable {
             SessionType::from_word(word).ok_or_else(|| {
                 let known: Vec<_> = SessionType::ALL.iter().map(|t| t.as_str()).collect();
                 format!(
-                    "\"{word}\" is no access method; there are {}",
+                    "\"{word}\" is not an access method; the valid values are {}",
                     known.join(", ")
                 )
             })

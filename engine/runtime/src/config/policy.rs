@@ -152,7 +152,7 @@ fn is_entry_name(name: &str) -> bool {
 /// Where the component of an entry is; `folder` is that of the configuration.
 fn source(folder: &Path, text: &str) -> Result<ModuleSource, (String, String)> {
     let forms =
-        "give the path of a component, builtin:NAME, oci://HOST/REPOSITORY:TAG or git:FOLDER//FILE";
+        "use the path of a component, builtin:NAME, oci://HOST/REPOSITORY:TAG or git:FOLDER//FILE";
     if let Some(name) = text.strip_prefix("builtin:") {
         return Ok(ModuleSource::Builtin(name.to_owned()));
     }
@@ -163,7 +163,7 @@ fn source(folder: &Path, text: &str) -> Result<ModuleSource, (String, String)> {
     }
     if let Some((scheme, _)) = text.split_once("://") {
         return Err((
-            format!("modules cannot be had from \"{scheme}://\""),
+            format!("Dayfly cannot load modules from \"{scheme}://\""),
             forms.into(),
         ));
     }
@@ -226,13 +226,13 @@ impl Entries {
         let entry = entry.into_inner();
         let name = entry.name.get_ref().clone();
         if !is_entry_name(&name) {
-            let message = format!("\"{name}\" is no name for a policy entry");
+            let message = format!("\"{name}\" is not a valid name for a policy entry");
             let hint = "use 1 to 64 letters, digits, \"-\", \"_\" and \".\"".to_owned();
             return Err(at(Some(entry.name.span()), message, Some(hint)));
         }
         if !self.names.insert(name.clone()) {
-            let message = format!("a second policy entry is named \"{name}\"");
-            let hint = "each needs a name of its own".to_owned();
+            let message = format!("there are two policy entries \"{name}\"");
+            let hint = "give one of them another name".to_owned();
             return Err(at(Some(entry.name.span()), message, Some(hint)));
         }
         if !entry.enabled {

@@ -17,17 +17,17 @@ pub(super) struct TrustTable {
 impl TrustTable {
     pub(super) fn root(self) -> Result<TrustRoot, String> {
         if self.source.is_empty() {
-            return Err("a trust root names no source".into());
+            return Err("a [[trust]] entry has no source".into());
         }
         if self.keys.is_empty() {
             return Err(format!(
-                "the trust root for {} names no key, so nothing could come from there",
+                "the [[trust]] entry for {} has no key, so nothing from there would be accepted",
                 self.source
             ));
         }
         if let Some(bad) = self.keys.iter().find(|key| !is_public_key(key)) {
             return Err(format!(
-                "\"{bad}\" is no public key of minisign, which begins with RW and has 56 characters"
+                "\"{bad}\" is not a minisign public key, which begins with RW and has 56 characters"
             ));
         }
         Ok(TrustRoot {

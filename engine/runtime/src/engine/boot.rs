@@ -164,7 +164,8 @@ impl EngineLoop {
             _lock: lock,
         };
         if let Some(problem) = forgot {
-            let hint = "what you had started or stopped yourself is forgotten; say it again";
+            let hint = "Dayfly no longer knows which sessions you started or stopped yourself; run \
+                        those commands again";
             this.trouble("state", Some((problem, Some(hint.into()))));
         }
         this.tell_start(left, destinations);
@@ -218,17 +219,21 @@ impl EngineLoop {
     ) {
         if let Some(why) = self.suspended.clone() {
             let message = format!(
-                "{why}; as no earlier configuration is known, nothing is started, renewed or published"
+                "{why}; Dayfly knows no earlier configuration, so it starts, renews and publishes \
+                 nothing"
             );
             self.trouble("suspended", Some((message, Some(MEND.into()))));
         }
         for (place, file, error) in left {
-            let message = format!("credentials are left in {}: {error}", file.display());
+            let message = format!(
+                "Dayfly could not remove credentials from {}: {error}",
+                file.display()
+            );
             let hint = error.hint();
             self.trouble(&format!("former {place}"), Some((message, hint)));
         }
         if let Err(problem) = recorded {
-            let message = format!("where credentials are published is not recorded: {problem}");
+            let message = format!("Dayfly cannot record where it publishes credentials: {problem}");
             self.trouble("destinations", Some((message, None)));
         }
     }
@@ -241,8 +246,8 @@ impl EngineLoop {
             self.trouble(place.as_str(), Some((error.to_string(), hint)));
         }
         if let Some(error) = all.unread {
-            let hint = "sessions that stand in no file count as stopped; they are started anew \
-                        when they are asked for";
+            let hint = "sessions that are published in no file count as stopped; Dayfly starts \
+                        them again when a program asks for them";
             self.trouble(KEPT, Some((error.to_string(), Some(hint.to_owned()))));
         }
         let mut found = Vec::new();
@@ -276,7 +281,7 @@ impl EngineLoop {
         match Recording::start(self.home.recording(), &self.run, keep, tell) {
             Ok(recording) => self.recording = Some(recording),
             Err(error) => {
-                let message = format!("evaluations are not recorded: {error}");
+                let message = format!("Dayfly cannot record evaluations: {error}");
                 self.trouble(RECORDING, Some((message, None)));
             }
         }
@@ -288,13 +293,13 @@ impl EngineLoop {
             Ok(watch) => {
                 if let Backend::Polling { reason } = watch.backend() {
                     let message =
-                        format!("the Workspace file is looked at every two seconds: {reason}");
+                        format!("Dayfly checks the Workspace file every two seconds: {reason}");
                     self.trouble("workspace-watch", Some((message, None)));
                 }
                 self.workspace_watch = Some(watch);
             }
             Err(error) => {
-                let hint = "edits are noticed only when you give a command; restart Dayfly";
+                let hint = "Dayfly notices edits only when you run a command; restart the engine";
                 self.trouble(
                     "workspace-watch",
                     Some((error.to_string(), Some(hint.into()))),

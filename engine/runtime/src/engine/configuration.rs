@@ -42,7 +42,7 @@ impl EngineLoop {
         let (before, after) = (files(&self.config.aws), files(&config.aws));
         let problem = (after != before).then(|| {
             let message = "credentials-file or config-file of [aws] changed".to_owned();
-            (message, Some("restart Dayfly to apply it".to_owned()))
+            (message, Some("restart the engine to apply it".to_owned()))
         });
         self.trouble("shared-files-setting", problem);
         self.cloud.imds.send_if_modified(|imds| {
@@ -79,10 +79,10 @@ impl EngineLoop {
         let hint = error.hint.take();
         let hint = hint.unwrap_or_else(|| {
             if known {
-                "mend the file; until then its last good version stays in force".into()
+                "fix the file; until then its last valid version stays in force".into()
             } else {
-                "mend the file, then restart Dayfly; until then nothing is started or renewed, \
-                 as there may be guard rails in it"
+                "fix the file, then restart the engine; until then Dayfly starts and renews \
+                 nothing, because the file may have guard rails"
                     .into()
             }
         });
@@ -124,7 +124,7 @@ impl EngineLoop {
                 None => {
                     let (state, problem) = self.memory.state(&name);
                     if let Some(problem) = problem {
-                        let hint = "the policy begins with nothing remembered".to_owned();
+                        let hint = "the policy starts with empty state".to_owned();
                         self.trouble(&format!("state of {name}"), Some((problem, Some(hint))));
                     }
                     state

@@ -56,7 +56,7 @@ impl EngineLoop {
             self.order_to_publish(&session, profile, displaced, credentials, delivery)
         });
         let (Some(credentials), Some(order)) = (credentials, order) else {
-            let message = "the credentials that were to be published are gone";
+            let message = "Dayfly no longer has the credentials it was to publish";
             let result = Err(Failure::new(ErrorKind::Other, message));
             return Some(Input::Delivered { operation, result });
         };
@@ -206,10 +206,10 @@ impl EngineLoop {
     /// A person is to know what could not be removed of a session.
     pub(super) fn tell_leftover(&mut self, session: &SessionId, failure: Option<Failure>) {
         let problem = failure.map(|failure| {
-            let message = format!("{}; it is tried again", failure.message);
+            let message = format!("{}; Dayfly tries again", failure.message);
             (message, failure.hint)
         });
-        self.tell_of("what is left of", session, problem);
+        self.tell_of("remains of", session, problem);
     }
 
     /// Tells a problem of a session under its name. What was told under the name that it had before, or

@@ -34,7 +34,7 @@ use crate::watching::Watching;
 use crate::workspace_worker::WorkspaceWorker;
 
 /// What to do where no configuration was known at the start.
-pub(super) const MEND: &str = "mend dayfly.toml, then restart Dayfly";
+pub(super) const MEND: &str = "fix dayfly.toml, then restart the engine";
 
 /// The engine's task.
 pub(super) struct EngineLoop {
@@ -134,7 +134,7 @@ impl EngineLoop {
             Message::Looked(looked) => self.looked(looked),
             Message::WorkspaceIdle => {}
             Message::StatesTrouble(problem) => {
-                let hint = "the states in the file are behind; Dayfly goes on and tries again";
+                let hint = "the statuses in the file are out of date; Dayfly tries again";
                 let problem = problem.map(|p| (p, Some(hint.to_owned())));
                 self.trouble("workspace-states", problem);
             }

@@ -96,7 +96,7 @@ impl EngineLoop {
         let Some(in_force) = in_force.filter(|e| e.prepared.entry.generation == generation) else {
             let fault = Fault {
                 kind: FaultKind::Host,
-                message: "the policy entry is not in force any more".into(),
+                message: "the policy entry is no longer in force".into(),
             };
             return Some(Input::Evaluated {
                 entry,
@@ -136,7 +136,7 @@ impl EngineLoop {
             return Some(Input::Issued { operation, result });
         }
         let Some(tracked) = self.state.session(session) else {
-            return failed(ErrorKind::Other, "the session is gone");
+            return failed(ErrorKind::Other, "the session no longer exists");
         };
         let parent_session = parent
             .and_then(|id| self.state.session(id))

@@ -38,9 +38,9 @@ impl EngineLoop {
             let first = rejected.problems.first();
             let message = first.map(|p| ProblemReport::of_workspace(p).message);
             let hint = if self.workspace.is_some() {
-                "mend the file; until then its last good version stays in force"
+                "fix the file; until then its last valid version stays in force"
             } else {
-                "mend the file; until then no session is touched"
+                "fix the file; until then Dayfly changes no session"
             };
             (message.unwrap_or_default(), Some(hint.to_owned()))
         });

@@ -151,17 +151,18 @@ impl RecordingThread {
             }
             let missed = self.missed.swap(0, Ordering::Relaxed);
             let problem = match self.write(*heard) {
-                Ok(()) if missed > 0 => {
-                    Some("some evaluations are not recorded: the disk is too slow".to_owned())
-                }
+                Ok(()) if missed > 0 => Some(
+                    "Dayfly did not record some evaluations, because the disk is too slow"
+                        .to_owned(),
+                ),
                 Ok(()) => None,
                 Err(Problem::Untidy(untidy)) => Some(format!(
-                    "evaluations are recorded, but earlier ones stay longer than they should: {untidy}"
+                    "Dayfly records evaluations, but cannot remove old recordings: {untidy}"
                 )),
                 Err(Problem::Unwritten(error)) => {
                     // The next file, or what is left of this one, starts again.
                     self.said.clear();
-                    Some(format!("evaluations are not recorded: {error}"))
+                    Some(format!("Dayfly cannot record evaluations: {error}"))
                 }
             };
             if problem != told {

@@ -126,8 +126,7 @@ impl Notices {
             n => format!(" and {} more folders", n - 1),
         };
         Some(format!(
-            "changes in {}{others} are noticed up to {} s late, since Dayfly has to look for them: \
-             {reason}",
+            "Dayfly notices changes in {}{others} up to {} s late, because it must poll: {reason}",
             folder.display(),
             super::POLL.as_secs()
         ))
@@ -177,8 +176,7 @@ impl Refusal {
         match &error.kind {
             notify::ErrorKind::PathNotFound => Self::Gone,
             notify::ErrorKind::MaxFilesWatch => Self::Reason(format!(
-                "the system lets this user have no more than {} watches \
-                 (fs.inotify.max_user_watches)",
+                "the system allows this user only {} watches (fs.inotify.max_user_watches)",
                 limit("max_user_watches")
             )),
             notify::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -186,8 +184,8 @@ impl Refusal {
             }
             notify::ErrorKind::Io(error) if error.raw_os_error() == Some(EMFILE) => {
                 Self::Reason(format!(
-                    "the system lets this user have no more than {} programs that watch \
-                     (fs.inotify.max_user_instances), or this one no more open files",
+                    "the system allows this user only {} programs that watch \
+                     (fs.inotify.max_user_instances), or this program no more open files",
                     limit("max_user_instances")
                 ))
             }

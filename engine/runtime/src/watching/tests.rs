@@ -339,7 +339,7 @@ fn a_file_that_holds_secrets_is_told_to_nobody_under_whatever_name() {
     assert_eq!(told, ["tree/aws/config", "tree/aws/three"]);
     let trouble = stage.troubles.iter().flatten().next_back();
     assert!(
-        trouble.is_some_and(|why| why.contains("holds secrets")),
+        trouble.is_some_and(|why| why.contains("has secrets")),
         "{trouble:?}"
     );
 }

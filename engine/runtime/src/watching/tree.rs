@@ -182,14 +182,15 @@ impl Tree {
     pub(super) fn trouble(&self) -> Option<String> {
         if let Some(secret) = &self.secret {
             return Some(format!(
-                "{} holds secrets, so no policy is told of it; take it out of the paths that grants name",
+                "{} has secrets, so Dayfly tells no policy about it; remove it from the paths in \
+                 grants",
                 secret.display()
             ));
         }
         let beyond = self.beyond.as_ref()?;
         Some(format!(
-            "{} is not watched: the patterns of the policies cover more than {FOLDERS} folders or \
-             {FILES} files; narrow them",
+            "Dayfly does not watch {}: the patterns of the policies cover more than {FOLDERS} \
+             folders or {FILES} files; narrow them",
             beyond.display()
         ))
     }

@@ -49,7 +49,7 @@ fn refused(error: Error) -> KeyringError {
 /// Some errors of the library carry the secret that they are about.
 fn text(error: &Error) -> String {
     match error {
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => "its content is no text".to_owned(),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => "its content is not text".to_owned(),
         e => e.to_string(),
     }
 }

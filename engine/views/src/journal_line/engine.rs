@@ -12,7 +12,10 @@ pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
     Some(match what {
         JournalEvent::Booted { found } => (
             '·',
-            format!("engine starts; the chain holds {}", sessions(found.len())),
+            format!(
+                "engine starts; credentials of {} are published",
+                sessions(found.len())
+            ),
         ),
         JournalEvent::Halted => ('·', "engine stops".into()),
         JournalEvent::Resumed { slept_ms, set_ms } => {
@@ -31,8 +34,12 @@ pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
         JournalEvent::Stopping { deadline, entries } => (
             '·',
             format!(
-                "the engine is about to stop; {} until {}",
-                count(entries.len(), "policy is asked", "policies are asked"),
+                "the engine stops soon; {} until {}",
+                count(
+                    entries.len(),
+                    "policy is evaluated",
+                    "policies are evaluated"
+                ),
                 time::clock(*deadline)
             ),
         ),
@@ -54,9 +61,9 @@ pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
                 1 => String::new(),
                 count => format!(" ({count} times)"),
             };
-            ('!', format!("{door} turned a request away: {why}{times}"))
+            ('!', format!("the {door} refused a request{times}: {why}"))
         }
-        JournalEvent::Mended { about } => ('✓', format!("{about}: well again")),
+        JournalEvent::Mended { about } => ('✓', format!("{about}: resolved")),
         _ => return None,
     })
 }

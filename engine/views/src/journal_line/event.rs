@@ -12,7 +12,7 @@ pub(super) fn heard(what: &JournalEvent, _: &Names) -> Option<Line> {
         JournalEvent::Custom { name, entries } => (
             '◇',
             format!(
-                "event {}: heard by {}",
+                "event {}: received by {}",
                 sanitize(name),
                 count(entries.len(), "policy", "policies")
             ),
@@ -29,7 +29,7 @@ pub(super) fn heard(what: &JournalEvent, _: &Names) -> Option<Line> {
             };
             let heard = match entries.len() {
                 0 => String::new(),
-                n => format!(", heard by {}", count(n, "policy", "policies")),
+                n => format!(", received by {}", count(n, "policy", "policies")),
             };
             (
                 '◇',
@@ -82,7 +82,7 @@ pub(super) fn watched(what: &JournalEvent, _: &Names) -> Option<Line> {
             (
                 '◇',
                 format!(
-                    "watched: {}; heard by {}",
+                    "watched: {}; received by {}",
                     named.join(", "),
                     count(entries.len(), "policy", "policies")
                 ),
@@ -100,13 +100,13 @@ pub(super) fn watched(what: &JournalEvent, _: &Names) -> Option<Line> {
                 .as_ref()
                 .map(|b| format!(" instead of {}", sanitize(b)));
             let what = match kind {
-                FileChangeKind::Removed => "is gone".to_owned(),
+                FileChangeKind::Removed => "was removed".to_owned(),
                 _ => format!("is on {}{}", sanitize(branch), before.unwrap_or_default()),
             };
             (
                 '◇',
                 format!(
-                    "repository {} {what}; heard by {}",
+                    "repository {} {what}; received by {}",
                     sanitize(repository),
                     count(entries.len(), "policy", "policies")
                 ),

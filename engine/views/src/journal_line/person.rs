@@ -39,7 +39,7 @@ pub(super) fn of_person(what: &JournalEvent, names: &Names) -> Option<Line> {
         JournalEvent::PoliciesAccepted { entries, changed } => {
             let changed: Vec<_> = changed.iter().map(|e| e.as_str()).collect();
             let text = match (entries.len(), changed.is_empty()) {
-                (0, _) => "no policies are in force".to_owned(),
+                (0, _) => "no policies in force".to_owned(),
                 (n, true) => format!("policies: {n} in force"),
                 (n, false) => format!(
                     "policies: {n} in force, new or changed: {}",
@@ -65,9 +65,9 @@ fn commanded(what: &JournalEvent, names: &Names) -> Option<Line> {
     else {
         return None;
     };
-    let verb = action.map_or("let the policies decide on", |a| a.as_str());
+    let verb = action.map_or("release", |a| a.as_str());
     let how = if *by_edit {
-        " (by an edit of the file)"
+        " (by editing the file)"
     } else {
         ""
     };

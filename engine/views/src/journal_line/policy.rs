@@ -24,7 +24,7 @@ pub(super) fn asked(what: &JournalEvent, _: &Names) -> Option<Line> {
         } => (
             '·',
             format!(
-                "{entry} looked at {}, proposals: {proposals}",
+                "{entry} evaluated {}, proposals: {proposals}",
                 sessions(*seen)
             ),
         ),
@@ -36,7 +36,7 @@ pub(super) fn asked(what: &JournalEvent, _: &Names) -> Option<Line> {
             ..
         } => {
             let next = match retry_at {
-                Some(at) => format!("; asked again at {}", time::clock(*at)),
+                Some(at) => format!("; next evaluation at {}", time::clock(*at)),
                 None => "; suspended".to_owned(),
             };
             let row = if *failures > 1 {
@@ -127,7 +127,7 @@ pub(super) fn comes_to_nothing(what: &JournalEvent, names: &Names) -> Option<Lin
             (
                 '·',
                 format!(
-                    "a proposal of {entry}{} was dropped: {}",
+                    "Dayfly dropped a proposal of {entry}{}: {}",
                     about.unwrap_or_default(),
                     sanitize(why)
                 ),
@@ -144,7 +144,7 @@ pub(super) fn comes_to_nothing(what: &JournalEvent, names: &Names) -> Option<Lin
             (
                 '·',
                 format!(
-                    "{}: shadow policies would have made this {} instead of {}",
+                    "{}: with the shadow policies this would be {} instead of {}",
                     called(names, session),
                     word(shadow),
                     word(live)

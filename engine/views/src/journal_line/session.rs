@@ -29,7 +29,7 @@ pub(super) fn of_session(what: &JournalEvent, names: &Names) -> Option<Line> {
         JournalEvent::Displaced { session, by } => (
             '■',
             format!(
-                "{} gives its profile to {}",
+                "{} hands its named profile over to {}",
                 called(names, session),
                 called(names, by)
             ),
@@ -37,7 +37,7 @@ pub(super) fn of_session(what: &JournalEvent, names: &Names) -> Option<Line> {
         JournalEvent::Orphan { session } => (
             '■',
             format!(
-                "credentials of {} are removed: it is not in the Workspace",
+                "Dayfly removed the credentials of {}: it is not in the Workspace",
                 called(names, session)
             ),
         ),
@@ -59,7 +59,7 @@ pub(super) fn waits(what: &JournalEvent, names: &Names) -> Option<Line> {
             (
                 '…',
                 format!(
-                    "{action} {} waits{}: {}",
+                    "{action} {} is waiting{}: {}",
                     called(names, session),
                     until.unwrap_or_default(),
                     sanitize(why)
@@ -75,7 +75,8 @@ pub(super) fn waits(what: &JournalEvent, names: &Names) -> Option<Line> {
             (
                 '!',
                 format!(
-                    "policies {} undo each other's work on {}; neither starts or renews it until {}",
+                    "policies {} undo each other's work on {}; Dayfly lets neither start or renew \
+                     it until {}",
                     who.join(" and "),
                     called(names, session),
                     time::clock(*until)
@@ -109,14 +110,17 @@ fn ended(what: &JournalEvent, names: &Names) -> Option<Line> {
                 let hint = failure.as_ref().and_then(|f| f.hint.as_ref());
                 let hint = hint.map(|h| format!("\n           {}", sanitize(h)));
                 let hint = hint.unwrap_or_default();
-                return Some(('!', format!("{name} needs you: {why}{hint}")));
+                return Some(('!', format!("{name} needs your input: {why}{hint}")));
             }
             let next = retry_at.map(|at| format!("; next try at {}", time::clock(at)));
             let kept = lease.map(|lease| match lease.expires_at {
                 Some(end) => {
-                    format!("; what it has is in force until {}", time::clock(end))
+                    format!(
+                        "; its current credentials stay in force until {}",
+                        time::clock(end)
+                    )
                 }
-                None => "; what it has is in force".to_owned(),
+                None => "; its current credentials stay in force".to_owned(),
             });
             let (kept, next) = (kept.unwrap_or_default(), next.unwrap_or_default());
             ('✗', format!("{name} failed: {why}{kept}{next}"))

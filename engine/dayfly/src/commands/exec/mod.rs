@@ -37,27 +37,27 @@ use dayfly_host::{azure, engine};
 
 /// Run a command with the credentials of a session.
 ///
-/// The command finds them through a container credentials endpoint on loopback that lives as long as
-/// it does, so that it keeps working across rotations. Where the profile `default` has credentials
-/// of its own, which SDKs would use before, the file with it is kept from the command. Ends with
-/// the exit code of the command.
+/// The command gets them from a container credentials endpoint on loopback that exists as long as
+/// the command runs, so it keeps working across rotations. If the profile `default` has its own
+/// credentials, which SDKs would prefer, Dayfly hides that file from the command. The exit code is
+/// that of the command.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly exec dev -- aws s3 ls\n  dayfly exec dev --static -- terraform apply"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// Put the credentials themselves into the environment, for tools that know no endpoint. They
-    /// are not renewed.
+    /// Put the credentials themselves into the environment, for tools that do not support the
+    /// endpoint. Dayfly does not renew them.
     #[arg(long = "static", conflicts_with_all = ["imds", "token_file"])]
     fixed: bool,
-    /// Pass the token of the endpoint in a file, which clients read again for each request, instead
-    /// of in a variable. Clients from before 2024 do not know that.
+    /// Pass the endpoint's token in a file, which clients read again for each request, instead of
+    /// in a variable. Clients from before 2024 do not support this.
     #[arg(long, conflicts_with = "imds")]
     token_file: bool,
-    /// Give the command an instance metadata service (IMDSv2), for tools that know nothing else.
-    /// Some clients go on using what they have from there after it ended.
+    /// Give the command an instance metadata service (IMDSv2), for tools that support nothing else.
+    /// Some clients keep using its credentials after they expire.
     #[arg(long)]
     imds: bool,
     /// The command and its arguments.

@@ -9,21 +9,22 @@ use serde_json::{Map, Value};
 use crate::commands::init;
 use crate::terminal::{print, print_json};
 
-/// Add an integration to the Workspace. Nothing else in the file changes, and nobody is called.
+/// Add an integration to the Workspace; nothing else in the file changes, and Dayfly calls no
+/// cloud.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly integration add corp --portal-url https://corp.awsapps.com/start --region eu-west-1\n  dayfly integration add corp --portal-url https://corp.awsapps.com/start --region eu-west-1 \\\n      --sso-session corp\n  dayfly integration add contoso --kind azure --tenant-id contoso.onmicrosoft.com\n  dayfly integration add app --kind azure --tenant-id contoso.onmicrosoft.com \\\n      --credential clientSecret --client-id 00001111-aaaa-2222-bbbb-3333cccc4444"
 )]
 pub(crate) struct Args {
-    /// What you call it.
+    /// The name.
     name: String,
-    /// What it is with.
+    /// The kind of integration.
     #[arg(long, value_enum, default_value = "sso")]
     kind: Kind,
-    /// Its id; a new one without this.
+    /// The id; Dayfly makes a new one by default.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// The portal's start address.
+    /// The start URL of the portal.
     #[arg(
         long,
         value_name = "URL",
@@ -31,11 +32,11 @@ pub(crate) struct Args {
         required_if_eq("kind", "sso")
     )]
     portal_url: Option<String>,
-    /// SSO: the region that Identity Center runs in. Azure: the location of the sessions.
+    /// SSO: the region of Identity Center. Azure: the location of the sessions.
     #[arg(long, value_name = "REGION", required_if_eq("kind", "sso"))]
     region: Option<String>,
-    /// Share the sign-in with this [sso-session] of the AWS config file. Without this, with what
-    /// that file has for the portal.
+    /// Share the sign-in with this [sso-session] of the AWS config file; by default with the one
+    /// that the file has for the portal.
     #[arg(long, value_name = "NAME", help_heading = "SSO")]
     sso_session: Option<String>,
     /// The tenant: its id or its domain.
@@ -46,25 +47,26 @@ pub(crate) struct Args {
         required_if_eq("kind", "azure")
     )]
     tenant_id: Option<String>,
-    /// Who asks for tokens; without this, a person who signs in.
+    /// The credential that gets the tokens; by default a person signs in.
     #[arg(long, value_name = "WHO", help_heading = "Azure", value_parser = CREDENTIALS)]
     credential: Option<String>,
-    /// The application's id; for a managed identity, the one of several that is meant.
+    /// The client id of the application; for a managed identity, its client id if there are
+    /// several.
     #[arg(long, value_name = "ID", help_heading = "Azure")]
     client_id: Option<String>,
-    /// PEM file with the application's certificate and key, where the vault is not to keep them.
+    /// PEM file with the application's certificate and key, instead of storing them in the vault.
     #[arg(long, value_name = "PATH", help_heading = "Azure")]
     certificate_file: Option<String>,
-    /// File with the token of a workload.
+    /// File with the workload's token.
     #[arg(long, value_name = "PATH", help_heading = "Azure")]
     token_file: Option<String>,
-    /// Which Azure; without this, the global one.
+    /// The Azure cloud; by default the public one.
     #[arg(long, value_name = "CLOUD", help_heading = "Azure", value_parser = CLOUDS)]
     cloud: Option<String>,
-    /// The address of Entra ID, before the cloud's.
+    /// The address of Entra ID, instead of the cloud's.
     #[arg(long, value_name = "URL", help_heading = "Azure")]
     authority_host: Option<String>,
-    /// The address of the resource manager, before the cloud's.
+    /// The address of the resource manager, instead of the cloud's.
     #[arg(long, value_name = "URL", help_heading = "Azure")]
     resource_manager_url: Option<String>,
     /// Print the integration as JSON.
@@ -91,8 +93,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let before = workspace::require(&home)?;
     if found::all(&before).iter().any(|f| f.name() == args.name) {
-        let message = format!("an integration is called \"{}\" already", args.name);
-        return Err(CliError::usage(message).hint("give this one another name"));
+        let message = format!("there is already an integration \"{}\"", args.name);
+        return Err(CliError::usage(message).hint("choose another name"));
     }
     let object = object(args)?;
     let file = WorkspaceFile::at(&home.workspace());
@@ -103,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let name = sanitize(&args.name);
     print(&format!(
-        "{name} is added ({})\nnext: dayfly integration login {name}\n",
+        "added integration {name} ({})\nnext: dayfly integration login {name}\n",
         object["id"].as_str().unwrap_or_default()
     ));
     Ok(Exit::Done)
@@ -177,7 +179,10 @@ fn object(args: &Args) -> Result<Map<String, Value>, CliError> {
     ] {
         let Some(value) = value else { continue };
         if kind.is_some_and(|kind| kind != args.kind) {
-            let message = format!("an integration of kind {} takes no {flag}", args.kind);
+            let message = format!(
+                "an integration of kind {} does not accept {flag}",
+                args.kind
+            );
             return Err(CliError::usage(message));
         }
         object.insert(field.to_owned(), Value::from(value.as_str()));

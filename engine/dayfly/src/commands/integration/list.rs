@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return print_json(&lines);
     }
     if lines.is_empty() {
-        print("no integration; `dayfly integration add --help` says how to add one\n");
+        print("no integrations; see `dayfly integration add --help` for how to add one\n");
         return Ok(Exit::Done);
     }
     let mut table = Table::new(["NAME", "KIND", "PLACE", "SESSIONS", "SIGNED IN"]);
@@ -77,11 +77,11 @@ fn words(standing: &SignInRow) -> String {
         (Some(true), None) => match standing.ends {
             Some(ends) => {
                 let ends = time::relative(ends, clock::now());
-                format!("yes, renewed by itself; anew {ends} at the latest")
+                format!("yes, renewed automatically until {ends}")
             }
-            None => "yes, renewed by itself".to_owned(),
+            None => "yes, renewed automatically".to_owned(),
         },
         (Some(false), _) => "no".to_owned(),
-        (None, _) => "not known".to_owned(),
+        (None, _) => "unknown".to_owned(),
     }
 }

@@ -14,23 +14,23 @@ use crate::{input, prompt};
 /// The longest secret or certificate, in bytes.
 const INPUT: usize = 256 << 10;
 
-/// Sign in to an integration. Sessions that waited for it are tried again.
+/// Sign in to an integration. Dayfly tries sessions that waited for it again.
 ///
-/// Without --device a browser is opened and comes back to this machine. Where none can be opened,
-/// a code is shown, to be entered in a browser anywhere. A person signs in to Azure by a code
-/// always; the secret or certificate of an application is read from the standard input, and tried
-/// out before it is kept in the vault.
+/// Without --device, Dayfly opens a browser on this machine. If it cannot, it shows a code for a
+/// browser on any device. To sign in to Azure as a person, you always use a code. Dayfly reads the
+/// secret or certificate of an application from the standard input, tries it, and stores it in the
+/// vault.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly integration login corp\n  dayfly integration login corp --device    # on a server, over SSH\n  dayfly integration login app < secret.txt"
 )]
 pub(crate) struct Args {
-    /// A name, an id, or the beginning of one.
+    /// A name, an id, or the beginning of an id.
     integration: String,
-    /// Show a code to be entered in a browser on any device.
+    /// Show a code for a browser on any device.
     #[arg(long)]
     device: bool,
-    /// Open no browser but print the address to open.
+    /// Print the address instead of opening a browser.
     #[arg(long)]
     no_browser: bool,
 }
@@ -68,7 +68,7 @@ fn given(credential: AzureCredential) -> Result<SecretString, CliError> {
     };
     let trimmed = SecretString::copy_of(text.expose().trim());
     if trimmed.expose().is_empty() {
-        return Err(CliError::usage("nothing was given").hint(match is_secret {
+        return Err(CliError::usage("the input is empty").hint(match is_secret {
             true => "give the client secret on the standard input",
             false => "give the certificate and its key as PEM on the standard input",
         }));

@@ -8,12 +8,12 @@ use crate::terminal::print;
 
 /// End the sign-in to an integration, also for the AWS CLI and SDKs that share it.
 ///
-/// Credentials that sessions have already stay good until they end; `dayfly session stop` takes
-/// them back.
+/// Current credentials of sessions stay valid until they expire; `dayfly session stop` removes
+/// them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly integration logout corp")]
 pub(crate) struct Args {
-    /// A name, an id, or the beginning of one.
+    /// A name, an id, or the beginning of an id.
     integration: String,
 }
 

@@ -8,15 +8,15 @@ use crate::terminal::print;
 
 /// Remove an integration from the Workspace.
 ///
-/// The sign-in stays as it is: `dayfly integration logout` ends it.
+/// This does not sign you out: use `dayfly integration logout`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly integration remove corp\n  dayfly integration remove corp --with-sessions"
 )]
 pub(crate) struct Args {
-    /// A name, an id, or the beginning of one.
+    /// A name, an id, or the beginning of an id.
     integration: String,
-    /// Remove its sessions as well; active ones are stopped first.
+    /// Remove its sessions as well; Dayfly stops active ones first.
     #[arg(long)]
     with_sessions: bool,
 }
@@ -32,8 +32,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if !args.with_sessions && !sessions.is_empty() {
         let count = sessions.len();
         let s = if count == 1 { "session" } else { "sessions" };
-        let message = format!("{count} {s} would be left without integration \"{name}\"");
-        return Err(CliError::usage(message).hint("say --with-sessions to remove those too"));
+        let message = format!("removing integration \"{name}\" leaves {count} {s} without it");
+        return Err(
+            CliError::usage(message).hint("pass --with-sessions to remove those sessions too")
+        );
     }
     remove::integration(&home, &workspace, &found, &sessions)?;
     let and = match sessions.len() {
@@ -41,6 +43,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         1 => " with 1 session".to_owned(),
         n => format!(" with {n} sessions"),
     };
-    print(&format!("{name} is removed{and}\n"));
+    print(&format!("removed integration {name}{and}\n"));
     Ok(Exit::Done)
 }

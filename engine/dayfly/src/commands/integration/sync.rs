@@ -8,22 +8,22 @@ use serde::Serialize;
 use crate::progress::ProgressLine;
 use crate::terminal::{print, print_json};
 
-/// Take over the accounts and roles, or the subscriptions, of an integration as sessions.
+/// Import the accounts and roles, or the subscriptions, of an integration as sessions.
 ///
-/// New ones are added, what the portal tells of known ones is brought up to date, and sessions of
-/// roles that you do not have any more are stopped and removed. Names, labels, profiles, regions,
-/// delivery and all else that you wrote stay as they are.
+/// Dayfly adds new sessions, updates what the portal says about existing ones, and stops and
+/// removes sessions of roles that you no longer have. Names, labels, profiles, regions, delivery
+/// and everything else you wrote do not change.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly integration sync corp --dry-run\n  dayfly integration sync corp"
 )]
 pub(crate) struct Args {
-    /// A name, an id, or the beginning of one.
+    /// A name, an id, or the beginning of an id.
     integration: String,
-    /// Say what would change, and change nothing.
+    /// Show what would change, but change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Remove all its sessions where the portal lists no account at all.
+    /// Remove all its sessions even if the portal lists no account at all.
     #[arg(long)]
     remove_all: bool,
     /// Print what changed as JSON.

@@ -7,14 +7,15 @@ use dayfly_vault::Ask;
 use crate::consent;
 use crate::terminal::print;
 
-/// Take dayfly.lock as it is, although it is older than one that was seen here: after a restore, on
-/// another branch, or after a version was taken back elsewhere.
+/// Accept dayfly.lock although it is older than the one last seen on this machine: after a restore,
+/// on another branch, or after somebody reverted a version.
 ///
-/// Until then guard rails that it holds to an older module stay closed. Shows what is older, and asks.
+/// Until then, guard rails that it locks to an older module refuse everything. Shows what is older
+/// and asks for confirmation.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly policy accept\n  dayfly policy accept --yes")]
 pub(crate) struct Args {
-    /// Take it without asking.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
 }
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let look = witness.look();
     let older = look.older(&lock);
     if older.is_empty() && !look.lost {
-        print("dayfly.lock holds no entry to anything older than was seen here\n");
+        print("dayfly.lock is not older than the version last seen on this machine\n");
         return Ok(Exit::Done);
     }
     let mut text = String::new();
@@ -35,20 +36,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     if look.lost {
         text += &format!(
-            "{} cannot be read, so it is not known what was seen here; dayfly.lock holds {} entries now\n",
+            "Dayfly cannot read {}, so it does not know which dayfly.lock this machine last saw; \
+             dayfly.lock has {} entries now\n",
             home.seen().display(),
             lock.modules().len()
         );
     }
     print(&text);
     consent::ask(
-        "Take dayfly.lock as it is, with these older modules?",
+        "Accept dayfly.lock with these older modules?",
         args.yes,
         "--yes",
     )?;
     witness
         .written(&lock, Ask::Person)
         .map_err(|e| CliError::failed(e.to_string()))?;
-    print("dayfly.lock counts as it is now, here and in a running Dayfly\n");
+    print("accepted dayfly.lock as it is now, here and in a running engine\n");
     Ok(Exit::Done)
 }

@@ -15,43 +15,45 @@ use toml_edit::{InlineTable, Table, value};
 use crate::consent::{self, TALK};
 use crate::terminal::print;
 
-/// Add a policy, or a bundle of them, to the configuration: shows what it wants and would do now, and asks.
+/// Add a policy or a bundle to the configuration: shows what it asks for and would do now, then
+/// asks for confirmation.
 ///
-/// A source is builtin:NAME, the path of a component, a project or a bundle, git:FOLDER//FILE?ref=REVISION, or
-/// oci://HOST/REPOSITORY:TAG. What was looked at is written into dayfly.lock: `run` refuses anything else
-/// until `dayfly policy update` shows the difference.
+/// A source is builtin:NAME, the path of a component, a project or a bundle,
+/// git:FOLDER//FILE?ref=REVISION, or oci://HOST/REPOSITORY:TAG. Dayfly writes the digest of what
+/// you reviewed into dayfly.lock; the engine refuses anything else until you review it with `dayfly
+/// policy update`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy add builtin:rotate-before-expiry\n  dayfly policy add . --config '{\"label\":\"auto\"}'\n  dayfly policy add oci://registry.example/team/stop-idle:1 --sessions \"labels.env == 'dev'\"\n  dayfly policy add oci://registry.example/team/rules:stable --shadow"
 )]
 pub(crate) struct Args {
-    /// Where it comes from.
+    /// The source.
     source: String,
-    /// What the entry is called, instead of as the policy calls itself.
+    /// The name of the entry; by default the policy's own name.
     #[arg(long)]
     name: Option<String>,
     /// Its configuration.
     #[arg(long, value_name = "JSON")]
     config: Option<String>,
-    /// The sessions that it sees: an expression. Without it, all.
+    /// The sessions that it sees: an expression; by default all.
     #[arg(long, value_name = "EXPRESSION")]
     sessions: Option<String>,
-    /// How often what it decides may start or renew a session: 10/min.
+    /// How often its decisions may start or renew a session: 10/min.
     #[arg(long, value_name = "RATE")]
     rate: Option<String>,
-    /// Let its component import the part of WASI that reaches nothing outside.
+    /// Let its component import the parts of WASI that do not reach outside the sandbox.
     #[arg(long)]
     wasi: bool,
-    /// How much it counts.
+    /// Its precedence.
     #[arg(long, value_parser = ["personal", "team", "guard-rail"])]
     tier: Option<String>,
-    /// Put it on trial: what it decides is recorded, and nothing is done.
+    /// Add it in shadow mode: Dayfly records its decisions but does not carry them out.
     #[arg(long)]
     shadow: bool,
-    /// Take every new build of this file without asking; for a policy that you are working on.
+    /// Accept every new build of this file without asking; for a policy that you are developing.
     #[arg(long)]
     follow: bool,
-    /// Add it without asking.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
 }
@@ -82,10 +84,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             let own = args.config.is_some() || args.sessions.is_some() || args.tier.is_some();
             let own = own || args.rate.is_some() || args.wasi;
             if own || args.name.is_some() || args.follow {
-                let message = "a bundle brings names, configurations and grants along";
-                return Err(CliError::usage(message).hint(
-                    "change them in dayfly.toml afterwards; updates leave what you changed",
-                ));
+                let message = "a bundle has its own names, configurations and grants";
+                return Err(CliError::usage(message)
+                    .hint("change them in dayfly.toml afterwards; updates keep your changes"));
             }
             bundles::add(&home, &acquired, args.shadow, args.yes, &TALK)?;
             Ok(Exit::Done)
@@ -103,16 +104,17 @@ fn add(
     let follow = args.follow;
     if follow && !matches!(source, ModuleSource::Path(_)) {
         return Err(CliError::usage(
-            "only a file of this machine can be followed",
+            "--follow works only with a file on this machine",
         ));
     }
     let (mut edit, _) = Edit::open(&home.config())?;
     let mut lock = locking::load_to_write(home)?;
     let name = args.name.clone().unwrap_or(own_name);
     if edit.has(&name) {
-        let message = format!("there is a policy entry \"{name}\" already");
-        return Err(CliError::usage(message)
-            .hint("nothing was changed; give this one another name with --name"));
+        let message = format!("there is already a policy entry \"{name}\"");
+        return Err(
+            CliError::usage(message).hint("nothing was changed; choose another name with --name")
+        );
     }
     let mut loader = policies::loader(home)?;
     let module = match found {
@@ -136,7 +138,10 @@ fn add(
     let mut row = |key: &str, value: &str| text += &format!("  {key:<10}{value}\n");
     if let Some((acquired, _)) = found {
         let signer = acquired.signer.as_ref().map(|trusted| trusted.key.as_str());
-        row("signed by", signer.unwrap_or("nobody who was asked for"));
+        row(
+            "signed by",
+            signer.unwrap_or("nobody (no [[trust]] entry asks for a signature)"),
+        );
     }
     row("asks for", &wants::asks(&module));
     for subscription in prepared.policy.subscriptions() {
@@ -148,7 +153,8 @@ fn add(
     if module.wasi() == Wasi::Granted {
         row(
             "imports",
-            "WASI: clocks, random numbers and streams that tell it nothing new",
+            "WASI: clocks, random numbers and streams, none of which tell it anything about this \
+             machine",
         );
     }
     for line in preview::would(&prepared, &preview::sessions(home)?) {
@@ -169,8 +175,8 @@ fn add(
     } else {
         edit.save()?;
     }
-    let trial = if args.shadow { ", on trial" } else { "" };
-    print(&format!("{name} is in dayfly.toml{trial}\n"));
+    let trial = if args.shadow { ", in shadow mode" } else { "" };
+    print(&format!("added {name} to dayfly.toml{trial}\n"));
     Ok(Exit::Done)
 }
 
@@ -185,7 +191,7 @@ fn table(
     table.insert("name", value(name));
     table.insert("module", value(source.to_string()));
     if let Some(config) = &args.config {
-        let wrong = |e: String| CliError::usage(format!("--config is no JSON object: {e}"));
+        let wrong = |e: String| CliError::usage(format!("--config is not a JSON object: {e}"));
         let config: toml::Table = serde_json::from_str(config).map_err(|e| wrong(e.to_string()))?;
         table.insert("config", config_edit::inline(&toml::Value::Table(config))?);
     }

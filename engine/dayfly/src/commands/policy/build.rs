@@ -13,8 +13,8 @@ use crate::terminal::{self, print, print_json};
 
 /// Build the policy of a project into a component, with the tools of its language.
 ///
-/// Rust needs the target wasm32-unknown-unknown, C needs clang, JavaScript and Python the packages that
-/// the project names; what is missing is said, with how to get it.
+/// Rust needs the target wasm32-unknown-unknown, C needs clang, JavaScript and Python need the
+/// packages that the project lists; Dayfly says what is missing and how to install it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly policy build\n  dayfly policy build rules/stop-idle")]
 pub(crate) struct Args {

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::terminal::{print, print_json};
 
-/// Check a component: its contract, what it imports, wants and costs, and whether it answers the same
-/// twice; 1 where something is wrong.
+/// Check a component: its contract, imports, requests and cost, and whether it answers the same
+/// twice; exit code 1 if something is wrong.
 ///
-/// In the folder of a project without an argument: the component that was built last, with the
-/// configuration of test/dayfly.toml.
+/// In the folder of a project, without an argument, it checks the last build with the configuration
+/// of test/dayfly.toml.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy check\n  dayfly policy check theirs.wasm --config '{\"label\":\"auto\"}'\n  dayfly policy check --json"
@@ -25,7 +25,7 @@ use crate::terminal::{print, print_json};
 pub(crate) struct Args {
     /// A component, or a project.
     component: Option<PathBuf>,
-    /// The configuration to try it with.
+    /// The configuration for the check.
     #[arg(long, value_name = "JSON")]
     config: Option<String>,
     /// Print a JSON object.
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .as_ref()
         .map_or_else(|| place.to_owned(), Project::component);
     if project.is_some() && !path.exists() {
-        let message = format!("{} is not built yet", path.display());
+        let message = format!("{} has not been built", path.display());
         return Err(CliError::failed(message).hint("run `dayfly policy build`"));
     }
     let bytes = dayfly_authoring::read_built(&path)?;
@@ -138,7 +138,7 @@ fn text(checked: &Checked, problems: &[String]) -> String {
             row("instance", &short(cost.instance));
             row("one session", &short(cost.one));
             row(
-                "each further",
+                "each additional",
                 &format!("{} (of 1000)", short(cost.session)),
             );
             row("memory", &format!("{} KiB", cost.memory / 1024));

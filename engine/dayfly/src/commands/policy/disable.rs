@@ -6,7 +6,7 @@ use dayfly_sharing::config_edit::Edit;
 
 use crate::terminal::print;
 
-/// Disable a policy entry: it stays in the configuration, and is not asked.
+/// Disable a policy entry: it stays in the configuration, but Dayfly does not evaluate it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly policy disable keep-dev")]
 pub(crate) struct Args {
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .insert("enabled", toml_edit::value(false));
     edit.save()?;
     print(&format!(
-        "{0} is disabled; `dayfly policy enable {0}` has it asked again\n",
+        "disabled {0}; `dayfly policy enable {0}` enables it again\n",
         args.entry
     ));
     Ok(Exit::Done)

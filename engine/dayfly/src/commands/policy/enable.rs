@@ -8,7 +8,7 @@ use dayfly_sharing::config_edit::Edit;
 
 use crate::terminal::print;
 
-/// Have a disabled or a suspended policy entry asked again.
+/// Enable a disabled or suspended policy entry again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly policy enable keep-dev")]
 pub(crate) struct Args {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if disabled {
         entry.remove("enabled");
         edit.save()?;
-        print(&format!("{} is enabled\n", args.entry));
+        print(&format!("enabled {}\n", args.entry));
         return Ok(Exit::Done);
     }
     let request = Request::Enable {
@@ -34,10 +34,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         Some(answer) => answer?,
         None => {
             // `dayfly run` asks every policy afresh.
-            print(&format!("{} is enabled already\n", args.entry));
+            print(&format!("{} is already enabled\n", args.entry));
             return Ok(Exit::Done);
         }
     };
-    print(&format!("{} is asked again\n", args.entry));
+    print(&format!(
+        "enabled {} again after its suspension\n",
+        args.entry
+    ));
     Ok(Exit::Done)
 }

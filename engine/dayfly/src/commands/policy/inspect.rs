@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::terminal::{print, print_json};
 
-/// Show what a policy is, what it asks for, and what it is granted.
+/// Show what a policy does, what it asks for, and what it is granted.
 ///
-/// The component is loaded and asked in the sandbox; nothing is decided or done.
+/// Dayfly loads the component in the sandbox and asks for its description; no decision is made.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy inspect keep-dev\n  dayfly policy inspect builtin:business-hours\n  dayfly policy inspect ./mine.wasm --json"
@@ -131,7 +131,7 @@ fn text(inspected: &Inspected) -> String {
     );
     if let Some(settings) = &inspected.settings {
         row("config", &sanitize(&settings.config.to_string()));
-        row("counts as", &rank_words(settings.rank));
+        row("tier", &rank_words(settings.rank));
     }
     for subscription in asked(inspected) {
         row("wakes on", &wakes_on(subscription));
@@ -143,7 +143,7 @@ fn text(inspected: &Inspected) -> String {
         }
     }
     text += &format!("\n{}", side_by_side(inspected));
-    text += "\nconfiguration that it takes (JSON Schema):\n";
+    text += "\nconfiguration (JSON Schema):\n";
     text += &format!("{:#}\n", schema(module));
     text
 }

@@ -6,14 +6,14 @@ use dayfly_sharing::keys;
 
 use crate::terminal::{self, print};
 
-/// Make a key that signs policies, and keep it in the vault; prints its public key.
+/// Create a signing key for policies in the vault, and print its public key.
 ///
-/// It is an Ed25519 key in the format of minisign. Those who trust you write the public key into `[[trust]]`
-/// of their dayfly.toml. Where there is a key of this name, its public key is printed.
+/// It is an Ed25519 key in the format of minisign. People who trust you write the public key into
+/// `[[trust]]` of their dayfly.toml. If a key of this name exists, Dayfly prints its public key.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly policy keygen\n  dayfly policy keygen team")]
 pub(crate) struct Args {
-    /// What it is called.
+    /// The name.
     #[arg(default_value = "default")]
     name: String,
 }
@@ -22,9 +22,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let (public, new) = keys::generate(&vault::open(&home)?, &args.name)?;
     let said = if new {
-        "is kept in the vault"
+        "is in the vault"
     } else {
-        "was there already"
+        "already exists"
     };
     print(&format!("{public}\n"));
     // The standard output is the key alone.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::terminal::{print, print_json};
 
-/// List the policy entries of the configuration, and what is wrong with any.
+/// List the policy entries of the configuration and their problems.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly policy list\n  dayfly policy list --json")]
 pub(crate) struct Args {
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     if policies.is_empty() && disabled.is_empty() && problems.is_empty() {
         print(
-            "no policies; write [[policy]] entries into dayfly.toml (`dayfly init` makes one with examples)\n",
+            "no policies; add one with `dayfly policy add`, or write [[policy]] entries into \
+             dayfly.toml\n",
         );
     } else if !(policies.is_empty() && disabled.is_empty()) {
         print(&table(&policies, &disabled));

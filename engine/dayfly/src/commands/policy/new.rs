@@ -9,18 +9,18 @@ use dayfly_dialog::{CliError, Exit};
 
 use crate::terminal::print;
 
-/// Begin a policy of your own: a project with the contract, a rule that works, and a test.
+/// Create a project for your own policy, with the contract, a working rule, and a test.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy new stop-idle\n  dayfly policy new stop-idle --lang python\n  dayfly policy new stop-idle --lang c --folder rules/stop-idle"
 )]
 pub(crate) struct Args {
-    /// What it is called: small letters, digits and "-".
+    /// The name: lower-case letters, digits and "-".
     name: String,
-    /// What it is written in.
+    /// The language.
     #[arg(long, value_enum, default_value_t = Lang::Rust)]
     lang: Lang,
-    /// Where it goes, instead of a folder of its name.
+    /// The folder, instead of one with its name.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
@@ -33,10 +33,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .unwrap_or_else(|| PathBuf::from(&args.name));
     let taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
     if taken || folder.is_file() {
-        let message = format!("{} is there already", folder.display());
-        return Err(
-            CliError::failed(message).hint("nothing was written; give another name, or --folder")
-        );
+        let message = format!("{} already exists", folder.display());
+        return Err(CliError::failed(message)
+            .hint("nothing was written; choose another name, or use --folder"));
     }
     for (path, text) in templates::files(&args.name, args.lang) {
         write(&folder.join(path), &text)?;
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let failed = |e| CliError::failed(format!("{} cannot be written: {e}", path.display()));
+    let failed = |e| CliError::failed(format!("Dayfly cannot write {}: {e}", path.display()));
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -11,16 +11,17 @@ use dayfly_store::{GitSource, Lock, OciSource, Remote, TrustedStore};
 
 use crate::terminal::print;
 
-/// Fetch exactly the modules that dayfly.lock names, so that they run on this machine; or save one to a file.
+/// Fetch exactly the modules in dayfly.lock, so that they run on this machine; or save one to a
+/// file.
 ///
-/// For a configuration that came from elsewhere with its lock file. Nothing newer is taken; that is
-/// `dayfly policy update`.
+/// Use it for a configuration from another machine with its lock file. It fetches nothing newer;
+/// use `dayfly policy update` for that.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy pull\n  dayfly policy pull oci://registry.example/team/stop-idle:1 --output stop-idle.wasm"
 )]
 pub(crate) struct Args {
-    /// An entry, or with --output a source; without one, every entry that is locked.
+    /// An entry, or with --output a source; by default every locked entry.
     what: Option<String>,
     /// Save the component to this file, and nothing else.
     #[arg(long, short, value_name = "FILE", requires = "what")]
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if let Some(what) = &args.what
         && wanted.is_empty()
     {
-        let message = format!("dayfly.lock names no entry \"{what}\"");
+        let message = format!("dayfly.lock has no entry \"{what}\"");
         return Err(CliError::new(Code::NotFound, message));
     }
     let mut fetched = 0;
@@ -60,11 +61,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let matches = digests(&acquired).contains(&module.digest);
         if !matches {
             let message = format!(
-                "{source} no longer has the module that {} is held to ({})",
+                "{source} no longer has the module that dayfly.lock requires for {} ({})",
                 module.entry, module.digest
             );
             return Err(CliError::new(Code::Refused, message).hint(format!(
-                "`dayfly policy update {}` shows what is there now",
+                "review the version that is there now with `dayfly policy update {}`",
                 module.entry
             )));
         }
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         fetched += 1;
     }
     if fetched == 0 {
-        print("everything that dayfly.lock names is on this machine\n");
+        print("every module in dayfly.lock is on this machine\n");
     }
     Ok(Exit::Done)
 }
@@ -128,11 +129,12 @@ fn save(
     let acquired = acquire::acquire(home, config, &source)?;
     let Found::Module(bytes) = &acquired.found else {
         return Err(CliError::usage(format!(
-            "{source} is a bundle, which is not one file"
+            "{source} is a bundle, not a single file"
         )));
     };
-    let failed =
-        |e: std::io::Error| CliError::failed(format!("{} cannot be written: {e}", file.display()));
+    let failed = |e: std::io::Error| {
+        CliError::failed(format!("Dayfly cannot write {}: {e}", file.display()))
+    };
     std::fs::write(file, bytes).map_err(failed)?;
     for signature in acquired.signatures.iter().take(1) {
         let beside = crate::commands::policy::sign::beside(file);

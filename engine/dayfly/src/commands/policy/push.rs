@@ -14,12 +14,12 @@ use serde_json::json;
 
 use crate::terminal::{print, print_json};
 
-/// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature that lies
+/// Push a component, a project or a bundle to an OCI registry or into a folder, with the signature
 /// beside it.
 ///
-/// Components go to a registry in the layout of the CNCF, so that other tools can pull them. The credentials are
-/// those that Docker keeps. Into a folder, such as a share or a checkout of git, a component goes as
-/// NAME.wasm, and a bundle as it is.
+/// In a registry, components have the CNCF layout, so other tools can pull them. Dayfly uses
+/// Docker's credentials. In a folder, such as a share or a git checkout, a component becomes
+/// NAME.wasm, and a bundle keeps its files.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy push build/stop-idle.wasm oci://registry.example/team/stop-idle:1.0.0\n  dayfly policy push team-rules oci://registry.example/team/rules:stable\n  dayfly policy push build/stop-idle.wasm /mnt/team/policies"
@@ -27,7 +27,7 @@ use crate::terminal::{print, print_json};
 pub(crate) struct Args {
     /// A component, or the folder of a project or a bundle.
     what: String,
-    /// Where to: oci://HOST/REPOSITORY:TAG, or a folder.
+    /// The destination: oci://HOST/REPOSITORY:TAG, or a folder.
     to: String,
     /// Print a JSON object.
     #[arg(long)]
@@ -135,9 +135,9 @@ fn target(text: &str) -> Result<Target, CliError> {
         }
         ModuleSource::Path(path) => Ok(Target::Folder(path)),
         _ => {
-            let message = format!("\"{text}\" is no place to push to");
-            let hint = "write oci://HOST/REPOSITORY:TAG, or a folder; what is in a checkout of git is \
-                        pushed by its folder, and committed by you";
+            let message = format!("Dayfly cannot push to \"{text}\"");
+            let hint = "use oci://HOST/REPOSITORY:TAG or a folder; to publish through git, push to \
+                        the folder of the checkout and commit it yourself";
             Err(CliError::usage(message).hint(hint))
         }
     }

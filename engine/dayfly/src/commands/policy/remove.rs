@@ -37,11 +37,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     edit.save()?;
     locking::save(&home, &mut lock)?;
     print(&match of_bundle.is_empty() {
-        true => format!(
-            "{} is removed; what it proposed no longer counts\n",
-            args.name
-        ),
-        false => format!("{} is removed, with {}\n", args.name, of_bundle.join(", ")),
+        true => format!("removed {}; its proposals no longer count\n", args.name),
+        false => format!("removed {}, with {}\n", args.name, of_bundle.join(", ")),
     });
     Ok(Exit::Done)
 }

@@ -15,8 +15,9 @@ use crate::terminal::print;
 
 /// Sign a component, a project or a bundle with a key of the vault.
 ///
-/// The signature is written beside the file, as minisign writes it; `minisign -V` verifies it. The digests of
-/// a bundle's files are written into bundle.toml first, which is what is signed.
+/// Dayfly writes the signature beside the file in the format of minisign; `minisign -V` verifies
+/// it. For a bundle, Dayfly first writes the digests of its files into bundle.toml, then signs that
+/// file.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy sign build/stop-idle.wasm\n  dayfly policy sign team-rules --key team"
@@ -24,7 +25,7 @@ use crate::terminal::print;
 pub(crate) struct Args {
     /// A component, or the folder of a project or a bundle.
     what: String,
-    /// The key; `dayfly policy keygen` makes it.
+    /// The key; create one with `dayfly policy keygen`.
     #[arg(long, value_name = "NAME", default_value = "default")]
     key: String,
 }
@@ -47,8 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 /// The file that is signed, its content, and the comment that is signed as well.
 pub(crate) fn content(home: &Home, what: &str) -> Result<(PathBuf, Vec<u8>, String), CliError> {
     let ModuleSource::Path(path) = acquire::source(what)? else {
-        return Err(CliError::usage(format!("{what} is no file")).hint(
-            "what is signed lies on this machine; `dayfly policy push` takes the signature along",
+        return Err(CliError::usage(format!("{what} is not a file")).hint(
+            "sign a file on this machine first; `dayfly policy push` then pushes the signature \
+             with it",
         ));
     };
     // Whom the person trusts is of no account for what they sign.
@@ -77,5 +79,5 @@ pub(crate) fn beside(file: &Path) -> PathBuf {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     std::fs::write(path, bytes)
-        .map_err(|e| CliError::failed(format!("{} cannot be written: {e}", path.display())))
+        .map_err(|e| CliError::failed(format!("Dayfly cannot write {}: {e}", path.display())))
 }

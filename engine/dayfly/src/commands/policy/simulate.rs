@@ -20,11 +20,13 @@ use serde_json::json;
 
 use crate::terminal::{self, print, print_json};
 
-/// Try the configured policies on a week in seconds: virtual time, a made-up cloud, the same rules.
+/// Simulate a week with the configured policies in seconds: virtual time, a simulated cloud, the
+/// same rules.
 ///
-/// Nothing real is touched. A scenario file says what goes wrong and what people do; without one it
-/// is a week in which nothing does. In the folder of a project (`dayfly policy new`) the policies are those
-/// of its test/dayfly.toml, and the scenario the first of its test folder.
+/// The simulation touches nothing real. A scenario file lists what fails and what people do;
+/// without one, it is a week without incidents. In the folder of a project (`dayfly policy new`),
+/// the policies are those of its test/dayfly.toml, and the scenario is the first one in its test
+/// folder.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy simulate\n  dayfly policy simulate outage.toml --for 2d\n  dayfly policy simulate --sessions 1000 --svg week.svg\n\nA scenario:\n  begin = \"2026-03-02T00:00:00Z\"\n  [[outage]]\n  from = \"tue 09:00\"\n  to = \"tue 11:00\"\n  [[event]]\n  at = \"30h\"\n  session = \"deploy\"\n  do = \"stop\"\n  for = \"2h\""
@@ -32,16 +34,16 @@ use crate::terminal::{self, print, print_json};
 pub(crate) struct Args {
     /// The scenario.
     scenario: Option<PathBuf>,
-    /// How long it takes: 12h, 7d.
+    /// The simulated time: 12h, 7d.
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
     span: Option<Duration>,
-    /// So many made-up sessions instead of those of the Workspace.
+    /// Simulate this number of made-up sessions instead of those in the Workspace.
     #[arg(long, value_name = "NUMBER")]
     sessions: Option<usize>,
-    /// Decides jitter and latencies.
+    /// The seed for jitter and latencies.
     #[arg(long)]
     seed: Option<u64>,
-    /// Also draw it into this file.
+    /// Also write a chart to this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Print a JSON object.
@@ -81,8 +83,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     // Without sessions, policies may still have something to say of files and events.
     if scenario.sessions.is_empty() && scenario.deeds.is_empty() {
         return Err(
-            CliError::usage("there is no session to try the policies on")
-                .hint("add one with `dayfly session add`, or make some up with --sessions 10"),
+            CliError::usage("the Workspace has no session to simulate").hint(
+                "add one with `dayfly session add`, or simulate made-up ones with --sessions 10",
+            ),
         );
     }
     scenario.span = args.span.unwrap_or(scenario.span);
@@ -106,8 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         terminal::end_progress();
     }
     if let Some(path) = &args.svg {
-        std::fs::write(path, picture(&scenario, &outcome))
-            .map_err(|e| CliError::failed(format!("{} cannot be written: {e}", path.display())))?;
+        std::fs::write(path, picture(&scenario, &outcome)).map_err(|e| {
+            CliError::failed(format!("Dayfly cannot write {}: {e}", path.display()))
+        })?;
     }
     if args.json {
         return print_json(&as_json(&outcome));
@@ -146,7 +150,7 @@ fn figures(scenario: &Scenario, outcome: &Outcome, took: Duration) -> String {
         ("started", count(Ended::Started).to_string()),
         ("rotated", count(Ended::Rotated).to_string()),
         ("stopped", count(Ended::Stopped).to_string()),
-        ("ended unrenewed", count(Ended::Expired).to_string()),
+        ("expired unrenewed", count(Ended::Expired).to_string()),
         ("failed attempts", count(Ended::Failed).to_string()),
         (
             "calls",
@@ -164,10 +168,10 @@ fn figures(scenario: &Scenario, outcome: &Outcome, took: Duration) -> String {
             ),
         ),
         (
-            "turns on and off",
+            "status changes",
             format!("{turns}, {flaps} starts within ten minutes of a stop"),
         ),
-        ("orders refused", outcome.refused.len().to_string()),
+        ("commands refused", outcome.refused.len().to_string()),
         (
             "evaluations",
             format!(

@@ -17,10 +17,10 @@ use serde_json::json;
 use crate::commands::policy::simulate::{of_workspace, rules};
 use crate::terminal::{print, print_json};
 
-/// Hold the configured policies against scenario files with expectations; 1 where one is broken.
+/// Test the configured policies with scenario files; exit code 1 if an expectation fails.
 ///
-/// In the folder of a project (`dayfly policy new`) the policies are those of its test/dayfly.toml, and
-/// without an argument the scenarios are all of its test folder.
+/// In the folder of a project (`dayfly policy new`) the policies are those of its test/dayfly.toml,
+/// and without an argument the scenarios are all of its test folder.
 ///
 /// All files are run. Exit codes: 0 all is as expected, 1 something is not or a policy cannot be
 /// used, 2 a scenario makes no sense, 3 it names a session that there is not.
@@ -56,10 +56,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         None => (paths::home()?, args.scenarios.clone()),
     };
     if scenarios.is_empty() {
-        return Err(
-            CliError::usage("there is no scenario to hold the policies against")
-                .hint("name scenario files, or go to the folder of a project"),
-        );
+        return Err(CliError::usage("there is no scenario to test")
+            .hint("name scenario files, or run this in the folder of a project"));
     }
     let rules = rules(&home)?;
     let mut sessions = None;
@@ -95,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print_json(&json!({ "ok": failed == 0, "scenarios": all }))?;
     } else if all.len() > 1 {
         print(&format!(
-            "{} of {} scenarios are as expected\n",
+            "{} of {} scenarios passed\n",
             all.len() - failed,
             all.len()
         ));
@@ -106,7 +104,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 fn load(path: &Path) -> Result<File, CliError> {
     let file = File::load(path)?;
     if file.expect.is_empty() {
-        let message = format!("{} expects nothing, so it cannot fail", path.display());
+        let message = format!("{} has no expectations, so it cannot fail", path.display());
         return Err(CliError::usage(message).hint("add [[expect]] tables"));
     }
     Ok(file)

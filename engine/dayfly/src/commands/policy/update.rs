@@ -11,26 +11,28 @@ use serde_json::Value;
 use crate::consent::TALK;
 use crate::terminal::{print, print_json};
 
-/// Take newer versions of policies from where they come from: shows the differences, and asks where one wants more.
+/// Update policies from their sources: shows the differences, and asks if a new version asks for
+/// more.
 ///
-/// An older version than the one in force is refused, however well it is signed.
+/// Dayfly refuses a version that is older than the one in force, even if it is signed.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy update\n  dayfly policy update stop-idle --check --replay\n  dayfly policy update stop-idle --grant"
 )]
 pub(crate) struct Args {
-    /// An entry or a bundle; without one, all that come from elsewhere.
+    /// An entry or a bundle; by default all that are not built in.
     name: Option<String>,
     /// Only show the differences.
     #[arg(long)]
     check: bool,
-    /// Grant what a newer version wants beside, without asking.
+    /// Grant what a newer version additionally asks for, without asking you.
     #[arg(long)]
     grant: bool,
-    /// Also ask the newer version what was recorded (`dayfly replay`), and show where it decides otherwise.
+    /// Also replay the recording with the newer version (`dayfly replay`), and show where it
+    /// decides differently.
     #[arg(long)]
     replay: bool,
-    /// Take an older version than the one in force.
+    /// Accept a version that is older than the one in force.
     #[arg(long)]
     downgrade: bool,
     /// Print a JSON array.
@@ -77,14 +79,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     {
         // Says whether there is such an entry at all.
         edit.entry(name)?;
-        let message = format!("{name} is not held to a version, so there is nothing to update");
+        let message = format!("dayfly.lock has no entry for {name}, so there is nothing to update");
         return Err(CliError::usage(message));
     }
     if args.json {
         return print_json(&told);
     }
     if told.is_empty() {
-        print("no policy comes from elsewhere\n");
+        print("no policy comes from a registry, a git checkout or a file\n");
     }
     Ok(Exit::Done)
 }

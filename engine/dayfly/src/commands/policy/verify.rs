@@ -8,18 +8,18 @@ use dayfly_store::{bundle, trust};
 
 use crate::terminal::print;
 
-/// Verify the signature of a component or a bundle; 4 where it is not what the key signed.
+/// Verify the signature of a component or a bundle; exit code 4 if the key did not sign it.
 ///
-/// With --key that key has to have signed it. Without, one that [[trust]] of dayfly.toml names for where it
-/// comes from.
+/// With --key, that key must have signed it; otherwise a key that [[trust]] in dayfly.toml lists
+/// for its source.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly policy verify stop-idle.wasm --key RWQ…\n  dayfly policy verify oci://registry.example/team/stop-idle:1"
 )]
 pub(crate) struct Args {
-    /// A component, the folder of a project or a bundle, or where one comes from.
+    /// A component, the folder of a project or a bundle, or a source.
     what: String,
-    /// A public key; may be given several times.
+    /// A public key; repeat the option for several keys.
     #[arg(long, value_name = "KEY")]
     key: Vec<String>,
 }
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     if let Some(bad) = args.key.iter().find(|key| !trust::is_public_key(key)) {
         return Err(CliError::usage(format!(
-            "\"{bad}\" is no public key of minisign"
+            "\"{bad}\" is not a minisign public key"
         )));
     }
     let source = acquire::source(&args.what)?;
@@ -39,9 +39,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             Some(trusted) => good(&args.what, &trusted),
             None => Err(CliError::new(
                 Code::NotFound,
-                format!("[[trust]] of dayfly.toml says nothing of {source}"),
+                format!("[[trust]] in dayfly.toml has no key for {source}"),
             )
-            .hint("name a key with --key")),
+            .hint("give a key with --key")),
         };
     }
     let acquired = acquire::acquire(&home, &Config::default(), &source)?;

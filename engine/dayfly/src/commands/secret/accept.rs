@@ -6,14 +6,14 @@ use dayfly_host::{locking, paths};
 use crate::consent;
 use crate::terminal::print;
 
-/// Take the vault as it is, although it is older than one that was seen here, or gone: after a restore,
-/// or on another machine.
+/// Accept the vault although it is missing or older than the one last seen on this machine: after a
+/// restore, or on another machine.
 ///
-/// Shows what is older, and asks.
+/// Shows what is older and asks for confirmation.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly secret accept\n  dayfly secret accept --yes")]
 pub(crate) struct Args {
-    /// Take it without asking.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
 }
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let witness = locking::witness(&home)?;
     let look = witness.look();
     if look.doubts.is_empty() {
-        print("the vault is the newest that was seen here\n");
+        print("the vault is the newest one seen on this machine\n");
         return Ok(Exit::Done);
     }
     let lines = look.doubts.iter();
@@ -31,10 +31,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .map(|doubt| format!("{}\n", sanitize(&witness.say(doubt))))
         .collect();
     print(&text);
-    consent::ask("Take what is there now?", args.yes, "--yes")?;
+    consent::ask("Accept the vault as it is now?", args.yes, "--yes")?;
     witness
         .accept_vault()
         .map_err(|e| CliError::failed(e.to_string()))?;
-    print("the vault counts as it is now\n");
+    print("accepted the vault as it is now\n");
     Ok(Exit::Done)
 }

@@ -14,15 +14,15 @@ use crate::commands::secret::set as secret_set;
 use crate::commands::session::add::edit;
 use crate::terminal::{print, print_json};
 
-/// Take the long-lived access key of a profile of the shared AWS files into the vault, and make a
-/// session of it.
+/// Import the long-lived access key of a profile in the shared AWS files into the vault, and create
+/// a session for it.
 ///
-/// The profile is read as the AWS CLI reads it: the key from the credentials file or else the config
-/// file, region and MFA device from both. What is not clear is refused before anything is changed: a
-/// key that stands there twice or in both files, a value with quotes or a comment. An existing session
-/// of that name is given the key. With --remove the key is then taken out of its file, of which
-/// nothing else changes, and the session is published under the profile's own name: programs that use
-/// it go on, with temporary credentials.
+/// Dayfly reads the profile as the AWS CLI does: the key from the credentials file or else the
+/// config file, region and MFA device from both. If something is ambiguous, Dayfly changes nothing:
+/// a key that is given twice or in both files, a value with quotes or a comment. If a session of
+/// that name exists, it gets the key. With --remove, Dayfly then removes the key from its file,
+/// changes nothing else in it, and publishes the session under the profile's name: programs that
+/// use the profile continue, with temporary credentials.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly secret import-aws default --session main --remove\n  dayfly secret import-aws legacy"
@@ -30,11 +30,11 @@ use crate::terminal::{print, print_json};
 pub(crate) struct Args {
     /// The profile.
     profile: String,
-    /// The name of the session; without this, the profile's.
+    /// The name of the session; by default the profile's name.
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
-    /// Named profile of the session. Without this, the profile's name where the key is removed from
-    /// the file, else that with "-dayfly".
+    /// Named profile of the session; by default the profile's name with --remove, and otherwise
+    /// that name with "-dayfly".
     #[arg(long = "profile", value_name = "NAME")]
     named: Option<String>,
     /// Remove the key from its file.
@@ -60,10 +60,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let kept = vault::open(&home)?.access_key(&id);
     let kept = kept.map_err(|e| CliError::failed(e.to_string()))?;
     if kept.as_ref() != Some(&found.key) {
-        return Err(
-            CliError::failed("the vault does not give back the key that it was given")
-                .hint("the shared file is as it was; see `dayfly doctor`"),
-        );
+        return Err(CliError::failed(
+            "the vault did not return the key that Dayfly had just stored",
+        )
+        .hint("the shared file is unchanged; see `dayfly doctor`"));
     }
     if args.remove {
         found.remove()?;
@@ -87,21 +87,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 fn text(args: &Args, found: &Found, name: &str, made: bool) -> String {
     let (shown, key_id) = (sanitize(name), &found.key.access_key_id);
     let mut text = if made {
-        format!("{shown} is added, and its key {key_id} is kept\n")
+        format!("added session {shown} and stored its key {key_id}\n")
     } else {
-        format!("{shown}: {key_id} is kept\n")
+        format!("stored key {key_id} for session {shown}\n")
     };
     let file = found.file.display();
     if args.remove {
-        text += &format!("it is removed from {file}; nothing else in it changed\n");
+        text += &format!("removed the key from {file}; nothing else in the file changed\n");
     } else {
-        text += &format!("it still stands in {file} as well; --remove takes it out\n");
+        text += &format!("the key is also still in {file}; --remove removes it there\n");
     }
     for left in &found.left {
-        text += &format!("not taken over: {left}\n");
+        text += &format!("not imported: {left}\n");
     }
     for twin in &found.twins {
-        text += &format!("the same key stands in the profile {twin}\n");
+        text += &format!("profile {twin} has the same key\n");
     }
     text + &format!("next: dayfly session start {shown}\n")
 }
@@ -126,10 +126,12 @@ fn refuse_another(home: &Home, session: Option<&Session>, found: &Found) -> Resu
         && a != b
     {
         let message = format!(
-            "the profile says region {region} (partition {b}), but session \"{shown}\" is in {own} \
-             (partition {a}), where the key is not known"
+            "the profile is in region {region} (partition {b}), but session \"{shown}\" is in \
+             {own} (partition {a}), where the key is not valid"
         );
-        let hint = format!("dayfly session edit {shown} --region {region}, or another --session");
+        let hint = format!(
+            "run `dayfly session edit {shown} --region {region}`, or use another --session"
+        );
         return Err(CliError::usage(message).hint(hint));
     }
     if !home.vault().exists() {
@@ -140,11 +142,12 @@ fn refuse_another(home: &Home, session: Option<&Session>, found: &Found) -> Resu
     match kept {
         Some(kept) if kept != found.key => {
             let message = format!(
-                "session \"{shown}\" has another key already ({}), which would be lost",
+                "the vault already has another key for session \"{shown}\" ({}), which would be \
+                 lost",
                 kept.access_key_id
             );
             let hint = format!(
-                "name another session with --session, or first `dayfly secret remove {shown}`"
+                "use another session with --session, or run `dayfly secret remove {shown}` first"
             );
             Err(CliError::usage(message).hint(hint))
         }
@@ -177,8 +180,8 @@ fn session(home: &Home, args: &Args, found: &Found) -> Result<(SessionId, String
         let kind = session.session_type();
         if kind != SessionType::AwsIamUser {
             let message =
-                format!("session \"{name}\" is of type {kind}, which has no key of its own");
-            return Err(CliError::usage(message).hint("name another one with --session"));
+                format!("session \"{name}\" is of type {kind}, which does not use an access key");
+            return Err(CliError::usage(message).hint("use another session with --session"));
         }
         // What the person wrote stays.
         if !says_region(&workspace, &session.id) {

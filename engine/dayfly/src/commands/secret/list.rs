@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::commands::secret::totp as secret_totp;
 use crate::terminal::{print, print_json};
 
-/// List what the vault keeps. Never shows a value.
+/// List the secrets in the vault, without their values.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly secret list\n  dayfly secret list --json")]
 pub(crate) struct Args {
@@ -104,10 +104,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return print_json(&rows);
     }
     if rows.is_empty() {
-        print("the vault is empty; `dayfly secret set SESSION` keeps an access key\n");
+        print("the vault is empty; store an access key with `dayfly secret set SESSION`\n");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(["SESSION", "KIND", "ID", "KEPT"]);
+    let mut table = Table::new(["SESSION", "KIND", "ID", "STORED"]);
     for row in &rows {
         let session = match (&row.session_name, &row.session_id) {
             (Some(name), _) => sanitize(name),

@@ -10,17 +10,17 @@ use dayfly_vault::VaultError;
 
 use crate::terminal::print;
 
-/// Give the vault a new key, in the same place or another.
+/// Replace the key of the vault, in the same place or another.
 ///
-/// The place is written into dayfly.toml. The key before stays where it is, for copies of the
-/// vault that were made with it. Without a terminal the passphrase is the first line of the file
-/// that DAYFLY_PASSPHRASE_FILE names.
+/// Dayfly writes the place into dayfly.toml. The previous key stays where it is, for older copies
+/// of the vault. Without a terminal, the passphrase is the first line of the file that
+/// DAYFLY_PASSPHRASE_FILE names.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly secret rekey keyring\n  dayfly secret rekey passphrase"
 )]
 pub(crate) struct Args {
-    /// Where the new key is kept.
+    /// Where Dayfly stores the new key.
     place: Place,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .rekey(target, || write_down(&config, word))
         .map_err(|failed| failed.0)?;
     print(&format!(
-        "the vault opens with {place} now; a running Dayfly has to be restarted\n"
+        "{place} now opens the vault; if an engine is running, restart it\n"
     ));
     Ok(Exit::Done)
 }
@@ -69,8 +69,8 @@ impl From<VaultError> for Failed {
 /// Writes `[vault] key` into the configuration; everything else in it stays as it is.
 fn write_down(config: &std::path::Path, word: &str) -> Result<(), Failed> {
     let failed = |what: String| {
-        let message = format!("{} cannot be edited: {what}", config.display());
-        Failed(CliError::failed(message).hint("nothing was changed; mend the file and try again"))
+        let message = format!("Dayfly cannot edit {}: {what}", config.display());
+        Failed(CliError::failed(message).hint("nothing was changed; fix the file and try again"))
     };
     for _ in 0..ATTEMPTS {
         let mut file = Edited::open(config, LIMIT).map_err(|e| failed(e.to_string()))?;
@@ -85,7 +85,7 @@ fn write_down(config: &std::path::Path, word: &str) -> Result<(), Failed> {
             return Ok(());
         }
     }
-    Err(failed("others change it all the time".to_owned()))
+    Err(failed("other programs keep changing it".to_owned()))
 }
 
 fn edited(text: &str, word: &str) -> Result<String, String> {

@@ -8,15 +8,15 @@ use dayfly_vault::ACCESS_KEY;
 
 use crate::terminal::print;
 
-/// Remove the access key of a session, or the seed of its MFA device, from the vault. Credentials that
-/// were obtained with it stay until they end or the session is stopped.
+/// Remove the access key of a session, or the seed of its MFA device, from the vault. Credentials
+/// from that key stay valid until they expire or the session is stopped.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly secret remove main\n  dayfly secret remove main --totp"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name; or the whole id of one that is gone; or what
-    /// `dayfly secret list --json` calls the secret.
+    /// An id, the beginning of an id, or a unique name; or the whole id of a removed session; or
+    /// the name of the secret in `dayfly secret list --json`.
     session: String,
     /// Remove the seed of the session's MFA device, for all sessions of that device.
     #[arg(long)]
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             .resolve(&args.session)
             .map_err(|e| not_found(&e))?;
         let device = entry.session.mfa_device().ok_or_else(|| {
-            CliError::new(Code::NotFound, format!("{asked} has no MFA device"))
-                .hint("`dayfly secret list` shows all that is kept")
+            CliError::new(Code::NotFound, format!("session {asked} has no MFA device"))
+                .hint("`dayfly secret list` lists all stored secrets")
         })?;
         let what = format!("the seed of {}", sanitize(device));
         (format!("{TOTP_SEED}{device}"), what)
@@ -53,9 +53,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .remove(&name)
         .map_err(|e| CliError::failed(e.to_string()))?;
     if !removed {
-        let message = format!("no {} is kept", what.trim_start_matches("the "));
-        return Err(CliError::new(Code::NotFound, message).hint("`dayfly secret list` shows all"));
+        let message = format!("the vault has no {}", what.trim_start_matches("the "));
+        return Err(CliError::new(Code::NotFound, message)
+            .hint("`dayfly secret list` lists all stored secrets"));
     }
-    print(&format!("{what} is removed\n"));
+    print(&format!("removed {what}\n"));
     Ok(Exit::Done)
 }

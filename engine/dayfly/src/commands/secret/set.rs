@@ -13,27 +13,26 @@ use crate::commands::secret::totp as secret_totp;
 use crate::prompt;
 use crate::terminal::print;
 
-/// Keep the long-lived access key of a session, or the seed of its MFA device, in the encrypted
-/// vault.
+/// Store the long-lived access key of a session, or the seed of its MFA device, in the vault.
 ///
-/// On a terminal it is asked for. Else it is read from the standard input: the JSON that
-/// `aws iam create-access-key` prints, or two lines (id, secret), or the secret alone with
-/// --access-key-id. It is never taken from the command line, where others could see it.
+/// On a terminal, Dayfly asks for the key. Otherwise it reads the standard input: the JSON that
+/// `aws iam create-access-key` prints, or two lines (id, secret), or only the secret with
+/// --access-key-id. Dayfly never accepts it on the command line, where others could see it.
 ///
-/// With --totp it is the seed of the session's virtual MFA device: the base32 text beside the QR code,
-/// or the otpauth address in it. Codes are then made from it, for all sessions of that device.
-/// Whoever can open the vault has both factors then.
+/// With --totp, Dayfly stores the seed of the session's virtual MFA device: the base32 text beside
+/// the QR code, or the otpauth address in it. Dayfly then makes the codes itself, for all sessions
+/// with that device. Anyone who can open the vault then has both factors.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly secret set main\n  aws iam create-access-key | dayfly secret set main\n  dayfly secret set main --totp"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// The id of the access key, which is no secret.
+    /// The id of the access key, which is not a secret.
     #[arg(long, value_name = "ID")]
     access_key_id: Option<String>,
-    /// Keep the seed of the session's MFA device.
+    /// Store the seed of the session's MFA device.
     #[arg(long, conflicts_with = "access_key_id")]
     totp: bool,
 }
@@ -51,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let kind = session.session_type();
     if kind != SessionType::AwsIamUser {
         let message = format!(
-            "session \"{}\" is of type {kind}, which has no access key of its own",
+            "session \"{}\" is of type {kind}, which does not use an access key",
             session.name
         );
         return Err(CliError::usage(message));
@@ -68,11 +67,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     print(&match before {
         Some(before) if before.access_key_id != *id => {
             format!(
-                "{name}: {id} is kept, in the place of {}\n",
+                "stored access key {id} for session {name}; it replaces {}\n",
                 before.access_key_id
             )
         }
-        _ => format!("{name}: {id} is kept\n"),
+        _ => format!("stored access key {id} for session {name}\n"),
     });
     Ok(Exit::Done)
 }
@@ -130,7 +129,7 @@ struct Key {
 
 fn parse(text: &SecretString, id: Option<&str>) -> Result<AccessKey, CliError> {
     let shape = || {
-        CliError::usage("the standard input holds no access key").hint(
+        CliError::usage("the standard input has no access key").hint(
             "give the JSON of `aws iam create-access-key`, or two lines (id, secret), or the \
              secret alone with --access-key-id",
         )
@@ -171,9 +170,9 @@ fn check(key: &AccessKey) -> Result<(), CliError> {
     };
     let hint = match unusable {
         // A secret that was typed in the place of the id is not shown.
-        Unusable::Id => "first the id (AKIA…), then the secret",
-        Unusable::Secret => "copy it anew, without quotes or blanks",
-        Unusable::Temporary => "give a long-lived one (AKIA…) of an IAM user",
+        Unusable::Id => "give the id (AKIA…) first, then the secret",
+        Unusable::Secret => "copy it again, without quotes or spaces",
+        Unusable::Temporary => "give a long-lived key (AKIA…) of an IAM user",
     };
     Err(CliError::usage(unusable.to_string()).hint(hint))
 }

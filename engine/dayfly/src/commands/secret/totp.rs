@@ -22,21 +22,21 @@ const INPUT: usize = 4 << 10;
 pub(crate) fn set(home: &Home, workspace: &Workspace, session: &Session) -> Result<Exit, CliError> {
     let name = sanitize(&session.name);
     let device = session.mfa_device().ok_or_else(|| {
-        CliError::usage(format!("{name} has no MFA device")).hint(format!(
-            "name it with `dayfly session edit {name} --mfa-device ARN`"
+        CliError::usage(format!("session {name} has no MFA device")).hint(format!(
+            "set one with `dayfly session edit {name} --mfa-device ARN`"
         ))
     })?;
     let text = seed()?;
     let totp = Totp::parse(text.expose()).map_err(|error| {
-        CliError::usage(format!("this is no seed of an MFA device: {error}"))
-            .hint("AWS shows it once, beside the QR code, when the device is made")
+        CliError::usage(format!("this is not the seed of an MFA device: {error}"))
+            .hint("AWS shows the seed once, beside the QR code, when you create the device")
     })?;
     vault::open(home)?
         .set(&format!("{TOTP_SEED}{device}"), &totp.to_text())
         .map_err(|e| CliError::failed(e.to_string()))?;
     let users = users(workspace, device);
     print(&format!(
-        "the seed of {} is kept, for {}\n",
+        "stored the seed of {}, for {}\n",
         sanitize(device),
         users.join(", ")
     ));

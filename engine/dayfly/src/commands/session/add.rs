@@ -12,19 +12,19 @@ use crate::commands::init;
 use crate::commands::session::fields::{Fields, flag, refuse_profile};
 use crate::terminal::{print, print_json, warn};
 
-/// Add a session to the Workspace. Nothing else in the file changes.
+/// Add a session to the Workspace; nothing else in the file changes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly session add main --type awsIamUser --profile main --region eu-west-1\n  dayfly session add deploy --type awsIamRoleChained --parent main --profile deploy \\\n      --role-arn arn:aws:iam::123456789012:role/deploy --label work\n  dayfly session add local --type localstack --profile local"
 )]
 pub(crate) struct Args {
-    /// Its name.
+    /// The name.
     name: String,
     /// Access method: awsIamUser, awsIamRoleChained, awsIamRoleFederated, awsIamRoleWebIdentity,
     /// awsSsoRole, azure or localstack.
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     kind: SessionType,
-    /// Its id; a new one without this.
+    /// The id; Dayfly makes a new one by default.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let mut object = args.fields.object(args.kind, Some(&before))?;
     for field in requires(args.kind) {
         if !object.contains_key(*field) {
-            let message = format!("a session of type {} needs {}", args.kind, flag(field));
+            let message = format!("a session of type {} requires {}", args.kind, flag(field));
             return Err(CliError::usage(message));
         }
     }
@@ -67,13 +67,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return print_json(&object);
     }
     let name = sanitize(&args.name);
-    let mut text = format!("{name} is added ({id})\n");
+    let mut text = format!("added session {name} ({id})\n");
     let namesakes = after
         .sessions()
         .iter()
         .filter(|e| e.session.name == args.name);
     if namesakes.count() > 1 {
-        text += "another session has the same name, so commands need the id\n";
+        text += "another session has the same name, so use the id in commands\n";
     }
     let sessions = || after.sessions().iter().map(|entry| &entry.session);
     let profile = sessions()
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         sessions().find(|other| other.id.as_str() != id && other.named_profile.as_ref() == profile);
     if let (Some(_), Some(other)) = (profile, sharing) {
         text += &format!(
-            "its profile is also that of {}: when one of them starts, the other stops\n",
+            "{} has the same named profile: when one of them starts, the other stops\n",
             sanitize(&other.name)
         );
     }
@@ -104,7 +104,7 @@ pub(crate) fn edit(
     let after = file.edit(change).map_err(|error| match &error {
         EditError::Refused { problems } => {
             let lines: Vec<String> = problems.iter().map(plain).collect();
-            CliError::usage(lines.join("\n  ")).hint("the Workspace is as it was")
+            CliError::usage(lines.join("\n  ")).hint("the Workspace is unchanged")
         }
         EditError::Change(error) => CliError::usage(error.to_string()),
         EditError::Write(_) => CliError::failed(error.to_string()),
@@ -127,6 +127,6 @@ fn plain(problem: &Problem) -> String {
 fn parse_type(word: &str) -> Result<SessionType, String> {
     SessionType::from_word(word).ok_or_else(|| {
         let known: Vec<&str> = SessionType::ALL.iter().map(|t| t.as_str()).collect();
-        format!("there are {}", known.join(", "))
+        format!("the choices are {}", known.join(", "))
     })
 }

@@ -11,20 +11,20 @@ use crate::commands::session::add::edit;
 use crate::commands::session::fields::{Fields, refuse_profile};
 use crate::terminal::print;
 
-/// Change fields of a session in the Workspace. Nothing else in the file changes.
+/// Change fields of a session in the Workspace; nothing else in the file changes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly session edit deploy --region eu-central-1\n  dayfly session edit deploy --name release --unset externalId"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// A new name.
+    /// The new name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
     fields: Fields,
-    /// Remove a field, named as in the file; may be given several times.
+    /// Remove a field, with its name in the file; repeat the option for several fields.
     #[arg(long, value_name = "FIELD")]
     unset: Vec<String>,
 }
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
                 sanitize(field)
             );
             return Err(CliError::usage(message)
-                .hint("fields are named as in the file: profileName, externalId, labels, …"));
+                .hint("use the field names of the file: profileName, externalId, labels, …"));
         }
         if changes.get(field).is_some_and(|value| !value.is_null()) {
             return Err(CliError::usage(format!(
@@ -90,8 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         changes.insert(field.clone(), Value::Null);
     }
     if changes.is_empty() {
-        return Err(CliError::usage("nothing is to be changed")
-            .hint("see `dayfly session edit --help` for what can be"));
+        return Err(CliError::usage("there is nothing to change")
+            .hint("see `dayfly session edit --help` for the fields"));
     }
     let id = session.id.clone();
     if changes.contains_key("profileName") || changes.contains_key("delivery") {
@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             .filter(|(field, value)| !(value.is_null() && field.as_str() == "profileId"))
             .map(|(field, _)| field.as_str())
             .collect();
-        format!("{name} is changed: {}\n", fields.join(", "))
+        format!("changed {name}: {}\n", fields.join(", "))
     });
     Ok(Exit::Done)
 }

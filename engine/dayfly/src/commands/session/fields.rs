@@ -14,23 +14,23 @@ use serde_json::{Map, Value};
 /// Fields of a session. Each access method takes some of them.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Fields {
-    /// Named profile that the credentials are published under.
+    /// Named profile under which Dayfly publishes the credentials.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// Where they are published: credentials-file, credential-process, both with a comma, or none.
-    /// For Azure: azure-profile or none.
+    /// Where Dayfly publishes them: credentials-file, credential-process, both with a comma, or
+    /// none. For Azure: azure-profile or none.
     #[arg(long, value_name = "TARGETS", value_parser = delivery)]
     delivery: Option<Value>,
     /// Region.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
-    /// A label; may be given several times, and together they are all that it has.
+    /// A label; repeat the option for several labels, which replace all labels of the session.
     #[arg(long = "label", value_name = "KEY[=VALUE]", value_parser = pair)]
     labels: Vec<(String, String)>,
     /// ARN of the role to assume.
     #[arg(long, value_name = "ARN", help_heading = "Roles")]
     role_arn: Option<String>,
-    /// The session whose credentials are used to assume the role: a name or an id.
+    /// The session whose credentials assume the role: a name or an id.
     #[arg(long, value_name = "SESSION", help_heading = "Roles")]
     parent: Option<String>,
     /// RoleSessionName of AssumeRole.
@@ -42,7 +42,7 @@ pub(crate) struct Fields {
     /// SourceIdentity of AssumeRole.
     #[arg(long, value_name = "NAME", help_heading = "Roles")]
     source_identity: Option<String>,
-    /// A session tag of AssumeRole; may be given several times.
+    /// A session tag of AssumeRole; repeat the option for several tags.
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Roles")]
     tags: Vec<(String, String)>,
     /// Requested lifetime of the credentials: seconds, 15m, 12h.
@@ -60,10 +60,10 @@ pub(crate) struct Fields {
     /// Id of the IdP URL in the Workspace.
     #[arg(long, value_name = "ID", help_heading = "SAML and web identity")]
     idp_url_id: Option<String>,
-    /// File that holds the web identity token.
+    /// File with the web identity token.
     #[arg(long, value_name = "PATH", help_heading = "SAML and web identity")]
     token_file: Option<String>,
-    /// Program, with arguments after blanks, that prints the web identity token.
+    /// Program that prints the web identity token; separate its arguments with spaces.
     #[arg(long, value_name = "COMMAND", help_heading = "SAML and web identity")]
     token_command: Option<String>,
     /// Id of the SSO or Azure integration in the Workspace.
@@ -78,7 +78,7 @@ pub(crate) struct Fields {
     /// Azure tenant id.
     #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
     tenant_id: Option<String>,
-    /// Where the LocalStack listens.
+    /// Address of the LocalStack.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 }
@@ -159,7 +159,7 @@ impl Fields {
             let Some(value) = value else { continue };
             if !takes(kind, field) {
                 return Err(CliError::usage(format!(
-                    "a session of type {kind} takes no {flag}"
+                    "a session of type {kind} does not accept {flag}"
                 )));
             }
             object.insert(field.to_owned(), value);
@@ -196,8 +196,8 @@ pub(crate) fn refuse_profile(
     match problems.first() {
         Some(problem) if problems.len() == files.len() => {
             let message = format!("the named profile \"{name}\" {problem}");
-            let hint = "give another --profile, or --delivery credentials-file; dayfly.toml says where \
-                        credentials go";
+            let hint = "use another --profile, or --delivery credentials-file; dayfly.toml sets \
+                        where credentials go by default";
             Err(CliError::usage(message).hint(hint))
         }
         _ => Ok(()),
@@ -231,14 +231,16 @@ fn delivery(text: &str) -> Result<Value, String> {
         return Ok(Value::Array(Vec::new()));
     }
     if text.split(',').any(|word| word.trim() == "none") {
-        return Err("none goes with no other chain target".into());
+        return Err("\"none\" cannot be combined with other delivery targets".into());
     }
     let words = text.split(',').map(str::trim).map(|word| {
         Place::from_word(word)
             .map(|place| place.as_str().into())
             .ok_or_else(|| {
                 let known = Place::ALL.map(Place::as_str).join(", ");
-                format!("\"{word}\" is no chain target; there are {known}, and none")
+                format!(
+                    "\"{word}\" is not a delivery target; the valid values are {known}, and none"
+                )
             })
     });
     words.collect::<Result<_, _>>().map(Value::Array)
@@ -261,7 +263,8 @@ mod tests {
         };
         let told = fields.object(SessionType::AwsIamUser, None).unwrap_err();
         assert!(
-            told.message.contains("awsIamUser takes no --tenant-id"),
+            told.message
+                .contains("awsIamUser does not accept --tenant-id"),
             "{told}"
         );
         assert!(fields.object(SessionType::Azure, None).is_ok());

@@ -7,7 +7,7 @@ use dayfly_views::sessions;
 
 use crate::terminal::{print, print_json};
 
-/// List the sessions of the Workspace and where each stands.
+/// List the sessions in the Workspace and their status.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly session list\n  dayfly session list --json")]
 pub(crate) struct Args {

@@ -13,22 +13,22 @@ use zeroize::Zeroizing;
 use crate::commands::session::order as session_order;
 use crate::terminal::{print, print_json};
 
-/// Sign in at the identity provider of a federated session, and get its credentials.
+/// Sign in at the identity provider of a federated session and get its credentials.
 ///
-/// The browser opens at the IdP URL; the identity provider brings the assertion to
-/// http://127.0.0.1:35017/saml, where it is taken from. It is kept in memory alone, for the few
-/// minutes that it is good; all sessions of the identity provider that wait for a sign-in go on.
+/// The browser opens the IdP URL, and the identity provider posts the assertion to Dayfly at
+/// http://127.0.0.1:35017/saml. Dayfly holds it only in memory, for the few minutes that it is
+/// valid, and all sessions that wait for a sign-in at this identity provider continue.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly session login prod\n  dayfly session login prod --no-browser\n  saml-tool --print | dayfly session login prod --assertion"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
     /// Print the address instead of opening it.
     #[arg(long)]
     no_browser: bool,
-    /// The port on 127.0.0.1 that the assertion is brought to.
+    /// The port on 127.0.0.1 to which the identity provider posts the assertion.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     /// Read the assertion from the standard input: the SAMLResponse, in base64.
@@ -86,17 +86,17 @@ fn refuse(session: &Session) -> Result<(), CliError> {
         SessionType::AwsIamRoleFederated => return Ok(()),
         SessionType::AwsSsoRole | SessionType::Azure => {
             format!(
-                "sign in to its integration: dayfly integration login {}",
+                "sign in to its integration with `dayfly integration login {}`",
                 session.sign_in().unwrap_or_default()
             )
         }
         _ if session.mfa_device().is_some() => {
-            format!("enter the code of its device: dayfly respond {name}")
+            format!("enter the code of its MFA device with `dayfly respond {name}`")
         }
-        _ => format!("start it: dayfly session start {name}"),
+        _ => format!("start it with `dayfly session start {name}`"),
     };
     let kind = session.session_type();
-    let message = format!("{name} is of type {kind}, which needs no sign-in of its own");
+    let message = format!("session {name} is of type {kind}, which needs no sign-in");
     Err(CliError::usage(message).hint(hint))
 }
 
@@ -107,13 +107,13 @@ fn from_input() -> Result<SecretString, CliError> {
     // As a browser's own tools show the form.
     let trimmed = trimmed.strip_prefix("SAMLResponse=").unwrap_or(trimmed);
     if trimmed.is_empty() {
-        return Err(CliError::usage("the standard input holds no assertion"));
+        return Err(CliError::usage("the standard input has no assertion"));
     }
     if trimmed.contains('%') {
         let line = Zeroizing::new(format!("x={trimmed}"));
         let (_, value) = form_urlencoded::parse(line.as_bytes())
             .next()
-            .ok_or_else(|| CliError::usage("the standard input holds no assertion"))?;
+            .ok_or_else(|| CliError::usage("the standard input has no assertion"))?;
         return Ok(SecretString::from(value.into_owned()));
     }
     Ok(SecretString::copy_of(trimmed))

@@ -14,16 +14,16 @@ use crate::terminal::{print, print_json};
 /// What all three take.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
-    /// How long policies go by what you say: 90s, 15m, 8h, 2d. Without it, until you say
-    /// something else, or until a started session ends.
+    /// How long your command takes precedence over policies: 90s, 15m, 8h, 2d. By default until
+    /// your next command, or until the started session ends.
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
     lasting: Option<Duration>,
-    /// Pass guard rails, for this reason; it is recorded.
+    /// Pass guard rails, for this reason; Dayfly records it.
     #[arg(long = "override", value_name = "REASON")]
     override_reason: Option<String>,
-    /// Why, for policies that ask for a reason; it is recorded.
+    /// The reason, for policies that require one; Dayfly records it.
     #[arg(long, value_name = "TEXT", conflicts_with = "override_reason")]
     reason: Option<String>,
     /// Print the session as JSON.
@@ -34,10 +34,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, action: Action) -> Result<Exit, CliError> {
     let empty = |text: &Option<String>| text.as_ref().is_some_and(|t| t.trim().is_empty());
     if empty(&args.override_reason) || empty(&args.reason) {
-        return Err(CliError::usage("the reason is empty; say why"));
+        return Err(CliError::usage("the reason is empty"));
     }
     if args.lasting.is_some_and(|span| span.is_zero()) {
-        return Err(CliError::usage("--for 0s is no time at all"));
+        return Err(CliError::usage("--for must be longer than 0s"));
     }
     let order = SessionOrder {
         session: args.session.clone(),
@@ -62,8 +62,8 @@ pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, CliErr
     if nowhere {
         let name = done.session.map_or(order.session.clone(), |s| s.name);
         let hint = format!(
-            "`dayfly exec {name} -- COMMAND` has them; `dayfly session edit {name} --delivery none` \
-             says that no file is to"
+            "use them with `dayfly exec {name} -- COMMAND`; `dayfly session edit {name} --delivery \
+             none` tells Dayfly to publish them in no file"
         );
         return Err(CliError::failed(text.trim_end()).hint(hint));
     }
@@ -86,11 +86,11 @@ pub(crate) fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> Str
     let name = sanitize(session.map_or(asked, |s| &s.name));
     let what = match (action, done.changed) {
         (Some(Action::Start), true) => "started",
-        (Some(Action::Start), false) => "is active already",
+        (Some(Action::Start), false) => "is already active",
         (Some(Action::Stop), true) => "stopped",
-        (Some(Action::Stop), false) => "is inactive already",
+        (Some(Action::Stop), false) => "is already inactive",
         (Some(Action::Rotate), _) => "rotated",
-        (None, _) => "is left to the policies",
+        (None, _) => "released: the policies decide again",
     };
     let mut text = format!("{name} {what}");
     if matches!(action, Some(Action::Start | Action::Rotate))
@@ -100,7 +100,7 @@ pub(crate) fn text(action: Option<Action>, done: &OrderDone, asked: &str) -> Str
             text += &format!("; profile {}", sanitize(profile));
         }
         for other in &done.displaced {
-            text += &format!(", taken from {}, which is stopped", sanitize(other));
+            text += &format!(", taken from {}, which Dayfly stopped", sanitize(other));
         }
         if let Some(end) = session.expires_at {
             let now = clock::now();

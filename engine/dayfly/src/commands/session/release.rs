@@ -5,11 +5,11 @@ use dayfly_dialog::{CliError, Exit};
 
 use crate::commands::session::order as session_order;
 
-/// Take back what you said by `start` or `stop`: the policies decide again.
+/// Cancel your `start` or `stop` command: the policies decide again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly session release dev")]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
     /// Print the session as JSON.
     #[arg(long)]

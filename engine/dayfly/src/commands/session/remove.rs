@@ -13,7 +13,7 @@ use dayfly_workspace::splice::{self, List};
 use crate::commands::session::add::edit;
 use crate::terminal::print;
 
-/// Remove sessions from the Workspace, and their credentials from where cloud SDKs look.
+/// Remove sessions from the Workspace, and their credentials from the files of the cloud SDKs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly session remove old\n  dayfly session remove old older --yes"
@@ -46,12 +46,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .map(|s| format!("\"{}\"", sanitize(&s.name)))
         .collect();
     if !orphans.is_empty() {
-        let message = format!("{} would be left without a parent", orphans.join(", "));
-        return Err(CliError::usage(message).hint("remove those too, or give them another parent"));
+        let message = format!("{} would lose the parent session", orphans.join(", "));
+        return Err(
+            CliError::usage(message).hint("remove those sessions too, or give them another parent")
+        );
     }
     let names: Vec<String> = going.iter().map(|(_, name)| sanitize(name)).collect();
     if !args.yes && !confirmed(&names)? {
-        print("nothing was removed\n");
+        print("removed nothing\n");
         return Ok(Exit::Failed);
     }
     stop_unattended(&home, &ids)?;
@@ -64,11 +66,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         Ok(text)
     })?;
     for (id, name) in &going {
-        print(&format!("{} is removed\n", sanitize(name)));
+        print(&format!("removed {}\n", sanitize(name)));
         let vault = vault::open(&home)?;
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
             print(&format!(
-                "its access key is still kept: dayfly secret remove {id}\n"
+                "the vault still has its access key; remove it with `dayfly secret remove {id}`\n"
             ));
         }
     }
@@ -105,7 +107,8 @@ fn stop_unattended(
 fn confirmed(names: &[String]) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
-            "standard input is no terminal, so Dayfly cannot ask whether to remove them",
+            "the standard input is not a terminal, so Dayfly cannot ask for confirmation; nothing \
+             was removed",
         )
         .hint("pass --yes to confirm"));
     }

@@ -8,11 +8,11 @@ use dayfly_views::sessions;
 
 use crate::terminal::{print, print_json};
 
-/// Show all that is known of one session. Never shows a secret.
+/// Show all details of one session, but no secrets.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dayfly session show dev\n  dayfly session show dev --json")]
 pub(crate) struct Args {
-    /// An id, the beginning of one, or a unique name.
+    /// An id, the beginning of an id, or a unique name.
     session: String,
     /// Print a JSON object.
     #[arg(long)]
@@ -26,7 +26,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let report = reports::of(&home)?;
     let session = report.sessions.iter().find(|s| s.id == *id);
     let session = session.ok_or_else(|| {
-        let message = format!("the running Dayfly does not know \"{}\" yet", args.session);
+        let message = format!(
+            "the running engine has not loaded session \"{}\" yet",
+            args.session
+        );
         CliError::new(Code::NotFound, message).hint("try again in a moment")
     })?;
     if args.json {

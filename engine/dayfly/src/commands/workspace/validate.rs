@@ -9,13 +9,13 @@ use serde_json::json;
 
 use crate::terminal::{self, print, print_json};
 
-/// Check a Workspace file and name each problem with its line and column.
+/// Check a Workspace file and print each problem with its line and column.
 ///
-/// Ends with 1 where a problem is an error; warnings alone end with 0.
+/// The exit code is 1 if there are errors; warnings alone give 0.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dayfly workspace validate workspace.json")]
 pub(crate) struct Args {
-    /// The Workspace file; without it, the one in force.
+    /// The Workspace file; by default the current one.
     path: Option<PathBuf>,
     /// Print the problems as JSON.
     #[arg(long)]
