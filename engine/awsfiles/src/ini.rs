@@ -119,6 +119,16 @@ impl Line<'_> {
         Self::new(Zeroizing::default(), Kind::Blank, ending)
     }
 
+    /// A line in the place of this one, which ends as it does.
+    pub(crate) fn with_text(&self, text: Zeroizing<Vec<u8>>, kind: Kind) -> Self {
+        Self {
+            text: Text::New(text),
+            kind,
+            ending: self.ending,
+            number: self.number,
+        }
+    }
+
     fn new(text: Zeroizing<Vec<u8>>, kind: Kind, ending: Ending) -> Self {
         Self {
             text: Text::New(text),

@@ -22,6 +22,7 @@
 //! assert_eq!(*Document::parse(text).render(), text);
 //! ```
 
+mod aside;
 mod fault;
 mod file;
 pub mod ini;
@@ -32,8 +33,9 @@ mod shell;
 mod white;
 mod without;
 
+pub use aside::{Aside, AsideError, give_back, set_aside, set_asides};
 pub use fault::{Fault, Faults, What};
 pub use file::{AwsFile, Both, Kind, profile_of};
-pub use load::{Unreadable, Why, load};
+pub use load::{Unreadable, Why, load, load_with_text};
 pub use parse::{Key, Section, Value, raw};
 pub use without::without;

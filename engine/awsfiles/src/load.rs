@@ -53,16 +53,29 @@ impl Unreadable {
 }
 
 /// Reads a file, wherever a link leads and whoever it belongs to; where there is none, nothing is in it.
+/// Gives back its bytes as well.
 ///
 /// # Errors
 /// It is there and cannot be read.
-pub fn load(path: &Path, kind: Kind) -> Result<AwsFile, Unreadable> {
+pub fn load_with_text(
+    path: &Path,
+    kind: Kind,
+) -> Result<(AwsFile, Zeroizing<Vec<u8>>), Unreadable> {
     let failed = |why| Unreadable {
         path: path.to_owned(),
         why,
     };
     let text = bytes(path).map_err(failed)?;
-    AwsFile::read(&text, kind).map_err(|faults| failed(Why::Faults(faults)))
+    let file = AwsFile::read(&text, kind).map_err(|faults| failed(Why::Faults(faults)))?;
+    Ok((file, text))
+}
+
+/// Reads a file as [`load_with_text`] does.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn load(path: &Path, kind: Kind) -> Result<AwsFile, Unreadable> {
+    load_with_text(path, kind).map(|(file, _)| file)
 }
 
 fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Why> {

@@ -258,6 +258,14 @@ impl Vault {
         self.set(&access_key_name(session), &text)
     }
 
+    /// Removes the long-lived access key of a session; whether there was one.
+    ///
+    /// # Errors
+    /// As for [`Vault::remove`].
+    pub fn remove_access_key(&self, session: &SessionId) -> Result<bool, VaultError> {
+        self.remove(&access_key_name(session))
+    }
+
     /// Gives the vault a new key in another place, or in the same place a newer key (and
     /// behind a passphrase, another passphrase).
     ///

@@ -1,0 +1,314 @@
+//! The access method of one profile, without whom it is chained to.
+
+use dayfly_awsfiles::Kind;
+use dayfly_core::session::SessionType;
+use dayfly_vault::{AccessKey, SecretString};
+use serde_json::{Map, Value};
+
+use super::profile::Profile;
+use crate::candidate::{Portal, Requirement};
+
+/// What a profile comes to.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    pub(super) kind: Option<SessionType>,
+    pub(super) fields: Map<String, Value>,
+    pub(super) portal: Option<Portal>,
+    pub(super) secret: Option<AccessKey>,
+    pub(super) requires: Vec<Requirement>,
+    /// The keys of the profile that these come from.
+    pub(super) used: Vec<&'static str>,
+}
+
+/// Why a profile comes to nothing.
+#[derive(Debug)]
+pub(super) struct No {
+    pub(super) why: String,
+    pub(super) key: &'static str,
+    pub(super) hint: Option<String>,
+}
+
+pub(super) fn no(key: &'static str, why: impl Into<String>, hint: impl Into<String>) -> No {
+    No {
+        why: why.into(),
+        key,
+        hint: Some(hint.into()),
+    }
+}
+
+impl Access {
+    fn of(kind: SessionType) -> Self {
+        Self {
+            kind: Some(kind),
+            ..Self::default()
+        }
+    }
+
+    /// Takes the value of a key for a field.
+    fn take(&mut self, profile: &Profile<'_>, key: &'static str, field: &str) {
+        self.used.push(key);
+        if let Some(text) = profile.text(key) {
+            self.fields.insert(field.to_owned(), Value::from(text));
+        }
+    }
+
+    fn take_duration(
+        &mut self,
+        profile: &Profile<'_>,
+        bounds: std::ops::RangeInclusive<u32>,
+    ) -> Result<(), No> {
+        self.used.push("duration_seconds");
+        let Some(text) = profile.text("duration_seconds") else {
+            return Ok(());
+        };
+        let seconds = text
+            .trim()
+            .parse()
+            .ok()
+            .filter(|seconds| bounds.contains(seconds));
+        let Some(seconds) = seconds else {
+            let (least, most) = (bounds.start(), bounds.end());
+            let why = format!("duration_seconds is \"{text}\", and AWS takes {least} to {most}");
+            return Err(no(
+                "duration_seconds",
+                why,
+                "correct the number in the file",
+            ));
+        };
+        self.fields
+            .insert("durationSeconds".to_owned(), Value::from(seconds));
+        Ok(())
+    }
+
+    fn take_mfa(&mut self, profile: &Profile<'_>) {
+        self.take(profile, "mfa_serial", "mfaDevice");
+        if profile.text("mfa_serial").is_some() {
+            self.requires.push(Requirement::MfaCode);
+        }
+    }
+}
+
+/// Seconds that AssumeRole takes (AWS STS API reference).
+const ROLE_SECONDS: std::ops::RangeInclusive<u32> = 900..=43_200;
+
+/// A role that another's credentials assume.
+pub(super) fn role(profile: &Profile<'_>) -> Result<Access, No> {
+    let mut access = Access::of(SessionType::AwsIamRoleChained);
+    access.used.push("source_profile");
+    access.take(profile, "role_arn", "roleArn");
+    access.take(profile, "external_id", "externalId");
+    access.take(profile, "role_session_name", "roleSessionName");
+    access.take_duration(profile, ROLE_SECONDS)?;
+    access.take_mfa(profile);
+    Ok(access)
+}
+
+/// The ways of a profile by itself, in the order in which botocore tries them.
+///
+/// Source: botocore, `create_credential_resolver`, `ProfileProviderBuilder`.
+pub(super) fn own(profile: &Profile<'_>) -> Result<Access, No> {
+    if profile.has("web_identity_token_file") {
+        return web_identity(profile);
+    }
+    if [
+        "sso_session",
+        "sso_start_url",
+        "sso_account_id",
+        "sso_role_name",
+    ]
+    .iter()
+    .any(|key| profile.has(key))
+    {
+        return sso(profile);
+    }
+    if profile.has("login_session") {
+        let hint = "sign in by a portal or a role instead, or keep this profile as it is";
+        return Err(no(
+            "login_session",
+            "`aws login` sessions cannot be sessions of Dayfly yet",
+            hint,
+        ));
+    }
+    let in_file = |kind| profile.file_of("aws_access_key_id") == Some(kind);
+    if in_file(Kind::Credentials) {
+        return key(profile);
+    }
+    if let Some(program) = profile.text("credential_process") {
+        return Err(process(program));
+    }
+    if in_file(Kind::Config) || profile.has("aws_secret_access_key") {
+        return key(profile);
+    }
+    if profile.has("credential_source") && !profile.has("role_arn") {
+        return Err(no(
+            "credential_source",
+            "credential_source is there without role_arn",
+            "complete the profile",
+        ));
+    }
+    Err(No {
+        why: "the profile has no way to sign in".to_owned(),
+        key: "",
+        hint: None,
+    })
+}
+
+fn process(program: &str) -> No {
+    let word = program.split_whitespace().next().unwrap_or_default();
+    let name = word.rsplit('/').next().unwrap_or_default();
+    let (why, hint) = match name {
+        "dayfly" => (
+            "Dayfly itself published this profile",
+            "nothing is to be done",
+        ),
+        "leapp" => (
+            "a program of Leapp gives its credentials",
+            "import the sessions of Leapp instead",
+        ),
+        "aws-vault" => (
+            "aws-vault gives its credentials",
+            "import the keys of aws-vault instead",
+        ),
+        "granted" | "assume" => (
+            "Granted gives its credentials",
+            "import the profiles of Granted instead",
+        ),
+        _ => (
+            "a program of its own gives its credentials, and no session can run programs yet",
+            "keep this profile as it is",
+        ),
+    };
+    no("credential_process", why, hint)
+}
+
+fn web_identity(profile: &Profile<'_>) -> Result<Access, No> {
+    let mut access = Access::of(SessionType::AwsIamRoleWebIdentity);
+    if profile.text("role_arn").is_none() {
+        return Err(no(
+            "web_identity_token_file",
+            "web_identity_token_file is there without role_arn",
+            "complete the profile",
+        ));
+    }
+    access.take(profile, "role_arn", "roleArn");
+    access.take(profile, "web_identity_token_file", "tokenFile");
+    access.take(profile, "role_session_name", "roleSessionName");
+    access.take_duration(profile, ROLE_SECONDS)?;
+    Ok(access)
+}
+
+/// A role of a portal, with the settings in the profile itself or in an `[sso-session]`.
+///
+/// Source: AWS CLI user guide, "Configuring IAM Identity Center authentication"; botocore, `SSOProvider`.
+fn sso(profile: &Profile<'_>) -> Result<Access, No> {
+    let mut access = Access::of(SessionType::AwsSsoRole);
+    let named = profile.text("sso_session");
+    let section = match named {
+        Some(name) => Some(profile.both.config.sso_session(name).ok_or_else(|| {
+            let why = format!("there is no [sso-session {name}] in the config file");
+            no("sso_session", why, "write the section, or remove the key")
+        })?),
+        None => None,
+    };
+    let setting = |key: &'static str| {
+        section
+            .and_then(|s| s.text(key))
+            .or_else(|| profile.text(key))
+    };
+    let needed = |key: &'static str, value: Option<&str>| {
+        value
+            .map(str::to_owned)
+            .ok_or_else(|| no(key, format!("{key} is missing"), "complete the profile"))
+    };
+    let url = needed("sso_start_url", setting("sso_start_url"))?;
+    let region = needed("sso_region", setting("sso_region"))?;
+    let account = needed("sso_account_id", profile.text("sso_account_id"))?;
+    let role = needed("sso_role_name", profile.text("sso_role_name"))?;
+    if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+        let why = format!("sso_account_id is \"{account}\", and an account has twelve digits");
+        return Err(no("sso_account_id", why, "correct the number in the file"));
+    }
+    let partition = dayfly_workspace::partition(&region).unwrap_or("aws");
+    let arn = format!("arn:{partition}:iam::{account}/{role}");
+    access.fields.insert("roleArn".to_owned(), Value::from(arn));
+    let about = Map::from_iter([("accountId".to_owned(), Value::from(account))]);
+    access
+        .fields
+        .insert("awsAccount".to_owned(), Value::Object(about));
+    access.requires.push(Requirement::SignIn);
+    access.portal = Some(Portal {
+        // Profiles with the old form of one portal sign in once, as those with a named session do.
+        key: url.trim_end_matches(['/', '#']).to_owned(),
+        alias: named.map_or_else(|| host(&url), str::to_owned),
+        url,
+        region,
+    });
+    access.used.extend([
+        "sso_session",
+        "sso_start_url",
+        "sso_region",
+        "sso_account_id",
+        "sso_role_name",
+        "sso_registration_scopes",
+    ]);
+    Ok(access)
+}
+
+/// What a portal is called where nobody named it: `corp` of `https://corp.awsapps.com/start`.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    host.split('.').next().unwrap_or(host).to_owned()
+}
+
+/// A long-lived key.
+pub(super) fn key(profile: &Profile<'_>) -> Result<Access, No> {
+    let mut access = Access::of(SessionType::AwsIamUser);
+    let half = "the profile has only half a key";
+    let id = profile.text("aws_access_key_id").ok_or_else(|| {
+        no(
+            "aws_secret_access_key",
+            half,
+            "write the other half beside it",
+        )
+    })?;
+    let secret = profile
+        .text("aws_secret_access_key")
+        .ok_or_else(|| no("aws_access_key_id", half, "write the other half beside it"))?;
+    if profile.has("aws_session_token")
+        || profile.has("aws_security_token")
+        || id.starts_with("ASIA")
+    {
+        let why = "its credentials are temporary, and end by themselves";
+        return Err(no("aws_access_key_id", why, "nothing is to be done"));
+    }
+    if profile.inherits("aws_access_key_id") || profile.inherits("aws_secret_access_key") {
+        let why = "its key stands in [DEFAULT], which every profile shares";
+        return Err(no(
+            "aws_access_key_id",
+            why,
+            "move the key into the profile",
+        ));
+    }
+    if profile.file_of("aws_access_key_id") != profile.file_of("aws_secret_access_key") {
+        let why = "one half of its key is in each of the files";
+        return Err(no(
+            "aws_access_key_id",
+            why,
+            "write both halves into one file",
+        ));
+    }
+    access.secret = Some(AccessKey {
+        access_key_id: id.to_owned(),
+        secret_access_key: SecretString::from(secret.to_owned()),
+    });
+    access.requires.push(Requirement::Secret);
+    access
+        .used
+        .extend(["aws_access_key_id", "aws_secret_access_key"]);
+    // For a role, `mfa_serial` and `duration_seconds` belong to the role.
+    if !profile.assumes_role() {
+        access.take_mfa(profile);
+    }
+    Ok(access)
+}

@@ -1,0 +1,153 @@
+//! One profile of both files together.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use dayfly_awsfiles::{Aside, Both, Key, Kind};
+
+use super::AwsProfiles;
+
+/// The profiles of both files.
+pub(super) struct Profiles<'a> {
+    files: &'a AwsProfiles,
+    both: &'a Both,
+    aside: &'a [Aside],
+}
+
+impl<'a> Profiles<'a> {
+    pub(super) const fn new(files: &'a AwsProfiles, both: &'a Both, aside: &'a [Aside]) -> Self {
+        Self { files, both, aside }
+    }
+
+    /// The session that took a profile's place, by the line of this key, else by any.
+    pub(super) fn taken_over(&self, profile: &str, key: Option<&str>) -> Option<&'a str> {
+        let mut lines = self.aside.iter().filter(|aside| aside.profile == profile);
+        let found = lines.find(|aside| key.is_none_or(|key| aside.key == key));
+        found.map(|aside| aside.owner.as_str())
+    }
+
+    /// Every profile once, in the order of the config file and then of the credentials file.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        let (config, credentials) = (
+            self.both.config.profiles(),
+            self.both.credentials.profiles(),
+        );
+        let mut seen = BTreeSet::new();
+        let names = config.chain(credentials).map(|(name, _)| name);
+        names.filter(|name| seen.insert(*name)).collect()
+    }
+
+    /// The profile of this name.
+    pub(super) fn get(&self, name: &'a str) -> Option<Profile<'a>> {
+        let both = self.both;
+        let config = both.config.profile(name);
+        let found = config.or_else(|| both.credentials.profile(name))?;
+        let kind = if config.is_some() {
+            Kind::Config
+        } else {
+            Kind::Credentials
+        };
+        Some(Profile {
+            files: self.files,
+            both,
+            name,
+            place: self.files.place(kind, found.line),
+        })
+    }
+}
+
+impl AwsProfiles {
+    /// One of the files.
+    pub(crate) fn path(&self, kind: Kind) -> &Path {
+        match kind {
+            Kind::Config => &self.config,
+            Kind::Credentials => &self.credentials,
+        }
+    }
+
+    /// `FILE:LINE`.
+    pub(super) fn place(&self, kind: Kind, line: usize) -> String {
+        format!("{}:{line}", self.path(kind).display())
+    }
+}
+
+/// A profile, whichever of the files its keys are in.
+pub(super) struct Profile<'a> {
+    files: &'a AwsProfiles,
+    pub(super) both: &'a Both,
+    pub(super) name: &'a str,
+    /// Where it begins.
+    pub(super) place: String,
+}
+
+impl<'a> Profile<'a> {
+    fn key(&self, key: &str) -> Option<(Kind, &'a Key)> {
+        self.both.key(self.name, key)
+    }
+
+    /// The value of a key; none where it is empty or has keys of its own.
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        let (_, found) = self.key(key)?;
+        found.text().filter(|text| !text.is_empty())
+    }
+
+    /// Whether the key is there, with whatever value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.key(key).is_some()
+    }
+
+    /// Whether a key stands in the profile itself in one of the files.
+    pub(super) fn has_in(&self, kind: Kind, key: &str) -> bool {
+        let file = match kind {
+            Kind::Config => &self.both.config,
+            Kind::Credentials => &self.both.credentials,
+        };
+        let found = file
+            .profile(self.name)
+            .and_then(|section| section.keys.get(key));
+        found.is_some_and(|key| !key.inherited)
+    }
+
+    /// The file that a key stands in.
+    pub(super) fn file_of(&self, key: &str) -> Option<Kind> {
+        Some(self.key(key)?.0)
+    }
+
+    /// Where a key stands, else where the profile does.
+    pub(super) fn place_of(&self, key: &str) -> String {
+        self.key(key).map_or_else(
+            || self.place.clone(),
+            |(kind, key)| self.files.place(kind, key.line),
+        )
+    }
+
+    /// Whether a key comes from `[DEFAULT]`, which all profiles share.
+    pub(super) fn inherits(&self, key: &str) -> bool {
+        self.key(key).is_some_and(|(_, key)| key.inherited)
+    }
+
+    /// The names of all keys, each once.
+    pub(super) fn keys(&self) -> BTreeSet<&'a str> {
+        let sections = [
+            self.both.config.profile(self.name),
+            self.both.credentials.profile(self.name),
+        ];
+        let keys = sections
+            .into_iter()
+            .flatten()
+            .flat_map(|section| section.keys.keys());
+        keys.map(String::as_str).collect()
+    }
+
+    /// Whether it has both halves of a key of its own.
+    pub(super) fn has_key(&self) -> bool {
+        self.has("aws_access_key_id") && self.has("aws_secret_access_key")
+    }
+
+    /// Whether it assumes a role by another's credentials.
+    ///
+    /// Source: botocore, `AssumeRoleProvider._has_assume_role_config_vars`.
+    pub(super) fn assumes_role(&self) -> bool {
+        self.has("role_arn") && !self.has("web_identity_token_file")
+    }
+}

@@ -1,0 +1,276 @@
+use std::path::Path;
+
+use dayfly_workspace::Workspace;
+use serde_json::Value;
+
+use super::*;
+use crate::{Candidate, Parent, Plan, Requirement, Verdict};
+
+/// The source with these texts as its files.
+fn listed(config: &str, credentials: &str) -> Listing {
+    let folder = tempfile::tempdir().unwrap();
+    let files = AwsProfiles {
+        config: folder.path().join("config"),
+        credentials: folder.path().join("credentials"),
+    };
+    std::fs::write(&files.config, config).unwrap();
+    std::fs::write(&files.credentials, credentials).unwrap();
+    let before = (config.as_bytes().to_vec(), credentials.as_bytes().to_vec());
+    let listing = files.list().unwrap();
+    let read = |path| std::fs::read(path).unwrap();
+    assert_eq!(before, (read(&files.config), read(&files.credentials)));
+    listing
+}
+
+fn find<'a>(listing: &'a Listing, key: &str) -> &'a Candidate {
+    let found = listing
+        .candidates
+        .iter()
+        .find(|candidate| candidate.key == key);
+    found.unwrap_or_else(|| panic!("no {key} in {listing:#?}"))
+}
+
+fn why(listing: &Listing, name: &str) -> String {
+    let found = listing.refused.iter().find(|refused| refused.name == name);
+    found
+        .unwrap_or_else(|| panic!("{name} is not refused: {listing:#?}"))
+        .why
+        .clone()
+}
+
+const KEY: &str =
+    "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG\n";
+
+#[test]
+fn each_way_to_sign_in_becomes_its_access_method() {
+    let config = "\
+[default]
+region = eu-west-1
+output = json
+mfa_serial = arn:aws:iam::111111111111:mfa/me
+
+[profile admin]
+role_arn = arn:aws:iam::222222222222:role/Admin
+source_profile = default
+external_id = abc
+duration_seconds = 3600
+role_session_name = me
+mfa_serial = arn:aws:iam::111111111111:mfa/me
+region = eu-central-1
+cli_pager =
+
+[profile ci]
+role_arn = arn:aws:iam::222222222222:role/Ci
+web_identity_token_file = /run/token
+
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = eu-west-1
+sso_registration_scopes = sso:account:access
+
+[profile dev]
+sso_session = corp
+sso_account_id = 333333333333
+sso_role_name = Developer
+s3 =
+  max_concurrent_requests = 20
+
+[profile old]
+sso_start_url = https://corp.awsapps.com/start#/
+sso_region = eu-west-1
+sso_account_id = 444444444444
+sso_role_name = Reader
+";
+    let listing = listed(config, &format!("[default]\n{KEY}"));
+    assert_eq!(listing.refused, []);
+    let user = find(&listing, "default");
+    assert_eq!(user.kind.as_str(), "awsIamUser");
+    assert_eq!(user.fields["mfaDevice"], "arn:aws:iam::111111111111:mfa/me");
+    assert_eq!(user.fields["region"], "eu-west-1");
+    assert_eq!(
+        user.secret.as_ref().unwrap().access_key_id,
+        "AKIAIOSFODNN7EXAMPLE"
+    );
+    assert_eq!(user.requires, [Requirement::Secret, Requirement::MfaCode]);
+    assert!(!format!("{listing:?}").contains("wJalrXUtnFEMI"));
+    let admin = find(&listing, "admin");
+    assert_eq!(admin.kind.as_str(), "awsIamRoleChained");
+    assert_eq!(admin.parent, Some(Parent::Candidate("default".into())));
+    let fields = serde_json::json!({
+        "roleArn": "arn:aws:iam::222222222222:role/Admin", "externalId": "abc", "roleSessionName": "me",
+        "durationSeconds": 3600, "mfaDevice": "arn:aws:iam::111111111111:mfa/me", "region": "eu-central-1",
+    });
+    assert_eq!(Value::Object(admin.fields.clone()), fields);
+    assert_eq!(admin.not_taken, []);
+    let ci = find(&listing, "ci");
+    assert_eq!(
+        (ci.kind.as_str(), &ci.fields["tokenFile"]),
+        ("awsIamRoleWebIdentity", &Value::from("/run/token"))
+    );
+    // Both forms of one portal are one sign-in.
+    assert_eq!(listing.portals.len(), 1);
+    assert_eq!(listing.portals[0].alias, "corp");
+    let (dev, old) = (find(&listing, "dev"), find(&listing, "old"));
+    assert_eq!(dev.fields["roleArn"], "arn:aws:iam::333333333333/Developer");
+    assert_eq!(
+        (dev.portal.as_deref(), dev.portal == old.portal),
+        (Some("https://corp.awsapps.com/start"), true)
+    );
+    let not_taken: Vec<_> = dev.not_taken.iter().map(|n| n.field.as_str()).collect();
+    assert_eq!(not_taken, ["s3"]);
+}
+
+#[test]
+fn a_profile_with_a_key_and_a_role_is_two_sessions() {
+    let config = "[profile both]\nrole_arn = arn:aws:iam::222222222222:role/A\nsource_profile = both\n\
+                  mfa_serial = arn:aws:iam::111111111111:mfa/me\n\
+                  [profile leaf]\nrole_arn = arn:aws:iam::333333333333:role/B\nsource_profile = both\n";
+    let listing = listed(config, &format!("[both]\n{KEY}"));
+    let keys: Vec<_> = listing.candidates.iter().map(|c| c.key.as_str()).collect();
+    assert_eq!(keys, ["both#key", "both", "leaf"]);
+    let key = find(&listing, "both#key");
+    assert_eq!(
+        (key.profile.as_deref(), key.name.as_str()),
+        (None, "both-key")
+    );
+    assert!(!key.fields.contains_key("mfaDevice"));
+    assert_eq!(
+        find(&listing, "both").parent,
+        Some(Parent::Candidate("both#key".into()))
+    );
+    // As a source, the key counts and not the role: as the AWS CLI does it.
+    assert_eq!(
+        find(&listing, "leaf").parent,
+        Some(Parent::Candidate("both#key".into()))
+    );
+}
+
+#[test]
+fn what_cannot_come_is_told_with_the_reason() {
+    let config = "\
+[profile a]
+role_arn = arn:aws:iam::222222222222:role/A
+source_profile = b
+[profile b]
+role_arn = arn:aws:iam::222222222222:role/B
+source_profile = a
+[profile self]
+role_arn = arn:aws:iam::222222222222:role/S
+source_profile = self
+[profile lost]
+role_arn = arn:aws:iam::222222222222:role/L
+source_profile = nowhere
+[profile machine]
+role_arn = arn:aws:iam::222222222222:role/M
+credential_source = Ec2InstanceMetadata
+[profile tool]
+credential_process = /usr/bin/my-tool --x
+[profile vaulted]
+credential_process = aws-vault export --format=json work
+[profile login]
+login_session = arn:aws:iam::222222222222:user/me
+[profile sso]
+sso_session = gone
+sso_account_id = 333333333333
+sso_role_name = R
+[profile long]
+role_arn = arn:aws:iam::222222222222:role/X
+source_profile = user
+duration_seconds = 90000
+[profile empty]
+region = eu-west-1
+[profile over]
+role_arn = arn:aws:iam::222222222222:role/X
+source_profile = temporary
+";
+    let credentials = format!(
+        "[user]\n{KEY}[temporary]\n{KEY}aws_session_token = x\n[half]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n"
+    );
+    let listing = listed(config, &credentials);
+    let keys: Vec<_> = listing.candidates.iter().map(|c| c.key.as_str()).collect();
+    assert_eq!(keys, ["user"]);
+    for (name, reason) in [
+        ("a", "source_profile \"b\" cannot come"),
+        ("b", "leads back to it"),
+        ("self", "source_profile is itself"),
+        ("lost", "\"nowhere\" does not exist"),
+        ("machine", "Ec2InstanceMetadata"),
+        ("tool", "a program of its own"),
+        ("vaulted", "aws-vault gives"),
+        ("login", "aws login"),
+        ("sso", "no [sso-session gone]"),
+        ("long", "AWS takes 900 to 43200"),
+        ("empty", "no way to sign in"),
+        ("over", "\"temporary\" cannot come"),
+        ("temporary", "temporary"),
+        ("half", "half a key"),
+    ] {
+        let told = why(&listing, name);
+        assert!(told.contains(reason), "{name}: {told}");
+    }
+    // Every profile is either there or refused, once.
+    assert_eq!(listing.candidates.len() + listing.refused.len(), 15);
+}
+
+fn workspace(text: &str) -> Workspace {
+    let workspace = Workspace::parse(text, Path::new("w"), None).unwrap();
+    assert_eq!(workspace.problems(), [], "{text}");
+    workspace
+}
+
+#[test]
+fn a_second_import_adds_nothing_and_what_is_in_the_way_is_told() {
+    let config = "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+                  [profile dev]\nsso_session = corp\nsso_account_id = 333333333333\nsso_role_name = R\n\
+                  [profile taken]\nrole_arn = arn:aws:iam::222222222222:role/A\nsource_profile = user\n\
+                  [profile child]\nrole_arn = arn:aws:iam::222222222222:role/C\nsource_profile = taken\n";
+    let listing = || listed(config, &format!("[user]\n{KEY}"));
+    let empty = "{\n  \"sessions\": []\n}\n";
+    let plan = Plan::new(&workspace(empty), &[("aws", listing())]);
+    let text = plan.apply(empty).unwrap();
+    let after = workspace(&text);
+    assert_eq!(after.sessions().len(), 4);
+    let again = Plan::new(&after, &[("aws", listing())]);
+    assert_eq!(again.added().count(), 0);
+    assert_eq!(again.apply(&text).unwrap(), text);
+
+    let mine = r#"{"sessions": [
+      {"sessionId": "x", "sessionName": "mine", "type": "localstack", "profileName": "taken"}
+    ]}"#;
+    let plan = Plan::new(&workspace(mine), &[("aws", listing())]);
+    let told = |key: &str| {
+        let row = plan
+            .rows
+            .iter()
+            .find(|row| row.candidate.key == key)
+            .unwrap();
+        match &row.verdict {
+            Verdict::Collides { why, .. } => why.clone(),
+            other => format!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        told("taken"),
+        "its named profile is that of session \"mine\" of the Workspace"
+    );
+    assert_eq!(
+        told("child"),
+        "\"taken\", whose credentials it uses, does not come"
+    );
+    assert_eq!(plan.added().count(), 2);
+    workspace(&plan.apply(mine).unwrap());
+}
+
+#[test]
+fn what_the_aws_cli_cannot_read_is_no_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = AwsProfiles {
+        config: folder.path().join("config"),
+        credentials: folder.path().join("credentials"),
+    };
+    assert_eq!(files.list().unwrap().candidates, []);
+    std::fs::write(&files.config, "[profile a]\nregion\n").unwrap();
+    let told = files.list().unwrap_err();
+    assert_eq!(told.file, files.config);
+    assert!(told.message.contains("line 2"), "{told}");
+}

@@ -1,0 +1,308 @@
+//! Carrying a plan out and taking it back. Each step can be repeated, so that one that was interrupted is
+//! ended by the next try.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use dayfly_core::session::{SessionId, Status};
+use dayfly_vault::{Vault, VaultError};
+use dayfly_workspace::splice::{self, List, SpliceError};
+use dayfly_workspace::{EditError, Rejected, Workspace, WorkspaceFile};
+use serde_json::{Map, Value};
+
+use crate::aws_profiles::AwsProfiles;
+use crate::candidate::Lines;
+use crate::plan::{Plan, Verdict};
+use crate::record::{Record, RecordError};
+use crate::shared_lines::{self, LinesError};
+
+/// Fields that the engine writes into a session.
+const WRITTEN: [&str; 3] = ["status", "startDateTime", "sessionTokenExpiration"];
+
+/// The places that an import changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Importer<'a> {
+    /// The Workspace; it has to be there.
+    pub workspace: &'a WorkspaceFile,
+    /// The vault for long-lived keys.
+    pub vault: &'a Vault,
+    /// The shared AWS files.
+    pub files: &'a AwsProfiles,
+    /// Where the record of the last import is kept.
+    pub record: &'a Path,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The names of the sessions that the Workspace got.
+    pub sessions: Vec<String>,
+    /// How many long-lived keys the vault got.
+    pub keys: usize,
+    /// The profiles whose lines were set aside.
+    pub profiles: BTreeSet<String>,
+}
+
+/// Why an import, or taking it back, was not done or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The record of the last import.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The Workspace.
+    #[error(transparent)]
+    Workspace(#[from] EditError<SpliceError>),
+    /// The Workspace cannot be read.
+    #[error("{}", .0.problems.first().map(ToString::to_string).unwrap_or_default())]
+    Rejected(Rejected),
+    /// A shared AWS file.
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    /// The vault has another key for a session.
+    #[error("session \"{0}\" has another key in the vault, which would be lost")]
+    OtherKey(String),
+    /// There is no import to take back.
+    #[error("there is no import to take back")]
+    NoRecord,
+    /// Something was edited since the import.
+    #[error("the last import cannot be taken back: {0}")]
+    Edited(String),
+}
+
+impl Importer<'_> {
+    /// Carries a plan out. Where nothing is to be done, no file changes, the record neither.
+    ///
+    /// # Errors
+    /// [`ImportError`]; a second try ends what was begun.
+    pub fn apply(&self, plan: &Plan) -> Result<Applied, ImportError> {
+        let lines = owners(plan);
+        let mut applied = Applied {
+            sessions: plan
+                .added()
+                .map(|(row, _)| row.candidate.name.clone())
+                .collect(),
+            keys: 0,
+            profiles: lines
+                .iter()
+                .map(|(_, lines)| lines.profile.clone())
+                .collect(),
+        };
+        if applied.sessions.is_empty() && lines.is_empty() {
+            return Ok(applied);
+        }
+        self.note(plan, &lines)?;
+        applied.keys = self.keep_keys(plan)?;
+        self.workspace.edit(|text| plan.apply(text))?;
+        shared_lines::take_over(self.files, &lines)?;
+        Ok(applied)
+    }
+
+    /// Writes down what is about to be done, beside what an earlier try, or an earlier import of other
+    /// sources, did.
+    fn note(&self, plan: &Plan, lines: &[(String, &Lines)]) -> Result<(), ImportError> {
+        let id = |object: &Map<String, Value>, field: &str| object.get(field).cloned();
+        let mut record = Record::default();
+        record.sources = plan.rows.iter().map(|row| row.source.clone()).collect();
+        record.sources.dedup();
+        record.sessions = plan.added().map(|(_, object)| object.clone()).collect();
+        record.portals = plan.portals.clone();
+        record.owners = lines.iter().map(|(owner, _)| owner.clone()).collect();
+        // An import that was interrupted has sessions in the Workspace whose lines are not set aside.
+        if let Some(before) = Record::read(self.record)? {
+            let waits = |object: &&Map<String, Value>| {
+                let id = object.get("sessionId").and_then(Value::as_str);
+                id.is_some_and(|id| record.owners.iter().any(|owner| owner == id))
+            };
+            let unfinished: Vec<_> = before.sessions.iter().filter(waits).cloned().collect();
+            if !unfinished.is_empty() {
+                let new = |object: &&Map<String, Value>| {
+                    !record
+                        .sessions
+                        .iter()
+                        .any(|known| id(known, "sessionId") == id(object, "sessionId"))
+                };
+                let sessions: Vec<_> = before.sessions.iter().filter(new).cloned().collect();
+                record.sessions.splice(0..0, sessions);
+                record.portals.splice(0..0, before.portals);
+                record.owners.splice(0..0, before.owners);
+            }
+        }
+        record.owners.sort();
+        record.owners.dedup();
+        Ok(record.write(self.record)?)
+    }
+
+    fn keep_keys(&self, plan: &Plan) -> Result<usize, ImportError> {
+        let mut kept = 0;
+        for row in &plan.rows {
+            let (Some(key), Some(id)) = (&row.candidate.secret, id_of(&row.verdict)) else {
+                continue;
+            };
+            match self
+                .vault
+                .path()
+                .exists()
+                .then(|| self.vault.access_key(&id))
+                .transpose()?
+                .flatten()
+            {
+                Some(known) if known == *key => continue,
+                Some(_) => return Err(ImportError::OtherKey(row.candidate.name.clone())),
+                None => {}
+            }
+            self.vault.set_access_key(&id, key)?;
+            // The file is the only other place of the key, so its line is not set aside on trust.
+            if self.vault.access_key(&id)?.as_ref() != Some(key) {
+                return Err(ImportError::OtherKey(row.candidate.name.clone()));
+            }
+            kept += 1;
+        }
+        Ok(kept)
+    }
+
+    /// Takes the last import back: lines of the shared files, sessions, portals and keys. Gives back the
+    /// names of the sessions that went.
+    ///
+    /// # Errors
+    /// [`ImportError::Edited`] where something of it was edited or is in use, before anything is changed;
+    /// others leave what was done, and a second try ends it.
+    pub fn undo(&self) -> Result<Vec<String>, ImportError> {
+        let record = Record::read(self.record)?.filter(|record| !record.is_empty());
+        let record = record.ok_or(ImportError::NoRecord)?;
+        let workspace = self.current()?;
+        let ids = unedited(&workspace, &record)?;
+        for owner in &record.owners {
+            shared_lines::give_lines_back(self.files, self.vault, &SessionId::new(owner))?;
+        }
+        let text = |object: &Map<String, Value>, field: &str| {
+            object
+                .get(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let portals: Vec<String> = record
+            .portals
+            .iter()
+            .map(|portal| text(portal, "id"))
+            .collect();
+        self.workspace.edit(|before| {
+            let there = ids.iter().map(String::as_str).collect();
+            let after = splice::remove_all(before, List::Sessions, &there)?;
+            let used = portals_in_use(&after);
+            let known =
+                |id: &&String| workspace.aws_sso_integration(id).is_some() && !used.contains(*id);
+            let unused: BTreeSet<&str> = portals.iter().filter(known).map(String::as_str).collect();
+            splice::remove_all(&after, List::AwsSsoIntegrations, &unused)
+        })?;
+        if self.vault.path().exists() {
+            for id in &ids {
+                self.vault.remove_access_key(&SessionId::new(id))?;
+            }
+        }
+        let names = record
+            .sessions
+            .iter()
+            .map(|object| text(object, "sessionName"))
+            .collect();
+        Record::default().write(self.record)?;
+        Ok(names)
+    }
+
+    fn current(&self) -> Result<std::sync::Arc<Workspace>, ImportError> {
+        self.workspace.load().map_err(ImportError::Rejected)?;
+        self.workspace.current().ok_or(ImportError::NoRecord)
+    }
+}
+
+/// The portals that sessions of a Workspace file sign in to.
+fn portals_in_use(text: &str) -> BTreeSet<String> {
+    let file: Value = serde_json::from_str(text).unwrap_or_default();
+    let sessions = file["sessions"].as_array().into_iter().flatten();
+    let portals = sessions.filter_map(|session| session["awsSsoConfigurationId"].as_str());
+    portals.map(str::to_owned).collect()
+}
+
+/// Lines that are to be set aside, with the sessions that they are set aside for.
+fn owners(plan: &Plan) -> Vec<(String, &Lines)> {
+    let rows = plan
+        .rows
+        .iter()
+        .filter_map(|row| Some((id_of(&row.verdict)?, &row.candidate)));
+    rows.flat_map(|(id, candidate)| {
+        candidate
+            .lines
+            .iter()
+            .map(move |lines| (id.to_string(), lines))
+    })
+    .collect()
+}
+
+/// The session that a candidate is or becomes.
+fn id_of(verdict: &Verdict) -> Option<SessionId> {
+    match verdict {
+        Verdict::Add(object) => object
+            .get("sessionId")
+            .and_then(Value::as_str)
+            .map(SessionId::new),
+        Verdict::Present(id) => Some(id.clone()),
+        Verdict::Collides { .. } => None,
+    }
+}
+
+/// The imported sessions that the Workspace still has, where each is as it was imported and none is in use.
+fn unedited(workspace: &Workspace, record: &Record) -> Result<BTreeSet<String>, ImportError> {
+    let file: Value = serde_json::from_str(workspace.source()).unwrap_or_default();
+    let sessions = file["sessions"].as_array().into_iter().flatten();
+    let by_id: BTreeMap<&str, &Map<String, Value>> = sessions
+        .filter_map(|session| Some((session["sessionId"].as_str()?, session.as_object()?)))
+        .collect();
+    let mut ids = BTreeSet::new();
+    for object in &record.sessions {
+        let id = object
+            .get("sessionId")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let name = object
+            .get("sessionName")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let Some(now) = by_id.get(id) else { continue };
+        let theirs = now
+            .iter()
+            .filter(|(field, _)| !WRITTEN.contains(&field.as_str()));
+        if !theirs.eq(object.iter()) {
+            return Err(ImportError::Edited(format!(
+                "session \"{name}\" was edited since"
+            )));
+        }
+        let entry = workspace.get(&SessionId::new(id));
+        if entry.is_some_and(|entry| entry.projection.status != Status::Inactive) {
+            return Err(ImportError::Edited(format!(
+                "session \"{name}\" is in use; stop it first"
+            )));
+        }
+        ids.insert(id.to_owned());
+    }
+    for entry in workspace.sessions() {
+        let session = &entry.session;
+        let parent = session
+            .parent()
+            .filter(|parent| ids.contains(parent.as_str()));
+        if let Some(parent) = parent.filter(|_| !ids.contains(session.id.as_str())) {
+            let why = format!(
+                "session \"{}\" was added since, and uses the credentials of {parent}",
+                session.name
+            );
+            return Err(ImportError::Edited(why));
+        }
+    }
+    Ok(ids)
+}
+
+#[cfg(test)]
+#[path = "importer_tests.rs"]
+mod tests;
