@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 27] = [
+const FLOORS: [(&str, u8); 28] = [
     ("core", 0),
     ("fs", 0),
     ("awsfiles", 0),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u8); 27] = [
     ("runtime", 3),
     ("sim", 3),
     ("sts", 3),
+    ("import", 3),
     ("views", 4),
     ("scenario", 4),
     ("authoring", 4),
@@ -53,7 +54,8 @@ fn folder(room: &str) -> String {
 /// `sts` makes the credentials that the demo and tests obtain; `control` and `endpoints` hand credentials to
 /// programs; `signin` takes assertions and codes from the browser; `host` opens the vault for a command,
 /// `sharing` keeps signing keys there, `integrations` what signs in, and `doctor` looks whether it opens.
-const CORRIDOR: [&str; 13] = [
+const CORRIDOR: [&str; 14] = [
+    "import",
     "providers",
     "chain",
     "registry",

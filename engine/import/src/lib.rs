@@ -19,5 +19,5 @@ pub use candidate::{Candidate, Lines, Listing, NotTaken, Parent, Portal, Refused
 pub use importer::{Applied, ImportError, Importer};
 pub use plan::{Plan, Row, Verdict};
 pub use record::{Record, RecordError};
-pub use shared_lines::{LinesError, give_lines_back};
+pub use shared_lines::{LinesError, give_lines_back, sessions_with_lines};
 pub use source::{Source, SourceError};

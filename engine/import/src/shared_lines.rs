@@ -1,12 +1,13 @@
 //! Lines of the shared AWS files that sessions take the place of: set aside, and given back.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dayfly_awsfiles::{AsideError, Kind, give_back, set_aside, set_asides};
 use dayfly_core::session::SessionId;
 use dayfly_fs::private_file::PrivateFileError;
-use dayfly_fs::shared_file::SharedFile;
+use dayfly_fs::shared_file::{self, SharedFile};
 use dayfly_vault::{AccessKey, Vault, VaultError};
 use zeroize::Zeroizing;
 
@@ -85,7 +86,9 @@ pub fn give_lines_back(
     let mut any = false;
     for kind in [Kind::Config, Kind::Credentials] {
         let path = files.path(kind);
-        if !holds(path, kind, session)? {
+        let seen = shared_file::peek(path, LIMIT)?;
+        let mut lines = set_asides(seen.bytes(), kind).into_iter();
+        if !lines.any(|aside| aside.owner == session.as_str()) {
             continue;
         }
         any = true;
@@ -105,14 +108,23 @@ pub fn give_lines_back(
     Ok(any)
 }
 
-fn holds(path: &Path, kind: Kind, session: &SessionId) -> Result<bool, LinesError> {
-    if !path.exists() {
-        return Ok(false);
+/// Those of some sessions that lines are set aside for.
+///
+/// # Errors
+/// A file is there and cannot be read.
+pub fn sessions_with_lines(
+    files: &AwsProfiles,
+    sessions: &BTreeSet<&SessionId>,
+) -> Result<BTreeSet<SessionId>, LinesError> {
+    let mut found = BTreeSet::new();
+    for kind in [Kind::Config, Kind::Credentials] {
+        let seen = shared_file::peek(files.path(kind), LIMIT)?;
+        let owners = set_asides(seen.bytes(), kind)
+            .into_iter()
+            .map(|aside| SessionId::new(&aside.owner));
+        found.extend(owners.filter(|owner| sessions.contains(owner)));
     }
-    let file = SharedFile::lock(path, LOCK_DEADLINE)?;
-    let seen = file.read(LIMIT)?;
-    let found = set_asides(seen.bytes(), kind);
-    Ok(found.iter().any(|aside| aside.owner == session.as_str()))
+    Ok(found)
 }
 
 fn edit(

@@ -88,6 +88,12 @@ impl Home {
         self.state.join("seen.json")
     }
 
+    /// What the last import did, so that it can be taken back.
+    #[must_use]
+    pub fn import_record(&self) -> PathBuf {
+        self.state.join("import.json")
+    }
+
     /// Temporary credentials that stand in no file of other programs, encrypted.
     #[must_use]
     pub fn kept(&self) -> PathBuf {

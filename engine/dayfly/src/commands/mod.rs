@@ -10,6 +10,7 @@ mod env;
 mod events;
 mod exec;
 mod explain;
+mod import;
 mod init;
 pub(crate) mod integration;
 pub(crate) mod policy;
@@ -45,6 +46,7 @@ DAYFLY_HOME names the folder of the Workspace and the configuration; without it 
 enum Command {
     Demo(demo::Args),
     Init(init::Args),
+    Import(import::Args),
     Run(run::Args),
     Status(status::Args),
     /// List, add, change and remove sessions; start, stop and rotate them.
@@ -154,6 +156,7 @@ impl Dayfly {
         match self.command {
             Command::Demo(args) => end(demo::run(&args)),
             Command::Init(args) => end(init::run(&args)),
+            Command::Import(args) => end(import::run(&args)),
             Command::Completions(args) => end(completions::run(&args)),
             Command::Run(args) => end(run::run(&args)),
             Command::Status(args) => end(status::run(&args)),

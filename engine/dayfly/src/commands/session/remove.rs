@@ -7,7 +7,10 @@ use dayfly_control::protocol::SessionOrder;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{orders, paths, reports, vault, workspace};
+use dayfly_host::{orders, paths, reports, settings, vault, workspace};
+use dayfly_import::{AwsProfiles, LinesError, give_lines_back, sessions_with_lines};
+use dayfly_runtime::report::SessionReport;
+use dayfly_vault::Vault;
 use dayfly_workspace::splice::{self, List};
 
 use crate::commands::session::add::edit;
@@ -56,7 +59,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print("removed nothing\n");
         return Ok(Exit::Failed);
     }
-    stop_unattended(&home, &ids)?;
+    let config = settings::in_force(&home)?;
+    let files = AwsProfiles {
+        config: settings::config_file(&config)?,
+        credentials: settings::credentials_file(&config)?,
+    };
+    let taken_over = sessions_with_lines(&files, &ids).map_err(|e| not_readable(&e))?;
+    stop_first(&home, &ids, &taken_over)?;
     // In one edit, so that no child is without its parent in between.
     edit(&home, &going[0].0, |text| {
         let mut text = text.to_owned();
@@ -68,6 +77,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     for (id, name) in &going {
         print(&format!("removed {}\n", sanitize(name)));
         let vault = vault::open(&home)?;
+        if taken_over.contains(id) {
+            give_back(&files, &vault, id)?;
+        }
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
             print(&format!(
                 "the vault still has its access key; remove it with `dayfly secret remove {id}`\n"
@@ -77,21 +89,41 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Gives the lines of its profile back that were set aside for a session.
+fn give_back(files: &AwsProfiles, vault: &Vault, id: &SessionId) -> Result<(), CliError> {
+    match give_lines_back(files, vault, id) {
+        Ok(_) => {
+            print("what its profile said before Dayfly took it over is back\n");
+            Ok(())
+        }
+        Err(error) => Err(CliError::failed(format!(
+            "the session is removed, but the lines of its profile are still set aside: {error}"
+        ))
+        .hint("remove \"# set aside by Dayfly for …: \" before them by hand")),
+    }
+}
+
+fn not_readable(error: &LinesError) -> CliError {
+    CliError::failed(format!("{error}; nothing was removed")).hint("mend the file, then try again")
+}
+
 /// Where an engine runs, it removes the credentials of sessions that go. Without one they would
-/// stay, so they are removed first.
-fn stop_unattended(
+/// stay, so they are removed first; and so they are where a profile gets its own lines back, which
+/// must not stand beside those of Dayfly.
+fn stop_first(
     home: &dayfly_runtime::Home,
     going: &BTreeSet<&SessionId>,
+    taken_over: &BTreeSet<SessionId>,
 ) -> Result<(), CliError> {
     let report = reports::of(home)?;
-    if report.engine.is_some() {
-        return Ok(());
-    }
+    let attended = report.engine.is_some();
     let active = report
         .sessions
         .iter()
         .filter(|s| s.status == Status::Active);
-    for session in active.filter(|s| going.contains(&s.id)) {
+    let goes =
+        |s: &&SessionReport| going.contains(&s.id) && (!attended || taken_over.contains(&s.id));
+    for session in active.filter(goes) {
         let order = SessionOrder {
             session: session.id.to_string(),
             action: Some(Action::Stop),

@@ -1,0 +1,353 @@
+//! `dayfly import`
+
+use std::path::Path;
+
+use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
+use dayfly_host::{paths, settings, vault, workspace};
+use dayfly_import::{
+    Applied, AwsProfiles, ImportError, Importer, Listing, Plan, Requirement, Row, Source,
+    SourceError, Verdict,
+};
+use dayfly_runtime::Home;
+use dayfly_workspace::{Workspace, WorkspaceFile};
+use serde_json::{Value, json};
+
+use crate::commands::init;
+use crate::terminal::{print, print_json};
+
+/// Take over the sessions that you have in other tools.
+///
+/// Without --apply nothing changes: the command shows what would come, as which session and under which
+/// profile, what each needs of you, and what cannot come and why. Sources: aws (the profiles of the AWS
+/// config and credentials files).
+///
+/// An imported session keeps the name of its profile. What the profile said about its credentials is set
+/// aside in its place, as comments, and comes back when the session is removed; long-lived keys move into
+/// the vault. Nothing else of the files changes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly import\n  dayfly import --apply\n  dayfly import aws --apply\n  dayfly import --undo"
+)]
+pub(crate) struct Args {
+    /// The sources to look at; without this, all of them.
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Import what can come.
+    #[arg(long)]
+    apply: bool,
+    /// Take the last import back, while nothing of it was edited since.
+    #[arg(long, conflicts_with_all = ["apply", "sources"])]
+    undo: bool,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let config = settings::in_force(&home)?;
+    let files = AwsProfiles {
+        config: settings::config_file(&config)?,
+        credentials: settings::credentials_file(&config)?,
+    };
+    if args.undo {
+        return undo(args, &home, &files);
+    }
+    let sources: [&dyn Source; 1] = [&files];
+    let found = look(args, &sources)?;
+    let known = known(&home)?;
+    let plan = Plan::new(&known, &found);
+    if !args.apply {
+        return tell(args, &plan, &found, None);
+    }
+    if plan.added().next().is_some() && !home.workspace().exists() {
+        init::make_workspace(&home)?;
+    }
+    let applied = with(&home, &files, |importer| importer.apply(&plan))?;
+    tell(args, &plan, &found, Some(&applied))
+}
+
+/// What the sources have that were named, or all of them.
+fn look<'a>(args: &Args, sources: &[&'a dyn Source]) -> Result<Vec<(&'a str, Listing)>, CliError> {
+    for asked in &args.sources {
+        if !sources.iter().any(|source| source.name() == asked) {
+            let known: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+            let message = format!("there is no source \"{}\"", sanitize(asked));
+            return Err(CliError::new(Code::NotFound, message)
+                .hint(format!("there are: {}", known.join(", "))));
+        }
+    }
+    let wanted = |source: &&&dyn Source| {
+        args.sources.is_empty() || args.sources.iter().any(|asked| asked == source.name())
+    };
+    let listed = sources
+        .iter()
+        .filter(wanted)
+        .map(|source| Ok((source.name(), source.list()?)));
+    listed.collect::<Result<_, SourceError>>().map_err(|error| {
+        CliError::failed(format!("{error}; nothing was imported")).hint(error.hint)
+    })
+}
+
+/// The Workspace as it is, or an empty one where there is none yet.
+fn known(home: &Home) -> Result<std::sync::Arc<Workspace>, CliError> {
+    if home.workspace().exists() {
+        return workspace::require(home);
+    }
+    let empty = Workspace::parse("{ \"sessions\": [] }", &home.workspace(), None);
+    empty
+        .map(std::sync::Arc::new)
+        .map_err(|error| CliError::failed(error.to_string()))
+}
+
+fn with<T>(
+    home: &Home,
+    files: &AwsProfiles,
+    act: impl FnOnce(Importer<'_>) -> Result<T, ImportError>,
+) -> Result<T, CliError> {
+    let file = WorkspaceFile::at(&home.workspace());
+    let vault = vault::open(home)?;
+    let record = home.import_record();
+    let importer = Importer {
+        workspace: &file,
+        vault: &vault,
+        files,
+        record: &record,
+    };
+    act(importer).map_err(|error| failed(&error))
+}
+
+fn failed(error: &ImportError) -> CliError {
+    let message = error.to_string();
+    match error {
+        ImportError::NoRecord => CliError::new(Code::NotFound, message),
+        ImportError::Edited(_) => CliError::failed(message).hint(
+            "nothing was changed; `dayfly session remove` takes single sessions back, with the lines of their profiles",
+        ),
+        ImportError::OtherKey(_) => CliError::failed(message)
+            .hint("`dayfly secret list` shows it; remove it, or the key of the profile, and import again"),
+        ImportError::Workspace(_) | ImportError::Rejected(_) => {
+            CliError::failed(message).hint("mend the Workspace, then try again: what was begun is ended then")
+        }
+        _ => CliError::failed(message).hint("try again: what was begun is ended then"),
+    }
+}
+
+fn undo(args: &Args, home: &Home, files: &AwsProfiles) -> Result<Exit, CliError> {
+    if !home.workspace().exists() {
+        return Err(failed(&ImportError::NoRecord));
+    }
+    let gone = with(home, files, |importer| importer.undo())?;
+    if args.json {
+        return print_json(&json!({ "removed": gone }));
+    }
+    let names: Vec<String> = gone.iter().map(|name| sanitize(name)).collect();
+    print(&format!(
+        "{} removed; the profiles are as they were\n",
+        names.join(", ")
+    ));
+    Ok(Exit::Done)
+}
+
+fn tell(
+    args: &Args,
+    plan: &Plan,
+    found: &[(&str, Listing)],
+    applied: Option<&Applied>,
+) -> Result<Exit, CliError> {
+    if args.json {
+        return print_json(&as_json(plan, found, applied));
+    }
+    print(&text(plan, found, applied));
+    Ok(Exit::Done)
+}
+
+fn text(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> String {
+    let mut text = String::new();
+    let files = found.iter().flat_map(|(_, listing)| &listing.files);
+    let read: Vec<String> = files
+        .filter(|file| file.exists())
+        .map(|file| shown(file))
+        .collect();
+    if plan.rows.is_empty() && plan.refused.is_empty() {
+        let where_ = if read.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", read.join(", "))
+        };
+        return format!("there is nothing to import{where_}\n");
+    }
+    let mut table = Table::new(["SESSION", "TYPE", "PROFILE", "FROM", "NEEDS"]);
+    let mut rows = 0;
+    for (row, _) in plan.added() {
+        rows += 1;
+        let candidate = &row.candidate;
+        let needs: Vec<&str> = candidate.requires.iter().map(|need| words(*need)).collect();
+        table.row([
+            sanitize(&candidate.name),
+            candidate.kind.to_string(),
+            candidate
+                .profile
+                .as_deref()
+                .map(sanitize)
+                .unwrap_or_else(|| "-".to_owned()),
+            sanitize(&candidate.place),
+            if needs.is_empty() {
+                "nothing".to_owned()
+            } else {
+                needs.join(", ")
+            },
+        ]);
+    }
+    if rows > 0 {
+        text += &table.to_string();
+    }
+    text += &notes(plan);
+    text + &end(rows, plan, applied)
+}
+
+/// What does not come, or not wholly.
+fn notes(plan: &Plan) -> String {
+    let mut text = String::new();
+    let of = |row: &Row| {
+        format!(
+            "{} ({})",
+            sanitize(&row.candidate.name),
+            sanitize(&row.candidate.place)
+        )
+    };
+    for row in &plan.rows {
+        if let Verdict::Collides { why, hint } = &row.verdict {
+            text += &format!("in the way of {}: {}\n  {hint}\n", of(row), sanitize(why));
+        }
+    }
+    for (_, refused) in &plan.refused {
+        let (name, place) = (sanitize(&refused.name), sanitize(&refused.place));
+        text += &format!(
+            "cannot come: {name} ({place}): {}\n",
+            sanitize(&refused.why)
+        );
+        if let Some(hint) = &refused.hint {
+            text += &format!("  {hint}\n");
+        }
+    }
+    for (row, _) in plan.added() {
+        for left in &row.candidate.not_taken {
+            let (field, place) = (sanitize(&left.field), sanitize(&left.place));
+            text += &format!(
+                "{}: {field} ({place}) {}\n",
+                sanitize(&row.candidate.name),
+                left.why
+            );
+        }
+    }
+    text
+}
+
+fn end(rows: usize, plan: &Plan, applied: Option<&Applied>) -> String {
+    let there = plan
+        .rows
+        .iter()
+        .filter(|row| matches!(row.verdict, Verdict::Present(_)))
+        .count();
+    let there = if there == 0 {
+        String::new()
+    } else {
+        format!(" ({there} are in the Workspace already)")
+    };
+    let Some(applied) = applied else {
+        let next = if rows == 0 {
+            ""
+        } else {
+            "; `dayfly import --apply` imports them"
+        };
+        return format!("{rows} sessions would be added{there}; nothing was changed{next}\n");
+    };
+    let mut text = format!("{} sessions are added{there}", applied.sessions.len());
+    if applied.keys > 0 {
+        text += &format!(", {} keys moved into the vault", applied.keys);
+    }
+    text += "\n";
+    if let Some(name) = applied.sessions.iter().find(|name| {
+        plan.rows
+            .iter()
+            .any(|row| row.candidate.name == **name && row.candidate.profile.is_some())
+    }) {
+        text += &format!(
+            "next: dayfly session start {}; dayfly import --undo takes it all back\n",
+            sanitize(name)
+        );
+    }
+    text
+}
+
+const fn words(need: Requirement) -> &'static str {
+    match need {
+        Requirement::Secret => "its key moves into the vault",
+        Requirement::SignIn => "a sign-in",
+        Requirement::MfaCode => "an MFA code at each start",
+    }
+}
+
+fn shown(path: &Path) -> String {
+    sanitize(&path.display().to_string())
+}
+
+fn as_json(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> Value {
+    let sources: Vec<Value> = found
+        .iter()
+        .map(|(name, listing)| json!({ "name": name, "files": listing.files }))
+        .collect();
+    let rows: Vec<Value> = plan.rows.iter().map(row_json).collect();
+    let refused: Vec<Value> = plan
+        .refused
+        .iter()
+        .map(|(source, refused)| {
+            json!({ "source": source, "name": refused.name, "place": refused.place, "why": refused.why, "hint": refused.hint })
+        })
+        .collect();
+    json!({
+        "applied": applied.is_some(),
+        "sources": sources,
+        "sessions": rows,
+        "refused": refused,
+        "keysMoved": applied.map(|applied| applied.keys),
+        "profilesTakenOver": applied.map(|applied| &applied.profiles),
+    })
+}
+
+fn row_json(row: &Row) -> Value {
+    let candidate = &row.candidate;
+    let (status, id, why, hint) = match &row.verdict {
+        Verdict::Add(object) => ("new", object.get("sessionId").cloned(), None, None),
+        Verdict::Present(id) => ("present", Some(json!(id)), None, None),
+        Verdict::Collides { why, hint } => ("collides", None, Some(why), Some(hint)),
+    };
+    let needs: Vec<&str> = candidate
+        .requires
+        .iter()
+        .map(|need| match need {
+            Requirement::Secret => "key",
+            Requirement::SignIn => "sign-in",
+            Requirement::MfaCode => "mfa-code",
+        })
+        .collect();
+    let not_taken: Vec<Value> = candidate
+        .not_taken
+        .iter()
+        .map(|left| json!({ "field": left.field, "place": left.place, "why": left.why }))
+        .collect();
+    json!({
+        "source": row.source,
+        "status": status,
+        "sessionId": id,
+        "sessionName": candidate.name,
+        "type": candidate.kind.as_str(),
+        "profile": candidate.profile,
+        "place": candidate.place,
+        "needs": needs,
+        "notTaken": not_taken,
+        "why": why,
+        "hint": hint,
+    })
+}
