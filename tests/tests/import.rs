@@ -64,7 +64,7 @@ fn a_key_and_the_roles_upon_it_go_on_under_their_names_and_come_back() {
 
     let told = home.run(["import", "--apply"]).ok().out;
     assert!(
-        told.contains("3 sessions are added, 1 keys moved into the vault"),
+        told.contains("added 3 sessions; moved 1 key into the vault"),
         "{told}"
     );
     let taken_over = files(&home);

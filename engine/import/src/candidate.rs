@@ -18,6 +18,8 @@ pub struct Listing {
     pub portals: Vec<Portal>,
     /// What cannot come.
     pub refused: Vec<Refused>,
+    /// How many of its profiles sessions took over already.
+    pub taken_over: usize,
 }
 
 /// One way into one account.

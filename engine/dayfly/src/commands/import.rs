@@ -203,7 +203,7 @@ fn text(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> St
         text += &table.to_string();
     }
     text += &notes(plan);
-    text + &end(rows, plan, applied)
+    text + &end(rows, plan, found, applied)
 }
 
 /// What does not come, or not wholly.
@@ -244,41 +244,54 @@ fn notes(plan: &Plan) -> String {
     text
 }
 
-fn end(rows: usize, plan: &Plan, applied: Option<&Applied>) -> String {
-    let there = plan
+fn end(rows: usize, plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> String {
+    let present = plan
         .rows
         .iter()
-        .filter(|row| matches!(row.verdict, Verdict::Present(_)))
-        .count();
-    let there = if there == 0 {
-        String::new()
-    } else {
-        format!(" ({there} are in the Workspace already)")
+        .filter(|row| matches!(row.verdict, Verdict::Present(_)));
+    let known = present.count()
+        + found
+            .iter()
+            .map(|(_, listing)| listing.taken_over)
+            .sum::<usize>();
+    let known = match known {
+        0 => String::new(),
+        1 => " (1 is in the Workspace already)".to_owned(),
+        _ => format!(" ({known} are in the Workspace already)"),
     };
     let Some(applied) = applied else {
         let next = if rows == 0 {
             ""
         } else {
-            "; `dayfly import --apply` imports them"
+            "; `dayfly import --apply` imports what can come"
         };
-        return format!("{rows} sessions would be added{there}; nothing was changed{next}\n");
+        return format!(
+            "{} would be added{known}; nothing was changed{next}\n",
+            count(rows, "session")
+        );
     };
-    let mut text = format!("{} sessions are added{there}", applied.sessions.len());
+    let mut text = format!("added {}{known}", count(applied.sessions.len(), "session"));
     if applied.keys > 0 {
-        text += &format!(", {} keys moved into the vault", applied.keys);
+        text += &format!("; moved {} into the vault", count(applied.keys, "key"));
     }
     text += "\n";
-    if let Some(name) = applied.sessions.iter().find(|name| {
-        plan.rows
-            .iter()
-            .any(|row| row.candidate.name == **name && row.candidate.profile.is_some())
-    }) {
+    let startable = plan
+        .added()
+        .find(|(row, _)| row.candidate.profile.is_some());
+    if let Some((row, _)) = startable.filter(|_| !applied.sessions.is_empty()) {
+        let name = sanitize(&row.candidate.name);
         text += &format!(
-            "next: dayfly session start {}; dayfly import --undo takes it all back\n",
-            sanitize(name)
+            "next: dayfly session start {name}; `dayfly import --undo` takes it all back\n"
         );
     }
     text
+}
+
+fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
 }
 
 const fn words(need: Requirement) -> &'static str {

@@ -40,6 +40,9 @@ pub(super) fn list<'a>(profiles: &'a Profiles<'a>) -> Listing {
         listing: Listing::default(),
     };
     for name in profiles.names() {
+        if profiles.taken_over(name, None).is_some() {
+            walk.listing.taken_over += 1;
+        }
         if let Some(profile) = profiles.get(name) {
             // What Dayfly publishes, or has taken over already, is no source.
             if !profile.has("dayfly_session") && profiles.taken_over(name, None).is_none() {
