@@ -2,24 +2,17 @@
 
 mod access;
 mod chain;
+mod files;
 mod profile;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use dayfly_awsfiles::{Both, Kind, load_with_text, set_asides};
 
 use crate::candidate::Listing;
 use crate::source::{Source, SourceError};
+pub use files::AwsProfiles;
 use profile::Profiles;
-
-/// The shared files of the AWS CLI and SDKs.
-#[derive(Clone, Debug)]
-pub struct AwsProfiles {
-    /// The config file.
-    pub config: PathBuf,
-    /// The credentials file.
-    pub credentials: PathBuf,
-}
 
 impl Source for AwsProfiles {
     fn name(&self) -> &'static str {
@@ -27,9 +20,9 @@ impl Source for AwsProfiles {
     }
 
     fn list(&self) -> Result<Listing, SourceError> {
-        let read = |path: &PathBuf, kind| {
+        let read = |path: &Path, kind| {
             load_with_text(path, kind).map_err(|unreadable| SourceError {
-                file: path.clone(),
+                file: path.to_owned(),
                 message: unreadable.to_string(),
                 hint: unreadable.hint().to_owned(),
             })

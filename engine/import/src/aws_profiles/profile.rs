@@ -1,11 +1,10 @@
 //! One profile of both files together.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use dayfly_awsfiles::{Aside, Both, Key, Kind};
 
-use super::AwsProfiles;
+use super::files::AwsProfiles;
 
 /// The profiles of both files.
 pub(super) struct Profiles<'a> {
@@ -53,21 +52,6 @@ impl<'a> Profiles<'a> {
             name,
             place: self.files.place(kind, found.line),
         })
-    }
-}
-
-impl AwsProfiles {
-    /// One of the files.
-    pub(crate) fn path(&self, kind: Kind) -> &Path {
-        match kind {
-            Kind::Config => &self.config,
-            Kind::Credentials => &self.credentials,
-        }
-    }
-
-    /// `FILE:LINE`.
-    pub(super) fn place(&self, kind: Kind, line: usize) -> String {
-        format!("{}:{line}", self.path(kind).display())
     }
 }
 
