@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use crate::ast::Operator;
-use crate::eval::Answer;
 use crate::value::{Moving, Value};
+
+/// What an operation comes to, or why it fails.
+type Answer<'a> = Result<Value<'a>, String>;
 
 /// The operation on two whole numbers of one type; none where the result is too large.
 macro_rules! checked {
