@@ -79,6 +79,14 @@ struct World<'a> {
     outcome: Outcome,
 }
 
+/// The chain did what it was asked for.
+const fn delivered(operation: OperationId, placement: Placement) -> Input {
+    Input::Delivered {
+        operation,
+        result: Ok(placement),
+    }
+}
+
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, rules: &'a [Rule]) -> Self {
         let mut deeds: Vec<_> = scenario
@@ -369,14 +377,8 @@ impl<'a> World<'a> {
                 operation,
                 delivery,
                 ..
-            } => Some(Input::Delivered {
-                operation,
-                result: Ok(Placement::complete(&delivery)),
-            }),
-            Effect::Retract { operation, .. } => Some(Input::Delivered {
-                operation,
-                result: Ok(Placement::default()),
-            }),
+            } => Some(delivered(operation, Placement::complete(&delivery))),
+            Effect::Retract { operation, .. } => Some(delivered(operation, Placement::default())),
             Effect::Align {
                 session, delivery, ..
             } => Some(Input::Aligned {
@@ -393,15 +395,11 @@ impl<'a> World<'a> {
             }
             Effect::Reply { command, reply } => self.answered(command, reply),
             Effect::CommitPolicyState { entry, evaluation } => {
-                if let Some(writes) = self.uncommitted.remove(&evaluation) {
-                    self.memories.entry(entry).or_default().apply(writes);
-                }
+                self.commit(entry, evaluation);
                 None
             }
             Effect::ForgetSession { session } => {
-                for memory in self.memories.values_mut() {
-                    memory.forget(&session);
-                }
+                self.forget(&session);
                 None
             }
             Effect::Project { .. }
@@ -413,6 +411,19 @@ impl<'a> World<'a> {
                 self.follow(note.what);
                 None
             }
+        }
+    }
+
+    fn forget(&mut self, session: &SessionId) {
+        for memory in self.memories.values_mut() {
+            memory.forget(session);
+        }
+    }
+
+    /// What a policy wrote with an answer that counts is remembered.
+    fn commit(&mut self, entry: EntryName, evaluation: EvaluationId) {
+        if let Some(writes) = self.uncommitted.remove(&evaluation) {
+            self.memories.entry(entry).or_default().apply(writes);
         }
     }
 

@@ -182,18 +182,13 @@ impl Places {
                 }
             }
             1 => {
-                if self
-                    .at
-                    .get_mut(&session)
-                    .is_some_and(|at| at.remove(&place))
-                {
-                    changed.lost.push(session);
-                }
+                let at = self.at.get_mut(&session);
+                let removed = at.is_some_and(|at| at.remove(&place));
+                changed.lost.extend(removed.then_some(session));
             }
             2 => {
-                if self.at.entry(session.clone()).or_default().insert(place) {
-                    changed.strange.push(session);
-                }
+                let added = self.at.entry(session.clone()).or_default().insert(place);
+                changed.strange.extend(added.then_some(session));
             }
             3 => {
                 changed.place = PublicationPlace::Kept;
