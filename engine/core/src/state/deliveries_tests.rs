@@ -66,7 +66,7 @@ fn what_is_missing_is_told_before_what_is_left() {
     let left = vec![(FILE, failure("busy"))];
     state.place(both(), Placement { left, ..half() });
     let told = state.problem().map(|problem| problem.to_string());
-    assert_eq!(told.as_deref(), Some("not at credential-process: full"));
+    assert_eq!(told.as_deref(), Some("not in credential-process: full"));
     state.failed.clear();
     let told = state.problem().map(|problem| problem.to_string());
     assert_eq!(told.as_deref(), Some("still at credentials-file: busy"));
