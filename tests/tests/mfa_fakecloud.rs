@@ -130,7 +130,7 @@ fn codes_from_a_seed_in_the_vault_are_taken() {
     let stopped = home.run(["session", "start", "deploy"]);
     assert_eq!(stopped.code, 1, "{}", stopped.out);
     let said =
-        "a policy does not let the parent session main start: you stopped it; start or release it";
+        "the parent session main cannot start: you stopped it; start or release it";
     assert!(stopped.err.contains(said), "{}", stopped.err);
     home.run(["session", "release", "main"]).ok();
     home.run(["session", "start", "deploy"]).ok();

@@ -149,8 +149,7 @@ fn a_parent_that_cannot_be_started_says_why() {
 
     let mut stage = Stage::new(Vec::new());
     stage.say("parent", Action::Stop);
-    let message =
-        "the parent session parent may not start: you stopped it; start it, or release it";
+    let message = "the parent session parent cannot start: you stopped it; start or release it";
     child_fails(&mut stage, message);
 }
 

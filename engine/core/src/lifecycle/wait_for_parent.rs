@@ -112,9 +112,7 @@ impl StepContext<'_> {
         }
         match self.may_start_for_child(id, rank) {
             Ok(()) => ParentStep::Begin(Action::Start),
-            Err(why) => fail(format!(
-                "a policy does not let the parent session {name} start: {why}"
-            )),
+            Err(why) => fail(format!("the parent session {name} cannot start: {why}")),
         }
     }
 
