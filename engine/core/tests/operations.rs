@@ -229,6 +229,8 @@ fn what_a_provider_answers_twice_counts_once() {
     issued(&mut stage, operation, Ok(lease));
     assert_eq!(stage.chain.len(), 1);
     assert_eq!(stage.discarded, [operation]);
+    let stale = |event: &JournalEvent| matches!(event, JournalEvent::Stale { .. });
+    assert!(stage.recorded.last().is_some_and(stale));
     // The operation goes on: the chain answers, and the credentials are in force.
     stage.deliver(Ok(()));
     assert_eq!(stage.statuses()[0], Status::Active);
