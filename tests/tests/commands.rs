@@ -106,7 +106,7 @@ fn every_access_method_can_be_added() {
     for (args, part) in [
         (
             &["x", "--type", "awsIamRoleChained", "--role-arn", ROLE][..],
-            "needs --parent",
+            "requires --parent",
         ),
         (
             &[
@@ -376,7 +376,7 @@ fn the_doctor_finds_what_hides_or_blocks_credentials() {
     assert_eq!(output.status.code(), Some(1), "{out}");
     for part in [
         "dayfly secret set main",
-        "AWS_ACCESS_KEY_ID set here hides",
+        "AWS_ACCESS_KEY_ID, set in this shell, hides",
         "AWS_PROFILE names profile \"gone\"",
         "the profile default",
         "profile \"taken\"",

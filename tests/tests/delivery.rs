@@ -351,7 +351,7 @@ fn another_delivery_comes_in_force_while_the_session_is_active() {
     home.save_workspace(&json!({ "delivery": ["nowhere"], "sessions": [] }));
     let wrong = home.run(["workspace", "validate"]);
     assert!(
-        wrong.err.contains("\"nowhere\" is no chain target"),
+        wrong.err.contains("\"nowhere\" is not a delivery target"),
         "{wrong:?}"
     );
 }

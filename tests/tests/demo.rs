@@ -23,7 +23,7 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
         "✓ main rotated",
         "■ audit stopped",
         "■ hotfix stopped",
-        "0 ends without renewal",
+        "0 credentials expired without renewal",
         "Dayfly removed",
     ] {
         assert!(out.contains(part), "{part}\n{out}");

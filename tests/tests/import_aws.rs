@@ -140,7 +140,7 @@ fn a_file_that_the_aws_cli_cannot_read_is_named_with_line_and_byte() {
         ),
         (
             format!("k = v\n{good}").into_bytes(),
-            "line 1, byte 1: this stands before",
+            "line 1, byte 1: this line is before",
         ),
     ] {
         let said = refused(&credentials, b"", "legacy");

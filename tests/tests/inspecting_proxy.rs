@@ -74,7 +74,7 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_every_call() {
     for part in [
         proxy.url(),
         proxy.authority().display().to_string(),
-        "as AWS_CA_BUNDLE says".to_owned(),
+        "because of AWS_CA_BUNDLE".to_owned(),
     ] {
         assert!(found.contains(&part), "{found}");
     }

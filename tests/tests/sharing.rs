@@ -131,7 +131,7 @@ fn a_policy_goes_through_a_registry_and_runs_without_it() {
     }
     let gone = user.run(["policy", "update"]);
     assert_eq!(gone.code, 1);
-    assert!(gone.err.contains("cannot be reached"), "{}", gone.err);
+    assert!(gone.err.contains("Dayfly cannot reach"), "{}", gone.err);
     other.run(["run", "--once"]).ok();
     assert_eq!(other.status("tools"), "active");
 }

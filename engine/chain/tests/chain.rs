@@ -141,7 +141,7 @@ fn the_default_profile_and_new_sections_are_written_as_clients_read_them() {
         "{text}"
     );
     let refused = one(chain.apply(&[order(publish("s3", Some("a b"), 1, &PROCESS))]));
-    assert!(refusal(refused).contains("blank"));
+    assert!(refusal(refused).contains("space"));
 }
 
 #[test]

@@ -88,13 +88,13 @@ fn what_is_not_clear_is_refused() {
     );
     assert!(role.contains("role_arn too"), "{role}");
     let process = refused("", &format!("[profile a]\n{KEY}credential_process = x\n"));
-    assert!(process.contains("credential_process too"), "{process}");
+    assert!(process.contains("also has credential_process"), "{process}");
     for (line, told) in [
         ("region = \"eu-west-1\"", "quotes"),
         ("region = eu-west-1 # Ireland", "comment"),
         ("region =\n  eu = west", "nested list"),
         ("region = eu-west-1\n  b", "next lines"),
-        ("mfa_serial = arn: x", "blank"),
+        ("mfa_serial = arn: x", "space"),
         ("mfa_serial = GAHT\u{200b}12345678", "invisible"),
     ] {
         let error = refused(&format!("[a]\n{KEY}{line}\n"), "");

@@ -229,7 +229,7 @@ mod tests {
         assert!(
             at("long", &vec![b'x'; LENGTH + 1])
                 .unwrap_err()
-                .contains("too long")
+                .contains("too large")
         );
         assert!(at("odd", b"\xff").unwrap_err().contains("is not text"));
         let none = read(&folder.path().join("none")).unwrap_err().to_string();
