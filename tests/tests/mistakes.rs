@@ -67,7 +67,7 @@ fn a_simulation_of_nothing_is_refused() {
         (
             "[[outage]]\nfrom = \"2h\"\nto = \"1h\"\n[[expect]]\ngap-at-most = \"0s\"\n",
             2,
-            "line 1: from 2h",
+            "line 1: the time from 2h",
         ),
         (
             "[[expect]]\nsession = \"dev\"\nstats = \"active\"\n",

@@ -201,7 +201,8 @@ fn a_file_that_no_session_goes_to_is_nobodys_problem() {
     let read_only = std::os::unix::fs::PermissionsExt::from_mode(0o400);
     std::fs::set_permissions(config(&home), read_only).expect("a mode");
     let told = || home.run(["doctor", "--offline"]).out;
-    assert!(told().contains("out of reach for app"), "{}", told());
+    let unwritable = "Dayfly cannot write credential-process for app";
+    assert!(told().contains(unwritable), "{}", told());
     home.save_workspace(&json!({ "delivery": ["credential-process"], "sessions": [
         { "sessionId": "id-app", "sessionName": "app", "type": "localstack" },
     ]}));

@@ -74,7 +74,7 @@ fn look<'a>(args: &Args, sources: &[&'a dyn Source]) -> Result<Vec<(&'a str, Lis
             let known: Vec<&str> = sources.iter().map(|source| source.name()).collect();
             let message = format!("there is no source \"{}\"", sanitize(asked));
             return Err(CliError::new(Code::NotFound, message)
-                .hint(format!("there are: {}", known.join(", "))));
+                .hint(format!("the profiles are: {}", known.join(", "))));
         }
     }
     let wanted = |source: &&&dyn Source| {

@@ -136,10 +136,11 @@ impl<'a> Walk<'a> {
             if profile.has("source_profile") {
                 let why =
                     "it has both source_profile and credential_source, which the AWS CLI refuses";
-                return Err(no("credential_source", why, "leave the one that is meant"));
+                return Err(no("credential_source", why, "remove the wrong one"));
             }
             let why = format!(
-                "its role is assumed by what the machine itself has ({source}), which is no session yet"
+                "its role is assumed by what the machine itself has ({source}), which is not a \
+                 session yet"
             );
             return Err(no("credential_source", why, "keep this profile as it is"));
         }

@@ -104,7 +104,7 @@ fn give_back(files: &AwsProfiles, vault: &Vault, id: &SessionId) -> Result<(), C
 }
 
 fn not_readable(error: &LinesError) -> CliError {
-    CliError::failed(format!("{error}; nothing was removed")).hint("mend the file, then try again")
+    CliError::failed(format!("{error}; nothing was removed")).hint("fix the file, then try again")
 }
 
 /// Where an engine runs, it removes the credentials of sessions that go. Without one they would
