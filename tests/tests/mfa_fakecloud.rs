@@ -129,8 +129,7 @@ fn codes_from_a_seed_in_the_vault_are_taken() {
     let daemon = Daemon::start(home);
     let stopped = home.run(["session", "start", "deploy"]);
     assert_eq!(stopped.code, 1, "{}", stopped.out);
-    let said =
-        "the parent session main cannot start: you stopped it; start or release it";
+    let said = "the parent session main cannot start: you stopped it; start or release it";
     assert!(stopped.err.contains(said), "{}", stopped.err);
     home.run(["session", "release", "main"]).ok();
     home.run(["session", "start", "deploy"]).ok();
