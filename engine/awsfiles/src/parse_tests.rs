@@ -12,7 +12,7 @@ fn what_cannot_be_read_is_told_with_line_and_byte() {
     assert!(first(b"\xff\xfe[\0").starts_with("line 1, byte 1: the file is UTF-16"));
     assert!(first(b"[a]\nk = v\nname = gr\xf6\n").starts_with("line 3, byte 10: the byte 0xf6"));
     assert!(first(b"[a]\n\0\n").starts_with("line 2, byte 1: there is a NUL"));
-    assert!(first(b"\n# c\n  k = v\nl = w\n").starts_with("line 3, byte 3: this stands before"));
+    assert!(first(b"\n# c\n  k = v\nl = w\n").starts_with("line 3, byte 3: this line is before"));
     assert!(first(b"[a]\n  nonsense\n").starts_with("line 2, byte 3: the line has no `=`"));
     assert!(first(b"[a]\n= v\n").starts_with("line 2, byte 1: the line has no key"));
     assert!(first(b"[a]\ns3 =\n  x\n").starts_with("line 3, byte 1: the line belongs to the key"));

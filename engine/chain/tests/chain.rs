@@ -299,7 +299,7 @@ fn no_key_is_made_while_the_vault_is_there_that_the_missing_one_is_for() {
         fs::rename(here.path("vault.key"), here.path("elsewhere")).unwrap();
         let applied = here.chain().apply(&[order(publish("s1", None, 2, &[]))]);
         let unkept = applied.unkept.unwrap().to_string();
-        assert!(unkept.contains("vault.age is there, but not its key"));
+        assert!(unkept.contains("vault.key, its key, does not"));
         assert!(!here.path("vault.key").exists());
         assert_eq!(here.path("kept.age").exists(), kept_before);
         // Nothing was lost by it.
@@ -361,7 +361,7 @@ fn a_place_that_this_machine_does_not_have_fails_alone() {
     assert_eq!(placed.failed.len(), 1);
     let (place, error) = &placed.failed[0];
     assert_eq!(*place, Place::AzureProfile);
-    assert!(error.to_string().contains("no home directory"), "{error}");
+    assert!(error.to_string().contains("no home folder"), "{error}");
     // Nobody gives way for nothing.
     results[2].as_ref().unwrap_err();
     assert_eq!(results[3].as_ref().unwrap().in_force, Delivery::from(BOTH));

@@ -86,7 +86,7 @@ fn what_is_not_clear_is_refused() {
         &format!("[a]\n{KEY}"),
         "[profile a]\nrole_arn = x\nsource_profile = a\n",
     );
-    assert!(role.contains("role_arn too"), "{role}");
+    assert!(role.contains("also has role_arn"), "{role}");
     let process = refused("", &format!("[profile a]\n{KEY}credential_process = x\n"));
     assert!(process.contains("also has credential_process"), "{process}");
     for (line, told) in [

@@ -357,7 +357,7 @@ mod tests {
         assert!(said("/a//b").contains("empty names"));
         assert!(said("/**/x").contains("whole machine"));
         assert!(said("/*").contains("whole machine"));
-        assert!(said("/a/{b").contains("`/a/{b` is no pattern"));
+        assert!(said("/a/{b").contains("`/a/{b` is not a path pattern"));
         assert!(said("/a/{b/c,d}").contains("must be inside one name"));
         assert!(said(&"/a".repeat(70)).contains("more than 60"));
         let homeless = PathPattern::parse_at("~/x", None).unwrap_err();

@@ -340,7 +340,7 @@ mod tests {
         );
         assert!(said("berlin 0 9 * * *").contains("did you mean `Europe/Berlin`?"));
         assert!(said("Europe/Nowhere 0 9 * * *").contains("not a time zone"));
-        assert!(said("UTC 0 25 * * *").contains("`UTC 0 25 * * *` is no schedule"));
+        assert!(said("UTC 0 25 * * *").contains("`UTC 0 25 * * *` is not a schedule"));
         assert!(said("UTC 0 0 30 2 *").contains("never occurs"));
         assert!(said("").contains("not a schedule"));
         assert!(said("UTC 0 0 0 9 * * *").contains("not a schedule"));

@@ -132,7 +132,7 @@ async fn waiting_for_a_turn_has_an_end_and_a_reason() {
     for error in refused {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(
-            error.to_string().contains("1 calls for localstack"),
+            error.to_string().contains("1 other calls for localstack"),
             "{error}"
         );
     }

@@ -156,7 +156,10 @@ async fn one_that_does_not_end_or_leaves_others_behind_is_ended_with_them() {
         let home = Home::asking(script);
         let begun = Instant::now();
         let error = home.within(Duration::from_secs(2)).await.unwrap_err();
-        assert!(error.contains("no answer within 2 s"), "{script}: {error}");
+        assert!(
+            error.contains("did not answer within 2 s"),
+            "{script}: {error}"
+        );
         assert!(begun.elapsed() < Duration::from_secs(60));
         let pid = home.folder.path().join("bin/docker-credential-test.pid");
         let Ok(pid) = fs::read_to_string(pid) else {

@@ -145,7 +145,7 @@ fn mistakes_name_their_place() {
         (
             "[[policy]]\nname = 'a b'\nmodule = 'builtin:x'",
             2,
-            "\"a b\" is no name",
+            "\"a b\" is not a valid name",
         ),
         (
             "[[policy]]\nname='a'\nmodule='m'\n[[policy]]\nname='a'\nmodule='m'",
@@ -193,7 +193,7 @@ fn a_wrong_grant_is_the_problem_of_its_entry_alone() {
     for (grant, part) in [
         (
             "{ sessions = { types = ['aws'] }, actions = ['start'] }",
-            "\"aws\" is no access method",
+            "\"aws\" is not an access method",
         ),
         (
             "{ paths = ['src/*'], actions = ['start'] }",

@@ -49,7 +49,7 @@ fn problems_say_what_to_do() {
             "no built-in policy \"nope\"",
             "keep-active",
         ),
-        ("module='none.wasm'", "/c/none.wasm cannot be read", ""),
+        ("module='none.wasm'", "cannot read /c/none.wasm", ""),
         (
             "module='builtin:keep-active'\nconfig = { mach = 1 }",
             "mach",

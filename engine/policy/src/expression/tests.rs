@@ -90,7 +90,11 @@ fn wrong_expressions_are_refused_with_the_place_and_what_there_is() {
         ("labels.env == ", 15, "something has to follow"),
         ("nam == 'x'", 1, "no \"nam\"; the fields are id, name"),
         ("true || status == 'active'", 9, "changes while Dayfly runs"),
-        ("session.name == 'a'", 1, "name its fields alone: id, name"),
+        (
+            "session.name == 'a'",
+            1,
+            "write the fields without it: id, name",
+        ),
         ("true || shout(name)", 9, "no function `shout`"),
         ("name", 1, "true or false"),
         (

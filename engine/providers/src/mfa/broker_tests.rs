@@ -227,5 +227,5 @@ async fn one_that_brings_nothing_is_not_run_again_until_a_person_wants_it() {
     let Err(NoCode::Command(error)) = ask(&broker, "a", at(0)).await else {
         panic!("it brings no code");
     };
-    assert!(error.to_string().contains("no code"), "{error}");
+    assert!(error.to_string().contains("not a code"), "{error}");
 }
