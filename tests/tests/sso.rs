@@ -301,7 +301,7 @@ fn each_failure_says_what_it_is_and_old_credentials_serve_until_they_end() {
         &failure(&home, "Admin"),
         1,
         &[
-            "ended",
+            "expired",
             "by this machine's clock",
             "set this machine's clock",
         ],

@@ -15,7 +15,9 @@ fn what_cannot_be_read_is_told_with_line_and_byte() {
     assert!(first(b"\n# c\n  k = v\nl = w\n").starts_with("line 3, byte 3: this line is before"));
     assert!(first(b"[a]\n  nonsense\n").starts_with("line 2, byte 3: the line has no `=`"));
     assert!(first(b"[a]\n= v\n").starts_with("line 2, byte 1: the line has no key"));
-    assert!(first(b"[a]\ns3 =\n  x\n").starts_with("line 3, byte 1: the line belongs to the key"));
+    assert!(
+        first(b"[a]\ns3 =\n  x\n").starts_with("line 3, byte 1: the line has no `=`, and the key")
+    );
     let twice = first(b"[a]\nregion = x\n\nREGION = y\n");
     assert_eq!(
         twice,

@@ -298,7 +298,7 @@ mod tests {
         let error = run(&none, &[], 8, Duration::from_secs(30)).await;
         assert_eq!(
             error.unwrap_err().to_string(),
-            "canary-helper (there is no such program)"
+            "Dayfly cannot run canary-helper (there is no such program)"
         );
     }
 
