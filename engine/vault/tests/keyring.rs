@@ -151,7 +151,7 @@ fn a_locked_keyring_is_an_error_at_once() {
     lock();
     let begun = Instant::now();
     let error = vault(folder.path()).get("a").unwrap_err();
-    assert!(error.to_string().contains("key file"), "{error}");
+    assert!(error.to_string().contains("in a file"), "{error}");
     assert_eq!(problem(error), KeyringError::Locked);
     // Whether an item is there cannot be told while the keyring is locked.
     let elsewhere = KeyringItem::for_vault(&folder.path().join("another.age"));
