@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use dayfly_tests::{Daemon, Home, clock};
+use dayfly_tests::{Daemon, Home, clock, until};
 use serde_json::{Value, json};
 
 use crate::compare;
@@ -426,11 +426,10 @@ fn an_engine_runs() {
     std::fs::write(home.credentials(), format!("{theirs}{text}")).unwrap();
     said.runs(&["session start prod", "session list", "status"]);
     said.now("the session is removed");
-    said.runs(&[
-        "session remove dev --yes",
-        "session list",
-        "session start dev",
-    ]);
+    said.run("session remove dev --yes");
+    let limit = std::time::Duration::from_secs(60);
+    until(limit, "it is gone", || home.session("dev").is_none());
+    said.runs(&["session list", "session start dev"]);
     assert_eq!(daemon.terminate(), 0);
     said.now("the engine has ended");
     said.runs(&["emit unheard", "env prod --imds", "policy enable keep"]);
