@@ -68,7 +68,9 @@ impl Poller {
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::SeqCst) {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
-                sees.lock().unwrap().look(&text, profiles);
+                sees.lock()
+                    .expect("nobody panics with it")
+                    .look(&text, profiles);
                 // Sleeps between two reads, as a program that has other work does.
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -78,14 +80,14 @@ impl Poller {
 
     /// What it has seen so far.
     fn seen(&self) -> Seen {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().expect("nobody panics with it").clone()
     }
 
     fn stop(self) -> Seen {
         let seen = Arc::clone(&self.seen);
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().expect("the reader ends");
-        seen.lock().unwrap().clone()
+        seen.lock().expect("nobody panics with it").clone()
     }
 }
 
