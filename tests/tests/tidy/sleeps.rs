@@ -51,9 +51,9 @@ fn sleeps(line: &str) -> bool {
 fn all() -> Vec<PathBuf> {
     let mut found = sources(&root().join("tests/src"));
     found.extend(sources(&root().join("tests/tests")));
-    for room in std::fs::read_dir(root().join("engine")).unwrap() {
+    for room in std::fs::read_dir(root().join("engine")).expect("a folder is read") {
         for part in ["src", "tests"] {
-            let folder = room.as_ref().unwrap().path().join(part);
+            let folder = room.as_ref().expect("a folder is read").path().join(part);
             if folder.is_dir() {
                 found.extend(sources(&folder));
             }
