@@ -9,6 +9,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
 use dayfly_host::{chain, reports, settings, workspace};
 use dayfly_runtime::Home;
+use dayfly_runtime::report::{PlaceReport, SessionReport};
 
 use crate::findings::Findings;
 
@@ -35,19 +36,7 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
         );
         return Ok(());
     };
-    let there: BTreeMap<Place, Result<There, String>> = chain
-        .targets()
-        .map(|target| {
-            let found = target.observe().map_err(|error| error.to_string());
-            let found = found.map(|all| {
-                let issued = |c: dayfly_vault::TemporaryCredentials| c.lease.issued_at;
-                let all = all.into_iter();
-                all.map(|one| (one.session, one.credentials.map(issued)))
-                    .collect()
-            });
-            (target.place(), found)
-        })
-        .collect();
+    let there = observed(&chain);
     writable(home, &chain, findings);
     let mut checked = 0_usize;
     let mut well = true;
@@ -56,23 +45,9 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
         let name = &session.name;
         for place in &session.delivery {
             checked += 1;
-            let file = place.file.as_ref();
-            let file = file.map_or_else(|| place.target.to_string(), |f| f.display().to_string());
-            let problem = match (place.problem(), there.get(&place.target)) {
-                (Some(problem), _) => Some(problem),
-                (None, Some(Ok(there))) => match there.get(&session.id) {
-                    None => Some(format!(
-                        "it is active, but its credentials are not in {file}"
-                    )),
-                    Some(issued) if issued.is_some() && *issued != session.started_at => Some(
-                        format!("{file} has credentials that are not its current ones"),
-                    ),
-                    Some(_) => None,
-                },
-                (None, Some(Err(problem))) => Some(problem.clone()),
-                (None, None) => Some(format!("{file} does not exist")),
+            let Some(problem) = problem_at(place, session, there.get(&place.target)) else {
+                continue;
             };
-            let Some(problem) = problem else { continue };
             well = false;
             let hint = place.error.as_ref().and_then(|error| error.hint.clone());
             let hint = hint.unwrap_or_else(|| {
@@ -92,6 +67,47 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
         );
     }
     Ok(())
+}
+
+/// What stands in each place of the chain, or why that cannot be read.
+fn observed(chain: &Chain) -> BTreeMap<Place, Result<There, String>> {
+    chain
+        .targets()
+        .map(|target| {
+            let found = target.observe().map_err(|error| error.to_string());
+            let found = found.map(|all| {
+                let issued = |c: dayfly_vault::TemporaryCredentials| c.lease.issued_at;
+                let all = all.into_iter();
+                all.map(|one| (one.session, one.credentials.map(issued)))
+                    .collect()
+            });
+            (target.place(), found)
+        })
+        .collect()
+}
+
+/// What is wrong with the credentials of an active session in a place, where something is.
+fn problem_at(
+    place: &PlaceReport,
+    session: &SessionReport,
+    there: Option<&Result<There, String>>,
+) -> Option<String> {
+    let file = place.file.as_ref();
+    let file = file.map_or_else(|| place.target.to_string(), |f| f.display().to_string());
+    match (place.problem(), there) {
+        (Some(problem), _) => Some(problem),
+        (None, Some(Ok(there))) => match there.get(&session.id) {
+            None => Some(format!(
+                "it is active, but its credentials are not in {file}"
+            )),
+            Some(issued) if issued.is_some() && *issued != session.started_at => Some(format!(
+                "{file} has credentials that are not its current ones"
+            )),
+            Some(_) => None,
+        },
+        (None, Some(Err(problem))) => Some(problem.clone()),
+        (None, None) => Some(format!("{file} does not exist")),
+    }
 }
 
 /// Whether the files that sessions go to can be written.
