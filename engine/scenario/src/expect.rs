@@ -121,25 +121,24 @@ impl Run<'_> {
         }
         if let Some(part) = &expect.notice {
             count += 1;
-            if !outcome
-                .notices
-                .iter()
-                .any(|(_, text)| text.contains(part.as_str()))
-            {
-                let said: Vec<&str> = outcome
-                    .notices
-                    .iter()
-                    .map(|(_, text)| text.as_str())
-                    .collect();
-                let said = if said.is_empty() {
-                    "the policies sent none".to_owned()
-                } else {
-                    said.join("; ")
-                };
-                broken.push(format!("no message says \"{part}\": {said}"));
-            }
+            broken.extend(self.unsaid(part));
         }
         Ok(count)
+    }
+
+    /// What the policies said instead, where no message has this part.
+    fn unsaid(&self, part: &str) -> Option<String> {
+        let notices = &self.outcome.notices;
+        if notices.iter().any(|(_, text)| text.contains(part)) {
+            return None;
+        }
+        let said: Vec<&str> = notices.iter().map(|(_, text)| text.as_str()).collect();
+        let said = if said.is_empty() {
+            "the policies sent none".to_owned()
+        } else {
+            said.join("; ")
+        };
+        Some(format!("no message says \"{part}\": {said}"))
     }
 
     /// Expectations of sessions; how many there are.
