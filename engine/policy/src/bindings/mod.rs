@@ -2,13 +2,15 @@
 //!
 //! Outside of this module nobody knows which version a guest speaks.
 
+mod policy_error;
 mod v0_1;
 
 use dayfly_core::policy::{Context, Descriptor, Event, Subscription, Verdict};
 use semver::Version;
-use wasmtime::component::{InstancePre, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
 
+pub(crate) use self::policy_error::PolicyError;
 use crate::sandbox::Sandbox;
 use crate::wasi;
 
@@ -28,14 +30,6 @@ pub(crate) const STATEFUL_IMPORTS: [&str; 2] = ["workspace", "state"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contract {
     V0_1,
-}
-
-/// Why a policy could not answer, in the words of the contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PolicyError {
-    InvalidConfig(String),
-    Transient(String),
-    Permanent(String),
 }
 
 /// Links and calls guests; one linker for each version of the contract.
@@ -132,9 +126,6 @@ impl Guest {
         }
     }
 }
-
-/// What the version modules need of a linked component.
-type Linked = InstancePre<Sandbox>;
 
 #[cfg(test)]
 mod tests {

@@ -3,28 +3,14 @@
 mod imports;
 mod lift;
 mod lower;
+mod wit;
 
 use dayfly_core::policy::{Context, Descriptor, Event, Subscription, Verdict};
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
-use super::{Linked, PolicyError};
+use super::policy_error::PolicyError;
 use crate::sandbox::Sandbox;
-
-/// The code that Wasmtime makes of `wit/`. Values that go to a guest borrow: lowering copies them
-/// into the guest's memory anyhow, and a second copy on the way would cost as much.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
-mod wit {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "stateful-policy",
-        ownership: Borrowing { duplicate_if_necessary: true },
-        imports: { default: trappable },
-    });
-}
-
-use wit::dayfly::policy::types;
-use wit::exports::dayfly::policy::policy as exported;
 
 /// Everything that the larger world imports. A component can use only what it imports itself, so
 /// the world that it targets is decided by the component, not here.
@@ -38,7 +24,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Sandbox>> {
 pub(crate) struct Guest(wit::StatefulPolicyPre<Sandbox>);
 
 impl Guest {
-    pub(super) fn new(linked: Linked) -> wasmtime::Result<Self> {
+    pub(super) fn new(linked: InstancePre<Sandbox>) -> wasmtime::Result<Self> {
         wit::StatefulPolicyPre::new(linked).map(Self)
     }
 

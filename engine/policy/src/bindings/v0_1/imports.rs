@@ -3,7 +3,8 @@
 use dayfly_core::policy::SessionKey;
 
 use super::wit::dayfly::policy::{log, state, workspace};
-use super::{lift, lower, types};
+use super::wit::types;
+use super::{lift, lower};
 use crate::query::SessionQuery;
 use crate::sandbox::{Place, Sandbox, StateRefusal};
 

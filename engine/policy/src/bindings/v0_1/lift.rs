@@ -7,8 +7,9 @@ use dayfly_core::policy::{
 use dayfly_core::session::{SessionType, Status};
 use dayfly_core::time::Timestamp;
 
-use super::super::PolicyError;
-use super::{exported, lower, types};
+use super::lower;
+use super::wit::{exported, types};
+use crate::bindings::policy_error::PolicyError;
 
 pub(super) fn descriptor(described: exported::Descriptor) -> Descriptor {
     Descriptor {

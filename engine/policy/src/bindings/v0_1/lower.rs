@@ -6,7 +6,7 @@ use dayfly_core::policy::{
 };
 use dayfly_core::session::{ErrorKind, SessionType, Status};
 
-use super::types;
+use super::wit::{exported, types};
 
 pub(super) fn context(context: &Context) -> types::Context {
     types::Context {
@@ -301,8 +301,8 @@ pub(super) fn fields_of(flags: types::ChangedFields) -> Fields {
 }
 
 /// The same for what happens to the engine.
-pub(super) fn moments_of(flags: super::exported::EngineMoments) -> EngineMoments {
-    use super::exported::EngineMoments as Flags;
+pub(super) fn moments_of(flags: exported::EngineMoments) -> EngineMoments {
+    use exported::EngineMoments as Flags;
     [
         (EngineMoments::STARTED, Flags::STARTED),
         (EngineMoments::STOPPING, Flags::STOPPING),
