@@ -14,7 +14,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_net::Unusable;
 use dayfly_vault::SecretString;
 
-use crate::errors::Unreachable;
+use crate::unreachable::Unreachable;
 
 /// The longest that a service may tell the engine to stay away.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);

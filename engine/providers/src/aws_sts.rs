@@ -28,12 +28,13 @@ use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::errors::{ProviderError, Unreachable};
+use crate::errors::ProviderError;
 use crate::http::{self, Place};
 use crate::mfa::{MfaCode, Origin};
 use crate::retry::RetryTransient;
 use crate::settings::{AwsSettings, Timeouts};
 use crate::shared_config;
+use crate::unreachable::Unreachable;
 
 /// How many clients are kept; a Workspace that names more regions gets new ones.
 const CLIENTS_MAX: usize = 64;

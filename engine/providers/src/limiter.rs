@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dayfly_core::session::SessionType;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::limited::Limits;
+use crate::limits::Limits;
 use crate::pace::{Pace, Rate};
 
 /// Bounds on the calls of all providers. Clones are the same.

@@ -6,8 +6,8 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::{AccessKey, Material, SecretString, VaultError};
 
 use super::*;
-use crate::limited::{Limit, Limits};
 use crate::limiter::CallSlots;
+use crate::limits::{Limit, Limits};
 use crate::pace::Rate;
 use crate::provider::BoxFuture;
 

@@ -27,7 +27,7 @@ use super::integration::{AzureCredential, AzureIntegration};
 use super::secrets::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AzureSecrets};
 use super::token::AzureToken;
 use super::transport::{Carrier, Ended};
-use crate::errors::Unreachable;
+use crate::unreachable::Unreachable;
 
 /// How long the Azure CLI, or the identity of a machine, may take.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,8 +6,8 @@ use dayfly_core::session::{ErrorKind, Failure};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
-use crate::errors::Unreachable;
 use crate::hints::quoted;
+use crate::unreachable::Unreachable;
 
 /// Why an integration has no token. Carries no secret, in no representation.
 #[derive(Clone, Debug, thiserror::Error)]

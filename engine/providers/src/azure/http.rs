@@ -13,9 +13,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::answer::connection;
-use crate::errors::Unreachable;
 use crate::http::{self, Place};
 use crate::settings::Timeouts;
+use crate::unreachable::Unreachable;
 
 /// The longest that a service may tell the engine to stay away.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);

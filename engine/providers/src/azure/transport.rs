@@ -10,7 +10,7 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request};
 
 use super::http::{Answer, Http};
-use crate::errors::Unreachable;
+use crate::unreachable::Unreachable;
 
 /// The requests of one credential.
 pub(crate) struct Carrier {

@@ -10,13 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dayfly_vault::SecretString;
 use sha2::{Digest as _, Sha256};
 
+use super::access::Sso;
 use super::calls::Asked;
 use super::error::SsoError;
+use super::integration::SsoIntegration;
 use super::names::Names;
 use super::register::Way;
 use super::token_file::{Client, SignIn};
 use super::token_manager::SignInStatus;
-use super::{Sso, SsoIntegration};
 
 /// A sign-in that a browser is to bring to its end.
 pub struct Authorization {

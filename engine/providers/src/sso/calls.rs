@@ -14,8 +14,8 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
 use tokio::time::Instant;
 
-use super::SsoIntegration;
 use super::error::SsoError;
+use super::integration::SsoIntegration;
 use crate::answer::{Answer, Reply, clean};
 use crate::hints::quoted;
 

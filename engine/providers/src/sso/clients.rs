@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use super::calls::Asked;
 use super::error::SsoError;
-use super::{SsoIntegration, SsoSettings};
+use super::integration::{SsoIntegration, SsoSettings};
 use crate::aws_sts::{self, Loaded};
-use crate::errors::Unreachable;
 use crate::http::Place;
 use crate::retry::RetryTransient;
 use crate::settings::Timeouts;
+use crate::unreachable::Unreachable;
 
 /// Makes clients. Connections are kept for the next call.
 pub(crate) struct Clients {

@@ -10,12 +10,13 @@ use dayfly_core::session::ErrorKind;
 use dayfly_vault::SecretString;
 use tokio::time::Instant;
 
+use super::access::Sso;
 use super::error::SsoError;
+use super::integration::SsoIntegration;
 use super::names::Names;
 use super::register::Way;
 use super::token_file::Client;
 use super::token_manager::SignInStatus;
-use super::{Sso, SsoIntegration};
 
 /// How often the service is asked where it does not say it, and how much slower it is asked each
 /// time that it finds that too often.

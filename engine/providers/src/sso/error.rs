@@ -3,8 +3,9 @@
 use dayfly_core::session::{ErrorKind, Session};
 use dayfly_core::time::Timestamp;
 
-use crate::errors::{ProviderError, Refusal, Unreachable};
+use crate::errors::{ProviderError, Refusal};
 use crate::hints::{CLOCK_HINT, quoted};
+use crate::unreachable::Unreachable;
 
 /// Why a sign-in cannot be had or used. Carries no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -13,7 +13,7 @@
 use dayfly_awsfiles::{AwsFile, Kind, load};
 
 use super::error::SsoError;
-use super::{SsoIntegration, SsoSettings};
+use super::integration::{SsoIntegration, SsoSettings};
 use crate::shared_config;
 
 /// What a sign-in may do; the only thing that a portal's sessions need.

@@ -10,8 +10,9 @@ use dayfly_vault::{Material, SecretString, TemporaryCredentials};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::access::Sso;
 use super::error::SsoError;
-use super::{Sso, SsoIntegration};
+use super::integration::SsoIntegration;
 use aws_types::request_id::RequestId as _;
 
 /// Entries of one page, the most that the portal gives.

@@ -7,10 +7,11 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
 use serde_json::json;
 
+use super::access::Sso;
 use super::error::SsoError;
+use super::integration::SsoIntegration;
 use super::names::Names;
 use super::token_file::Client;
-use super::{Sso, SsoIntegration};
 use std::time::Duration;
 
 /// A registration that ends within this time is not begun with: the sign-in takes a while.

@@ -7,44 +7,18 @@
 //! service may have taken the old refresh token by then.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::access::Sso;
 use super::cache::CacheError;
 use super::error::SsoError;
+use super::held::{State, WINDOW};
+use super::integration::SsoIntegration;
 use super::names::{Name, Names};
 use super::token_file::SignIn;
-use super::{Sso, SsoIntegration};
-
-/// A token that ends within this time is renewed.
-///
-/// Source: botocore, `SSOTokenProvider._REFRESH_WINDOW`.
-const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// While the old token still serves, a renewal that failed is tried again after this time.
-///
-/// Source: botocore, `DeferredRefreshableToken._attempt_timeout`.
-const AGAIN: Duration = Duration::from_secs(60);
-
-/// Keeps one sign-in.
-#[derive(Debug, Default)]
-pub(crate) struct TokenManager(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    held: Option<SignIn>,
-    /// The last look that brought nothing, and when it ended.
-    failed: Option<(Instant, SsoError)>,
-    /// An access token that the portal did not take.
-    rejected: Option<SecretString>,
-    /// A refresh token that the service did not take.
-    spent: Option<SecretString>,
-    /// When a renewal failed while the old token still served.
-    postponed: Option<Instant>,
-}
 
 /// How a sign-in stands, as the shared files have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,17 +32,6 @@ pub struct SignInStatus {
     /// When it is renewed no more, as the registration ends that renews it. The portal may end the
     /// sign-in before, which it tells nobody.
     pub ends: Option<Timestamp>,
-}
-
-impl State {
-    /// The token at hand, where it needs no look at the files.
-    fn at_hand(&self, now: Timestamp, refused: Option<&SecretString>) -> Option<SecretString> {
-        let held = self.held.as_ref()?;
-        let postponed = self.postponed.is_some_and(|at| at.elapsed() < AGAIN);
-        let enough = if postponed { Duration::ZERO } else { WINDOW };
-        let good = held.expires_at > now.plus(enough) && refused != Some(&held.access_token);
-        good.then(|| held.access_token.clone())
-    }
 }
 
 impl Sso {
