@@ -12,6 +12,7 @@ mod deferred_orders;
 mod delivery;
 mod engine_loop;
 mod evaluations;
+mod opened;
 mod orders;
 mod perform;
 mod policy_entries;
@@ -20,6 +21,7 @@ mod reporting;
 mod shutdown;
 mod sources;
 mod watched;
+mod workers;
 mod workspace_changes;
 
 use std::fmt;

@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use dayfly_core::policy::{Context, EntryName, EvaluationId, Event, Fault, FaultKind, Views};
-use dayfly_policy::{Call, Evaluated, Failed, Policy, StateSnapshot, Used};
+use dayfly_core::policy::{Fault, FaultKind};
+use dayfly_policy::{Call, Evaluated, Failed, Used};
 use tokio::sync::mpsc;
 
 use crate::message::Message;
+use crate::question::Question;
 use crate::recording::{Answer, Recorder};
 use crate::worker_pool::WorkerPool;
 
@@ -15,17 +16,6 @@ use crate::worker_pool::WorkerPool;
 const STACK: usize = 2 << 20;
 /// As many guests as the host has places for.
 const MOST: usize = 32;
-
-/// A question to a policy.
-pub(crate) struct Question {
-    pub(crate) entry: EntryName,
-    pub(crate) evaluation: EvaluationId,
-    pub(crate) policy: Policy,
-    pub(crate) context: Context,
-    pub(crate) events: Vec<Event>,
-    pub(crate) sees: Views,
-    pub(crate) state: StateSnapshot,
-}
 
 /// The threads.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ mod mailbox;
 pub mod message;
 mod persistent_state;
 mod provider_calls;
+mod question;
 pub mod recording;
 pub mod replay;
 pub mod report;

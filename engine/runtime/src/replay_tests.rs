@@ -9,7 +9,7 @@ use dayfly_policy::{Host, HostConfig, Limits, Module};
 
 use super::*;
 use crate::builtin;
-use crate::evaluators::Question;
+use crate::question::Question;
 use crate::recording::Recording;
 use crate::rolling_files::{Keep, current};
 

@@ -7,7 +7,7 @@
 //!
 //! `tree` is what was found, `look` finds it, `notices` are the system's, `content` is what is read
 //! of a file, `open` how it is opened, `secrets` which files nobody is told of, `git` what a
-//! repository's files mean.
+//! repository's files mean, `work` what the thread is to do.
 
 mod content;
 mod git;
@@ -18,10 +18,9 @@ mod open;
 mod repositories;
 mod secrets;
 mod tree;
+mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -30,9 +29,11 @@ use dayfly_core::input::ObservedPath;
 use dayfly_core::policy::EntryName;
 use tokio::sync::mpsc;
 
-use self::notices::Notices;
+use self::notices::{Notices, POLL};
 pub(crate) use self::secrets::Secrets;
 use self::tree::Tree;
+use self::work::Work;
+pub(crate) use self::work::{Fresh, Terms, Wanted};
 use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
 
@@ -41,107 +42,8 @@ use crate::message::Message;
 const FIRST: Duration = Duration::from_millis(8);
 /// The same while there are many.
 const GATHER: Duration = Duration::from_millis(30);
-/// How often folders are looked at of which the system gives no notices.
-const POLL: Duration = Duration::from_secs(5);
-/// Names in one folder that are looked at one by one; more, and all of it is looked at.
-const NAMES: usize = 256;
 /// Files that are told at once.
 const AT_ONCE: usize = 1_000;
-
-/// What policies want to hear of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// Patterns of files.
-    pub(crate) files: BTreeMap<String, Terms>,
-    /// Patterns of folders of repositories, and the folder below which no link is followed.
-    pub(crate) branches: BTreeMap<String, PathBuf>,
-    /// Entries that begin to watch, with their patterns.
-    pub(crate) fresh: BTreeMap<EntryName, Fresh>,
-}
-
-/// On which terms files are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Terms {
-    /// Whether anybody may be told their content.
-    pub(crate) content: bool,
-    /// The folder below which no link is followed: links on the way to it are the person's, who
-    /// named it in a grant; those below may be anybody's.
-    pub(crate) below: PathBuf,
-}
-
-/// What an entry that begins to watch is told once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fresh {
-    pub(crate) files: BTreeSet<String>,
-    pub(crate) branches: BTreeSet<String>,
-}
-
-/// Where to look.
-#[derive(Debug, Default)]
-pub(crate) struct Dirty {
-    /// Names in folders; none: all names.
-    folders: BTreeMap<PathBuf, Option<BTreeSet<OsString>>>,
-    /// Everywhere: notices were lost.
-    all: bool,
-}
-
-impl Dirty {
-    fn name(&mut self, folder: PathBuf, name: OsString) {
-        let names = self.folders.entry(folder);
-        let names = names.or_insert_with(|| Some(BTreeSet::new()));
-        if let Some(some) = names {
-            some.insert(name);
-            if some.len() > NAMES {
-                *names = None;
-            }
-        }
-    }
-
-    fn folder(&mut self, folder: PathBuf) {
-        self.folders.insert(folder, None);
-    }
-
-    fn append(&mut self, later: Self) {
-        self.all |= later.all;
-        for (folder, names) in later.folders {
-            match names {
-                None => self.folder(folder),
-                Some(names) => {
-                    for name in names {
-                        self.name(folder.clone(), name);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What the thread is to do.
-#[derive(Debug, Default)]
-pub(crate) struct Work {
-    dirty: Dirty,
-    wanted: Option<Wanted>,
-}
-
-impl Work {
-    /// From now on this is wanted, and nothing else. Whoever was to be told what is there, and was
-    /// not, is told now, if it still is.
-    fn want(&mut self, mut wanted: Wanted) {
-        if let Some(earlier) = self.wanted.take() {
-            for (entry, fresh) in earlier.fresh {
-                wanted.fresh.entry(entry).or_insert(fresh);
-            }
-        }
-        self.wanted = Some(wanted);
-    }
-
-    fn append(&mut self, later: Self) {
-        self.dirty.append(later.dirty);
-        if let Some(wanted) = later.wanted {
-            self.want(wanted);
-        }
-    }
-}
 
 /// The thread that watches.
 #[derive(Debug)]

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::available_parallelism;
-use std::time::Duration;
 
 use dayfly_chain::{Chain, ChainError, FoundAll};
 use dayfly_core::delivery::Place;
@@ -12,9 +10,7 @@ use dayfly_core::input::{Input, RecoveredCredentials};
 use dayfly_core::session::SessionId;
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
-use dayfly_policy::{CodeCache, Host, HostConfig};
 use dayfly_providers::azure::AzureTokens;
-use dayfly_vault::private_file;
 use dayfly_workspace::{Backend, WorkspaceFile};
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -22,30 +18,25 @@ use super::callers::Callers;
 use super::chain_changes::Deliveries;
 use super::cloud_access::CloudAccess;
 use super::engine_loop::{EngineLoop, MEND};
+use super::opened::Opened;
 use super::policy_entries::PolicyEntries;
 use super::records::Records;
 use super::sources::{limiter, providers};
+use super::workers::Workers;
 use super::{EngineError, Options};
-use crate::active_problems::ActiveProblems;
 use crate::azure::AzureInForce;
-use crate::chain_worker::{ChainWorker, KEPT};
-use crate::clock::{self, Clocks, WallClockTimer};
+use crate::chain_worker::KEPT;
+use crate::clock::{self, Clocks};
 use crate::config::{Config, RecordingSettings};
-use crate::config_worker::ConfigWorker;
 use crate::credential_cache::CredentialCache;
 use crate::destinations;
-use crate::evaluators::Evaluators;
 use crate::home::Home;
 use crate::input_brokers::InputBrokers;
-use crate::journal::Journal;
 use crate::message::Message;
-use crate::persistent_state::PersistentState;
 use crate::provider_calls::Issuing;
 use crate::recording::Recording;
 use crate::rolling_files::Keep;
-use crate::sign_ins::SignIns;
-use crate::watching::{Secrets, Watching};
-use crate::workspace_worker::{WorkspaceReloaded, WorkspaceWorker};
+use crate::workspace_worker::WorkspaceReloaded;
 
 /// What troubles of the recording are about.
 const RECORDING: &str = "recording";
@@ -60,120 +51,106 @@ impl EngineLoop {
         input_brokers: InputBrokers,
         (azure, azure_in_force): (Arc<AzureTokens>, Arc<AzureInForce>),
     ) -> Result<Self, EngineError> {
-        let home = options.home;
-        let lock = take_lock(&home, options.patience)?;
-        let (config, suspended) = known_config(&home, &options.chain);
-        input_brokers.configure(&config);
-        held.set_default_region(config.aws.default_region.clone());
-        azure_in_force.set(config.azure.clone());
-        let file = Arc::new(WorkspaceFile::at(&home.workspace()));
-        let mut run = uuid::Uuid::new_v4().simple().to_string();
-        run.truncate(12);
-        let troubles_told = ActiveProblems::default();
-        let keep = Keep::new(config.engine.journal_megabytes, config.engine.journal_days);
-        let told = troubles_told.about("journal");
-        let journal = Journal::open(home.journal(), &run, keep, told)?;
-        let tell = troubles_told.about("state");
-        let (memory, forgot) = PersistentState::open(&home, tell)?;
-        let host = Host::new(HostConfig {
-            cache: CodeCache::open(&home.code()).ok(),
-            compiler: options.compiler,
-            ..HostConfig::default()
-        })?;
-        let workspace_worker = WorkspaceWorker::start(Arc::clone(&file), messages.clone())?;
-        let config_worker = ConfigWorker::start(
-            (home.config(), home.last_config()),
-            options.witness,
-            home.recording(),
-            host,
-            options.policies,
-            options.watching,
-            messages.clone(),
-        )?;
-        let watching = match options.watching {
-            true => Some(Watching::start(messages.clone(), secrets(&home, &config))?),
-            false => None,
-        };
-        let limiter = limiter(&config);
+        let mut opened = Opened::of(&options)?;
+        input_brokers.configure(&opened.config);
+        held.set_default_region(opened.config.aws.default_region.clone());
+        azure_in_force.set(opened.config.azure.clone());
         let found = options.chain.observe();
-        let left = match suspended {
+        let left = match opened.suspended {
             Some(_) => Vec::new(),
             None => options.chain.leave(),
         };
-        let destinations = Self::destinations(&home, &options.chain, &left);
+        let destinations = Self::destinations(&options.home, &options.chain, &left);
         let files = options.chain.targets();
         let files = files.map(|t| (t.place(), t.path().to_owned())).collect();
-        let settings = Settings {
-            announces: options.watching,
-            ..config.settings()
+        let keys = Arc::clone(&options.keys);
+        let file = Arc::new(WorkspaceFile::at(&options.home.workspace()));
+        let forgot = opened.forgot.take();
+        let (workers, sign_ins) = Workers::start(options, &opened, Arc::clone(&file), &messages)?;
+        let limiter = limiter(&opened.config);
+        let cloud = CloudAccess {
+            providers: providers(
+                &opened.config,
+                None,
+                &keys,
+                &input_brokers,
+                &azure,
+                &limiter,
+            )
+            .0,
+            limiter,
+            azure,
+            azure_in_force,
+            sign_ins,
+            keys,
+            input_brokers,
+            imds: watch::channel(opened.config.imds.clone()).0,
         };
-        let watches = options.watching;
-        let mut this = Self {
-            started: clock::now(),
-            run,
-            state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
-            alarm: WallClockTimer::new()?,
-            clocks: Clocks::now(),
-            evaluators: Evaluators::start(evaluations(&config), &messages)?,
-            recording: None,
-            chain: ChainWorker::start(options.chain, messages.clone())?,
-            cloud: CloudAccess {
-                providers: providers(
-                    &config,
-                    None,
-                    &options.keys,
-                    &input_brokers,
-                    &azure,
-                    &limiter,
-                )
-                .0,
-                limiter,
-                azure,
-                azure_in_force,
-                sign_ins: SignIns::start(
-                    options.watching.then(|| messages.clone()),
-                    troubles_told.clone(),
-                )?,
-                keys: options.keys,
-                input_brokers,
-                imds: watch::channel(config.imds.clone()).0,
-            },
-            config: Config {
-                // Begun when the entries are there.
-                recording: RecordingSettings::default(),
-                ..config
-            },
-            messages,
-            records: Records::new(notes, troubles_told),
-            callers: Callers::default(),
-            policies: PolicyEntries::default(),
-            workspace: None,
-            rejected: None,
-            held,
-            deliveries: Deliveries::new(files),
-            suspended,
-            halting: false,
-            issuing: Issuing::default(),
-            workspace_watch: None,
-            watching,
-            config_worker,
-            workspace_worker,
-            memory,
-            journal,
-            home,
-            _lock: lock,
-        };
+        let records = Records::new(notes, opened.troubles_told.clone());
+        let deliveries = Deliveries::new(files);
+        let mut this = Self::of(opened, workers, cloud, deliveries, messages, records, held);
         if let Some(problem) = forgot {
             let hint = "Dayfly no longer knows which sessions you started or stopped yourself; run \
                         those commands again";
             this.trouble("state", Some((problem, Some(hint.into()))));
         }
         this.tell_start(left, destinations);
-        if watches {
+        if this.watching.is_some() {
             this.watch_workspace();
         }
         this.begin(found, &file);
         Ok(this)
+    }
+
+    /// An engine that knows of no session yet.
+    fn of(
+        opened: Opened,
+        workers: Workers,
+        cloud: CloudAccess,
+        deliveries: Deliveries,
+        messages: mpsc::Sender<Message>,
+        records: Records,
+        held: Arc<CredentialCache>,
+    ) -> Self {
+        let settings = Settings {
+            announces: workers.watching.is_some(),
+            ..opened.config.settings()
+        };
+        Self {
+            started: clock::now(),
+            run: opened.run,
+            state: State::new(settings, uuid::Uuid::new_v4().as_u64_pair().0),
+            alarm: workers.alarm,
+            clocks: Clocks::now(),
+            evaluators: workers.evaluators,
+            recording: None,
+            chain: workers.chain,
+            cloud,
+            config: Config {
+                // Begun when the entries are there.
+                recording: RecordingSettings::default(),
+                ..opened.config
+            },
+            messages,
+            records,
+            callers: Callers::default(),
+            policies: PolicyEntries::default(),
+            workspace: None,
+            rejected: None,
+            held,
+            deliveries,
+            suspended: opened.suspended,
+            halting: false,
+            issuing: Issuing::default(),
+            workspace_watch: None,
+            watching: workers.watching,
+            config_worker: workers.config,
+            workspace_worker: workers.workspace,
+            memory: opened.memory,
+            journal: opened.journal,
+            home: opened.home,
+            _lock: opened.lock,
+        }
     }
 
     /// Tells the core what is there, before anybody can ask.
@@ -323,54 +300,4 @@ impl EngineLoop {
             tickets: Vec::new(),
         });
     }
-}
-
-/// The configuration that is known, and why nothing is started, renewed or published, where that is so.
-fn known_config(home: &Home, chain: &Chain) -> (Config, Option<String>) {
-    let (config, suspended) = match Config::at_start(home) {
-        Ok(known) => (known.config, None),
-        // There never was one: what it says of clouds and files is not known.
-        Err(error) => (Config::default(), Some(error.to_string())),
-    };
-    let refused = chain.refuses().map(str::to_owned);
-    (config, suspended.or(refused))
-}
-
-/// How many policies work at the same time.
-fn evaluations(config: &Config) -> usize {
-    match config.engine.evaluations_in_flight {
-        0 => available_parallelism().map_or(2, |n| n.get().min(16)),
-        n => n.min(64),
-    }
-}
-
-/// The files of which no policy is told anything.
-fn secrets(home: &Home, config: &Config) -> Secrets {
-    let folder = home.folder();
-    let own = [
-        home.state().to_owned(),
-        home.vault(),
-        home.vault_key(),
-        home.wrapped_vault_key(),
-        home.config(),
-        home.workspace(),
-        folder.join("dayfly.lock"),
-        folder.join("policies"),
-    ];
-    Secrets::of_user(own.into_iter().chain(config.aws.credentials_file.clone()))
-}
-
-fn take_lock(home: &Home, patience: Duration) -> Result<private_file::Lock, EngineError> {
-    use dayfly_vault::private_file::PrivateFileError;
-    private_file::create_folder(home.state())
-        .and_then(|()| private_file::lock(&home.lock(), patience))
-        .map_err(|error| match error {
-            PrivateFileError::Locked { .. } => EngineError::Taken {
-                home: home.folder().to_owned(),
-            },
-            other => EngineError::State {
-                path: home.state().to_owned(),
-                problem: other.with_cause(),
-            },
-        })
 }

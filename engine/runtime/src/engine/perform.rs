@@ -9,8 +9,8 @@ use dayfly_core::session::{ErrorKind, Failure, SessionId};
 
 use super::engine_loop::{EngineLoop, MEND};
 use crate::clock;
-use crate::evaluators::Question;
 use crate::message::Ordered;
+use crate::question::Question;
 use crate::recording::Recording;
 
 impl EngineLoop {

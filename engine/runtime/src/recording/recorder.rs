@@ -16,7 +16,7 @@ use dayfly_policy::StateSnapshot;
 use imbl::ordmap::DiffItem;
 
 use super::{Answer, MadeOf, Record, modules};
-use crate::evaluators::Question;
+use crate::question::Question;
 use crate::rolling_files::{self, Keep, Line as _, Writer};
 
 /// How much later than another an evaluation can be recorded that began before it: several are

@@ -11,11 +11,11 @@ use dayfly_core::policy::FileChangeKind;
 use dayfly_policy::PathPattern;
 use dayfly_policy::pattern::Progress;
 
-use super::Dirty;
 use super::content::{self, Reading, Stamp};
 use super::identity::identity;
 use super::notices::Notices;
 use super::tree::{Id, Node, Tracked, Tree, What, file};
+use super::work::Dirty;
 
 /// Folders within each other that are gone into.
 const DEPTH: usize = 128;

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{Dirty, Work};
+use super::work::{Dirty, Work};
 use crate::mailbox::Mailbox;
+
+/// How often folders are looked at of which the system gives no notices.
+pub(super) const POLL: Duration = Duration::from_secs(5);
 
 /// Folders that are under watch, and those that cannot be.
 pub(super) struct Notices {
@@ -128,7 +132,7 @@ impl Notices {
         Some(format!(
             "Dayfly notices changes in {}{others} up to {} s late, because it must poll: {reason}",
             folder.display(),
-            super::POLL.as_secs()
+            POLL.as_secs()
         ))
     }
 

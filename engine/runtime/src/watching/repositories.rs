@@ -8,9 +8,10 @@ use dayfly_core::policy::FileChangeKind;
 use dayfly_policy::PathPattern;
 
 use super::content::{self, Reading};
+use super::git;
 use super::look::Looking;
 use super::tree::{Id, Repository, Tree, What, branch_seen};
-use super::{Terms, git};
+use super::work::Terms;
 
 impl Tree {
     /// What a file means for the repositories that it belongs to.

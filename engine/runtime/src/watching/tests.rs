@@ -1,6 +1,6 @@
 //! On the real file system, with the system's own notices.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use dayfly_policy::pattern::Progress;
 use super::content::{self, Found, Reading};
 use super::notices::Notices;
 use super::secrets::Secrets;
-use super::{Fresh, Terms, Wanted};
+use super::work::{Fresh, Terms, Wanted};
 
 /// Folders that are looked into, all patterns together.
 const FOLDERS: usize = 16_384;
