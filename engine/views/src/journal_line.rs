@@ -1,24 +1,18 @@
 //! A line of the journal, as a person reads it.
 
-use std::collections::HashMap;
-
 use dayfly_core::arbitration::Actor;
 use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_core::policy::{FileChangeKind, Severity};
-use dayfly_core::session::SessionId;
-use dayfly_dialog::sanitize;
 
 mod engine;
 mod event;
 mod person;
 mod policy;
 mod session;
+mod words;
 
-/// Mark and text.
-type Line = (char, String);
-
-/// Names of sessions, as far as they are known.
-pub type Names = HashMap<SessionId, String>;
+use words::Line;
+pub use words::Names;
 
 /// What is remembered of a session while lines are shown.
 pub fn learn(names: &mut Names, note: &JournalEntry) {
@@ -84,24 +78,6 @@ fn of(what: &JournalEvent) -> fn(&JournalEvent, &Names) -> Option<Line> {
         | J::Ended { .. }
         | J::Displaced { .. }
         | J::Orphan { .. } => session::of_session,
-    }
-}
-
-/// What a session is called, as far as that is known.
-fn called(names: &Names, id: &SessionId) -> String {
-    let name = names.get(id).map_or_else(|| id.as_str(), String::as_str);
-    sanitize(name)
-}
-
-fn sessions(number: usize) -> String {
-    count(number, "session", "sessions")
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    match number {
-        0 => format!("no {one}"),
-        1 => format!("1 {one}"),
-        n => format!("{n} {many}"),
     }
 }
 

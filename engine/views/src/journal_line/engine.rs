@@ -5,7 +5,7 @@ use std::time::Duration;
 use dayfly_core::effect::JournalEvent;
 use dayfly_dialog::{sanitize, time};
 
-use super::{Line, Names, count, sessions};
+use super::words::{Line, Names, count, sessions};
 
 /// What becomes of the engine, and what is wrong.
 pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {

@@ -4,7 +4,7 @@ use dayfly_core::effect::JournalEvent;
 use dayfly_core::policy::FileChangeKind;
 use dayfly_dialog::{sanitize, time};
 
-use super::{Line, Names, count};
+use super::words::{Line, Names, count};
 
 /// Events that policies heard of.
 pub(super) fn heard(what: &JournalEvent, _: &Names) -> Option<Line> {

@@ -3,7 +3,7 @@
 use dayfly_core::effect::JournalEvent;
 use dayfly_dialog::sanitize;
 
-use super::{Line, Names, called};
+use super::words::{Line, Names, called};
 
 /// What a person wrote or said.
 pub(super) fn of_person(what: &JournalEvent, names: &Names) -> Option<Line> {

@@ -4,7 +4,7 @@ use dayfly_core::effect::JournalEvent;
 use dayfly_core::policy::Severity;
 use dayfly_dialog::{sanitize, time};
 
-use super::{Line, Names, called, sessions};
+use super::words::{Line, Names, called, sessions};
 
 /// That a policy was asked, and what it says beside proposals.
 pub(super) fn asked(what: &JournalEvent, _: &Names) -> Option<Line> {

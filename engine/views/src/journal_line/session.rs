@@ -4,7 +4,7 @@ use dayfly_core::effect::JournalEvent;
 use dayfly_core::policy::Outcome;
 use dayfly_dialog::{sanitize, time};
 
-use super::{Line, Names, called};
+use super::words::{Line, Names, called};
 
 /// What is done to a session, and how it ends.
 pub(super) fn of_session(what: &JournalEvent, names: &Names) -> Option<Line> {
