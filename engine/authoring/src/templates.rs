@@ -111,34 +111,12 @@ pub fn files(name: &str, lang: Lang) -> Vec<(String, String)> {
     ] {
         add(&format!("test/{file}"), template);
     }
-    match lang {
-        Lang::Rust => {
-            add("Cargo.toml", include_str!("templates/rust/Cargo.toml"));
-            add("src/lib.rs", include_str!("templates/rust/src/lib.rs"));
-            let manifest = include_str!("templates/rust/sdk-Cargo.toml");
-            add(&format!("{SDK_FOLDER}/Cargo.toml"), manifest);
-        }
-        Lang::Js => {
-            add("package.json", include_str!("templates/js/package.json"));
-            add("policy.js", include_str!("templates/js/policy.js"));
-        }
-        Lang::Python => {
-            add(
-                "requirements.txt",
-                include_str!("templates/python/requirements.txt"),
-            );
-            add("policy.py", include_str!("templates/python/policy.py"));
-        }
-        Lang::C => {
-            add("policy.c", include_str!("templates/c/policy.c"));
-            for (file, template) in [
-                ("runtime.c", include_str!("templates/c/runtime/runtime.c")),
-                ("stdlib.h", include_str!("templates/c/runtime/stdlib.h")),
-                ("string.h", include_str!("templates/c/runtime/string.h")),
-            ] {
-                add(&format!("runtime/{file}"), template);
-            }
-        }
+    for (path, template) in own(lang) {
+        add(path, template);
+    }
+    if lang == Lang::Rust {
+        let manifest = include_str!("templates/rust/sdk-Cargo.toml");
+        add(&format!("{SDK_FOLDER}/Cargo.toml"), manifest);
     }
     let as_they_are = |folder: &str, list: &[(&str, &str)]| {
         let one = |(file, text): &(&str, &str)| (format!("{folder}/{file}"), (*text).to_owned());
@@ -149,6 +127,42 @@ pub fn files(name: &str, lang: Lang) -> Vec<(String, String)> {
         files.extend(as_they_are(&format!("{SDK_FOLDER}/src"), &SDK));
     }
     files
+}
+
+/// The templates of a language, with their paths in the project.
+fn own(lang: Lang) -> &'static [(&'static str, &'static str)] {
+    match lang {
+        Lang::Rust => &[
+            ("Cargo.toml", include_str!("templates/rust/Cargo.toml")),
+            ("src/lib.rs", include_str!("templates/rust/src/lib.rs")),
+        ],
+        Lang::Js => &[
+            ("package.json", include_str!("templates/js/package.json")),
+            ("policy.js", include_str!("templates/js/policy.js")),
+        ],
+        Lang::Python => &[
+            (
+                "requirements.txt",
+                include_str!("templates/python/requirements.txt"),
+            ),
+            ("policy.py", include_str!("templates/python/policy.py")),
+        ],
+        Lang::C => &[
+            ("policy.c", include_str!("templates/c/policy.c")),
+            (
+                "runtime/runtime.c",
+                include_str!("templates/c/runtime/runtime.c"),
+            ),
+            (
+                "runtime/stdlib.h",
+                include_str!("templates/c/runtime/stdlib.h"),
+            ),
+            (
+                "runtime/string.h",
+                include_str!("templates/c/runtime/string.h"),
+            ),
+        ],
+    }
 }
 
 fn filled(template: &str, name: &str, lang: Lang) -> String {
