@@ -136,58 +136,19 @@ impl DevTools {
             let params = &message["params"];
             match message["method"].as_str() {
                 Some("Target.attachedToTarget") => {
-                    let session = params["sessionId"].as_str().unwrap_or_default();
-                    let patterns: Vec<_> = PAGES.map(|page| json!({ "urlPattern": page })).into();
-                    let kind = params["targetInfo"]["type"].as_str();
-                    if matches!(kind, Some("page" | "iframe")) {
-                        let patterns = json!({ "patterns": patterns });
-                        self.send(Some(session), "Fetch.enable", patterns).await?;
-                        self.attach(Some(session)).await?;
-                    }
-                    let go = "Runtime.runIfWaitingForDebugger";
-                    self.send(Some(session), go, json!({})).await?;
-                    // The page that the browser began with, which nothing leaves unseen any more.
-                    if kind == Some("page") && !std::mem::replace(&mut asked, true) {
-                        let address = json!({ "url": address });
-                        self.send(Some(session), "Page.navigate", address).await?;
-                    }
+                    let begun = self.attached(params, (!asked).then_some(address)).await?;
+                    asked |= begun;
                 }
                 Some("Fetch.requestPaused") => {
                     let session = message["sessionId"].as_str().unwrap_or_default();
                     let id = &params["requestId"];
                     let form = params["request"]["postData"].as_str();
-                    let found = form.and_then(assertion);
-                    if let Some(text) = found {
+                    if let Some(text) = form.and_then(assertion) {
                         caught = Some(text);
-                        // Elsewhere, so that the form is in no history.
-                        let page = json!({
-                            "requestId": id, "responseCode": 303,
-                            "responseHeaders": [
-                                { "name": "Location", "value": "/saml-signed-in" },
-                                { "name": "Cache-Control", "value": "no-store" },
-                            ],
-                        });
-                        self.send(Some(session), "Fetch.fulfillRequest", page)
-                            .await?;
+                        self.lead_away(session, id).await?;
                         continue;
                     }
-                    let said = match caught {
-                        Some(_) => saml_acs::html(
-                            "Signed in",
-                            "You are signed in. This window closes; Dayfly continues in the \
-                             terminal.",
-                        ),
-                        None => saml_acs::html("No assertion", "The form has no assertion."),
-                    };
-                    let page = json!({
-                        "requestId": id, "responseCode": 200,
-                        "responseHeaders": [
-                            { "name": "Content-Type", "value": "text/html; charset=utf-8" },
-                        ],
-                        "body": BASE64.encode(said.as_bytes()),
-                    });
-                    self.send(Some(session), "Fetch.fulfillRequest", page)
-                        .await?;
+                    self.show(session, id, caught.is_some()).await?;
                     if let Some(text) = caught {
                         return Ok(text);
                     }
@@ -195,6 +156,60 @@ impl DevTools {
                 _ => {}
             }
         }
+    }
+
+    /// Has a new page or frame stop at forms for AWS, and run. Where there is an address, a page is sent
+    /// there; whether it was.
+    async fn attached(&mut self, params: &Value, address: Option<&str>) -> std::io::Result<bool> {
+        let session = params["sessionId"].as_str().unwrap_or_default();
+        let patterns: Vec<_> = PAGES.map(|page| json!({ "urlPattern": page })).into();
+        let kind = params["targetInfo"]["type"].as_str();
+        if matches!(kind, Some("page" | "iframe")) {
+            let patterns = json!({ "patterns": patterns });
+            self.send(Some(session), "Fetch.enable", patterns).await?;
+            self.attach(Some(session)).await?;
+        }
+        let go = "Runtime.runIfWaitingForDebugger";
+        self.send(Some(session), go, json!({})).await?;
+        // The page that the browser began with, which nothing leaves unseen any more.
+        let Some(address) = address.filter(|_| kind == Some("page")) else {
+            return Ok(false);
+        };
+        let address = json!({ "url": address });
+        self.send(Some(session), "Page.navigate", address).await?;
+        Ok(true)
+    }
+
+    /// Answers a form with another place, so that the form is in no history.
+    async fn lead_away(&mut self, session: &str, id: &Value) -> std::io::Result<()> {
+        let page = json!({
+            "requestId": id, "responseCode": 303,
+            "responseHeaders": [
+                { "name": "Location", "value": "/saml-signed-in" },
+                { "name": "Cache-Control", "value": "no-store" },
+            ],
+        });
+        self.send(Some(session), "Fetch.fulfillRequest", page).await
+    }
+
+    /// Answers with a page that says whether there is an assertion.
+    async fn show(&mut self, session: &str, id: &Value, caught: bool) -> std::io::Result<()> {
+        let said = if caught {
+            saml_acs::html(
+                "Signed in",
+                "You are signed in. This window closes; Dayfly continues in the terminal.",
+            )
+        } else {
+            saml_acs::html("No assertion", "The form has no assertion.")
+        };
+        let page = json!({
+            "requestId": id, "responseCode": 200,
+            "responseHeaders": [
+                { "name": "Content-Type", "value": "text/html; charset=utf-8" },
+            ],
+            "body": BASE64.encode(said.as_bytes()),
+        });
+        self.send(Some(session), "Fetch.fulfillRequest", page).await
     }
 
     /// Lets the person see it, and closes the browser.
