@@ -121,30 +121,16 @@ async fn by_browser(
             }
         },
     };
-    let not_completed = |why| {
-        sso::trouble(SsoError::NotCompleted {
-            integration: integration.name.clone(),
-            why,
-        })
-    };
     let Some((brought, browser)) = came else {
-        return Err(not_completed("the browser did not come back in time"));
+        let why = "the browser did not come back in time";
+        return Err(not_completed(integration, why));
     };
     let result = match brought {
         Brought::Code(code) => portals
             .redeem(&authorization, &code)
             .await
             .map_err(|error| redeeming(error, &name)),
-        Brought::Refused(word) if word == "access_denied" => {
-            Err(not_completed("you refused it in the browser"))
-        }
-        Brought::Refused(word) => {
-            let message = format!(
-                "the portal did not sign you in to {name} ({})",
-                sanitize(&word)
-            );
-            Err(CliError::failed(message))
-        }
+        Brought::Refused(word) => Err(refused(&word, integration)),
     };
     match &result {
         Ok(_) => {
@@ -154,6 +140,26 @@ async fn by_browser(
         Err(trouble) => browser.tell(false, &trouble.message).await,
     }
     result
+}
+
+fn not_completed(integration: &SsoIntegration, why: &'static str) -> CliError {
+    sso::trouble(SsoError::NotCompleted {
+        integration: integration.name.clone(),
+        why,
+    })
+}
+
+/// The portal sent the browser back with this word of OAuth and no code.
+fn refused(word: &str, integration: &SsoIntegration) -> CliError {
+    if word == "access_denied" {
+        return not_completed(integration, "you refused it in the browser");
+    }
+    let message = format!(
+        "the portal did not sign you in to {} ({})",
+        sanitize(&integration.name),
+        sanitize(word)
+    );
+    CliError::failed(message)
 }
 
 /// A code that is not taken is no expired sign-in.
