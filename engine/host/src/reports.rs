@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dayfly_chain::{Chain, Found, FoundAll};
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
 use dayfly_core::delivery::{self, Delivery, Place};
-use dayfly_core::session::{ErrorKind, Status};
+use dayfly_core::input::ManualOverride;
+use dayfly_core::session::{ErrorKind, SessionId, Status};
 use dayfly_dialog::CliError;
 use dayfly_runtime::entries::EntryProblem;
 use dayfly_runtime::report::{
@@ -28,17 +30,7 @@ pub fn of(home: &Home) -> Result<EngineReport, CliError> {
 
 fn from_files(home: &Home) -> Result<EngineReport, CliError> {
     let mut problems = Vec::new();
-    let workspace = match workspace::load(home) {
-        Ok(workspace) => {
-            problems.extend(workspace.problems().iter().map(ProblemReport::of_workspace));
-            Some(workspace)
-        }
-        Err(rejected) => {
-            let found = rejected.problems.iter();
-            problems.extend(found.map(ProblemReport::of_workspace));
-            None
-        }
-    };
+    let workspace = known(home, &mut problems);
     let now = clock::now();
     // A look at things asks nobody for a passphrase.
     person::ask_nobody();
@@ -54,17 +46,7 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
         .collect();
     let mut sessions = found.sessions;
     sessions.retain(|_, one| !one.credentials.lease.expired(now));
-    let words = dayfly_runtime::words(home).unwrap_or_else(|message| {
-        let hint = "Dayfly does not know which sessions you started or stopped yourself; fix the \
-                    file, or move it away and run those commands again";
-        problems.push(ProblemReport {
-            about: "state".into(),
-            message,
-            hint: Some(hint.into()),
-            warning: false,
-        });
-        BTreeMap::new()
-    });
+    let words = words(home, &mut problems);
     let entries = workspace.as_deref().map(Workspace::sessions);
     let mut sessions: Vec<SessionReport> = entries
         .unwrap_or_default()
@@ -96,6 +78,36 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
         problems,
         sessions,
         policies: Vec::new(),
+    })
+}
+
+/// The Workspace, where it can be used, and what is wrong with it.
+fn known(home: &Home, problems: &mut Vec<ProblemReport>) -> Option<Arc<Workspace>> {
+    match workspace::load(home) {
+        Ok(workspace) => {
+            problems.extend(workspace.problems().iter().map(ProblemReport::of_workspace));
+            Some(workspace)
+        }
+        Err(rejected) => {
+            let found = rejected.problems.iter();
+            problems.extend(found.map(ProblemReport::of_workspace));
+            None
+        }
+    }
+}
+
+/// What a person said of sessions, and what is wrong where that is not known.
+fn words(home: &Home, problems: &mut Vec<ProblemReport>) -> BTreeMap<SessionId, ManualOverride> {
+    dayfly_runtime::words(home).unwrap_or_else(|message| {
+        let hint = "Dayfly does not know which sessions you started or stopped yourself; fix the \
+                    file, or move it away and run those commands again";
+        problems.push(ProblemReport {
+            about: "state".into(),
+            message,
+            hint: Some(hint.into()),
+            warning: false,
+        });
+        BTreeMap::new()
     })
 }
 
