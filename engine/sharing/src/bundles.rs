@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use dayfly_core::policy::SessionView;
 use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_host::{locking, policies};
-use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Prepared;
+use dayfly_runtime::{Config, Home};
 use dayfly_store::seen::is_older;
 use dayfly_store::{
     Bundle, BundlePolicy, ContentDigest, Lock, LockedBundle, LockedModule, TrustedStore,
@@ -87,15 +87,13 @@ pub fn update(home: &Home, name: &str, may: May, talk: &Talk<'_>) -> Result<Valu
     let old = lock.bundle(name).cloned();
     let old =
         old.ok_or_else(|| CliError::new(Code::NotFound, format!("there is no bundle {name}")))?;
-    let source = ModuleSource::parse(home.folder(), &old.source)
-        .map_err(|(message, hint)| CliError::failed(message).hint(hint))?;
-    let acquired = acquire::acquire(home, &config, &source)?;
+    let acquired = newest(home, &config, &old)?;
     let (bundle, text, files) = parts(&acquired)?;
     if ContentDigest::of(text) == old.digest {
         may.say(talk, &format!("{name}: {} is the newest\n", bundle.version));
         return Ok(json!({ "bundle": name, "version": bundle.version, "changed": false }));
     }
-    refuse_another(&source, &old, bundle, may)?;
+    refuse_another(&acquired.source, &old, bundle, may)?;
     let signer = acquired.signer.as_ref().map(|s| &s.key);
     let mut update = Update {
         home,
@@ -143,6 +141,13 @@ pub fn update(home: &Home, name: &str, may: May, talk: &Talk<'_>) -> Result<Valu
         "wider": wider,
         "replay": replayed,
     }))
+}
+
+/// What the source of a bundle has now.
+fn newest(home: &Home, config: &Config, old: &LockedBundle) -> Result<Acquired, CliError> {
+    let source = ModuleSource::parse(home.folder(), &old.source)
+        .map_err(|(message, hint)| CliError::failed(message).hint(hint))?;
+    acquire::acquire(home, config, &source)
 }
 
 /// Another bundle, or an older version, is no update.

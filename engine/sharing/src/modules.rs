@@ -46,8 +46,7 @@ pub fn update(
     let old = lock.module(name).cloned();
     let differences = old
         .as_ref()
-        .map(|old| wants::differences(old, &new))
-        .unwrap_or_default();
+        .map_or_else(Vec::new, |old| wants::differences(old, &new));
     if let Some(old) = &old {
         if differences.is_empty() {
             may.say(
@@ -63,15 +62,7 @@ pub fn update(
     if old.is_none() {
         text += &format!("+ asks for  {}\n", wants::asks(&module));
     }
-    for line in preview::would(&prepared, &preview::sessions(home)?) {
-        text += &format!("  would     {line}\n");
-    }
-    let mut replayed = None;
-    if may.replay {
-        let again = past_decisions::of(home, name, &prepared.policy)?;
-        text += &again.text;
-        replayed = again.json;
-    }
+    let replayed = tried(home, name, &prepared, may, &mut text)?;
     may.say(talk, &text);
     if !may.check {
         if wider {
@@ -105,6 +96,26 @@ fn told(settings: &PolicySettings, new: &LockedModule, differences: &[Difference
         text += &difference.line("");
     }
     text
+}
+
+/// Says what the newer version would do now, and where that is asked for what it would have done, which
+/// programs get too.
+fn tried(
+    home: &Home,
+    name: &str,
+    prepared: &Prepared,
+    may: May,
+    text: &mut String,
+) -> Result<Option<Value>, CliError> {
+    for line in preview::would(prepared, &preview::sessions(home)?) {
+        *text += &format!("  would     {line}\n");
+    }
+    if !may.replay {
+        return Ok(None);
+    }
+    let again = past_decisions::of(home, name, &prepared.policy)?;
+    *text += &again.text;
+    Ok(again.json)
 }
 
 /// The newer version, and the entry as it would be in force with it.

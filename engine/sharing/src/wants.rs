@@ -87,22 +87,6 @@ pub fn differences(old: &LockedModule, new: &LockedModule) -> Vec<Difference> {
             });
         }
     };
-    let grown = |old: &[String], new: &[String]| new.iter().any(|one| !old.contains(one));
-    let list = |list: &[String]| match list.is_empty() {
-        true => "nothing".to_owned(),
-        false => list.join(", "),
-    };
-    let may = |module: &LockedModule| {
-        let hold = module.hold.then(|| "hold".to_owned());
-        list(
-            &module
-                .actions
-                .iter()
-                .cloned()
-                .chain(hold)
-                .collect::<Vec<_>>(),
-        )
-    };
     add("version", old.version.clone(), new.version.clone(), false);
     add(
         "size",
@@ -117,13 +101,12 @@ pub fn differences(old: &LockedModule, new: &LockedModule) -> Vec<Difference> {
         false,
     );
     add("source", old.source.clone(), new.source.clone(), true);
-    let signer = |module: &LockedModule| module.signer.clone().unwrap_or_else(|| "nobody".into());
     // Another key is another person until somebody says that it is not.
     add("signer", signer(old), signer(new), old.signer.is_some());
     add(
         "asks for",
-        may(old),
-        may(new),
+        asked(old),
+        asked(new),
         grown(&old.actions, &new.actions) || (new.hold && !old.hold),
     );
     add(
@@ -145,6 +128,35 @@ pub fn differences(old: &LockedModule, new: &LockedModule) -> Vec<Difference> {
         new.state_bytes > old.state_bytes,
     );
     found
+}
+
+/// Whether there is something that was not there.
+fn grown(old: &[String], new: &[String]) -> bool {
+    new.iter().any(|one| !old.contains(one))
+}
+
+fn list(list: &[String]) -> String {
+    match list.is_empty() {
+        true => "nothing".to_owned(),
+        false => list.join(", "),
+    }
+}
+
+/// What a version asks for, as the lock has it.
+fn asked(module: &LockedModule) -> String {
+    let hold = module.hold.then(|| "hold".to_owned());
+    list(
+        &module
+            .actions
+            .iter()
+            .cloned()
+            .chain(hold)
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn signer(module: &LockedModule) -> String {
+    module.signer.clone().unwrap_or_else(|| "nobody".into())
 }
 
 #[cfg(test)]
