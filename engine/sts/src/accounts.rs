@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::options::{EmulatedRole, EmulatorOptions};
 use crate::signature::Claim;
-use crate::wire::{Action, Answer, Incoming, Issued, Refusal};
+use crate::wire::{Action, Answer, AssumeRole, Incoming, Issued, Refusal};
 
 /// The most temporary credentials that are remembered; the demo needs a few.
 const ISSUED_MAX: usize = 10_000;
@@ -118,53 +118,62 @@ impl Accounts {
                 let issued = self.issue(caller.arn, now, lifetime)?;
                 Ok(Answer::SessionToken(issued))
             }
-            Action::AssumeRole {
-                role_arn,
-                session_name,
-                seconds,
-                external_id,
-                source_identity,
-            } => {
-                let role = self
-                    .roles
-                    .get(role_arn)
-                    .filter(|role| role.external_id.is_none() || role.external_id == *external_id);
-                let Some((role_name, account)) =
-                    role.and_then(|role| Some((name(&role.arn)?, account(&role.arn))))
-                else {
-                    return Err(Refusal::forbidden(
-                        "AccessDenied",
-                        format!(
-                            "User: {} is not authorized to perform: sts:AssumeRole on resource: \
-                             {role_arn}",
-                            caller.arn
-                        ),
-                    ));
-                };
-                if !session_name_fits(session_name) {
-                    return Err(Refusal::validation(
-                        "1 validation error detected: Value at 'roleSessionName' failed to \
-                         satisfy constraint: Member must satisfy regular expression pattern: \
-                         [\\w+=,.@-]*, and have 2 to 64 characters",
-                    ));
-                }
-                let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}");
-                let id = format!("{}:{session_name}", unique_id("AROA", role_arn));
-                let limits = if caller.temporary {
-                    Limits::CHAINED_ROLE
-                } else {
-                    Limits::ROLE
-                };
-                let lifetime = self.lifetime(*seconds, &limits)?;
-                let issued = self.issue(arn.clone(), now, lifetime)?;
-                Ok(Answer::Role {
-                    issued,
-                    id,
-                    arn,
-                    source_identity: source_identity.clone(),
-                })
-            }
+            Action::AssumeRole(asked) => self.assume_role(asked, &caller, now),
         }
+    }
+
+    /// Hands out credentials of a role, where it is there and lets the caller.
+    fn assume_role(
+        &mut self,
+        asked: &AssumeRole,
+        caller: &Caller,
+        now: SystemTime,
+    ) -> Result<Answer, Refusal> {
+        let AssumeRole {
+            role_arn,
+            session_name,
+            seconds,
+            external_id,
+            source_identity,
+        } = asked;
+        let role = self
+            .roles
+            .get(role_arn)
+            .filter(|role| role.external_id.is_none() || role.external_id == *external_id);
+        let Some((role_name, account)) =
+            role.and_then(|role| Some((name(&role.arn)?, account(&role.arn))))
+        else {
+            return Err(Refusal::forbidden(
+                "AccessDenied",
+                format!(
+                    "User: {} is not authorized to perform: sts:AssumeRole on resource: \
+                     {role_arn}",
+                    caller.arn
+                ),
+            ));
+        };
+        if !session_name_fits(session_name) {
+            return Err(Refusal::validation(
+                "1 validation error detected: Value at 'roleSessionName' failed to \
+                 satisfy constraint: Member must satisfy regular expression pattern: \
+                 [\\w+=,.@-]*, and have 2 to 64 characters",
+            ));
+        }
+        let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}");
+        let id = format!("{}:{session_name}", unique_id("AROA", role_arn));
+        let limits = if caller.temporary {
+            Limits::CHAINED_ROLE
+        } else {
+            Limits::ROLE
+        };
+        let lifetime = self.lifetime(*seconds, &limits)?;
+        let issued = self.issue(arn.clone(), now, lifetime)?;
+        Ok(Answer::Role {
+            issued,
+            id,
+            arn,
+            source_identity: source_identity.clone(),
+        })
     }
 
     /// Who signed the request, checked.

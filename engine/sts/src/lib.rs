@@ -171,7 +171,7 @@ impl Shared {
             Ok((action, answer)) => {
                 match action {
                     Action::GetSessionToken { .. } => calls.get_session_token += 1,
-                    Action::AssumeRole { .. } => calls.assume_role += 1,
+                    Action::AssumeRole(_) => calls.assume_role += 1,
                     Action::GetCallerIdentity => calls.get_caller_identity += 1,
                 }
                 Ok(answer)

@@ -34,17 +34,19 @@ impl Incoming {
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    GetSessionToken {
-        seconds: Option<u64>,
-    },
-    AssumeRole {
-        role_arn: String,
-        session_name: String,
-        seconds: Option<u64>,
-        external_id: Option<String>,
-        source_identity: Option<String>,
-    },
+    GetSessionToken { seconds: Option<u64> },
+    AssumeRole(AssumeRole),
     GetCallerIdentity,
+}
+
+/// What is asked for a role.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AssumeRole {
+    pub role_arn: String,
+    pub session_name: String,
+    pub seconds: Option<u64>,
+    pub external_id: Option<String>,
+    pub source_identity: Option<String>,
 }
 
 /// What is given.
@@ -159,13 +161,13 @@ pub(crate) fn action(request: &Incoming) -> Result<Action, Refusal> {
         "GetSessionToken" if version == VERSION => Ok(Action::GetSessionToken {
             seconds: seconds()?,
         }),
-        "AssumeRole" if version == VERSION => Ok(Action::AssumeRole {
+        "AssumeRole" if version == VERSION => Ok(Action::AssumeRole(AssumeRole {
             role_arn: needed("RoleArn")?,
             session_name: needed("RoleSessionName")?,
             seconds: seconds()?,
             external_id: text("ExternalId"),
             source_identity: text("SourceIdentity"),
-        }),
+        })),
         "GetCallerIdentity" if version == VERSION => Ok(Action::GetCallerIdentity),
         _ => Err(Refusal::new(
             StatusCode::BAD_REQUEST,
