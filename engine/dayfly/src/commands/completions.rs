@@ -1,10 +1,8 @@
 //! `dayfly completions`
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 use dayfly_dialog::{CliError, Exit};
 
-use crate::commands::Dayfly;
 use crate::terminal::print_data;
 
 /// Print the completion script for a shell.
@@ -17,9 +15,10 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+/// `tree` is what is completed.
+pub(crate) fn run(args: &Args, mut tree: clap::Command) -> Result<Exit, CliError> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Dayfly::command(), "dayfly", &mut text);
+    clap_complete::generate(args.shell, &mut tree, "dayfly", &mut text);
     print_data(&text);
     Ok(Exit::Done)
 }

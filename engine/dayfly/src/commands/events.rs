@@ -1,6 +1,7 @@
 //! `dayfly events`
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::mpsc;
 
 use dayfly_control::protocol::not_found;
@@ -72,15 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         ))
     };
     if !args.json {
-        // The name of a session that is gone stands in the line that says so, which is a later one.
-        let mut reader = Reader::open(&folder);
-        let mut gone = Names::new();
-        while let Some(line) = reader.next_line().map_err(failed)? {
-            journal_line::learn(&mut gone, &line.note);
-        }
-        for (id, name) in gone {
-            names.entry(id).or_insert(name);
-        }
+        learn_gone(&mut names, &folder).map_err(failed)?;
     }
     let mut reader = Reader::open(&folder);
     let mut newest = VecDeque::new();
@@ -117,6 +110,20 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Takes from the journal what sessions are called that the Workspace has no more.
+fn learn_gone(names: &mut Names, folder: &Path) -> std::io::Result<()> {
+    // The name of a session that is gone stands in the line that says so, which is a later one.
+    let mut reader = Reader::open(folder);
+    let mut gone = Names::new();
+    while let Some(line) = reader.next_line()? {
+        journal_line::learn(&mut gone, &line.note);
+    }
+    for (id, name) in gone {
+        names.entry(id).or_insert(name);
+    }
+    Ok(())
 }
 
 /// The session that is asked for.

@@ -24,7 +24,7 @@ pub(crate) mod workspace;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use dayfly_core::policy::Action;
 use dayfly_dialog::{CliError, Exit};
 
@@ -157,7 +157,7 @@ impl Dayfly {
             Command::Demo(args) => end(demo::run(&args)),
             Command::Init(args) => end(init::run(&args)),
             Command::Import(args) => end(import::run(&args)),
-            Command::Completions(args) => end(completions::run(&args)),
+            Command::Completions(args) => end(completions::run(&args, Self::command())),
             Command::Run(args) => end(run::run(&args)),
             Command::Status(args) => end(status::run(&args)),
             Command::Session(Session::List(args)) => end(session::list::run(&args)),

@@ -13,7 +13,7 @@ use dayfly_runtime::Home;
 use dayfly_runtime::config::ModuleSource;
 use dayfly_runtime::entries::Loader;
 use dayfly_runtime::recording::{self, MadeOf};
-use dayfly_runtime::replay::{self, News, PolicyResolver, Tally, Which};
+use dayfly_runtime::replay::{self, Difference, News, PolicyResolver, Tally, Which};
 use dayfly_store::ContentStore;
 use dayfly_views::permissions::wakes_on;
 use dayfly_views::replayed;
@@ -76,38 +76,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         recorded: AsRecorded::of(policies::loader(&home)?, &folder),
         notes: BTreeSet::new(),
     };
-    let shows = terminal::errors_are_seen() && !args.json;
-    let mut count = 0usize;
-    let mut unprinted = None;
-    let tally = replay::replay(&folder, &which, &mut cast, &mut |news| match news {
-        News::Asked(asked) if shows && asked % 1_000 == 0 => {
-            terminal::progress(&format!("{asked} evaluations "));
-        }
-        News::Asked(_) => {}
-        // Printed as they come: there may be more than fit into memory.
-        News::Differs(difference) => {
-            count += 1;
-            if args.json {
-                let before = if count == 1 {
-                    "{\"differences\":[\n"
-                } else {
-                    ",\n"
-                };
-                print(before);
-                unprinted = unprinted
-                    .take()
-                    .or(terminal::print_json_part(&difference).err());
-            } else if args.all || count <= SHOWN {
-                if shows {
-                    terminal::end_progress();
-                }
-                print(&replayed::line(&difference));
-            }
-        }
-    });
-    if shows {
-        terminal::end_progress();
-    }
+    let mut printing = Printing::new(args);
+    let tally = replay::replay(&folder, &which, &mut cast, &mut |news| printing.hear(news));
+    printing.end_progress();
     let tally = tally.map_err(|e| {
         let folder = folder.display();
         CliError::failed(format!("cannot read the recording in {folder}: {e}"))
@@ -119,14 +90,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         Exit::Done
     };
     if args.json {
-        if let Some(trouble) = unprinted {
+        if let Some(trouble) = printing.unprinted {
             return Err(trouble);
         }
-        end_json(count, &cast.notes, &tally)?;
+        end_json(printing.count, &cast.notes, &tally)?;
         return Ok(exit);
     }
-    if !args.all && count > SHOWN {
-        let more = count - SHOWN;
+    if !args.all && printing.count > SHOWN {
+        let more = printing.count - SHOWN;
         print(&format!("… and {more} more (--all)\n"));
     }
     print(&replayed::tally(&tally));
@@ -134,6 +105,61 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print(&format!("{note}\n"));
     }
     Ok(exit)
+}
+
+/// Prints differences as they come: there may be more than fit into memory.
+struct Printing<'a> {
+    args: &'a Args,
+    /// Whether the person sees how far it is.
+    shows: bool,
+    /// The differences so far.
+    count: usize,
+    /// Why one of them was not printed as JSON.
+    unprinted: Option<CliError>,
+}
+
+impl<'a> Printing<'a> {
+    fn new(args: &'a Args) -> Self {
+        Self {
+            args,
+            shows: terminal::errors_are_seen() && !args.json,
+            count: 0,
+            unprinted: None,
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Asked(asked) if self.shows && asked % 1_000 == 0 => {
+                terminal::progress(&format!("{asked} evaluations "));
+            }
+            News::Asked(_) => {}
+            News::Differs(difference) => self.print(&difference),
+        }
+    }
+
+    fn print(&mut self, difference: &Difference) {
+        self.count += 1;
+        if self.args.json {
+            let before = if self.count == 1 {
+                "{\"differences\":[\n"
+            } else {
+                ",\n"
+            };
+            print(before);
+            let printed = terminal::print_json_part(difference);
+            self.unprinted = self.unprinted.take().or(printed.err());
+        } else if self.args.all || self.count <= SHOWN {
+            self.end_progress();
+            print(&replayed::line(difference));
+        }
+    }
+
+    fn end_progress(&self) {
+        if self.shows {
+            terminal::end_progress();
+        }
+    }
 }
 
 /// Who is asked what is recorded.

@@ -103,11 +103,7 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliEr
     let doors = Arc::new(Endpoints::new(endpoint(home, &handle).await?));
     let server = Server::start(home, handle.clone(), doors.clone())?;
     if !args.quiet {
-        print(&format!(
-            "Dayfly {} watches {} (Ctrl-C ends it)\n",
-            env!("CARGO_PKG_VERSION"),
-            home.workspace().display()
-        ));
+        print(&greeting(home));
     }
     let mut metadata = metadata(home, &handle, &doors, args.quiet);
     let mut imds = running.imds();
@@ -143,6 +139,14 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliEr
     drop(handle);
     finish(ended.await, printing).await?;
     Ok(exit)
+}
+
+fn greeting(home: &Home) -> String {
+    format!(
+        "Dayfly {} watches {} (Ctrl-C ends it)\n",
+        env!("CARGO_PKG_VERSION"),
+        home.workspace().display()
+    )
 }
 
 /// Opens what programs ask.

@@ -60,35 +60,7 @@ fn exit(report: &EngineReport) -> Exit {
 /// The report as a person reads it.
 pub(crate) fn text(report: &EngineReport) -> String {
     let now = clock::now();
-    let mut text = match &report.engine {
-        Some(engine) => format!(
-            "the engine is running (Dayfly {}, process {}, for {})",
-            engine.version,
-            engine.pid,
-            time::span(now.since(engine.since))
-        ),
-        None => "no engine is running; start one with `dayfly run`".to_owned(),
-    };
-    let counted = |status| {
-        report
-            .sessions
-            .iter()
-            .filter(|s| s.status == status)
-            .count()
-    };
-    let mut parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
-        .into_iter()
-        .map(|status| (counted(status), status))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, status)| format!("{count} {status}"))
-        .collect();
-    let needy = report.sessions.iter().filter(|s| s.needs.is_some()).count();
-    if needy > 0 {
-        parts.push(format!("{needy} waiting for your input (`dayfly respond`)"));
-    }
-    if !parts.is_empty() {
-        text += &format!(" · sessions: {}", parts.join(", "));
-    }
+    let mut text = headline(report);
     text += &format!("\n{}\n\n", report.workspace.display());
     text += &sessions::table(&report.sessions, now);
     if report.engine.as_ref().is_some_and(|engine| engine.loading) {
@@ -119,6 +91,40 @@ pub(crate) fn text(report: &EngineReport) -> String {
         .collect();
     if !hints.is_empty() {
         text += &format!("\nwhat to do:\n{}", hints.concat());
+    }
+    text
+}
+
+/// Whether an engine is running, and how many sessions are in which state.
+fn headline(report: &EngineReport) -> String {
+    let mut text = match &report.engine {
+        Some(engine) => format!(
+            "the engine is running (Dayfly {}, process {}, for {})",
+            engine.version,
+            engine.pid,
+            time::span(clock::now().since(engine.since))
+        ),
+        None => "no engine is running; start one with `dayfly run`".to_owned(),
+    };
+    let counted = |status| {
+        report
+            .sessions
+            .iter()
+            .filter(|s| s.status == status)
+            .count()
+    };
+    let mut parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
+        .into_iter()
+        .map(|status| (counted(status), status))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{count} {status}"))
+        .collect();
+    let needy = report.sessions.iter().filter(|s| s.needs.is_some()).count();
+    if needy > 0 {
+        parts.push(format!("{needy} waiting for your input (`dayfly respond`)"));
+    }
+    if !parts.is_empty() {
+        text += &format!(" · sessions: {}", parts.join(", "));
     }
     text
 }

@@ -119,7 +119,26 @@ fn object(args: &Args) -> Result<Map<String, Value>, CliError> {
     let mut object = Map::new();
     object.insert("id".to_owned(), Value::from(id));
     object.insert("alias".to_owned(), Value::from(args.name.as_str()));
-    for (field, flag, value, kind) in [
+    for (field, flag, value, kind) in given(args) {
+        let Some(value) = value else { continue };
+        if kind.is_some_and(|kind| kind != args.kind) {
+            let message = format!(
+                "an integration of kind {} does not accept {flag}",
+                args.kind
+            );
+            return Err(CliError::usage(message));
+        }
+        object.insert(field.to_owned(), Value::from(value.as_str()));
+    }
+    Ok(object)
+}
+
+/// A field, its flag, what the flag says, and the only kind of integration that has it.
+type Given<'a> = (&'static str, &'static str, &'a Option<String>, Option<Kind>);
+
+/// Each field that a flag can give, as the Workspace has it.
+fn given(args: &Args) -> [Given<'_>; 11] {
+    [
         (
             "portalUrl",
             "--portal-url",
@@ -176,16 +195,5 @@ fn object(args: &Args) -> Result<Map<String, Value>, CliError> {
             &args.sso_session,
             Some(Kind::Sso),
         ),
-    ] {
-        let Some(value) = value else { continue };
-        if kind.is_some_and(|kind| kind != args.kind) {
-            let message = format!(
-                "an integration of kind {} does not accept {flag}",
-                args.kind
-            );
-            return Err(CliError::usage(message));
-        }
-        object.insert(field.to_owned(), Value::from(value.as_str()));
-    }
-    Ok(object)
+    ]
 }

@@ -6,6 +6,7 @@ use dayfly_host::{locking, paths, policies};
 use dayfly_policy::{Limits, Module, Policy, Wasi};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{ModuleSource, json_of};
+use dayfly_runtime::entries::Prepared;
 use dayfly_sharing::acquire::{self, Acquired, Found};
 use dayfly_sharing::config_edit::{self, Edit};
 use dayfly_sharing::take::put_in_force;
@@ -128,39 +129,12 @@ fn add(
     let prepared = loader
         .prepare_with(&home.config(), &settings, &module)
         .map_err(|problem| CliError::usage(problem.message.clone()).maybe_hint(problem.hint))?;
-    let descriptor = module.descriptor();
-    let mut text = format!(
-        "{name}: {} {}, from {source}\n  {}\n",
-        descriptor.name,
-        descriptor.version,
-        sanitize(&descriptor.summary)
-    );
-    let mut row = |key: &str, value: &str| text += &format!("  {key:<10}{value}\n");
-    if let Some((acquired, _)) = found {
-        let signer = acquired.signer.as_ref().map(|trusted| trusted.key.as_str());
-        row(
-            "signed by",
-            signer.unwrap_or("nobody (no [[trust]] entry asks for a signature)"),
-        );
-    }
-    row("asks for", &wants::asks(&module));
-    for subscription in prepared.policy.subscriptions() {
-        row(
-            "wakes on",
-            &dayfly_views::permissions::wakes_on(subscription),
-        );
-    }
-    if module.wasi() == Wasi::Granted {
-        row(
-            "imports",
-            "WASI: clocks, random numbers and streams, none of which tell it anything about this \
-             machine",
-        );
-    }
-    for line in preview::would(&prepared, &preview::sessions(home)?) {
-        row("would", &line);
-    }
-    print(&text);
+    print(&described(
+        home,
+        source,
+        &prepared,
+        found.map(|(acquired, _)| acquired),
+    )?);
     consent::ask("Add it and grant it what it asks for?", args.yes, "--yes")?;
     if let Some((acquired, bytes)) = found.filter(|_| !follow) {
         lock.set(wants::locked(
@@ -178,6 +152,50 @@ fn add(
     let trial = if args.shadow { ", in shadow mode" } else { "" };
     print(&format!("added {name} to dayfly.toml{trial}\n"));
     Ok(Exit::Done)
+}
+
+/// What the policy is, asks for and would do now, for who decides on it.
+fn described(
+    home: &Home,
+    source: &ModuleSource,
+    prepared: &Prepared,
+    found: Option<&Acquired>,
+) -> Result<String, CliError> {
+    let module = prepared.policy.module();
+    let descriptor = module.descriptor();
+    let mut text = format!(
+        "{}: {} {}, from {source}\n  {}\n",
+        prepared.entry.name,
+        descriptor.name,
+        descriptor.version,
+        sanitize(&descriptor.summary)
+    );
+    let mut row = |key: &str, value: &str| text += &format!("  {key:<10}{value}\n");
+    if let Some(acquired) = found {
+        let signer = acquired.signer.as_ref().map(|trusted| trusted.key.as_str());
+        row(
+            "signed by",
+            signer.unwrap_or("nobody (no [[trust]] entry asks for a signature)"),
+        );
+    }
+    row("asks for", &wants::asks(module));
+    for subscription in prepared.policy.subscriptions() {
+        row(
+            "wakes on",
+            &dayfly_views::permissions::wakes_on(subscription),
+        );
+    }
+    if module.wasi() == Wasi::Granted {
+        row(
+            "imports",
+            "WASI: clocks, random numbers and streams, none of which tell it anything about this \
+             machine",
+        );
+    }
+    for line in preview::would(prepared, &preview::sessions(home)?) {
+        row("would", &line);
+    }
+    Ok(text)
 }
 
 /// The table of the entry.

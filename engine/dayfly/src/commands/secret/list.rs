@@ -6,7 +6,7 @@ use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
 use dayfly_host::{paths, vault, workspace};
 use dayfly_providers::TOTP_SEED;
 use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
-use dayfly_runtime::{clock, report};
+use dayfly_runtime::{Home, clock, report};
 use dayfly_sharing::keys::SIGNING_KEY;
 use dayfly_vault::ACCESS_KEY;
 use serde::Serialize;
@@ -60,9 +60,23 @@ fn kind(name: &str) -> &'static str {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let vault = vault::open(&home)?;
+    let rows = rows(&home)?;
+    if args.json {
+        return print_json(&rows);
+    }
+    if rows.is_empty() {
+        print("the vault is empty; store an access key with `dayfly secret set SESSION`\n");
+        return Ok(Exit::Done);
+    }
+    print(&table(&rows).to_string());
+    Ok(Exit::Done)
+}
+
+/// What the vault has, each with whom it is of.
+fn rows(home: &Home) -> Result<Vec<Row>, CliError> {
+    let vault = vault::open(home)?;
     let failed = |e: dayfly_vault::VaultError| CliError::failed(e.to_string());
-    let workspace = workspace::load(&home).ok();
+    let workspace = workspace::load(home).ok();
     let names: BTreeMap<&str, &str> = workspace
         .iter()
         .flat_map(|w| w.sessions())
@@ -100,15 +114,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             access_key_id,
         });
     }
-    if args.json {
-        return print_json(&rows);
-    }
-    if rows.is_empty() {
-        print("the vault is empty; store an access key with `dayfly secret set SESSION`\n");
-        return Ok(Exit::Done);
-    }
+    Ok(rows)
+}
+
+/// The secrets as a person reads them.
+fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(["SESSION", "KIND", "ID", "STORED"]);
-    for row in &rows {
+    for row in rows {
         let session = match (&row.session_name, &row.session_id) {
             (Some(name), _) => sanitize(name),
             (None, Some(id)) => format!("{} (not in the Workspace)", sanitize(id)),
@@ -129,6 +141,5 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             row.kept.clone(),
         ]);
     }
-    print(&table.to_string());
-    Ok(Exit::Done)
+    table
 }

@@ -91,18 +91,6 @@ impl Fields {
         parents: Option<&Workspace>,
     ) -> Result<Map<String, Value>, CliError> {
         let mut object = Map::new();
-        let text = |value: &Option<String>| value.clone().map(Value::from);
-        let pairs = |pairs: &[(String, String)]| {
-            let pairs = pairs
-                .iter()
-                .map(|(k, v)| (k.clone(), Value::from(v.clone())));
-            let object: Map<String, Value> = pairs.collect();
-            (!object.is_empty()).then_some(Value::Object(object))
-        };
-        let integration = match kind {
-            SessionType::Azure => "azureIntegrationId",
-            _ => "awsSsoConfigurationId",
-        };
         let parent = match (&self.parent, parents) {
             (Some(asked), Some(workspace)) => {
                 let entry = workspace.resolve(asked).map_err(|e| not_found(&e))?;
@@ -110,13 +98,35 @@ impl Fields {
             }
             (parent, _) => text(parent),
         };
+        for (flag, field, value) in self.given(kind, parent) {
+            let Some(value) = value else { continue };
+            if !takes(kind, field) {
+                return Err(CliError::usage(format!(
+                    "a session of type {kind} does not accept {flag}"
+                )));
+            }
+            object.insert(field.to_owned(), value);
+        }
+        Ok(object)
+    }
+
+    /// The flag of each field, the field, and its value where the flag was given.
+    fn given(
+        &self,
+        kind: SessionType,
+        parent: Option<Value>,
+    ) -> [(&'static str, &'static str, Option<Value>); 22] {
+        let integration = match kind {
+            SessionType::Azure => "azureIntegrationId",
+            _ => "awsSsoConfigurationId",
+        };
         let account = self.account.as_ref().map(|id| {
             let id = ("accountId".to_owned(), Value::from(id.as_str()));
             Value::Object(Map::from_iter([id]))
         });
         let command = self.token_command.as_ref();
         let command = command.map(|c| c.split_whitespace().map(Value::from).collect());
-        for (flag, field, value) in [
+        [
             ("--profile", "profileName", text(&self.profile)),
             ("--delivery", "delivery", self.delivery.clone()),
             ("--region", "region", text(&self.region)),
@@ -155,17 +165,20 @@ impl Fields {
             ),
             ("--tenant-id", "tenantId", text(&self.tenant_id)),
             ("--endpoint-url", "endPointUrl", text(&self.endpoint_url)),
-        ] {
-            let Some(value) = value else { continue };
-            if !takes(kind, field) {
-                return Err(CliError::usage(format!(
-                    "a session of type {kind} does not accept {flag}"
-                )));
-            }
-            object.insert(field.to_owned(), value);
-        }
-        Ok(object)
+        ]
     }
+}
+
+fn text(value: &Option<String>) -> Option<Value> {
+    value.clone().map(Value::from)
+}
+
+fn pairs(pairs: &[(String, String)]) -> Option<Value> {
+    let pairs = pairs
+        .iter()
+        .map(|(k, v)| (k.clone(), Value::from(v.clone())));
+    let object: Map<String, Value> = pairs.collect();
+    (!object.is_empty()).then_some(Value::Object(object))
 }
 
 /// Refuses a named profile that no place of the session's delivery can take, where that follows from
