@@ -671,7 +671,8 @@ impl World {
     fn check_places(&self) {
         let wanted = Places::everywhere().usual;
         for (id, tracked) in self.state.sessions() {
-            if !matches!(tracked.phase, Phase::Active(_)) {
+            // What left the Workspace is not put back; it is taken away once it may be tried again.
+            if !matches!(tracked.phase, Phase::Active(_)) || !tracked.present {
                 continue;
             }
             let known = self.state.delivery(id).expect("where it is");

@@ -165,8 +165,10 @@ impl StepContext<'_> {
         self.state.deliveries.wait_longer();
         self.clear_leftovers();
         self.align();
-        // What could not be moved now, as an operation is under way, is not forgotten.
-        if self.state.deliveries.awaits_retry() {
+        // Nothing is moved while nobody knows where to, and nothing is forgotten.
+        if self.state.timers.get(&TimerKey::Delivery).is_none()
+            && self.state.deliveries.awaits_retry()
+        {
             self.retry_places_later();
         }
     }
@@ -205,6 +207,26 @@ impl StepContext<'_> {
                 delivery,
             });
         }
+        // What cannot be moved now, as an operation is under way that may fail, is not forgotten.
+        let timer = self.state.timers.get(&TimerKey::Delivery);
+        if timer.is_none() && self.is_move_postponed() {
+            self.retry_places_later();
+        }
+    }
+
+    /// Whether credentials that are in force are not where they should be, and nothing moves them now.
+    fn is_move_postponed(&self) -> bool {
+        let deliveries = &self.state.deliveries;
+        let mut misplaced = deliveries.sessions.iter().filter(|(id, state)| {
+            !deliveries.aligning.contains_key(*id) && !state.is_as(&deliveries.wanted_now(id))
+        });
+        deliveries.awaits_retry()
+            || misplaced.any(|(id, state)| {
+                let tracked = self.state.sessions.get(id);
+                tracked.is_some_and(|t| {
+                    t.present && t.phase.lease().is_some() && goes_to_places(t, state)
+                })
+            })
     }
 
     /// An answer that nobody waits for any more.
@@ -223,9 +245,9 @@ impl StepContext<'_> {
                 Ok(placement) => self.placed(session, wanted, placement),
                 Err(failure) => {
                     let unmoved = state.unmoved(&wanted, &failure);
-                    let disturbed = state.is_disturbed();
+                    let before = (state.is_disturbed(), state.is_half_retracted());
                     self.placed(session, wanted, unmoved);
-                    self.still_disturbed(session, disturbed);
+                    self.still_unmended(session, before);
                 }
             }
             // What the person wrote meanwhile.
@@ -238,13 +260,20 @@ impl StepContext<'_> {
         self.ensured(session);
     }
 
-    /// Nothing was put in place: what others did to it is not mended, and is tried again.
-    fn still_disturbed(&mut self, session: &SessionId, disturbed: bool) {
+    /// Nothing was put in place: what others did to it, and what was taken back only in part, is as it was,
+    /// and is tried again.
+    fn still_unmended(&mut self, session: &SessionId, (disturbed, half_retracted): (bool, bool)) {
         let state = self.state.deliveries.sessions.get_mut(session);
-        if let Some(state) = state.filter(|_| disturbed) {
+        let Some(state) = state.filter(|_| disturbed || half_retracted) else {
+            return;
+        };
+        if disturbed {
             state.disturb();
-            self.retry_places_later();
         }
+        if half_retracted {
+            state.stay_half_retracted();
+        }
+        self.retry_places_later();
     }
 
     /// A person's command. One to start a session that is active waits until its credentials are
@@ -300,8 +329,12 @@ impl StepContext<'_> {
         if !tracked.present || (state.is_half_retracted() && retracted_again) {
             return false;
         }
-        // Those of Azure need no named profile.
-        let azure = tracked.session.session_type() == SessionType::Azure;
-        tracked.published_profile.is_some() || azure || !state.is_untouched()
+        goes_to_places(tracked, state)
     }
+}
+
+/// Whether the credentials of a session go to places at all: those of Azure need no named profile.
+fn goes_to_places(tracked: &SessionState, state: &DeliveryState) -> bool {
+    let azure = tracked.session.session_type() == SessionType::Azure;
+    tracked.published_profile.is_some() || azure || !state.is_untouched()
 }

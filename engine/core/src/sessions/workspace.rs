@@ -153,6 +153,8 @@ impl StepContext<'_> {
         let mut fields = difference(&state.session, &session);
         if !state.present {
             fields = fields.union(Fields::ADDED);
+            // While nobody named it, its credentials were not moved.
+            self.realign = true;
         }
         let old = std::mem::replace(&mut state.session, session);
         state.present = true;
@@ -184,6 +186,7 @@ impl StepContext<'_> {
             .map_or(Phase::Inactive, |f| Phase::Active(f.lease));
         let published_profile = found.and_then(|f| f.profile);
         let outdated = phase != Phase::Inactive && published_profile != session.named_profile;
+        self.realign |= phase != Phase::Inactive;
         if let Some(profile) = &published_profile {
             self.state.profile_owners.add(&id, profile);
         }

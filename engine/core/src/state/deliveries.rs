@@ -171,6 +171,11 @@ impl DeliveryState {
         self.half_retracted = true;
     }
 
+    /// What could be taken back only in part is still so.
+    pub(crate) const fn stay_half_retracted(&mut self) {
+        self.half_retracted = true;
+    }
+
     /// Somebody else changed something: all is put in place anew.
     pub(crate) const fn disturb(&mut self) {
         self.disturbed = true;
