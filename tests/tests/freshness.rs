@@ -308,11 +308,12 @@ fn another_metadata_endpoint_is_opened_while_the_engine_runs() {
     let daemon = Daemon::start(&home);
     let is_open = |port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
     let serves = |session: &str, port: u16| {
+        let told = || Door::of(&exported(&home, session, &["--imds"]));
         until(20 * SECOND, "it is the one that is configured", || {
             home.run(["env", session, "--imds", "--shell", "bash"]).code == 0
+                && told().address == format!("127.0.0.1:{port}")
         });
-        let door = Door::of(&exported(&home, session, &["--imds"]));
-        assert_eq!(door.address, format!("127.0.0.1:{port}"));
+        let door = told();
         assert_eq!(door.ask().0, 200);
         let pass = door.pass(60);
         let roles = "GET /latest/meta-data/iam/security-credentials/";

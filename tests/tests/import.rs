@@ -219,7 +219,11 @@ fn bad_input_is_told_and_nothing_is_half_imported() {
     let home = with("", good);
     let unknown = home.run(["import", "leap"]);
     assert_eq!(unknown.code, 3);
-    assert!(unknown.err.contains("there are: aws"), "{}", unknown.err);
+    assert!(
+        unknown.err.contains("the sources are: aws"),
+        "{}",
+        unknown.err
+    );
     // The vault's key cannot be had: nothing is imported, and the next try ends it.
     std::fs::create_dir(home.path().join("vault.key")).unwrap();
     let locked = home.run(["import", "--apply"]);

@@ -19,6 +19,9 @@ use crate::shared_lines::{self, LinesError};
 /// Fields that the engine writes into a session.
 const WRITTEN: [&str; 3] = ["status", "startDateTime", "sessionTokenExpiration"];
 
+/// How long an engine takes at most to write the status of a session that was stopped.
+const STATUS_WRITTEN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The places that an import changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Importer<'a> {
@@ -70,6 +73,9 @@ pub enum ImportError {
     /// Something was edited since the import.
     #[error("the last import cannot be taken back: {0}")]
     Edited(String),
+    /// A session of the import is in use.
+    #[error("the last import cannot be taken back: session \"{0}\" is in use; stop it first")]
+    InUse(String),
 }
 
 impl Importer<'_> {
@@ -104,12 +110,14 @@ impl Importer<'_> {
     /// sources, did.
     fn note(&self, plan: &Plan, lines: &[(String, &Lines)]) -> Result<(), ImportError> {
         let id = |object: &Map<String, Value>, field: &str| object.get(field).cloned();
-        let mut record = Record::default();
-        record.sources = plan.rows.iter().map(|row| row.source.clone()).collect();
+        let mut record = Record {
+            sources: plan.rows.iter().map(|row| row.source.clone()).collect(),
+            sessions: plan.added().map(|(_, object)| object.clone()).collect(),
+            portals: plan.portals.clone(),
+            owners: lines.iter().map(|(owner, _)| owner.clone()).collect(),
+            ..Record::default()
+        };
         record.sources.dedup();
-        record.sessions = plan.added().map(|(_, object)| object.clone()).collect();
-        record.portals = plan.portals.clone();
-        record.owners = lines.iter().map(|(owner, _)| owner.clone()).collect();
         // An import that was interrupted has sessions in the Workspace whose lines are not set aside.
         if let Some(before) = Record::read(self.record)? {
             let waits = |object: &&Map<String, Value>| {
@@ -172,8 +180,7 @@ impl Importer<'_> {
     pub fn undo(&self) -> Result<Vec<String>, ImportError> {
         let record = Record::read(self.record)?.filter(|record| !record.is_empty());
         let record = record.ok_or(ImportError::NoRecord)?;
-        let workspace = self.current()?;
-        let ids = unedited(&workspace, &record)?;
+        let (workspace, ids) = self.unedited(&record)?;
         for owner in &record.owners {
             shared_lines::give_lines_back(self.files, self.vault, &SessionId::new(owner))?;
         }
@@ -210,6 +217,25 @@ impl Importer<'_> {
             .collect();
         Record::default().write(self.record)?;
         Ok(names)
+    }
+
+    /// The Workspace, and the imported sessions that it still has. An engine writes a moment later that a
+    /// session has stopped, which is waited for.
+    fn unedited(
+        &self,
+        record: &Record,
+    ) -> Result<(std::sync::Arc<Workspace>, BTreeSet<String>), ImportError> {
+        let give_up = std::time::Instant::now() + STATUS_WRITTEN;
+        loop {
+            let workspace = self.current()?;
+            match unedited(&workspace, record) {
+                Err(ImportError::InUse(_)) if std::time::Instant::now() < give_up => {
+                    std::thread::sleep(STATUS_WRITTEN / 20);
+                }
+                Err(error) => return Err(error),
+                Ok(ids) => return Ok((workspace, ids)),
+            }
+        }
     }
 
     fn current(&self) -> Result<std::sync::Arc<Workspace>, ImportError> {
@@ -281,9 +307,7 @@ fn unedited(workspace: &Workspace, record: &Record) -> Result<BTreeSet<String>, 
         }
         let entry = workspace.get(&SessionId::new(id));
         if entry.is_some_and(|entry| entry.projection.status != Status::Inactive) {
-            return Err(ImportError::Edited(format!(
-                "session \"{name}\" is in use; stop it first"
-            )));
+            return Err(ImportError::InUse(name.to_owned()));
         }
         ids.insert(id.to_owned());
     }

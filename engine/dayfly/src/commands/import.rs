@@ -74,7 +74,7 @@ fn look<'a>(args: &Args, sources: &[&'a dyn Source]) -> Result<Vec<(&'a str, Lis
             let known: Vec<&str> = sources.iter().map(|source| source.name()).collect();
             let message = format!("there is no source \"{}\"", sanitize(asked));
             return Err(CliError::new(Code::NotFound, message)
-                .hint(format!("the profiles are: {}", known.join(", "))));
+                .hint(format!("the sources are: {}", known.join(", "))));
         }
     }
     let wanted = |source: &&&dyn Source| {
@@ -121,7 +121,7 @@ fn failed(error: &ImportError) -> CliError {
     let message = error.to_string();
     match error {
         ImportError::NoRecord => CliError::new(Code::NotFound, message),
-        ImportError::Edited(_) => CliError::failed(message).hint(
+        ImportError::Edited(_) | ImportError::InUse(_) => CliError::failed(message).hint(
             "nothing was changed; `dayfly session remove` takes single sessions back, with the lines of their profiles",
         ),
         ImportError::OtherKey(_) => CliError::failed(message)
