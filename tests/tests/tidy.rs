@@ -319,10 +319,14 @@ fn default_faults(code: &str) -> Vec<String> {
     faults
 }
 
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/reads.rs"]
 mod reads;
 #[path = "tidy/sleeps.rs"]
 mod sleeps;
+#[path = "tidy/size.rs"]
+mod size;
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -332,6 +336,20 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
             found.extend(sources(&path));
         } else if path.extension().is_some_and(|e| e == "rs") {
             found.push(path);
+        }
+    }
+    found
+}
+
+/// Each source file of a crate or a guest, behind the folder `src` that it lies in.
+fn crate_sources() -> Vec<(PathBuf, PathBuf)> {
+    let mut found = Vec::new();
+    for above in ["engine", "policies"] {
+        for entry in std::fs::read_dir(root().join(above)).expect("a folder is read") {
+            let src = entry.expect("a folder is read").path().join("src");
+            if src.is_dir() {
+                found.extend(sources(&src).into_iter().map(|path| (src.clone(), path)));
+            }
         }
     }
     found
