@@ -7,8 +7,8 @@
 //! writes down other places, and an editor saves what it read long ago. After every step the audit and the files have to agree,
 //! and nothing begins that no guard rail could be asked about.
 //!
-//! `DAYFLY_SIM_SEEDS` says how many walks are made (2,000); `DAYFLY_SIM_SEED` makes one, and
-//! prints it step by step.
+//! `DAYFLY_SIM_SEEDS` says how many walks are made (2,000), `DAYFLY_SIM_FIRST` with which seed they
+//! begin (0); `DAYFLY_SIM_SEED` makes one, and prints it step by step.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -39,6 +39,7 @@ fn walk_through(mut machine: Machine) -> support::Met {
 #[expect(clippy::print_stderr, reason = "how a failure is told again")]
 fn walks(seeds: Range<u64>) -> Vec<support::Met> {
     let mut all = Vec::new();
+    let mut failed = None;
     for seed in seeds {
         match catch_unwind(AssertUnwindSafe(|| walk(seed, false))) {
             Ok(met) => all.push(met),
@@ -46,9 +47,12 @@ fn walks(seeds: Range<u64>) -> Vec<support::Met> {
                 let hint =
                     format!("DAYFLY_SIM_SEED={seed} cargo test -p dayfly-sim --test machine");
                 eprintln!("to see it step by step: {hint}");
-                std::panic::resume_unwind(why);
+                failed.get_or_insert(why);
             }
         }
+    }
+    if let Some(why) = failed {
+        std::panic::resume_unwind(why);
     }
     all
 }
@@ -64,11 +68,12 @@ fn whatever_happens_files_and_core_agree() {
         return;
     }
     let seeds = variable("DAYFLY_SIM_SEEDS").unwrap_or(2_000);
+    let begin = variable("DAYFLY_SIM_FIRST").unwrap_or(0);
     // Two at a time; each walk is one by itself.
-    let half = seeds / 2;
+    let (half, end) = (begin + seeds / 2, begin + seeds);
     let (first, second) = std::thread::scope(|scope| {
-        let first = scope.spawn(|| walks(0..half));
-        let second = scope.spawn(|| walks(half..seeds));
+        let first = scope.spawn(|| walks(begin..half));
+        let second = scope.spawn(|| walks(half..end));
         (first.join(), second.join())
     });
     let mut all = first.unwrap_or_else(|why| std::panic::resume_unwind(why));
