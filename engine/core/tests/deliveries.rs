@@ -8,7 +8,7 @@ use dayfly_core::audit::{Chain, audit};
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::effect::{Effect, OperationId};
 use dayfly_core::input::{
-    CommandId, Input, Order, PersistedStatus, SessionUpsert, WorkspaceChange,
+    CommandId, Input, Order, PersistedStatus, RecoveredCredentials, SessionUpsert, WorkspaceChange,
 };
 use dayfly_core::placement::{ChangedPlace, Placement, PublicationPlace, WantedDeliveries};
 use dayfly_core::policy::Action;
@@ -330,4 +330,123 @@ fn what_was_taken_back_by_halves_is_put_back_where_nobody_wants_it_stopped_any_m
         stage.enter(Input::Tick);
     }
     panic!("it stays by halves");
+}
+
+/// What the chain is asked to publish: whose, and who gives way to it.
+fn publications(effects: &[Effect]) -> Vec<(OperationId, SessionId, Vec<SessionId>)> {
+    let publications = effects.iter().filter_map(|effect| match effect {
+        Effect::Publish {
+            operation,
+            session,
+            displaced,
+            ..
+        } => Some((*operation, session.clone(), displaced.clone())),
+        _ => None,
+    });
+    publications.collect()
+}
+
+impl Stage {
+    /// Credentials of the session stand under the named profile `old`; it was not in the Workspace
+    /// and could not be retracted. It comes back with the profile `p`, and `taker` has `old`.
+    fn come_back() -> Self {
+        let mut stage = Self {
+            state: State::new(Settings::default(), 1),
+            now: Timestamp::from_millis(1_800_000_000_000),
+            commands: 0,
+            effects: Vec::new(),
+        };
+        let lease = Lease {
+            issued_at: stage.now,
+            expires_at: Some(stage.now.plus(Duration::from_secs(3_600))),
+        };
+        stage.enter(Input::Boot {
+            found: vec![RecoveredCredentials {
+                session: id(),
+                profile: Some("old".to_owned()),
+                lease,
+                in_force: Delivery::from([FILE]),
+            }],
+            words: Vec::new(),
+        });
+        stage.adds("taker", "old");
+        let operation = stage.retract();
+        stage.wants([FILE]);
+        stage.enter(Input::Policies(Vec::new()));
+        stage.delivered(operation, Err(failure()));
+        stage.adds("s", "p");
+        stage
+    }
+
+    fn adds(&mut self, name: &str, profile: &str) {
+        let session = Session {
+            id: SessionId::new(name),
+            name: name.to_owned(),
+            region: None,
+            access: Access::Localstack { endpoint_url: None },
+            named_profile: Some(profile.to_owned()),
+            account: None,
+            labels: BTreeMap::new(),
+            fault: None,
+        };
+        self.enter(Input::Workspace(WorkspaceChange {
+            upserts: vec![SessionUpsert {
+                session: Arc::new(session),
+                written: PersistedStatus::default(),
+            }],
+            removed: Vec::new(),
+        }));
+    }
+
+    /// Starts a session; the chain is asked to publish it, or is not.
+    fn starts(&mut self, name: &str) -> Vec<(OperationId, SessionId, Vec<SessionId>)> {
+        self.commands += 1;
+        self.enter(Input::Command {
+            id: CommandId(self.commands),
+            session: SessionId::new(name),
+            order: Order::Do {
+                action: Action::Start,
+                lasting: None,
+                override_reason: None,
+                reason: None,
+            },
+        });
+        self.issued();
+        publications(&self.effects)
+    }
+}
+
+/// Else they are gone, and the session is active.
+#[test]
+fn credentials_of_a_session_that_came_back_elsewhere_do_not_give_way_with_what_it_had_before() {
+    let mut stage = Stage::come_back();
+    let own = stage.starts("s");
+    let file = Placement::complete(&Delivery::from([FILE]));
+    stage.delivered(own[0].0, Ok(file));
+    let taken = stage.starts("taker");
+    assert_eq!(taken[0].1, SessionId::new("taker"));
+    assert_eq!(taken[0].2, [], "what stood there was replaced");
+}
+
+#[test]
+fn nobody_takes_the_profile_of_what_is_just_replaced_elsewhere() {
+    let mut stage = Stage::come_back();
+    let own = stage.starts("s");
+    assert_eq!(stage.starts("taker"), [], "that may yet fail");
+    stage.delivered(own[0].0, Err(failure()));
+    let taken = stage.starts("taker");
+    assert_eq!(taken[0].2, [id()], "it stands there yet");
+}
+
+/// Else the late publication is gone, and the session is active.
+#[test]
+fn what_nobody_stood_for_is_not_retracted_behind_a_publication_that_is_late() {
+    let mut stage = Stage::come_back();
+    let own = stage.starts("s");
+    for _ in 0..40 {
+        stage.later(10);
+        let asked = |effect: &Effect| matches!(effect, Effect::Retract { .. });
+        assert!(!stage.effects.iter().any(asked), "the chain owes an answer");
+    }
+    stage.delivered(own[0].0, Ok(Placement::complete(&Delivery::from([FILE]))));
 }

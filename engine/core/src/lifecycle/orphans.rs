@@ -16,16 +16,17 @@ impl StepContext<'_> {
         let earlier = self.state.orphans.get(id);
         let failures = earlier.map_or(0, |o| o.failures);
         let profile = earlier.and_then(|o| o.profile.clone());
-        if let Some(state) = self.state.sessions.get(id) {
-            if state.phase.lease().is_some() {
-                self.state.orphans.remove(id);
-                return;
-            }
-            // What is on its way there takes their place, or is known to have failed soon.
-            if state.phase.operation().is_some() {
-                let again = self.now.plus(self.state.settings.retry.first);
-                return self.state.timers.set(TimerKey::Orphan(id.clone()), again);
-            }
+        let state = self.state.sessions.get(id);
+        if state.is_some_and(|state| state.phase.lease().is_some()) {
+            self.state.orphans.remove(id);
+            return;
+        }
+        let begun = state.is_some_and(|state| state.phase.operation().is_some());
+        // What is on its way there takes their place, or is known to have failed soon; it must not
+        // be taken away behind an answer that is late.
+        if begun || self.state.is_overdue(id) {
+            let again = self.now.plus(self.state.settings.retry.first);
+            return self.state.timers.set(TimerKey::Orphan(id.clone()), again);
         }
         let operation = self.new_operation(id);
         let orphan = Orphan {
@@ -35,6 +36,15 @@ impl StepContext<'_> {
         };
         self.state.orphans.insert(id.clone(), orphan);
         self.ask_to_retract(operation, id);
+    }
+
+    /// What the chain published for the session took their place.
+    pub(crate) fn orphan_replaced(&mut self, id: &SessionId) {
+        let orphan = self.state.orphans.get(id);
+        if orphan.is_some_and(|orphan| orphan.operation.is_none()) {
+            self.state.orphans.remove(id);
+            self.state.timers.clear(&TimerKey::Orphan(id.clone()));
+        }
     }
 
     /// The chain answered such a retraction; whether it was one.

@@ -91,12 +91,34 @@ impl StepContext<'_> {
                 displaced.push(other);
             }
         }
-        // Credentials of no session give way too; they could not be retracted yet.
-        let orphans = self.state.orphans.iter();
-        let there = orphans.filter(|(orphan, found)| {
-            *orphan != id && profile.is_some() && found.profile.as_ref() == profile
-        });
-        displaced.extend(there.map(|(orphan, _)| orphan.clone()));
+        displaced.extend(self.orphans_displaced_by(id, profile)?);
+        Ok(displaced)
+    }
+    /// Credentials of no session give way too; they could not be retracted yet.
+    fn orphans_displaced_by(
+        &self,
+        id: &SessionId,
+        profile: Option<&String>,
+    ) -> Result<Vec<SessionId>, String> {
+        let mut displaced = Vec::new();
+        for (orphan, found) in &self.state.orphans {
+            if orphan == id || profile.is_none() || found.profile.as_ref() != profile {
+                continue;
+            }
+            let holder = self.state.sessions.get(orphan);
+            // A session that came back has credentials by now, maybe elsewhere: those stay.
+            if holder.is_some_and(|holder| holder.phase.lease().is_some()) {
+                continue;
+            }
+            let operation = holder.and_then(|holder| holder.phase.operation());
+            if operation.is_some_and(Operation::is_publishing) || self.state.is_overdue(orphan) {
+                let name = self.state.called(orphan);
+                return Err(format!(
+                    "session {name} is about to release the named profile; try again"
+                ));
+            }
+            displaced.push(orphan.clone());
+        }
         Ok(displaced)
     }
 }

@@ -13,6 +13,7 @@ use crate::state::timers::TimerKey;
 impl StepContext<'_> {
     pub(crate) fn published(&mut self, id: &SessionId, operation: &Operation, lease: Lease) {
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
+        self.orphan_replaced(id);
         let Some(state) = self.state.sessions.get_mut(id) else {
             return;
         };
