@@ -207,10 +207,15 @@ impl Chain {
             .collect();
         self.clear(orders, &well, &mut placed);
         let done = orders.iter().zip(&placed).zip(&well);
-        let kept: Vec<_> = done
+        let mut kept: Vec<_> = done
             .filter(|(_, well)| **well)
             .flat_map(|((order, placed), _)| order.kept(placed))
             .collect();
+        for (session, own) in &mut kept {
+            if let Some(own) = own {
+                self.known().note_replaced(session, own);
+            }
+        }
         match self.encrypted.change(&kept) {
             Ok(()) => self.known().keep(&kept),
             Err(error) => {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::mem::take;
 
 use dayfly_core::session::{Lease, SessionId};
+use dayfly_core::time::Timestamp;
 use dayfly_vault::{Material, SecretString, TemporaryCredentials, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -23,6 +24,9 @@ pub struct EncryptedCredentials {
     pub profile: Option<String>,
     /// The credentials.
     pub credentials: TemporaryCredentials,
+    /// When earlier credentials were issued that these replace, that the credentials file may hold
+    /// yet, and that look newer since the clock was set back; none: nothing there looks newer.
+    pub replaces: Option<Timestamp>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -31,6 +35,8 @@ struct Stored {
     profile: Option<String>,
     lease: Lease,
     material: StoredMaterial,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<Timestamp>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -222,6 +228,7 @@ fn text(kept: &EncryptedCredentials) -> Option<SecretString> {
         profile: kept.profile.clone(),
         lease: kept.credentials.lease,
         material: StoredMaterial::from(&kept.credentials.material),
+        replaces: kept.replaces,
     };
     // Room enough, so that the buffer is not moved and a copy left behind.
     let mut text = Zeroizing::new(Vec::with_capacity(16_384));
@@ -238,5 +245,6 @@ fn read(text: &SecretString) -> Option<EncryptedCredentials> {
             lease: stored.lease,
             material: stored.material.take(),
         },
+        replaces: stored.replaces,
     })
 }

@@ -74,6 +74,15 @@ impl Known {
             .remove(&(session.clone(), PublicationPlace::At(place)));
     }
 
+    /// Says of credentials that are to be kept which of those in the credentials file they replace,
+    /// where the latter look newer.
+    pub(crate) fn note_replaced(&self, session: &SessionId, kept: &mut EncryptedCredentials) {
+        let at = PublicationPlace::At(Place::CredentialsFile);
+        let there = self.0.get(&(session.clone(), at));
+        let issued_at = there.and_then(|there| there.issued_at);
+        kept.replaces = issued_at.filter(|at| *at > kept.credentials.lease.issued_at);
+    }
+
     pub(crate) fn keep(&mut self, changes: &[(SessionId, Option<EncryptedCredentials>)]) {
         for (session, kept) in changes {
             self.kept(session, kept.as_ref());

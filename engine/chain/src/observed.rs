@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::SessionId;
+use dayfly_core::time::Timestamp;
 use dayfly_vault::{TemporaryCredentials, VaultError};
 
 use crate::chain::Chain;
@@ -37,6 +38,9 @@ pub struct FoundAll {
 /// Sessions that have a place, but no credentials there: the place, and the profile that names it.
 type WithoutCredentials = Vec<(SessionId, Place, String)>;
 
+/// When credentials were issued that those which are kept replace, and that look newer.
+type Replaced = BTreeMap<SessionId, Timestamp>;
+
 impl Chain {
     /// The newest credentials of one session; none where a place that should have them cannot be
     /// read.
@@ -45,8 +49,10 @@ impl Chain {
         let kept = self.encrypted.get(session).ok().flatten();
         let observed = self.targets().filter_map(|t| t.observe().ok());
         let observed = observed.flatten().filter(|one| one.session == *session);
+        let replaced = kept.as_ref().and_then(|kept| kept.replaces);
         observed
             .filter_map(|one| one.credentials)
+            .filter(|credentials| Some(credentials.lease.issued_at) != replaced)
             .chain(kept.map(|kept| kept.credentials))
             .max_by_key(|credentials| credentials.lease.issued_at)
     }
@@ -55,11 +61,11 @@ impl Chain {
     #[must_use]
     pub fn observe(&self) -> FoundAll {
         let mut all = FoundAll::default();
-        self.observe_encrypted(&mut all);
+        let replaced = self.observe_encrypted(&mut all);
         self.observe_former(&mut all);
         let mut without = WithoutCredentials::new();
         for target in self.targets() {
-            self.observe_target(target, &mut all, &mut without);
+            self.observe_target(target, &replaced, &mut all, &mut without);
         }
         for (session, place, profile) in without {
             match all.sessions.get_mut(&session) {
@@ -74,11 +80,15 @@ impl Chain {
         all
     }
 
-    fn observe_encrypted(&self, all: &mut FoundAll) {
+    fn observe_encrypted(&self, all: &mut FoundAll) -> Replaced {
+        let mut replaced = Replaced::new();
         match self.encrypted.all() {
             Ok(kept) => {
                 for (session, kept) in kept {
                     self.known().kept(&session, Some(&kept));
+                    if let Some(at) = kept.replaces {
+                        replaced.insert(session.clone(), at);
+                    }
                     let found = Found {
                         profile: kept.profile,
                         credentials: kept.credentials,
@@ -89,6 +99,7 @@ impl Chain {
             }
             Err(error) => all.unread = Some(error),
         }
+        replaced
     }
 
     /// Targets of an earlier configuration. What cannot be read there is told when it is to be
@@ -115,6 +126,7 @@ impl Chain {
     fn observe_target(
         &self,
         target: &dyn Target,
+        replaced: &Replaced,
         all: &mut FoundAll,
         without: &mut WithoutCredentials,
     ) {
@@ -132,6 +144,9 @@ impl Chain {
                 without.push((one.session, place, one.profile));
                 continue;
             };
+            if replaced.get(&one.session) == Some(&credentials.lease.issued_at) {
+                continue;
+            }
             let found = all.sessions.entry(one.session).or_insert_with(|| Found {
                 profile: None,
                 credentials: credentials.clone(),

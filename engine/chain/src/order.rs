@@ -153,6 +153,7 @@ impl Order {
                 Some(EncryptedCredentials {
                     profile: deliver.profile.clone(),
                     credentials: TemporaryCredentials::clone(&deliver.credentials),
+                    replaces: None,
                 })
             }
             _ => None,
