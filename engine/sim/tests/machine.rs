@@ -103,4 +103,8 @@ fn what_went_wrong_once() {
     // Programs waited for a policy that broke over another session.
     walk_with(3_336, false, true);
     walk_with(9_217, false, true);
+    // Earlier credentials that could not be removed look newer, as the clock was set back.
+    walk(690, false);
+    // A session that nobody had stood for came back under another profile and was displaced.
+    walk(1_814, false);
 }
