@@ -43,7 +43,7 @@ fn functions(code: &str) -> Vec<(String, usize)> {
         let closes = |l: &&str| **l == format!("{indent}}}");
         let declared = |l: &&str| l.starts_with(indent) && l.ends_with(';');
         let opens = lines[at..].iter().position(|l| l.ends_with('{'));
-        let ends = lines[at..].iter().position(|l| declared(&l));
+        let ends = lines[at..].iter().position(declared);
         if line.ends_with('}') || ends.is_some_and(|ends| opens.is_none_or(|opens| ends < opens)) {
             continue;
         }
