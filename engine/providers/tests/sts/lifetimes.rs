@@ -105,7 +105,7 @@ async fn a_role_of_a_role_for_more_than_an_hour_is_refused_before_anybody_is_ask
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
     let told = error.to_string();
     assert!(
-        told.contains("durationSeconds") && told.contains("3600 at most"),
+        told.contains("durationSeconds") && told.contains("at most 3600"),
         "{told}"
     );
     assert_eq!(stub.count(), 0);
