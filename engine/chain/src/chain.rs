@@ -308,6 +308,10 @@ impl Chain {
             })
         });
         if !concerned {
+            // Others took it away before: should it come back, it is strange there.
+            for change in changes {
+                self.known().remove(change.session(), place);
+            }
             return Vec::new();
         }
         let results = target.apply(changes);
