@@ -107,4 +107,6 @@ fn what_went_wrong_once() {
     walk(690, false);
     // A session that nobody had stood for came back under another profile and was displaced.
     walk(1_814, false);
+    // What others had taken out before it was retracted came back with a copy.
+    walk(2_173, false);
 }
