@@ -450,3 +450,24 @@ fn what_nobody_stood_for_is_not_retracted_behind_a_publication_that_is_late() {
     }
     stage.delivered(own[0].0, Ok(Placement::complete(&Delivery::from([FILE]))));
 }
+
+#[test]
+fn credentials_end_that_were_to_be_replaced_at_their_end_before_the_clock_was_set_back() {
+    let mut stage = Stage::active();
+    stage.later(3_595);
+    stage.orders(Action::Rotate);
+    stage.issued();
+    let (operation, _) = stage.publish();
+    // They end while the chain has in hand what is to follow.
+    stage.later(10);
+    stage.now = stage.now.minus(Duration::from_secs(60));
+    stage.enter(Input::Resumed {
+        slept_ms: 0,
+        set_ms: 0,
+    });
+    // The audit looks whether they are watched again.
+    stage.delivered(operation, Err(failure()));
+    assert!(stage.is_active());
+    let end = Timestamp::from_millis(1_800_000_000_000).plus(Duration::from_secs(3_600));
+    assert!(stage.state.next_wake().is_some_and(|at| at <= end));
+}

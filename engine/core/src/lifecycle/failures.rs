@@ -38,11 +38,14 @@ impl StepContext<'_> {
                 word: None,
             });
         }
-        if lease.is_some_and(|lease| lease.expired(self.now)) {
-            // They ended while the chain took those that were to follow; nothing else ends them.
-            self.state
-                .timers
-                .set(TimerKey::Expiry(id.clone()), self.now);
+        if let Some(lease) = lease {
+            // They may have ended while the chain took those that were to follow: nothing else ends
+            // them. Where the clock was set back since, they end once more.
+            let end = match lease.expired(self.now) {
+                true => Some(self.now),
+                false => lease.expires_at,
+            };
+            self.state.timers.put(TimerKey::Expiry(id.clone()), end);
         }
         self.state.operations.remove(&operation);
         self.state.timers.clear(&TimerKey::Deadline(id.clone()));
