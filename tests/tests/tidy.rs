@@ -323,10 +323,10 @@ fn default_faults(code: &str) -> Vec<String> {
 mod circles;
 #[path = "tidy/reads.rs"]
 mod reads;
-#[path = "tidy/sleeps.rs"]
-mod sleeps;
 #[path = "tidy/size.rs"]
 mod size;
+#[path = "tidy/sleeps.rs"]
+mod sleeps;
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
