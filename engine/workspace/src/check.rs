@@ -393,7 +393,7 @@ mod tests {
         assert!(
             told(unseen("f", "\u{a0}a"))
                 .0
-                .contains("begins with a blank")
+                .contains("begins with a space")
         );
         assert!(
             told(unseen("f", "a\u{200b}b"))

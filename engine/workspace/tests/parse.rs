@@ -336,13 +336,13 @@ fn what_no_cloud_takes_is_told_when_it_is_written() {
     let role = chained("r", "u", "aws").replace("role/r", "role/r ");
     let text = told(&format!("{role}, {}", user("u", "")), "r");
     assert!(
-        text.contains("error: `roleArn` ends with a blank"),
+        text.contains("error: `roleArn` ends with a space"),
         "{text}"
     );
     let text = told(&user("u", ", \"mfaDevice\": \"GAHT\u{200b}12345678\""), "u");
     assert!(text.contains("U+200B, at position 5"), "{text}");
     let text = told(&user("u", r#", "profileName": "prod ""#), "u");
-    assert!(text.contains("`profileName` ends with a blank"), "{text}");
+    assert!(text.contains("`profileName` ends with a space"), "{text}");
 }
 
 #[test]
@@ -381,10 +381,7 @@ fn a_child_of_what_cannot_be_started_is_told() {
         "{text}"
     );
     let text = told(&all, "d");
-    assert!(
-        text.contains("its ancestor \"a\" cannot be started"),
-        "{text}"
-    );
+    assert!(text.contains("cannot start its ancestor \"a\""), "{text}");
     let missing = format!(
         "{}, {}",
         chained("a", "gone", "aws"),
