@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::file::{AwsFile, Kind, profile_of};
 use crate::ini::{self, Document, Line};
-use crate::parse::{self, Section};
+use crate::parse;
+use crate::without::is_only_without;
 
 /// What a line that is set aside begins with.
 const BEGINS: &str = "# set aside by Dayfly for ";
@@ -92,20 +93,9 @@ pub fn set_aside(
         }
     }
     let text = document.render();
-    let is_only_that = |after: Vec<Section>| {
-        let same = |(old, new): (&Section, &Section)| {
-            let gone = |name: &str| old.name == section.name && names.contains(&name);
-            let left = old.keys.iter().filter(|(name, _)| !gone(name));
-            let value = |(name, key): (&String, &parse::Key)| {
-                (name.clone(), key.value.clone(), key.inherited)
-            };
-            old.name == new.name && left.map(value).eq(new.keys.iter().map(value))
-        };
-        after.len() == file.sections().len() && file.sections().iter().zip(&after).all(same)
-    };
-    match parse::raw(&text) {
-        Ok(after) if is_only_that(after.clone()) => Ok(text),
-        _ => Err(AsideError::ChangesMore),
+    match is_only_without(file.sections(), &text, section, &names) {
+        true => Ok(text),
+        false => Err(AsideError::ChangesMore),
     }
 }
 

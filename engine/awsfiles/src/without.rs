@@ -56,7 +56,12 @@ fn stripped(source: &[u8], name: &str, keys: &[&str], with_header: bool) -> Zero
 }
 
 /// Whether a text reads as the sections do, but for these keys of one of them.
-fn is_only_without(before: &[Section], text: &[u8], section: &Section, keys: &[&str]) -> bool {
+pub(crate) fn is_only_without(
+    before: &[Section],
+    text: &[u8],
+    section: &Section,
+    keys: &[&str],
+) -> bool {
     let Ok(after) = parse::raw(text) else {
         return false;
     };

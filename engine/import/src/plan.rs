@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_core::session::{Access, Session, SessionId, SessionType};
-use dayfly_workspace::Workspace;
 use dayfly_workspace::splice::{self, List, SpliceError};
+use dayfly_workspace::{Workspace, derived_id};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use crate::candidate::{Candidate, Listing, Parent, Portal, Refused};
 
@@ -55,20 +54,6 @@ struct Taken {
     /// Whose a session name is: for a person.
     names: BTreeMap<String, String>,
     profiles: BTreeMap<String, String>,
-}
-
-/// An id that follows from what it is of, so that the same candidate is the same session on each machine
-/// and at each import.
-fn id_of(parts: &[&str]) -> String {
-    let digest = Sha256::digest(parts.join("\n"));
-    let mut bytes = [0; 16];
-    bytes
-        .iter_mut()
-        .zip(digest)
-        .for_each(|(to, from)| *to = from);
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .to_string()
 }
 
 impl Plan {
@@ -144,7 +129,7 @@ impl Plan {
                 .map(|i| i.id.clone())
                 .or(planned.map(str::to_owned));
             let id = id.unwrap_or_else(|| {
-                let id = id_of(&["import", source, "portal", &portal.key]);
+                let id = derived_id(&["import", source, "portal", &portal.key]);
                 self.portals.push(Map::from_iter(
                     [
                         ("id", &id),
@@ -205,7 +190,7 @@ fn object(
     portals: &BTreeMap<&str, String>,
 ) -> Result<Map<String, Value>, Verdict> {
     let id = candidate.id.clone();
-    let id = id.unwrap_or_else(|| id_of(&["import", source, &candidate.key]));
+    let id = id.unwrap_or_else(|| derived_id(&["import", source, &candidate.key]));
     let mut object = Map::new();
     let mut set = |field: &str, value: &str| object.insert(field.to_owned(), Value::from(value));
     set("sessionId", &id);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dayfly_core::session::{Access, SessionId};
 use serde_json::{Map, Value};
 
-use crate::derived_id::session_id;
+use crate::derived_id::derived_id;
 use crate::splice::{self, List, SpliceError};
 use crate::workspace::Workspace;
 
@@ -70,9 +70,9 @@ impl AzureSyncPlan {
         }
         for one in listed.iter().filter(|one| present.insert(fold(&one.id))) {
             let name = free_name(one, &mut names);
-            let mut id = session_id(&["azure", integration, &fold(&one.id)]);
+            let mut id = derived_id(&["azure", integration, &fold(&one.id)]);
             while !ids.insert(id.clone()) {
-                id = session_id(&[&id]);
+                id = derived_id(&[&id]);
             }
             let tenant = one.tenant_id.as_ref().unwrap_or(&of.tenant_id);
             let mut fields = vec![

@@ -1,10 +1,11 @@
-//! Ids of the sessions that Dayfly adds itself, which follow from what they are for.
+//! Ids of the sessions and portals that Dayfly adds itself, which follow from what they are for.
 
 use sha2::{Digest as _, Sha256};
 
 /// An id that follows from these words: what goes and comes back in a list is the same session
 /// again, on every machine.
-pub(crate) fn session_id(of: &[&str]) -> String {
+#[must_use]
+pub fn derived_id(of: &[&str]) -> String {
     let digest = Sha256::digest(of.join("\n"));
     let mut bytes = [0; 16];
     bytes

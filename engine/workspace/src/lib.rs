@@ -55,6 +55,7 @@ mod workspace;
 mod write;
 
 pub use azure_sync::{AzureSyncPlan, ListedSubscription};
+pub use derived_id::derived_id;
 pub use diff::diff;
 pub use disk::DiskError;
 pub use file::{DEFAULT_LIMIT, EditError, Loaded, WorkspaceFile, WriteError, Written};

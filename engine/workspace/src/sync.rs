@@ -10,7 +10,7 @@ use dayfly_core::session::{Access, SessionId};
 use dayfly_core::sso_role::account_and_role;
 use serde_json::{Map, Value};
 
-use crate::derived_id::session_id;
+use crate::derived_id::derived_id;
 use crate::splice::{self, List, SpliceError};
 use crate::workspace::Workspace;
 
@@ -198,9 +198,9 @@ fn session(
         .into_iter()
         .find(|name| !taken.profiles.contains(name))
         .unwrap_or_else(|| plain(&format!("{longer}.{role}")));
-    let mut id = session_id(&[integration, account, role]);
+    let mut id = derived_id(&[integration, account, role]);
     while !taken.ids.insert(id.clone()) {
-        id = session_id(&[&id]);
+        id = derived_id(&[&id]);
     }
     taken.names.insert(name.clone());
     taken.profiles.insert(profile.clone());

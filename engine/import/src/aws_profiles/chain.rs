@@ -159,13 +159,8 @@ impl<'a> Walk<'a> {
     ///
     /// Source: botocore, `AssumeRoleProvider._get_role_config` and `_resolve_source_credentials`: a profile
     /// with a key is used for its key, even where it assumes a role itself.
-    fn parent(&mut self, profile: &Profile<'a>, source: &str) -> Result<Parent, No> {
-        let name = self
-            .profiles
-            .names()
-            .into_iter()
-            .find(|name| *name == source);
-        let Some(found) = name.and_then(|name| self.profiles.get(name)) else {
+    fn parent(&mut self, profile: &Profile<'a>, source: &'a str) -> Result<Parent, No> {
+        let Some(found) = self.profiles.get(source) else {
             let why = format!("its source_profile \"{source}\" does not exist");
             return Err(no("source_profile", why, "correct the name in the file"));
         };
