@@ -387,6 +387,32 @@ fn credentials_that_stand_in_no_file_outlive_a_crash_and_are_never_in_the_clear(
     assert_eq!(home.status("user"), "inactive");
 }
 
+#[test]
+fn older_credentials_that_a_crash_left_in_a_file_are_removed_at_the_next_start() {
+    let home = Home::new();
+    home.save_workspace(&json!({ "sessions": [localstack("app", None)] }));
+    let daemon = Daemon::start(&home);
+    home.run(["session", "start", "app"]).ok();
+    let older = home.credentials_text();
+    assert!(older.contains("[app]"), "{older}");
+    home.run(["session", "edit", "app", "--delivery", "none"])
+        .ok();
+    until(10 * SECOND, "published in no file", || {
+        !home.credentials_text().contains("[app]")
+    });
+    home.run(["session", "rotate", "app"]).ok();
+    daemon.kill();
+    // As where the removal failed, and the engine died before it could try again.
+    home.save(&home.credentials(), &older);
+    let daemon = Daemon::start(&home);
+    until(10 * SECOND, "the older credentials removed", || {
+        !home.credentials_text().contains("[app]")
+    });
+    assert_eq!(home.status("app"), "active");
+    home.run(["credential-process", "app"]).ok();
+    assert_eq!(daemon.terminate(), 0);
+}
+
 /// Asks who it is again and again under a profile that runs `credential_process`, in one process;
 /// prints how often that went wrong, and with how many different keys it was done.
 const LOOP: &str = r#"

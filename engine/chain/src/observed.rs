@@ -1,5 +1,6 @@
 //! Reads back what the chain has of ours: after a crash that is the truth.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use dayfly_core::delivery::{Delivery, Place};
@@ -28,7 +29,10 @@ pub struct FoundAll {
     /// The sessions with credentials.
     pub sessions: BTreeMap<SessionId, Found>,
     /// Sessions that have a place in the chain, but no credentials.
-    pub hollow: Vec<SessionId>,
+    pub without_credentials: Vec<SessionId>,
+    /// Places that hold other credentials of a session than those above: they are older, and a
+    /// crash or a removal that failed left them there.
+    pub outdated: Vec<(SessionId, Place)>,
     /// Places that cannot be read.
     pub problems: Vec<(Place, ChainError)>,
     /// Why what is kept cannot be read.
@@ -74,7 +78,7 @@ impl Chain {
                     found.in_force.insert(place);
                 }
                 Some(_) => {}
-                None => all.hollow.push(session),
+                None => all.without_credentials.push(session),
             }
         }
         all
@@ -144,20 +148,33 @@ impl Chain {
                 without.push((one.session, place, one.profile));
                 continue;
             };
-            if replaced.get(&one.session) == Some(&credentials.lease.issued_at) {
+            let issued = credentials.lease.issued_at;
+            if replaced.get(&one.session) == Some(&issued) {
+                all.outdated.push((one.session, place));
                 continue;
             }
+            let session = one.session.clone();
             let found = all.sessions.entry(one.session).or_insert_with(|| Found {
                 profile: None,
                 credentials: credentials.clone(),
                 in_force: Delivery::new(),
             });
             // What was issued last counts, wherever a crash left it.
-            if credentials.lease.issued_at >= found.credentials.lease.issued_at {
-                found.credentials = credentials;
-                found.profile = Some(one.profile);
-                found.in_force.insert(place);
+            match issued.cmp(&found.credentials.lease.issued_at) {
+                Ordering::Less => {
+                    all.outdated.push((session, place));
+                    continue;
+                }
+                Ordering::Equal => {}
+                Ordering::Greater => {
+                    let elsewhere = std::mem::take(&mut found.in_force);
+                    let elsewhere = elsewhere.into_iter().map(|older| (session.clone(), older));
+                    all.outdated.extend(elsewhere);
+                }
             }
+            found.credentials = credentials;
+            found.profile = Some(one.profile);
+            found.in_force.insert(place);
         }
     }
 }

@@ -85,7 +85,7 @@ impl Chain {
                 _ => Err(ChainError::Defect),
             },
             Order::Retract { session } => {
-                let anywhere = there.is_some() || found.hollow.contains(session);
+                let anywhere = there.is_some() || found.without_credentials.contains(session);
                 let unclear = !found.problems.is_empty() || found.unread.is_some();
                 match anywhere || unclear {
                     true => Err(ChainError::Defect),

@@ -322,10 +322,26 @@ fn a_profile_that_runs_another_program_is_found_hollow_or_is_written_anew() {
     // The credentials are lost, the profile is there.
     fs::remove_file(here.path("kept.age")).unwrap();
     let found = here.chain().observe();
-    assert_eq!(found.hollow, [SessionId::new("s1")]);
+    assert_eq!(found.without_credentials, [SessionId::new("s1")]);
     assert!(found.sessions.is_empty());
     one(here.chain().apply(&[retract("s1")])).unwrap();
     assert_eq!(here.text("config"), "");
+}
+
+#[test]
+fn older_credentials_elsewhere_are_found_outdated_and_not_in_force() {
+    let here = Here::new();
+    let chain = here.chain();
+    let s1 = SessionId::new("s1");
+    one(chain.apply(&[order(publish("s1", Some("app"), 1, &FILE))])).unwrap();
+    let older = here.text("credentials");
+    // Kept encrypted only, as where no file is wanted.
+    one(chain.apply(&[order(publish("s1", Some("app"), 2, &[]))])).unwrap();
+    fs::write(here.path("credentials"), &older).unwrap();
+    let found = here.chain().observe();
+    assert_eq!(found.sessions[&s1].credentials, credentials(2));
+    assert_eq!(found.sessions[&s1].in_force, Delivery::new());
+    assert_eq!(found.outdated, [(s1, Place::CredentialsFile)]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use dayfly_chain::{Chain, ChainError, FoundAll};
 use dayfly_core::delivery::Place;
 use dayfly_core::effect::JournalEntry;
 use dayfly_core::input::{Input, RecoveredCredentials};
+use dayfly_core::placement::{ChangedPlace, PublicationPlace};
 use dayfly_core::session::SessionId;
 use dayfly_core::settings::Settings;
 use dayfly_core::state::State;
@@ -154,12 +155,23 @@ impl EngineLoop {
     }
 
     /// Tells the core what is there, before anybody can ask.
-    fn begin(&mut self, found: FoundAll, file: &WorkspaceFile) {
-        let (found, hollow) = self.find(found);
+    fn begin(&mut self, mut found: FoundAll, file: &WorkspaceFile) {
+        let outdated = std::mem::take(&mut found.outdated);
+        let (found, without_credentials) = self.find(found);
         let words = self.memory.words();
         self.enter(Input::Boot { found, words });
-        for session in hollow {
+        for session in without_credentials {
             self.enter(Input::FoundLeftover { session });
+        }
+        for (session, place) in outdated {
+            let place = PublicationPlace::At(place);
+            self.enter(Input::PlaceChanged(ChangedPlace {
+                place,
+                file: self.deliveries.file(place),
+                file_is_gone: false,
+                lost: Vec::new(),
+                strange: vec![session],
+            }));
         }
         self.look_now(file);
         let found: Vec<_> = self.state.deliveries().map(|(id, _)| id.clone()).collect();
@@ -237,7 +249,7 @@ impl EngineLoop {
             });
             self.held.put(session, Arc::new(one.credentials));
         }
-        (found, all.hollow)
+        (found, all.without_credentials)
     }
 
     /// Begins to record evaluations, or ends it, as the configuration says.

@@ -116,7 +116,7 @@ impl Machine {
         };
         places.unseen.clear();
         let wanted = places.wanted.clone();
-        for session in self.chain.observe().hollow {
+        for session in self.chain.observe().without_credentials {
             self.input(Input::FoundLeftover { session });
         }
         self.input(Input::Deliveries(wanted));
@@ -272,7 +272,7 @@ impl Machine {
             return;
         }
         let found = self.observer.observe();
-        assert_eq!(found.hollow, [], "left without credentials");
+        assert_eq!(found.without_credentials, [], "left without credentials");
         for (id, tracked) in self.state.sessions() {
             let known = self.state.delivery(id);
             let Some(known) = known.filter(|_| matches!(tracked.phase, Phase::Active(_))) else {
