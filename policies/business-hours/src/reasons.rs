@@ -21,7 +21,7 @@ impl Reasons {
         };
         let boundary = match period.until {
             Some(at) => format!("they {verb} {} ({zone})", hours.local_text(at)),
-            None => format!("no {verb} is in sight"),
+            None => format!("they do not {verb} within the next year"),
         };
         let reason = |code: &str, message: &str| {
             let reason = Reason::new(code, format!("{message}; {boundary}"))
@@ -35,7 +35,7 @@ impl Reasons {
         Self {
             start: reason("business-hours", "to be active during business hours"),
             stop: reason("outside-hours", "active outside business hours"),
-            hold: reason("outside-hours", "not to be started outside business hours"),
+            hold: reason("outside-hours", "must not be started outside business hours"),
         }
     }
 }

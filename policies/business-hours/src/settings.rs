@@ -71,14 +71,14 @@ fn zone(config: &Object) -> Result<TimeZone, ConfigError> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "write an IANA name such as `Europe/Berlin`".into(),
         };
-        config.wrong("timezone", format!("`{name}` is no time zone; {advice}"))
+        config.wrong("timezone", format!("`{name}` is not a time zone; {advice}"))
     })
 }
 
 fn ranges(config: &Object) -> Result<Vec<Range>, ConfigError> {
     let texts = config.text_or_texts("hours")?;
     if texts.is_empty() && config.has("hours") {
-        return Err(config.wrong("hours", "names no range; write `08:00-18:30`"));
+        return Err(config.wrong("hours", "is empty; write a range such as `08:00-18:30`"));
     }
     if texts.is_empty() {
         return Err(config.missing("hours", "when it is open, such as `08:00-18:30`"));
@@ -90,7 +90,7 @@ fn ranges(config: &Object) -> Result<Vec<Range>, ConfigError> {
 }
 
 fn range(text: &str) -> Result<Range, String> {
-    let wrong = || format!("`{text}` is no range of hours; write `08:00-18:30`");
+    let wrong = || format!("`{text}` is not a range of hours; write `08:00-18:30`");
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     let from = time_of_day(from).ok_or_else(wrong)?;
     let to = time_of_day(to).ok_or_else(wrong)?;
@@ -120,7 +120,7 @@ fn time_of_day(text: &str) -> Option<u16> {
 fn days(config: &Object) -> Result<Vec<Day>, ConfigError> {
     let texts = config.text_or_texts("days")?;
     if texts.is_empty() && config.has("days") {
-        return Err(config.wrong("days", "names no day; leave the key out for `mon-fri`"));
+        return Err(config.wrong("days", "is empty; leave the key out for `mon-fri`"));
     }
     let mut days = Vec::new();
     for (place, text) in &texts {
@@ -153,7 +153,7 @@ fn span_of_days(text: &str) -> Result<Vec<Day>, String> {
                     "write `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`, or `mon-fri`".into()
                 }
             };
-            format!("`{word}` is no day; {advice}")
+            format!("`{word}` is not a day; {advice}")
         })
     };
     let (first, last) = match text.split_once('-') {
@@ -169,7 +169,7 @@ fn closed(config: &Object) -> Result<Vec<Date>, ConfigError> {
         date(text).ok_or_else(|| {
             config.wrong(
                 &place,
-                format!("`{text}` is no date; write year-month-day: `2026-12-24`"),
+                format!("`{text}` is not a date; write year-month-day: `2026-12-24`"),
             )
         })
     };

@@ -286,7 +286,7 @@ fn errors_name_the_key_and_what_would_be_right() {
         ),
         (
             r#"{"timezone":"Europe/Berlim","hours":"08:00-18:30"}"#.into(),
-            "`timezone`: `Europe/Berlim` is no time zone; did you mean `Europe/Berlin`?",
+            "`timezone`: `Europe/Berlim` is not a time zone; did you mean `Europe/Berlin`?",
         ),
         (
             r#"{"timezone":"UTC"}"#.into(),
@@ -294,11 +294,11 @@ fn errors_name_the_key_and_what_would_be_right() {
         ),
         (
             hours(r#"["08:00-12:00","1300-1700"]"#),
-            "`hours[1]`: `1300-1700` is no range of hours; write `08:00-18:30`",
+            "`hours[1]`: `1300-1700` is not a range of hours; write `08:00-18:30`",
         ),
         (
             hours(r#""08:00-24:01""#),
-            "`hours`: `08:00-24:01` is no range of hours; write `08:00-18:30`",
+            "`hours`: `08:00-24:01` is not a range of hours; write `08:00-18:30`",
         ),
         (
             hours(r#""08:00-08:00""#),
@@ -308,22 +308,22 @@ fn errors_name_the_key_and_what_would_be_right() {
             hours(r#""24:00-08:00""#),
             "`hours`: `24:00-08:00` begins at 24:00; write 00:00",
         ),
-        (hours("[]"), "`hours`: names no range; write `08:00-18:30`"),
+        (hours("[]"), "`hours`: is empty; write a range such as `08:00-18:30`"),
         (
             with(r#","days":["mon","tusday"]"#),
-            "`days[1]`: `tusday` is no day; did you mean `tuesday`?",
+            "`days[1]`: `tusday` is not a day; did you mean `tuesday`?",
         ),
         (
             with(r#","days":[]"#),
-            "`days`: names no day; leave the key out for `mon-fri`",
+            "`days`: is empty; leave the key out for `mon-fri`",
         ),
         (
             with(r#","closed":["2026-02-29"]"#),
-            "`closed[0]`: `2026-02-29` is no date; write year-month-day: `2026-12-24`",
+            "`closed[0]`: `2026-02-29` is not a date; write year-month-day: `2026-12-24`",
         ),
         (
             with(r#","strat":true"#),
-            "`strat` is no key of this policy; did you mean `start`?",
+            "`strat` is not a key of this policy; did you mean `start`?",
         ),
     ] {
         let error = BusinessHours::parse(&text).map(|_| ()).unwrap_err();

@@ -33,7 +33,7 @@ pub(crate) fn negative(value: Value<'_>) -> Answer<'_> {
             nanos: -span.nanos,
             slope: -span.slope,
         })),
-        other => Err(format!("`-` is asked of {}", other.kind())),
+        other => Err(format!("`-` needs a number or a span, and this is {}", other.kind())),
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn arithmetic<'a>(
     let large = || "the result is too large for a number".to_owned();
     Some(match (operator, left, right) {
         (Divide | Remainder, Int(_), Int(0)) | (Divide | Remainder, Uint(_), Uint(0)) => {
-            Err("it divides by zero".into())
+            Err("the expression divides by zero".into())
         }
         (_, Int(a), Int(b)) => checked!(operator, *a, *b).map(Int).ok_or_else(large),
         (_, Uint(a), Uint(b)) => checked!(operator, *a, *b).map(Uint).ok_or_else(large),
@@ -87,5 +87,5 @@ fn moved(
     };
     within(nanos)
         .map(|nanos| Moving { nanos, slope })
-        .ok_or_else(|| "the result lies beyond the calendar".into())
+        .ok_or_else(|| "the result is outside the calendar".into())
 }

@@ -29,7 +29,7 @@ impl Zones {
     /// A moment on the wall of a time zone; UTC where none is named.
     pub(crate) fn wall(&self, nanos: i128, zone: Option<&str>) -> Result<Zoned, String> {
         let at =
-            Timestamp::from_nanosecond(nanos).map_err(|_| "the moment is beyond the calendar")?;
+            Timestamp::from_nanosecond(nanos).map_err(|_| "the moment is outside the calendar")?;
         let Some(name) = zone else {
             return Ok(at.to_zoned(TimeZone::UTC));
         };
@@ -81,7 +81,7 @@ fn no_zone(name: &str) -> String {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => "write an IANA name such as `Europe/Berlin`".into(),
     };
-    format!("`{name}` is no time zone; {advice}")
+    format!("`{name}` is not a time zone; {advice}")
 }
 
 /// A field of the date or time. Months, days of the month and of the year count from 0, as CEL has
@@ -145,7 +145,7 @@ pub(crate) fn moment(text: &str) -> Result<i128, String> {
         .map(Timestamp::as_nanosecond)
         .or_else(last_day)
         .and_then(in_range)
-        .ok_or_else(|| format!("`{text}` is no moment; write `2026-12-24T18:00:00Z`"))
+        .ok_or_else(|| format!("`{text}` is not a moment; write `2026-12-24T18:00:00Z`"))
 }
 
 /// As the specification writes it, with what there is of a fraction.
@@ -158,7 +158,7 @@ pub(crate) fn full_text(nanos: i128) -> String {
     };
     match at {
         Some(at) => format!("{at}Z"),
-        None => "a moment beyond the calendar".into(),
+        None => "a moment outside the calendar".into(),
     }
 }
 

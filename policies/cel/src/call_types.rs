@@ -45,7 +45,7 @@ impl Called<'_> {
             _ => (self.at, "nothing".into()),
         };
         let asked = match place == 0 && self.form.method {
-            true => "is asked of",
+            true => "works on",
             false => "takes",
         };
         let name = self.form.name;

@@ -54,7 +54,7 @@ pub fn condition(expr: &Expr, scope: &Scope<'_>) -> Result<(), Mistake> {
                 _ => "; compare it",
             };
             let message = format!(
-                "it comes to {}, and has to come to true or false{hint}",
+                "the expression gives {}, but must give true or false{hint}",
                 other.name()
             );
             Err(Mistake::new(expr.at, message))
@@ -124,12 +124,12 @@ impl Checker<'_> {
             Type::Map(known, value) if key.meets(&known) => Ok(*value),
             Type::Any => Ok(Type::Any),
             Type::List(_) | Type::Map(..) => {
-                let message = format!("{} is no place in {}", key.name(), of.name());
+                let message = format!("{} is not an index of {}", key.name(), of.name());
                 Err(Mistake::new(index.at, message))
             }
             other => {
                 let message = format!(
-                    "`[…]` is asked of {}; only lists and maps have elements",
+                    "`[…]` needs a list or a map, and this is {}",
                     other.name()
                 );
                 Err(Mistake::new(at, message))
@@ -142,7 +142,7 @@ impl Checker<'_> {
             found @ (Type::Int | Type::Double | Type::Span | Type::Any) => Ok(found),
             other => {
                 let message = format!(
-                    "`-` is asked of {}; only numbers and spans have a sign",
+                    "`-` needs a number or a span, and this is {}",
                     other.name()
                 );
                 Err(Mistake::new(at, message))
@@ -199,7 +199,7 @@ impl Checker<'_> {
         Ok(joined.unwrap_or(Type::Any))
     }
 
-    /// Refuses what is no condition.
+    /// Refuses what is not a condition.
     fn truth(&mut self, expr: &Expr, who: &str) -> Result<(), Mistake> {
         match self.of(expr)? {
             Type::Bool | Type::Any => Ok(()),
@@ -240,7 +240,7 @@ impl Checker<'_> {
             Type::Any => return Ok(Type::Any),
             other => {
                 let message = format!(
-                    "`.{field}` is asked of {}, which has no fields",
+                    "`.{field}` needs a value with fields, and this is {}",
                     other.name()
                 );
                 return Err(Mistake::new(at, message));
@@ -327,7 +327,7 @@ impl Checker<'_> {
                 .any(|argument| argument.mentions(self.scope.moves))
         {
             let message = format!(
-                "`{}` of what goes with the clock would be asked again each second; compare with \
+                "`{}` of a time that runs with the clock would be evaluated again each second; compare with \
                  `duration(\"90s\")`",
                 form.name
             );

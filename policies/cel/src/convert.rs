@@ -33,11 +33,11 @@ pub(crate) fn convert<'a>(to: Function, value: &Value<'a>) -> Answer<'a> {
         _ => "text of bytes",
     };
     converted.ok_or_else(|| match value {
-        Value::Text(text) => format!("`{text}` is no {kind}"),
+        Value::Text(text) => format!("`{text}` is not a {kind}"),
         Value::Int(_) | Value::Uint(_) | Value::Double(_) => {
-            format!("{} is no {kind} that there is", value.shown())
+            format!("{} is out of range for a {kind}", value.shown())
         }
-        _ => format!("{} is no {kind}", value.kind()),
+        _ => format!("{} is not a {kind}", value.kind()),
     })
 }
 
@@ -145,7 +145,7 @@ fn to_span<'a>(value: &Value<'a>) -> Answer<'a> {
     match value {
         Value::Span(_) => Ok(value.clone()),
         Value::Text(text) => span::parse(text).map(|nanos| Value::Span(Moving::still(nanos))),
-        other => Err(format!("{} is no span of time", other.kind())),
+        other => Err(format!("{} is not a span of time", other.kind())),
     }
 }
 
@@ -154,8 +154,8 @@ fn to_moment<'a>(value: &Value<'a>) -> Answer<'a> {
         Value::Moment(_) => return Ok(value.clone()),
         Value::Text(text) => calendar::moment(text)?,
         Value::Int(seconds) => calendar::in_range(i128::from(*seconds) * SECOND)
-            .ok_or("the moment is beyond the calendar")?,
-        other => return Err(format!("{} is no moment", other.kind())),
+            .ok_or("the moment is outside the calendar")?,
+        other => return Err(format!("{} is not a moment", other.kind())),
     };
     Ok(Value::Moment(Moving::still(nanos)))
 }

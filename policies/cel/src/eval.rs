@@ -94,7 +94,7 @@ impl<'s, 'a> Worker<'s, 'a> {
         match self.value(expr)? {
             Value::Bool(truth) => Ok(truth),
             other => Err(format!(
-                "it comes to {}, and not to true or false",
+                "the expression gives {}, not true or false",
                 other.kind()
             )),
         }
@@ -121,7 +121,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             }
             None => {
                 self.left.set(0);
-                Err("it takes too long to work out; make it simpler".into())
+                Err("the expression takes too long to evaluate; make it simpler".into())
             }
         }
     }
@@ -168,7 +168,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             Kind::NoCall(why, _) => Err(why.clone()),
             Kind::Not(of) => match self.work(of, bound)? {
                 Value::Bool(truth) => Ok(Value::Bool(!truth)),
-                other => Err(format!("`!` is asked of {}", other.kind())),
+                other => Err(format!("`!` needs true or false, and this is {}", other.kind())),
             },
             Kind::Negative(of) => negative(self.work(of, bound)?),
             Kind::Binary(operator, left, right) => {
@@ -183,7 +183,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             Kind::If(condition, yes, no) => match self.work(condition, bound)? {
                 Value::Bool(true) => self.work(yes, bound),
                 Value::Bool(false) => self.work(no, bound),
-                other => Err(format!("a choice rests on {}", other.kind())),
+                other => Err(format!("the condition before `?` must be true or false, and this is {}", other.kind())),
             },
             Kind::List(items) => {
                 let items = items.iter().map(|item| self.whole(item, bound));
@@ -283,7 +283,7 @@ impl<'s, 'a> Worker<'s, 'a> {
                 Ok(Value::Bool(truth)) if truth == decides => return Ok(Value::Bool(decides)),
                 Ok(Value::Bool(_)) => {}
                 Ok(other) => {
-                    trouble.get_or_insert_with(|| format!("{} is no condition", other.kind()));
+                    trouble.get_or_insert_with(|| format!("{} is not a condition", other.kind()));
                 }
                 Err(why) => {
                     trouble.get_or_insert(why);
@@ -327,7 +327,7 @@ impl<'s, 'a> Worker<'s, 'a> {
                 (Ok(Value::Bool(true)), Macro::Exists) => return Ok(Value::Bool(true)),
                 (Ok(Value::Bool(true)), _) => kept.push(item.clone()),
                 (Ok(Value::Bool(false)), _) => {}
-                (Ok(other), _) => trouble = Some(format!("{} is no condition", other.kind())),
+                (Ok(other), _) => trouble = Some(format!("{} is not a condition", other.kind())),
                 (Err(why), _) => trouble = Some(why),
             }
             if trouble.is_some() && !matches!(what, Macro::All | Macro::Exists) {
@@ -359,7 +359,7 @@ impl<'s, 'a> Worker<'s, 'a> {
         let wrong = || {
             let sign = operator.sign();
             Err(format!(
-                "`{sign}` stands between {} and {}",
+                "`{sign}` cannot combine {} with {}",
                 left.kind(),
                 right.kind()
             ))

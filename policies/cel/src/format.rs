@@ -30,7 +30,7 @@ pub(crate) fn format(text: &str, values: &[Value<'_>]) -> Result<String, String>
                 .unwrap_or(after.len());
             let number: usize = after[..digits].parse().unwrap_or(usize::MAX);
             if number > PRECISION {
-                return Err(format!("`%.` needs a number up to {PRECISION} behind it"));
+                return Err(format!("`%.` needs a number up to {PRECISION} after it"));
             }
             precision = Some(number);
             rest = &after[digits..];

@@ -23,7 +23,7 @@ pub(crate) fn pattern(text: &str) -> Result<Regex, String> {
     RegexBuilder::new(text)
         .size_limit(PATTERN)
         .build()
-        .map_err(|error| format!("`{text}` is no regular expression: {error}"))
+        .map_err(|error| format!("`{text}` is not a regular expression: {error}"))
 }
 
 /// Refuses a pattern that is meant for more than `like` can do: `*` is all that it knows.
@@ -32,7 +32,7 @@ pub(crate) fn wildcards(pattern: &str) -> Result<(), String> {
         Some(at) => {
             let found = pattern[at..].chars().next().unwrap_or('[');
             Err(format!(
-                "`like` knows `*` only, and takes `{found}` as it stands; write `matches(\"…\")` for a regular expression, or `== \"…\"` and `contains` for the character itself"
+                "`like` knows only `*` and takes `{found}` literally; write `matches(\"…\")` for a regular expression, or `== \"…\"` and `contains` for the character itself"
             ))
         }
         None => Ok(()),

@@ -80,7 +80,7 @@ fn word(text: &str, at: usize, next: char) -> Result<(Word, usize), Mistake> {
     }
     let sign = SIGNS.into_iter().find(|sign| rest.starts_with(*sign));
     match sign {
-        Some("=") => Err(Mistake::new(at, "`=` compares nothing; write `==`")),
+        Some("=") => Err(Mistake::new(at, "`=` does not compare; write `==`")),
         Some(sign) => Ok((Word::Sign(sign), sign.len())),
         None => Err(Mistake::new(at, stray(next))),
     }
@@ -100,7 +100,7 @@ fn stray(next: char) -> String {
         ';' => "several conditions with `&&`",
         _ => "names, numbers, \"texts\" and operators",
     };
-    format!("`{next}` means nothing here; write {meant}")
+    format!("`{next}` has no meaning here; write {meant}")
 }
 
 /// Where the digits from here on end.
@@ -116,7 +116,7 @@ fn number(rest: &str) -> Result<(Word, usize), String> {
             .find(|c: char| !c.is_ascii_hexdigit())
             .unwrap_or(hex.len());
         let number = u64::from_str_radix(&hex[..length], 16)
-            .map_err(|_| format!("`{}` is no number", &rest[..length + 2]))?;
+            .map_err(|_| format!("`{}` is not a number", &rest[..length + 2]))?;
         return finish(rest, length + 2, Word::Int(number));
     }
     let mut length = digits(rest, 0);
@@ -155,7 +155,7 @@ fn finish(rest: &str, length: usize, word: Word) -> Result<(Word, usize), String
         _ => {
             let whole = &rest[..length + letters];
             Err(format!(
-                "`{whole}` is no number; write `duration(\"{whole}\")` for a span of time, or quotes around a text"
+                "`{whole}` is not a number; write `duration(\"{whole}\")` for a span of time, or quotes around a text"
             ))
         }
     }

@@ -35,19 +35,19 @@ pub(crate) fn call(name: &str, method: bool, arguments: Vec<Expr>) -> Kind {
         (a, b) if a == b => format!("{a} arguments"),
         (a, b) => format!("{a} to {b} arguments"),
     };
-    let message = format!("`{name}` takes {wanted}, and {given} are given");
+    let message = format!("`{name}` takes {wanted}, but the call gives {given}");
     Kind::NoCall(message, arguments)
 }
 
 fn unknown(name: &str, method: bool) -> String {
     if let Some(other) = FORMS.iter().find(|form| form.name == name) {
         return match other.method {
-            true => format!("`{name}` is asked of something; write `session.name.{name}(…)`"),
-            false => format!("`{name}` stands alone; write `{name}(…)`"),
+            true => format!("`{name}` is called on a value; write `session.name.{name}(…)`"),
+            false => format!("`{name}` is not called on a value; write `{name}(…)`"),
         };
     }
     if name == "now" {
-        return "`now` is no function; write it without brackets".into();
+        return "`now` is not a function; write it without brackets".into();
     }
     let known = FORMS
         .iter()
@@ -59,13 +59,13 @@ fn unknown(name: &str, method: bool) -> String {
         .filter(|_| method);
     let also = (!method).then_some("has");
     match closest(name, known.chain(macros).chain(also)) {
-        Some(meant) => format!("there is no function `{name}`; did you mean `{meant}`?"),
+        Some(meant) => format!("there is not a function `{name}`; did you mean `{meant}`?"),
         None if method => format!(
-            "there is no function `{name}`; texts have `contains`, `startsWith`, `endsWith`, \
+            "there is not a function `{name}`; texts have `contains`, `startsWith`, `endsWith`, \
              `like`, `matches`, and moments `timeOfDay`, `getHours`, `getDayOfWeek` and the like"
         ),
         None => format!(
-            "there is no function `{name}`; there are `has`, `duration`, `timestamp`, `size`, \
+            "there is not a function `{name}`; there are `has`, `duration`, `timestamp`, `size`, \
              `min`, `max`, `int`, `double`, `string`"
         ),
     }

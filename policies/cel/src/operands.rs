@@ -42,7 +42,7 @@ pub(crate) fn word(of: &Type, literal: &Expr) -> Result<(), Mistake> {
     };
     Err(Mistake::new(
         literal.at,
-        format!("\"{text}\" is no {what}; {advice}"),
+        format!("\"{text}\" is not a {what}; {advice}"),
     ))
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn apart(sign: &str, a: &Type, b: &Type) -> String {
         _ => "",
     };
     format!(
-        "`{sign}` compares {} with {}, which are never alike{hint}",
+        "`{sign}` compares {} with {}, which are never equal{hint}",
         a.name(),
         b.name()
     )

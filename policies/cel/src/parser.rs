@@ -40,7 +40,7 @@ const RESERVED: [&str; 17] = [
 /// It is no expression, or too long or too deep a one.
 pub fn parse(text: &str) -> Result<Expr, Mistake> {
     if text.len() > LENGTH {
-        let message = format!("it is longer than {LENGTH} bytes; split it");
+        let message = format!("the expression is longer than {LENGTH} bytes; split it");
         return Err(Mistake::new(0, message));
     }
     if text.trim().is_empty() {
@@ -107,7 +107,7 @@ impl Parser {
             Word::Name(_) => Err(self.wrong(beyond(self.word()))),
             found => {
                 let message = format!(
-                    "`{sign}` or an operator has to come here, and {} does",
+                    "`{sign}` or an operator must follow here, not {}",
                     shown(found)
                 );
                 Err(self.wrong(message))
@@ -118,7 +118,7 @@ impl Parser {
     fn expression(&mut self) -> Result<Expr, Mistake> {
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(self.wrong("it nests too deep; split it"));
+            return Err(self.wrong("the expression is nested too deeply; split it"));
         }
         let condition = self.or()?;
         let at = self.at();
@@ -143,7 +143,7 @@ impl Parser {
     fn made(&self, at: usize, kind: Kind) -> Result<Expr, Mistake> {
         let expr = Expr::new(at, kind);
         match expr.height > HEIGHT {
-            true => Err(Mistake::new(at, "it nests too deep; split it")),
+            true => Err(Mistake::new(at, "the expression is nested too deeply; split it")),
             false => Ok(expr),
         }
     }
@@ -238,7 +238,7 @@ impl Parser {
             Word::Sign("!") => true,
             Word::Sign("-") => false,
             Word::Name(name) if name == "not" || name == "NOT" => {
-                return Err(self.wrong("write `!` before what is not to be so"));
+                return Err(self.wrong("write `!` before the condition that must not hold"));
             }
             _ => return self.member(),
         };
@@ -260,7 +260,7 @@ impl Parser {
         }
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(self.wrong("it nests too deep; split it"));
+            return Err(self.wrong("the expression is nested too deeply; split it"));
         }
         let of = Box::new(self.unary()?);
         self.depth -= 1;
@@ -285,7 +285,7 @@ impl Parser {
                 let at = self.at();
                 let Word::Name(name) = self.take() else {
                     self.next -= 1;
-                    return Err(self.wrong("the name of a field or function has to follow the `.`"));
+                    return Err(self.wrong("the name of a field or function must follow the `.`"));
                 };
                 expr = if self.sign("(") {
                     self.method(expr, &name, at)?
@@ -323,7 +323,7 @@ impl Parser {
 
     fn each(&mut self, range: Expr, what: Macro, name: &str, at: usize) -> Result<Expr, Mistake> {
         let usage =
-            format!("write `{name}(x, …)`: a name for each element, then what is asked of it");
+            format!("write `{name}(x, …)`: a name for each element, then the condition on it");
         let Word::Name(variable) = self.word().clone() else {
             return Err(self.wrong(usage));
         };
@@ -406,7 +406,7 @@ impl Parser {
             found => {
                 self.next -= 1;
                 let hint = match found {
-                    Word::End => "something has to follow; a name, a value or a bracket".into(),
+                    Word::End => "a name, a value or a bracket must follow".into(),
                     Word::Sign("&&" | "||") => {
                         format!(
                             "{} joins two conditions, and one of them is missing",
@@ -415,7 +415,7 @@ impl Parser {
                     }
                     Word::Sign("=") => "write `==` to compare".into(),
                     _ => format!(
-                        "a name, a value or a bracket has to come here, and {} does",
+                        "a name, a value or a bracket must follow here, not {}",
                         shown(&found)
                     ),
                 };
@@ -463,7 +463,7 @@ impl Parser {
         while !self.sign("}") {
             let key = self.expression()?;
             if !self.sign(":") {
-                return Err(self.wrong("a `:` and a value have to follow the key of a map"));
+                return Err(self.wrong("a `:` and a value must follow the key of a map"));
             }
             pairs.push((key, self.expression()?));
             if !self.sign(",") {

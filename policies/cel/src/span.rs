@@ -18,7 +18,7 @@ const UNITS: [(&str, i128); 8] = [
 
 /// Nanoseconds of a span such as `20m`, `1h30m`, `-1.5s` or `2d`.
 pub(crate) fn parse(text: &str) -> Result<i128, String> {
-    let wrong = || format!("`{text}` is no duration; write `20m`, `1h30m`, `90s` or `2d`");
+    let wrong = || format!("`{text}` is not a duration; write `20m`, `1h30m`, `90s` or `2d`");
     let trimmed = text.trim();
     let (sign, mut rest) = match trimmed.strip_prefix('-') {
         Some(rest) => (-1, rest),

@@ -88,7 +88,7 @@ pub(crate) fn weight(function: Function, values: &[Value<'_>]) -> usize {
 }
 
 fn beyond<'a>(place: i64) -> Answer<'a> {
-    Err(format!("there is no place {place} in the text"))
+    Err(format!("the text has no position {place}"))
 }
 
 fn signed(count: usize) -> i64 {

@@ -9,7 +9,7 @@ pub(crate) fn beyond(found: &Word) -> String {
             "and" | "AND" => "write `&&` for and".into(),
             "or" | "OR" => "write `||` for or".into(),
             "is" => "write `==` for is".into(),
-            "not" => "write `!` before what is not to be so".into(),
+            "not" => "write `!` before the condition that must not hold".into(),
             _ => format!("`{name}` follows without an operator; write `&&` or `||` before it"),
         },
         Word::Sign(")") => "there is no `(` for this `)`; take it away, or add one".into(),

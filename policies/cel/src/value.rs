@@ -208,7 +208,7 @@ impl<'a> Value<'a> {
     }
 
     /// Which of two values is the greater: none where they cannot be compared, and none within
-    /// where one of them is no number at all.
+    /// where one of them is not a number at all.
     pub(crate) fn order(&self, other: &Value<'_>) -> Option<Option<Ordering>> {
         Some(Some(match (self, other) {
             (Self::Text(a), Value::Text(b)) => a.as_ref().cmp(b.as_ref()),

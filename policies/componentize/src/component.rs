@@ -14,11 +14,11 @@ const EXPORT: &str = "dayfly:policy/policy@";
 /// Why a component is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ComponentError {
-    /// The core module cannot be turned into a component.
-    #[error("cannot be turned into a component: {0}")]
+    /// The core module that the tool cannot turn into a component.
+    #[error("the tool cannot turn it into a component: {0}")]
     Encode(String),
     /// The bytes are no component.
-    #[error("is no component: {0}")]
+    #[error("is not a component: {0}")]
     Decode(String),
     /// It imports what the contract does not have.
     #[error(

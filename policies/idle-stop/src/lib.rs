@@ -41,7 +41,7 @@ impl Policy for IdleStop {
         Descriptor {
             name: "idle-stop".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "stops sessions whose credentials nothing has asked for".into(),
+            summary: "stops sessions whose credentials no program asks for".into(),
             config_schema: SCHEMA.into(),
             actions: vec![Action::Stop],
             may_hold: false,
@@ -125,14 +125,14 @@ fn look(
         return verdict.push(WakeRequest::new(id, due).slack(config.after / 20));
     }
     if let Some(child) = active_child(session, workspace) {
-        let line = format!("{} stays: {} is chained to it", session.name, child.name);
+        let line = format!("{} stays active: {} is chained to it", session.name, child.name);
         verdict.note(dayfly_policy_sdk::Severity::Debug, line);
         return verdict.push(WakeRequest::new(id, now.saturating_add(config.after)));
     }
     let idle = span_text(now.saturating_sub(since));
     let message = match session.last_use.filter(|used| *used >= active_since) {
-        Some(_) => format!("nothing has asked for its credentials for {idle}"),
-        None => format!("nothing has asked for its credentials since it was started, {idle} ago"),
+        Some(_) => format!("no program has asked for its credentials for {idle}"),
+        None => format!("no program has asked for its credentials since it was started, {idle} ago"),
     };
     let why = Reason::new("idle", message).with("idle-since", moment_text(since));
     verdict.push(Act::new(Action::Stop, session, why));

@@ -67,10 +67,10 @@ impl Rule for KeepActive {
 fn why(occasion: &Occasion<'_>) -> Reason {
     let session = occasion.session;
     let message = match session.failures {
-        _ if session.status != Status::Inactive => "is to be kept active".to_string(),
-        0 => "is to be kept active and is inactive".to_string(),
-        1 => "is to be kept active; the last attempt failed".to_string(),
-        n => format!("is to be kept active; the last {n} attempts failed"),
+        _ if session.status != Status::Inactive => "must stay active".to_string(),
+        0 => "must stay active and is inactive".to_string(),
+        1 => "must stay active; the last attempt failed".to_string(),
+        n => format!("must stay active; the last {n} attempts failed"),
     };
     let status = match session.status {
         Status::Inactive => "inactive",

@@ -27,12 +27,12 @@ fn sessions_are_started_and_the_wish_stands_for_active_ones() {
         panic!("{verdict:?}")
     };
     assert_eq!((act.revision, act.not_after), (7, None));
-    assert_eq!(act.why.message, "is to be kept active and is inactive");
+    assert_eq!(act.why.message, "must stay active and is inactive");
     for (effect, status) in verdict.effects[1..].iter().zip(["pending", "active"]) {
         let Effect::Act(act) = effect else {
             panic!("{verdict:?}")
         };
-        assert_eq!(act.why.message, "is to be kept active");
+        assert_eq!(act.why.message, "must stay active");
         assert_eq!(act.why.evidence[0].value, status);
     }
 }
@@ -83,7 +83,7 @@ fn a_passing_failure_keeps_the_proposal_standing() {
     };
     assert_eq!(
         act.why.message,
-        "is to be kept active; the last 3 attempts failed"
+        "must stay active; the last 3 attempts failed"
     );
     let evidence: Vec<_> = act
         .why
@@ -165,7 +165,7 @@ fn schema_and_reader_agree() {
     let error = KeepActive::parse(r#"{"mach":{}}"#).unwrap_err().to_string();
     assert_eq!(
         error,
-        "`mach` is no key of this policy; did you mean `match`?"
+        "`mach` is not a key of this policy; did you mean `match`?"
     );
 }
 

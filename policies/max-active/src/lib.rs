@@ -42,7 +42,7 @@ impl Policy for MaxActive {
         Descriptor {
             name: "max-active".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "lets at most so many sessions of a group be active".into(),
+            summary: "limits how many sessions of a group are active".into(),
             config_schema: SCHEMA.into(),
             actions: vec![Action::Stop],
             may_hold: true,
@@ -87,7 +87,7 @@ impl WorkspaceRule for MaxActive {
         for (place, session) in active.iter().enumerate() {
             if place >= config.most && session.status == Status::Active {
                 let message = format!(
-                    "{} are active, {} may be; this one is the least recently used",
+                    "{} sessions are active and {} may be; this one was used least recently",
                     active.len(),
                     config.most
                 );

@@ -65,7 +65,7 @@ impl Policy for OnEvent {
         Descriptor {
             name: "on-event".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "tells what happens, and does one thing to sessions then".into(),
+            summary: "reports events, and starts, stops or rotates sessions on them".into(),
             config_schema: SCHEMA.into(),
             actions: vec![Action::Start, Action::Stop, Action::Rotate],
             may_hold: false,
@@ -88,7 +88,7 @@ impl Policy for OnEvent {
                 "clock-set" => EngineMoments::CLOCK_SET,
                 other => {
                     let message = format!(
-                        "`{other}` does not happen to an engine; there are started, stopping, \
+                        "`{other}` is not an engine event; there are started, stopping, \
                          resumed, clock-set"
                     );
                     return Err(config.wrong(&place, message));
@@ -101,7 +101,7 @@ impl Policy for OnEvent {
             Some("stop") => Some(Action::Stop),
             Some("rotate") => Some(Action::Rotate),
             Some(other) => {
-                let message = format!("`{other}` is no action; there are start, stop, rotate");
+                let message = format!("`{other}` is not an action; there are start, stop, rotate");
                 return Err(config.wrong("then", message));
             }
         };
@@ -127,7 +127,7 @@ impl Policy for OnEvent {
         if Self::subscriptions(&settings).is_empty() {
             return Err(config.missing(
                 "events",
-                "what it is to wait for: `files`, `branches`, `schedules`, `events` or `engine`",
+                "what the policy waits for: `files`, `branches`, `schedules`, `events` or `engine`",
             ));
         }
         Ok(settings)

@@ -97,7 +97,7 @@ fn without_an_action_it_only_tells() {
 #[test]
 fn what_is_wrong_is_said() {
     let said = |config: &str| OnEvent::parse(config).unwrap_err().to_string();
-    assert!(said("{}").contains("what it is to wait for"));
+    assert!(said("{}").contains("what the policy waits for"));
     assert!(said(r#"{"engine":["begun"]}"#).contains("started, stopping, resumed, clock-set"));
     assert!(said(r#"{"events":["e"],"then":"begin"}"#).contains("start, stop, rotate"));
     assert!(said(r#"{"event":["e"]}"#).contains("did you mean `events`?"));

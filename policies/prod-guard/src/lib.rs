@@ -48,7 +48,7 @@ impl Policy for ProdGuard {
         Descriptor {
             name: "prod-guard".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "production only with a reason, only for so long, never two at once".into(),
+            summary: "lets a production session be active only with a reason, for a limited time, one at a time".into(),
             config_schema: SCHEMA.into(),
             actions: vec![Action::Stop],
             may_hold: true,
@@ -207,7 +207,7 @@ impl Call<'_> {
                 let began = if again { None } else { session.started_at };
                 let since = began.unwrap_or(self.now).min(self.now);
                 if state.set(scope, SINCE, &since.to_le_bytes()).is_err() {
-                    let line = format!("since when {} is active cannot be kept", session.name);
+                    let line = format!("the memory of the policy is full: it does not remember since when {} is active", session.name);
                     self.verdict
                         .note(dayfly_policy_sdk::Severity::Warning, line);
                 }
@@ -230,7 +230,7 @@ impl Call<'_> {
             None => why,
         };
         self.verdict.push(Act::new(Action::Stop, session, why));
-        let why = Reason::new("time-is-over", "its time is over; it needs a reason anew");
+        let why = Reason::new("time-is-over", "its time is over; it needs a new reason");
         self.verdict
             .push(Hold::new(session.key, &[Action::Rotate], why));
     }

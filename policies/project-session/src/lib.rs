@@ -31,7 +31,7 @@ impl Policy for ProjectSession {
         Descriptor {
             name: "project-session".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "keeps active what the project needs that is worked on".into(),
+            summary: "keeps the sessions active that the current project needs".into(),
             config_schema: SCHEMA.into(),
             actions: vec![Action::Start, Action::Stop],
             may_hold: false,
@@ -75,7 +75,7 @@ impl WorkspaceRule for ProjectSession {
             if state.set(Scope::Global, WANTED, &bytes).is_err() {
                 verdict.note(
                     Severity::Warning,
-                    "the project is too large to be remembered",
+                    "the project is too large to remember",
                 );
             }
         }

@@ -94,7 +94,7 @@ impl Settings {
         if told {
             return Ok(settings);
         }
-        let purpose = "what tells the project: `[\"~/code/*/.dayfly\"]`, or `event`, or `projects` \
+        let purpose = "what names the project: `[\"~/code/*/.dayfly\"]`, or `event`, or `projects` \
                        with a `repository`";
         Err(config.missing("files", purpose))
     }
@@ -130,7 +130,7 @@ impl Settings {
         }
         let Some(text) = file.text() else {
             return Err(format!(
-                "{}: its content is not told; grant the path, as paths = [\"{}\"]",
+                "{}: the engine does not pass its content; grant the path, as paths = [\"{}\"]",
                 file.path, file.path
             ));
         };
@@ -149,7 +149,7 @@ impl Settings {
     fn by_event(&self, event: &CustomEvent) -> Result<Option<Project>, String> {
         let wrong = || {
             format!(
-                "event {}: its data has to be a list `sessions`, or the `path` of a folder",
+                "event {}: its data must be a list `sessions`, or the `path` of a folder",
                 event.name
             )
         };

@@ -98,7 +98,7 @@ fn a_file_that_is_saved_names_the_sessions() {
     assert_eq!(said, [format!("2 stop: {path} does not name it")]);
     let (_, verdict) = play.call(&[file(path, FileChangeKind::Changed, None)]);
     assert!(
-        verdict.lines[0].1.contains("its content is not told"),
+        verdict.lines[0].1.contains("the engine does not pass its content"),
         "{:?}",
         verdict.lines
     );
@@ -123,7 +123,7 @@ fn a_folder_that_is_entered_and_a_branch_name_them_too() {
     let (_, verdict) = play.call(&[custom("folder", "7")]);
     assert_eq!(
         verdict.lines[0].1,
-        "event folder: its data has to be a list `sessions`, or the `path` of a folder"
+        "event folder: its data must be a list `sessions`, or the `path` of a folder"
     );
 }
 
@@ -133,7 +133,7 @@ fn mistakes_are_named_and_the_schema_agrees() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     assert!(validator.is_valid(&serde_json::from_str(CONFIG).unwrap()));
     for (text, message) in [
-        ("{}", "`files` is missing: what tells the project"),
+        ("{}", "`files` is missing: what names the project"),
         (
             r#"{"event":"e","projects":[{"folder":"/a"}]}"#,
             "project 1, `sessions` is missing",
@@ -144,7 +144,7 @@ fn mistakes_are_named_and_the_schema_agrees() {
         ),
         (
             r#"{"event":"e","projects":[{"folder":"/a","sesions":[]}]}"#,
-            "project 1, `sesions` is no key of this policy; did you mean `sessions`?",
+            "project 1, `sesions` is not a key of this policy; did you mean `sessions`?",
         ),
         (
             r#"{"event":"e","projects":[{"folder":"/a","branch":"x","sessions":[]}]}"#,

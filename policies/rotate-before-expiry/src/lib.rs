@@ -117,13 +117,13 @@ fn why(now: TimestampMs, session: &Session, due: &Due) -> Reason {
         let left = span_text(due.expires_at - now);
         Reason::new(
             "expires-soon",
-            format!("expires in {left}, rotating {ahead} ahead"),
+            format!("expires in {left}; rotation is due {ahead} before"),
         )
     } else {
         let ago = span_text(now - due.expires_at);
         Reason::new(
             "expired",
-            format!("expired {ago} ago, should have rotated {ahead} ahead"),
+            format!("expired {ago} ago; rotation was due {ahead} before"),
         )
     };
     let reason = reason

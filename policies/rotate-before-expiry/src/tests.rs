@@ -76,7 +76,7 @@ fn asks_to_be_woken_and_then_rotates_what_is_due() {
     assert_eq!(act.revision, 3);
     assert_eq!(
         act.why.message,
-        "expires in 19 min 30 s, rotating 20 min ahead"
+        "expires in 19 min 30 s; rotation is due 20 min before"
     );
     let evidence: Vec<_> = act
         .why
@@ -247,15 +247,15 @@ fn errors_name_the_key_and_what_would_be_right() {
     for (text, expected) in [
         (
             r#"{"befor":"20m"}"#,
-            "`befor` is no key of this policy; did you mean `before`?",
+            "`befor` is not a key of this policy; did you mean `before`?",
         ),
         (
             r#"{"before":"soon"}"#,
-            "`before`: `soon` is no duration; write `20m`, `1h30m`, `90s` or `2d`",
+            "`before`: `soon` is not a duration; write `20m`, `1h30m`, `90s` or `2d`",
         ),
         (
             r#"{"fraction":1}"#,
-            "`fraction`: has to lie between 0 and 0.90, and is 1",
+            "`fraction`: must be between 0 and 0.90, not 1",
         ),
         (
             r#"{"before":0,"fraction":0}"#,

@@ -64,7 +64,7 @@ impl<'c> Call<'c> {
         if changed {
             let bytes = serde_json::to_vec(&self.remembered).unwrap_or_default();
             if state.set(Scope::Global, REMEMBERED, &bytes).is_err() {
-                let line = "there is too much to remember; nothing of it is kept";
+                let line = "the memory of the policy is full: nothing of this call is remembered";
                 self.verdict.note(Severity::Warning, line);
             }
         }
@@ -216,7 +216,7 @@ impl<'c> Call<'c> {
         }
         if !wishes.write(session, state) {
             let line = format!(
-                "{}: there is too much to remember; a rule that answered to an event may be forgotten",
+                "{}: the memory of the policy is full: what a rule decided on an event may be forgotten",
                 session.name
             );
             self.verdict.note(Severity::Warning, line);

@@ -51,7 +51,7 @@ pub(crate) fn check(text: &str) -> Result<(), (usize, String)> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "write an IANA name such as `Europe/Berlin`".into(),
             };
-            return Err((column, format!("`{zone}` is no time zone; {advice}")));
+            return Err((column, format!("`{zone}` is not a time zone; {advice}")));
         }
     } else if !zoned(text) {
         let message = format!(
@@ -86,7 +86,7 @@ impl Field {
             return match fits {
                 true => Ok(()),
                 false => Err(format!(
-                    "`{piece}` is no {name}; these go from {from} to {to}"
+                    "`{piece}` is not a valid {name}; these go from {from} to {to}"
                 )),
             };
         }
@@ -104,7 +104,7 @@ impl Field {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("these go from {from} to {to}, and `*` is any"),
         };
-        Err(format!("`{piece}` is no {name}; {advice}"))
+        Err(format!("`{piece}` is not a valid {name}; {advice}"))
     }
 }
 
@@ -118,24 +118,24 @@ mod tests {
             (
                 "UTC 0 25 * * *",
                 7,
-                "`25` is no hour; these go from 0 to 23",
+                "`25` is not a valid hour; these go from 0 to 23",
             ),
             ("Europe/Berln 0 9 * * *", 1, "did you mean `Europe/Berlin`?"),
             (
                 "UTC 0 9 * * mom",
                 13,
-                "`mom` is no day of the week; did you mean `MON`?",
+                "`mom` is not a valid day of the week; did you mean `MON`?",
             ),
-            ("UTC 0 9 * janury *", 11, "`janury` is no month"),
+            ("UTC 0 9 * janury *", 11, "`janury` is not a valid month"),
             (
                 "UTC 5,60 9 * * *",
                 7,
-                "`60` is no minute; these go from 0 to 59",
+                "`60` is not a valid minute; these go from 0 to 59",
             ),
             (
                 "UTC x 9 * * *",
                 5,
-                "`x` is no minute; these go from 0 to 59, and `*` is any",
+                "`x` is not a valid minute; these go from 0 to 59, and `*` is any",
             ),
             ("9 * * *", 1, "it has 4 fields"),
             (

@@ -50,7 +50,7 @@ impl Policy for Rules {
         Descriptor {
             name: "rules".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "does what a list of rules says: when, if, then, because".into(),
+            summary: "applies a list of rules: when, if, then, because".into(),
             config_schema: settings::SCHEMA.into(),
             actions: vec![Action::Start, Action::Stop, Action::Rotate],
             may_hold: true,

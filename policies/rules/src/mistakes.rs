@@ -71,11 +71,11 @@ fn moment(text: &str, scope: &Scope<'_>) -> Result<(), Mistake> {
         Type::Moment | Type::Any => Ok(()),
         Type::Span => Err(Mistake::new(
             expr.at,
-            "it comes to a span of time, and has to come to a moment; write `now + …`",
+            "the expression gives a span of time, but must give a moment; write `now + …`",
         )),
         other => {
             let message = format!(
-                "it comes to {}, and has to come to a moment such as `session.expires_at` or `now + duration(\"1h\")`",
+                "the expression gives {}, but must give a moment such as `session.expires_at` or `now + duration(\"1h\")`",
                 other.name()
             );
             Err(Mistake::new(expr.at, message))

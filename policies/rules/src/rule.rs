@@ -55,7 +55,7 @@ pub(crate) fn rule(object: &Object, number: usize) -> Result<Rule, ConfigError> 
         Some(name) if kebab(name) => name.to_owned(),
         Some(name) => {
             let message = format!(
-                "`{name}` has to be of small letters, digits and single hyphens: `{}`",
+                "`{name}` must consist of lower-case letters, digits and single hyphens: `{}`",
                 kebabbed(name)
             );
             return Err(object.wrong("name", message));
@@ -129,7 +129,7 @@ fn fits_moment(object: &Object, rule: &Rule) -> Result<(), ConfigError> {
     match rule.then {
         Then::Wake(_) if always => Err(object.wrong(
             "then",
-            "`wake` needs a `when`; a rule that always counts is looked at again by itself",
+            "`wake` needs a `when`; the engine looks at a rule without `when` again by itself",
         )),
         Then::Wake(_) if rule.at.is_none() && rule.lasting.is_none() => {
             Err(object.missing("at", "when to wake: `now + duration(\"30m\")`"))
@@ -149,22 +149,22 @@ fn fits_end(object: &Object, rule: &Rule) -> Result<(), ConfigError> {
     if rule.until.is_some() && rule.lasting.is_some() {
         return Err(object.wrong(
             "for",
-            "goes not together with `until`; take one of them away",
+            "cannot be combined with `until`; take one of them away",
         ));
     }
     if !proposes && rule.until.is_some() {
         return Err(object.wrong(
             "until",
-            "goes with `start`, `stop`, `rotate` and `hold` only",
+            "goes only with `start`, `stop`, `rotate` and `hold`",
         ));
     }
     if always && rule.lasting.is_some() {
-        return Err(object.wrong("for", "needs a `when`: a rule that always counts stands while its condition holds; say so with `if`, or write `until`"));
+        return Err(object.wrong("for", "needs a `when`: a rule without `when` applies while its condition holds; say so with `if`, or write `until`"));
     }
     if !proposes && rule.lasting.is_some() && !matches!(rule.then, Then::Wake(_)) {
         return Err(object.wrong(
             "for",
-            "goes with `start`, `stop`, `rotate`, `hold` and `wake` only",
+            "goes only with `start`, `stop`, `rotate`, `hold` and `wake`",
         ));
     }
     let endless = rule.until.is_none() && rule.lasting.is_none();
@@ -175,11 +175,11 @@ fn fits_end(object: &Object, rule: &Rule) -> Result<(), ConfigError> {
         )),
         Then::Leave if !always => Err(object.wrong(
             "then",
-            "`leave` is for rules that always count; take the `when` away",
+            "`leave` is for rules without `when`; remove the `when`",
         )),
         Then::Notify(_) if always && rule.condition.is_none() => Err(object.wrong(
             "then",
-            "would notify of every session; add an `if` or a `when`",
+            "would notify about every session; add an `if` or a `when`",
         )),
         _ => Ok(()),
     }

@@ -97,7 +97,7 @@ impl<'a> Visible<'a> {
             variables: &self.variables,
             objects: &self.objects,
             missing,
-            no_fields: "an event is about no session here",
+            no_fields: "the event here is about no session",
             moves: &|name, field| match field {
                 None => name == "now",
                 Some(field) => name == "session" && matches!(field, "age" | "left" | "idle"),
@@ -108,7 +108,7 @@ impl<'a> Visible<'a> {
     /// What to say of a name that is none.
     pub(crate) fn missing(&self, name: &str) -> String {
         if name == "event" {
-            return "there is no event in a rule that always counts; give the rule a `when`".into();
+            return "a rule without `when` has no event; give the rule a `when`".into();
         }
         let of_session = self.objects[0].1.iter().map(|(name, _)| *name);
         let roots = ["session", "event", "state", "now"];

@@ -321,7 +321,7 @@ fn a_condition_that_fails_does_not_hold_and_says_why() {
     assert_eq!(said(&verdict), ["1 withdraw"]);
     assert_eq!(
         verdict.lines[0].1,
-        "rule rule-1: `>` stands between a text and a whole number"
+        "rule rule-1: `>` cannot combine a text with a whole number"
     );
     let silent = play.emit("x", "null");
     assert_eq!(silent.lines.len(), 0, "what is not there is no trouble");

@@ -27,7 +27,7 @@ pub(crate) fn then(object: &Object) -> Result<Then, ConfigError> {
     if let Some(action) = action(word) {
         return match rest {
             "" => Ok(Then::Act(action)),
-            rest => Err(object.wrong("then", format!("`{rest}` is too much behind `{word}`; `until`, `for` and `if` are keys of their own"))),
+            rest => Err(object.wrong("then", format!("`{rest}` is too much after `{word}`; `until`, `for` and `if` are keys of their own"))),
         };
     }
     match word {
@@ -48,7 +48,7 @@ pub(crate) fn then(object: &Object) -> Result<Then, ConfigError> {
             };
             Err(object.wrong(
                 "then",
-                format!("`{word}` is nothing that a rule can do; {advice}"),
+                format!("`{word}` is not something a rule can do; {advice}"),
             ))
         }
     }
@@ -101,7 +101,7 @@ fn notify(object: &Object, rest: &str) -> Result<Then, ConfigError> {
                     "there are info, warning and error; what it says goes into `because`".into()
                 }
             };
-            Err(object.wrong("then", format!("`{other}` is no loudness; {advice}")))
+            Err(object.wrong("then", format!("`{other}` is not a severity; {advice}")))
         }
     }
 }

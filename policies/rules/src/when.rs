@@ -63,7 +63,7 @@ pub(crate) fn when(object: &Object) -> Result<When, ConfigError> {
     let named = |example: &str| match rest {
         "" => Err(object.wrong(
             "when",
-            format!("`{word}` needs a name behind it: `{example}`"),
+            format!("`{word}` needs a name after it: `{example}`"),
         )),
         rest => Ok(rest.to_owned()),
     };
@@ -71,7 +71,7 @@ pub(crate) fn when(object: &Object) -> Result<When, ConfigError> {
         "" => Ok(when),
         rest => Err(object.wrong(
             "when",
-            format!("`{rest}` is too much behind `{word}`; put conditions into `if`"),
+            format!("`{rest}` is too much after `{word}`; put conditions into `if`"),
         )),
     };
     if let Some((_, happening)) = Happening::WORDS
@@ -112,11 +112,11 @@ fn engine(object: &Object, word: &str) -> Result<When, ConfigError> {
     };
     Err(object.wrong(
         "when",
-        format!("`{word}` is nothing that happens to the engine; {advice}"),
+        format!("`{word}` is not an engine event; {advice}"),
     ))
 }
 
-/// What to say of a word that is nothing that happens.
+/// What to say of a word that is not an event.
 fn unknown(word: &str, rest: &str) -> String {
     let words = Happening::WORDS.iter().map(|(word, _)| *word);
     let others = [
@@ -127,5 +127,5 @@ fn unknown(word: &str, rest: &str) -> String {
         Some(meant) => format!("did you mean `{meant} {rest}`?"),
         None => "there are started, stopped, rotated, failed, needs-person, expiring, expired, added, edited, resumed, `engine started`, `event NAME`, `wake NAME`, `file GLOB`, `branch GLOB` and `schedule CRON`".into(),
     };
-    format!("`{word}` is nothing that happens; {advice}")
+    format!("`{word}` is not an event; {advice}")
 }

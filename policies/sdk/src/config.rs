@@ -9,13 +9,13 @@ use crate::duration::parse_duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The text is no JSON.
-    #[error("the configuration is no JSON: {message}")]
+    #[error("the configuration is not JSON: {message}")]
     NotJson {
         /// What the parser says.
         message: String,
     },
     /// A key that the policy does not know.
-    #[error("`{key}` is no key of this policy; {advice}")]
+    #[error("`{key}` is not a key of this policy; {advice}")]
     UnknownKey {
         /// The key, with the path to it.
         key: String,
@@ -101,7 +101,7 @@ impl Object {
             .checked(known),
             Ok(other) => Err(ConfigError::Wrong {
                 key: "config".into(),
-                message: format!("has to be an object, and is {}", kind(&other)),
+                message: format!("must be an object, not {}", kind(&other)),
             }),
             Err(error) => Err(ConfigError::NotJson {
                 message: error.to_string(),
@@ -164,7 +164,7 @@ impl Object {
     }
 
     fn mismatch(&self, key: &str, wanted: &str, found: &Value) -> ConfigError {
-        self.wrong(key, format!("has to be {wanted}, and is {}", kind(found)))
+        self.wrong(key, format!("must be {wanted}, not {}", kind(found)))
     }
 
     /// The object under a key, empty where the key is absent.
@@ -231,7 +231,7 @@ impl Object {
     /// The whole number under a key, within bounds.
     ///
     /// # Errors
-    /// The value is no whole number, or lies outside.
+    /// The value is not a whole number, or lies outside.
     pub fn count(&self, key: &str, least: u64, most: u64) -> Result<Option<u64>, ConfigError> {
         match self.value(key) {
             None => Ok(None),
@@ -239,7 +239,7 @@ impl Object {
                 Some(count) if (least..=most).contains(&count) => Ok(Some(count)),
                 _ => Err(self.wrong(
                     key,
-                    format!("has to be a whole number from {least} to {most}, and is {number}"),
+                    format!("must be a whole number from {least} to {most}, not {number}"),
                 )),
             },
             Some(other) => Err(self.mismatch(key, "a whole number", other)),
@@ -249,7 +249,7 @@ impl Object {
     /// The text under a key.
     ///
     /// # Errors
-    /// The value is no text, or an empty one.
+    /// The value is not a text, or an empty one.
     pub fn text(&self, key: &str) -> Result<Option<&str>, ConfigError> {
         match self.value(key) {
             None => Ok(None),
@@ -264,7 +264,7 @@ impl Object {
     /// The texts of a list under a key, each with the path to it; none where the key is absent.
     ///
     /// # Errors
-    /// The value is no list, or holds something that is no text or an empty one.
+    /// The value is no list, or holds something that is not a text or an empty one.
     pub fn texts(&self, key: &str) -> Result<Vec<(String, &str)>, ConfigError> {
         match self.value(key) {
             None => Ok(Vec::new()),
@@ -317,7 +317,7 @@ impl Object {
     /// The share under a key: a number between 0 and a limit below 1, given in percent.
     ///
     /// # Errors
-    /// The value is no number, or lies outside.
+    /// The value is not a number, or lies outside.
     pub fn share(&self, key: &str, percent: u8) -> Result<Option<f64>, ConfigError> {
         match self.value(key) {
             None => Ok(None),
@@ -328,7 +328,7 @@ impl Object {
                 // Whole percents, since the code that prints any float is larger than most rules.
                 _ => Err(self.wrong(
                     key,
-                    format!("has to lie between 0 and 0.{percent:02}, and is {number}"),
+                    format!("must be between 0 and 0.{percent:02}, not {number}"),
                 )),
             },
             Some(other) => Err(self.mismatch(key, "a number", other)),
@@ -352,7 +352,7 @@ impl Object {
                 millis.map(Some).ok_or_else(|| {
                     self.wrong(
                         key,
-                        format!("has to be whole seconds, 0 or more, and is {number}"),
+                        format!("must be whole seconds, 0 or more, not {number}"),
                     )
                 })
             }
@@ -409,39 +409,39 @@ mod tests {
         let errors = [
             (
                 Object::parse("[]", KNOWN).map(|_| ()),
-                "`config`: has to be an object, and is a list",
+                "`config`: must be an object, not a list",
             ),
             (
                 Object::parse(r#"{"befor":1}"#, KNOWN).map(|_| ()),
-                "`befor` is no key of this policy; did you mean `before`?",
+                "`befor` is not a key of this policy; did you mean `before`?",
             ),
             (
                 Object::parse(r#"{"zebra":1}"#, KNOWN).map(|_| ()),
-                "`zebra` is no key of this policy; its keys are `before`, `share`, `on`, `names`, `inner`",
+                "`zebra` is not a key of this policy; its keys are `before`, `share`, `on`, `names`, `inner`",
             ),
             (
                 inner(r#"{"inner":{"tpyes":[]}}"#),
-                "`inner.tpyes` is no key of this policy; did you mean `types`?",
+                "`inner.tpyes` is not a key of this policy; did you mean `types`?",
             ),
             (
                 inner(r#"{"inner":3}"#),
-                "`inner`: has to be an object, and is a number",
+                "`inner`: must be an object, not a number",
             ),
             (
                 object(r#"{"before":-1}"#).duration("before").map(|_| ()),
-                "`before`: has to be whole seconds, 0 or more, and is -1",
+                "`before`: must be whole seconds, 0 or more, not -1",
             ),
             (
                 object(r#"{"share":1.5}"#).share("share", 90).map(|_| ()),
-                "`share`: has to lie between 0 and 0.90, and is 1.5",
+                "`share`: must be between 0 and 0.90, not 1.5",
             ),
             (
                 object(r#"{"names":["a",4]}"#).texts("names").map(|_| ()),
-                "`names[1]`: has to be a text, and is a number",
+                "`names[1]`: must be a text, not a number",
             ),
             (
                 object(r#"{"before":null}"#).duration("before").map(|_| ()),
-                "`before`: has to be a duration such as `20m`, or seconds, and is null",
+                "`before`: must be a duration such as `20m`, or seconds, not null",
             ),
             (
                 object(r#"{"names":[""]}"#).texts("names").map(|_| ()),
@@ -449,7 +449,7 @@ mod tests {
             ),
             (
                 object(r#"{"on":"yes"}"#).flag("on").map(|_| ()),
-                "`on`: has to be `true` or `false`, and is a text",
+                "`on`: must be `true` or `false`, not a text",
             ),
         ];
         for (result, expected) in errors {
@@ -457,7 +457,7 @@ mod tests {
         }
         let broken = Object::parse("{", KNOWN).unwrap_err().to_string();
         assert!(
-            broken.starts_with("the configuration is no JSON: "),
+            broken.starts_with("the configuration is not JSON: "),
             "{broken}"
         );
     }

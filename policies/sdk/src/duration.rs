@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 5] = [
 /// # Errors
 /// Says what a span looks like.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no duration; write `20m`, `1h30m`, `90s` or `2d`");
+    let wrong = || format!("`{text}` is not a duration; write `20m`, `1h30m`, `90s` or `2d`");
     let mut rest = text.trim();
     let mut total = 0_u64;
     let mut smallest = u64::MAX;

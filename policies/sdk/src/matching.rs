@@ -52,7 +52,7 @@ impl Matcher {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the types are {}", list(words())),
                 };
-                object.wrong(&place, format!("`{word}` is no session type; {advice}"))
+                object.wrong(&place, format!("`{word}` is not a session type; {advice}"))
             })
         });
         Ok(Self {
@@ -183,15 +183,15 @@ mod tests {
         for (text, expected) in [
             (
                 r#"{"match":{"types":["azure","awsSsoRol"]}}"#,
-                "`match.types[1]`: `awsSsoRol` is no session type; did you mean `awsSsoRole`?",
+                "`match.types[1]`: `awsSsoRol` is not a session type; did you mean `awsSsoRole`?",
             ),
             (
                 r#"{"match":{"name":["x"]}}"#,
-                "`match.name` is no key of this policy; did you mean `names`?",
+                "`match.name` is not a key of this policy; did you mean `names`?",
             ),
             (
                 r#"{"match":{"names":"x"}}"#,
-                "`match.names`: has to be a list of texts, and is a text",
+                "`match.names`: must be a list of texts, not a text",
             ),
         ] {
             assert_eq!(read(text).unwrap_err(), expected);

@@ -102,7 +102,7 @@ fn wrong_expressions_are_refused_with_the_place_and_what_there_is() {
             6,
             "no `+` between a text and a whole number",
         ),
-        ("name == 'a' @ b", 13, "`@` means nothing here"),
+        ("name == 'a' @ b", 13, "`@` has no meaning here"),
         ("name.like('[A-Z]*')", 11, "`like` knows `*` only"),
         ("name.matches('a(')", 14, "no regular expression"),
         ("", 1, "it is empty"),
@@ -130,7 +130,7 @@ fn deep_and_long_expressions_are_refused_before_they_cost_the_stack() {
         format!("labels{}", ".a".repeat(400)),
     ] {
         let error = session_expression(&deep, false).expect_err(&deep);
-        assert!(error.message.contains("nests too deep"), "{error}");
+        assert!(error.message.contains("nested too deeply"), "{error}");
     }
     let long = format!("name == '{}'", "x".repeat(2_000));
     assert!(session_expression(&long, false).is_err());

@@ -16,7 +16,7 @@ fn condition(text: &str) -> String {
 fn a_wrong_schedule_names_its_rule_and_column() {
     let rule = r#"{"name":"lunch","when":"schedule Europe/Berlin 0 25 * * *","then":"start"}"#;
     let said = refused(&rules(&[r#"{"then":"start"}"#, rule]));
-    for part in ["rule 2 (lunch)", "`when`", "column 26", "`25` is no hour"] {
+    for part in ["rule 2 (lunch)", "`when`", "column 26", "`25` is not a valid hour"] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
@@ -53,7 +53,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "event.data.x == 1",
             1,
-            "there is no event in a rule that always counts; give the rule a `when`",
+            "a rule without `when` has no event; give the rule a `when`",
         ),
         (
             "nothing == 1",
@@ -63,69 +63,69 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.name.startWith('a')",
             14,
-            "there is no function `startWith`; did you mean `startsWith`?",
+            "there is not a function `startWith`; did you mean `startsWith`?",
         ),
         (
             "sizeof(session.name) > 1",
             1,
-            "there is no function `sizeof`; did you mean `size`?",
+            "there is not a function `sizeof`; did you mean `size`?",
         ),
         (
             "session.name.like('[A-Z]*-[0-9]*')",
             19,
-            "`like` knows `*` only, and takes `[` as it stands; write `matches(\"…\")` for a regular expression, or `== \"…\"` and `contains` for the character itself",
+            "`like` knows only `*` and takes `[` literally; write `matches(\"…\")` for a regular expression, or `== \"…\"` and `contains` for the character itself",
         ),
         (
             "session.name.matches('prod-[')",
             22,
-            "`prod-[` is no regular expression: found unclosed character class",
+            "`prod-[` is not a regular expression: found unclosed character class",
         ),
         (
             "now.getSeconds() < 30",
             5,
-            "`getSeconds` of what goes with the clock would be asked again each second; compare with `duration(\"90s\")`",
+            "`getSeconds` of a time that runs with the clock would be evaluated again each second; compare with `duration(\"90s\")`",
         ),
         (
             "startsWith(session.name, 'a')",
             1,
-            "`startsWith` is asked of something; write `session.name.startsWith(…)`",
+            "`startsWith` is called on a value; write `session.name.startsWith(…)`",
         ),
         (
             "now() > session.expires_at",
             1,
-            "`now` is no function; write it without brackets",
+            "`now` is not a function; write it without brackets",
         ),
         // Words of a list.
         (
             "session.status == 'actve'",
             19,
-            "\"actve\" is no status; did you mean \"active\"?",
+            "\"actve\" is not a status; did you mean \"active\"?",
         ),
         (
             "session.type in ['azure', 'awsSsoRol']",
             27,
-            "\"awsSsoRol\" is no session type; did you mean \"awsSsoRole\"?",
+            "\"awsSsoRol\" is not a session type; did you mean \"awsSsoRole\"?",
         ),
         (
             "session.error == 'broken'",
             18,
-            "\"broken\" is no failure; there are needs-sign-in, needs-mfa, denied, throttled, network, unavailable, misconfigured, parent, delivery, other, ",
+            "\"broken\" is not a failure; there are needs-sign-in, needs-mfa, denied, throttled, network, unavailable, misconfigured, parent, delivery, other, ",
         ),
         // Types.
         (
             "session.failures == '3'",
             18,
-            "`==` compares a whole number with a text, which are never alike; put the number in quotes, or take them away",
+            "`==` compares a whole number with a text, which are never equal; put the number in quotes, or take them away",
         ),
         (
             "session.age > 30",
             13,
-            "`>` compares a span of time with a whole number, which are never alike; write the span as `duration(\"30m\")`",
+            "`>` compares a span of time with a whole number, which are never equal; write the span as `duration(\"30m\")`",
         ),
         (
             "session.expires_at < '2026-12-24'",
             20,
-            "`<` compares a moment with a text, which are never alike; write the moment as `timestamp(\"2026-12-24T18:00:00Z\")`",
+            "`<` compares a moment with a text, which are never equal; write the moment as `timestamp(\"2026-12-24T18:00:00Z\")`",
         ),
         (
             "now + 30 > now",
@@ -135,7 +135,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.name",
             9,
-            "it comes to a text, and has to come to true or false; compare it: `== \"…\"`",
+            "the expression gives a text, but must give true or false; compare it: `== \"…\"`",
         ),
         (
             "session.failures && true",
@@ -145,7 +145,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.failures.contains('a')",
             9,
-            "`contains` is asked of a text, and this is a whole number",
+            "`contains` works on a text, and this is a whole number",
         ),
         (
             "session.name.startsWith(3)",
@@ -155,7 +155,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.name.size(1) > 1",
             14,
-            "`size` takes no argument, and 1 are given",
+            "`size` takes no argument, but the call gives 1",
         ),
         (
             "'x' in session.name",
@@ -165,23 +165,23 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.age > duration('30 minutes')",
             24,
-            "`30 minutes` is no duration; write `20m`, `1h30m`, `90s` or `2d`",
+            "`30 minutes` is not a duration; write `20m`, `1h30m`, `90s` or `2d`",
         ),
         (
             "now > timestamp('tomorrow')",
             17,
-            "`tomorrow` is no moment; write `2026-12-24T18:00:00Z`",
+            "`tomorrow` is not a moment; write `2026-12-24T18:00:00Z`",
         ),
         (
             "now.getHours('Europe/Berln') > 8",
             14,
-            "`Europe/Berln` is no time zone; did you mean `Europe/Berlin`?",
+            "`Europe/Berln` is not a time zone; did you mean `Europe/Berlin`?",
         ),
         // Signs.
         (
             "session.status = 'active'",
             16,
-            "`=` compares nothing; write `==`",
+            "`=` does not compare; write `==`",
         ),
         (
             "session.status === 'active'",
@@ -193,17 +193,17 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "not session.chained",
             1,
-            "write `!` before what is not to be so",
+            "write `!` before the condition that must not hold",
         ),
         (
             "session.chained & true",
             17,
-            "`&` means nothing here; write `&&`",
+            "`&` has no meaning here; write `&&`",
         ),
         (
             "session.status == “active”",
             19,
-            "`“` means nothing here; write a plain quote: \"text\"",
+            "`“` has no meaning here; write a plain quote: \"text\"",
         ),
         (
             "(session.chained && true",
@@ -223,7 +223,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.chained &&",
             19,
-            "something has to follow; a name, a value or a bracket",
+            "a name, a value or a bracket must follow",
         ),
         (
             "&& session.chained",
@@ -233,7 +233,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.age > 30m",
             15,
-            "`30m` is no number; write `duration(\"30m\")` for a span of time, or quotes around a text",
+            "`30m` is not a number; write `duration(\"30m\")` for a span of time, or quotes around a text",
         ),
         (
             "1 < session.failures < 3",
@@ -243,7 +243,7 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.",
             9,
-            "the name of a field or function has to follow the `.`",
+            "the name of a field or function must follow the `.`",
         ),
         (
             "has(session)",
@@ -265,10 +265,10 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
     let deep = format!("{}true{}", "(".repeat(60), ")".repeat(60));
     assert_eq!(
         condition(&deep),
-        "rule 2 (stop-idle), `if`, column 49: it nests too deep; split it"
+        "rule 2 (stop-idle), `if`, column 49: the expression is nested too deeply; split it"
     );
     let minus = format!("{}true", "!".repeat(5_000));
-    assert!(condition(&minus).contains("it is longer than 4096 bytes"));
+    assert!(condition(&minus).contains("the expression is longer than 4096 bytes"));
 }
 
 #[test]
@@ -276,15 +276,15 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
     for (rule, message) in [
         (
             r#"{"iff":"true","then":"stop"}"#,
-            "`iff` is no key of this policy; did you mean `if`?",
+            "`iff` is not a key of this policy; did you mean `if`?",
         ),
         (
             r#"{"name":"Stop idle!","then":"stop"}"#,
-            "`name`: `Stop idle!` has to be of small letters, digits and single hyphens: `stop-idle`",
+            "`name`: `Stop idle!` must consist of lower-case letters, digits and single hyphens: `stop-idle`",
         ),
         (
             r#"{"name":"x","then":"stpo"}"#,
-            "`then`: `stpo` is nothing that a rule can do; did you mean `stop`?",
+            "`then`: `stpo` is not something a rule can do; did you mean `stop`?",
         ),
         (
             r#"{"name":"x","then":"hold strt"}"#,
@@ -296,7 +296,7 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
         ),
         (
             r#"{"name":"x","then":"notify warn","if":"true"}"#,
-            "`then`: `warn` is no loudness; there are info, warning and error; what it says goes into `because`",
+            "`then`: `warn` is not a severity; there are info, warning and error; what it says goes into `because`",
         ),
         (
             r#"{"name":"x","if":"true"}"#,
@@ -304,19 +304,19 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
         ),
         (
             r#"{"name":"x","when":"startd","then":"stop"}"#,
-            "`when`: `startd` is nothing that happens; did you mean `started`?",
+            "`when`: `startd` is not an event; did you mean `started`?",
         ),
         (
             r#"{"name":"x","when":"event","then":"stop"}"#,
-            "`when`: `event` needs a name behind it: `event deploy`",
+            "`when`: `event` needs a name after it: `event deploy`",
         ),
         (
             r#"{"name":"x","when":"failed twice","then":"stop"}"#,
-            "`when`: `twice` is too much behind `failed`; put conditions into `if`",
+            "`when`: `twice` is too much after `failed`; put conditions into `if`",
         ),
         (
             r#"{"name":"x","then":"stop","for":"1h"}"#,
-            "`for`: needs a `when`: a rule that always counts stands while its condition holds; say so with `if`, or write `until`",
+            "`for`: needs a `when`: a rule without `when` applies while its condition holds; say so with `if`, or write `until`",
         ),
         (
             r#"{"name":"x","when":"started","then":"hold stop"}"#,
@@ -324,7 +324,7 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
         ),
         (
             r#"{"name":"x","when":"started","then":"stop","for":"1 hour"}"#,
-            "`for`: `1 hour` is no duration; write `20m`, `1h30m`, `90s` or `2d`",
+            "`for`: `1 hour` is not a duration; write `20m`, `1h30m`, `90s` or `2d`",
         ),
         (
             r#"{"name":"x","when":"started","then":"wake y"}"#,
@@ -344,7 +344,7 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
         ),
         (
             r#"{"name":"x","then":"hold start","until":"duration('1h')"}"#,
-            "`until`, column 1: it comes to a span of time, and has to come to a moment; write `now + …`",
+            "`until`, column 1: the expression gives a span of time, but must give a moment; write `now + …`",
         ),
         (
             r#"{"name":"x","then":"stop","because":"idle for {session.idel}"}"#,
@@ -356,7 +356,7 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
         ),
         (
             r#"{"name":"x","when":"event x","if":"session.name == 'a'","then":"notify info"}"#,
-            "`if`, column 9: there is no `session.name`; an event is about no session here",
+            "`if`, column 9: there is no `session.name`; the event here is about no session",
         ),
     ] {
         let text = refused(&rules(&[rule]));
@@ -375,7 +375,7 @@ fn mistakes_in_other_keys_have_a_rule_and_a_suggestion() {
     );
     assert_eq!(
         refused(r#"{"rules":[]}"#),
-        "`rules` is no key of this policy; did you mean `rule`?"
+        "`rules` is not a key of this policy; did you mean `rule`?"
     );
     let twice = rules(&[
         r#"{"name":"x","then":"stop"}"#,
@@ -399,7 +399,7 @@ fn all_mistakes_are_named_at_once_in_the_order_of_the_rules() {
         refused(&text),
         "rule 1 (a), `if`, column 9: there is no `session.statsu`; did you mean `session.status`?; \
          rule 1 (a), `because`, column 2: there is no `sesion`; did you mean `session`?; \
-         rule 2 (b), `then`: `sto` is nothing that a rule can do; did you mean `stop`?; \
-         rule 4 (d), `if`, column 1: it comes to a whole number, and has to come to true or false; compare it: `> 0`"
+         rule 2 (b), `then`: `sto` is not something a rule can do; did you mean `stop`?; \
+         rule 4 (d), `if`, column 1: the expression gives a whole number, but must give true or false; compare it: `> 0`"
     );
 }

@@ -37,7 +37,7 @@ def label_of(text):
     config = json.loads(text) or {}
     for key in config:
         if key != "label":
-            raise wrong(f"`{key}` is no key of this policy; its key is label")
+            raise wrong(f"`{key}` is not a key of this policy; its key is label")
     label = config.get("label", "auto")
     if not isinstance(label, str) or not label:
         raise wrong("`label` has to be a text that is not empty")
