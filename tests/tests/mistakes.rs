@@ -288,7 +288,7 @@ fn without_an_engine_the_status_says_so() {
     assert_ne!(status.code, 0, "{}", status.out);
     let told = status.out + &status.err;
     assert!(told.contains("dayfly.toml"), "{told}");
-    // A warning is no failure.
+    // A warning is not a valid failure.
     let warned = Home::new();
     warned.save_workspace(&json!({ "sessions": [
         { "sessionId": "a", "sessionName": "a", "type": "localstack", "profileName": "a", "mfaDevice": "x" },

@@ -10,7 +10,7 @@ use dayfly_tests::{Daemon, Home, until, within};
 use serde_json::{Value, json};
 
 /// Longer than any of this takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn home() -> Home {
     prepared(Home::new())
@@ -55,7 +55,7 @@ fn heard(home: &Home, name: &str) -> Vec<String> {
 }
 
 fn until_heard(home: &Home, name: &str, what: &str) {
-    within(PATIENCE, &format!("{name} hears of {what}"), || {
+    within(TIMEOUT, &format!("{name} hears of {what}"), || {
         let heard = heard(home, name);
         match heard.iter().any(|line| line.contains(what)) {
             true => Ok(()),
@@ -65,7 +65,7 @@ fn until_heard(home: &Home, name: &str, what: &str) {
 }
 
 fn until_status(home: &Home, name: &str, status: &str) {
-    within(PATIENCE, &format!("{name} is {status}"), || {
+    within(TIMEOUT, &format!("{name} is {status}"), || {
         let is = home.status(name);
         match is == status {
             true => Ok(()),
@@ -75,7 +75,7 @@ fn until_status(home: &Home, name: &str, status: &str) {
 }
 
 fn until_in_force(home: &Home, names: &[&str]) {
-    within(PATIENCE, "the policies are in force", || {
+    within(TIMEOUT, "the policies are in force", || {
         let report = home.report();
         let policies = report["policies"].as_array().cloned().unwrap_or_default();
         let found: Vec<&str> = policies.iter().filter_map(|p| p["name"].as_str()).collect();
@@ -236,7 +236,7 @@ fn a_schedule_is_due_on_the_real_clock() {
         &format!("schedules = [\"* * * * *\"], then = \"start\", {DEV}"),
     ));
     let _daemon = Daemon::start(&home);
-    let patience = PATIENCE + PATIENCE;
+    let patience = TIMEOUT + TIMEOUT;
     within(patience, "the schedule is due", || {
         let due = lines(&home, "scheduled");
         match due.is_empty() {
@@ -283,7 +283,7 @@ fn an_edit_of_the_configuration_takes_effect_at_once_and_a_wrong_one_not_at_all(
     );
     home.save_config(&two);
     until_in_force(&home, &["one", "two"]);
-    until(PATIENCE, "the log says what is new", || {
+    until(TIMEOUT, "the log says what is new", || {
         daemon.output().contains("new or changed: two")
     });
     // No TOML; an entry that is wrong; then it is mended.
@@ -296,12 +296,12 @@ fn an_edit_of_the_configuration_takes_effect_at_once_and_a_wrong_one_not_at_all(
             .next()
             .map(|p| p["message"].as_str().unwrap_or_default().to_owned())
     };
-    until(PATIENCE, "the mistake is told", || {
+    until(TIMEOUT, "the mistake is told", || {
         problem("config").is_some_and(|message| message.contains("dayfly.toml:4:"))
     });
     until_in_force(&home, &["one", "two"]);
     home.save_config(&two.replace("\"b\"", "\"b\"], schedules = [\"UTC 0 25 * * *\""));
-    until(PATIENCE, "the wrong entry is told", || {
+    until(TIMEOUT, "the wrong entry is told", || {
         problem("config").is_none()
             && problem("policy two").is_some_and(|m| {
                 m.contains("UTC 0 25 * * *") && m.contains("its last valid version stays in force")
@@ -311,8 +311,8 @@ fn an_edit_of_the_configuration_takes_effect_at_once_and_a_wrong_one_not_at_all(
     home.run(["emit", "b"]).ok();
     until_heard(&home, "two", "event b");
     home.save_config(&two.replace("\"b\"", "\"c\""));
-    until(PATIENCE, "it is mended", || problem("policy two").is_none());
-    within(PATIENCE, "the new configuration counts", || {
+    until(TIMEOUT, "it is mended", || problem("policy two").is_none());
+    within(TIMEOUT, "the new configuration counts", || {
         home.run(["emit", "c"]).ok();
         match heard(&home, "two")
             .iter()
@@ -352,7 +352,7 @@ fn a_component_that_is_replaced_is_in_force_at_once_and_a_broken_one_not_at_all(
         )
     };
     replace(b"no component");
-    until(PATIENCE, "the broken component is told", || {
+    until(TIMEOUT, "the broken component is told", || {
         policy()
             .1
             .to_string()
@@ -360,7 +360,7 @@ fn a_component_that_is_replaced_is_in_force_at_once_and_a_broken_one_not_at_all(
     });
     assert_eq!(policy().0, "starts sessions that are not active");
     replace(&prebuilt("rotate-before-expiry.wasm"));
-    until(PATIENCE, "the other component is in force", || {
+    until(TIMEOUT, "the other component is in force", || {
         let (summary, problems) = policy();
         summary == "rotates credentials well before they end" && problems == json!([])
     });
@@ -409,7 +409,7 @@ fn an_idle_engine_wakes_for_nothing() {
     until_heard(&home, "watch", "p49/.dayfly present");
     // What was begun comes to its end; then nothing happens for a while.
     within(
-        PATIENCE,
+        TIMEOUT,
         "nothing wakes the engine for three seconds",
         || {
             let before = waits(daemon.pid());

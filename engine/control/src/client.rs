@@ -14,7 +14,7 @@ use crate::credentials::Given;
 use crate::protocol::{Answer, LINE, OK, Request};
 
 /// How long an answer may take that waits for the cloud.
-const PATIENCE: Duration = Duration::from_secs(150);
+const TIMEOUT: Duration = Duration::from_secs(150);
 /// How long an answer may take that waits for nobody.
 const PROMPT: Duration = Duration::from_secs(10);
 
@@ -117,7 +117,7 @@ const fn patience(request: &Request) -> Duration {
         Request::Order(_)
         | Request::Credentials { .. }
         | Request::Token { .. }
-        | Request::Respond(_) => PATIENCE,
+        | Request::Respond(_) => TIMEOUT,
         _ => PROMPT,
     }
 }

@@ -25,7 +25,7 @@ use crate::request_slots::{Class, RequestSlots, Silent};
 use crate::{azure_token, client, respond};
 
 /// How long a peer may take to ask, and to take the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where programs ask for credentials of the running engine.
 pub trait Endpoints: Send + Sync + 'static {
@@ -125,7 +125,7 @@ async fn converse(
     let mut line = Zeroizing::new(Vec::with_capacity(4_096));
     let mut read = BufReader::new(read.take(bound));
     tokio::select! {
-        read = timeout(PATIENCE, read.read_until(b'\n', &mut line)) => read??,
+        read = timeout(TIMEOUT, read.read_until(b'\n', &mut line)) => read??,
         () = silent.cut() => return Ok(()),
     };
     drop(silent);
@@ -144,7 +144,7 @@ async fn converse(
     let answer = match request {
         Ok(request) => match secret(&request, handle).await {
             Some(Ok(line)) => {
-                timeout(PATIENCE, write.write_all(&line)).await??;
+                timeout(TIMEOUT, write.write_all(&line)).await??;
                 return Ok(());
             }
             Some(Err(trouble)) => Answer::Error(trouble),
@@ -163,7 +163,7 @@ async fn converse(
 async fn send(write: &mut WriteHalf<'_>, answer: &Answer) -> io::Result<()> {
     let mut text = serde_json::to_vec(answer)?;
     text.push(b'\n');
-    timeout(PATIENCE, write.write_all(&text)).await??;
+    timeout(TIMEOUT, write.write_all(&text)).await??;
     Ok(())
 }
 

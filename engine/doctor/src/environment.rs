@@ -12,7 +12,7 @@ use dayfly_endpoints::hiding::hiding_files;
 use crate::findings::Findings;
 
 /// How long an endpoint on this machine may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What SDKs find in the environment of this shell before any profile.
 pub fn environment(findings: &mut Findings) {
@@ -83,7 +83,7 @@ fn dead_endpoint(findings: &mut Findings) {
         let Some(address) = loopback(&url) else {
             continue;
         };
-        if TcpStream::connect_timeout(&address, PATIENCE).is_err() {
+        if TcpStream::connect_timeout(&address, TIMEOUT).is_err() {
             let message = format!("{variable} names {address}, where no endpoint answers");
             let hint = format!("run `dayfly env SESSION` again, or unset {variable}");
             findings.wrong("environment", message, &hint);

@@ -22,7 +22,7 @@ use crate::findings::Findings;
 const OFF: Duration = Duration::from_secs(240);
 const SLIGHTLY_OFF: Duration = Duration::from_secs(30);
 /// How long an endpoint on this machine may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether the endpoint of a running engine can be reached. Asked nothing: what it turns away it
 /// records.
@@ -34,7 +34,7 @@ pub fn endpoint(home: &Home, findings: &mut Findings) {
     }
     let port = Tokens::kept_port(&home.endpoint());
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
-    match TcpStream::connect_timeout(&address, PATIENCE) {
+    match TcpStream::connect_timeout(&address, TIMEOUT) {
         Ok(_) => findings.good("endpoint", format!("listens at {address}")),
         Err(error) => {
             let message = format!("programs cannot reach the endpoint at {address}: {error}");

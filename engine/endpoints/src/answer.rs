@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 use crate::source::Source;
 
 /// How long an answer may take. Clients give up after a second or a few and ask again.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An answer, and why it is a refusal, where it is one that the person may want to know of.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Answer {
 /// The credentials of a session that have not ended, or the answer that says why there are none.
 /// No person is waited for.
 pub(crate) async fn credentials(source: &dyn Source, session: &str) -> Result<Given, Answer> {
-    let asked = tokio::time::timeout(PATIENCE, source.credentials(session)).await;
+    let asked = tokio::time::timeout(TIMEOUT, source.credentials(session)).await;
     let given = match asked {
         Ok(Ok(given)) => given,
         Ok(Err(trouble)) => return Err(of_trouble(&trouble)),

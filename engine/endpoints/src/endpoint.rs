@@ -28,9 +28,9 @@ impl Endpoint {
         told: impl Told,
     ) -> Result<Self, CliError> {
         let tokens = Arc::new(tokens);
-        let door = Container::new(source, Arc::clone(&tokens));
+        let handler = Container::new(source, Arc::clone(&tokens));
         let port = tokens.port().map_or(Port::Any, Port::Rather);
-        let listening = Listening::start(port, door, told).await?;
+        let listening = Listening::start(port, handler, told).await?;
         tokens.set_port(listening.address.port())?;
         let turned = Arc::clone(&tokens);
         let turning = tokio::spawn(async move {

@@ -27,7 +27,7 @@ const END: &str = "/msi/token";
 const HEADER: &str = "x-identity-header";
 const VERSION: &str = "2019-08-01";
 /// How long an answer may take; SDKs give up after a few seconds and ask again.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest query, in bytes.
 const QUERY: usize = 4_096;
 
@@ -123,7 +123,7 @@ pub(crate) async fn answer(
     };
     let none = |status, message: &str| Answer::worded(status, &words(status, message), None);
     let given = source.token(&asked.session, &asked.resource);
-    let given = match tokio::time::timeout(PATIENCE, given).await {
+    let given = match tokio::time::timeout(TIMEOUT, given).await {
         Ok(Ok(given)) => given,
         Ok(Err(trouble)) => {
             // What a client retries by itself is told apart from what it need not retry: the SDKs

@@ -83,12 +83,12 @@ impl Metadata {
         told: impl Told,
     ) -> Result<Self, CliError> {
         let shown = Arc::new(Mutex::new(Arc::new(identity)));
-        let door = Imds {
+        let handler = Imds {
             source,
             shown: Arc::clone(&shown),
             passes: MetadataTokens::new(),
         };
-        let listening = Listening::start(port, door, told).await?;
+        let listening = Listening::start(port, handler, told).await?;
         Ok(Self { listening, shown })
     }
 

@@ -10,8 +10,8 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Who is told. Must not wait.
 pub trait Told: Send + Sync + 'static {
-    /// So many were turned away at this door since the last time.
-    fn turned_away(&self, door: &'static str, why: &'static str, count: u64);
+    /// So many were turned away at this endpoint since the last time.
+    fn turned_away(&self, endpoint: &'static str, why: &'static str, count: u64);
 }
 
 /// Nobody is told: the command that runs has the terminal.
@@ -23,15 +23,15 @@ impl Told for Nobody {
 }
 
 impl Told for dayfly_runtime::Handle {
-    fn turned_away(&self, door: &'static str, why: &'static str, count: u64) {
-        dayfly_runtime::Handle::turned_away(self, door, why, count);
+    fn turned_away(&self, endpoint: &'static str, why: &'static str, count: u64) {
+        dayfly_runtime::Handle::turned_away(self, endpoint, why, count);
     }
 }
 
-/// Counts refusals at one door. There are as many sorts as there are texts in this program.
+/// Counts refusals at one endpoint. There are as many sorts as there are texts in this program.
 #[derive(Debug)]
 pub(crate) struct Refusals<T> {
-    door: &'static str,
+    endpoint: &'static str,
     told: T,
     sorts: Mutex<BTreeMap<&'static str, Sort>>,
 }
@@ -43,9 +43,9 @@ struct Sort {
 }
 
 impl<T: Told> Refusals<T> {
-    pub(crate) const fn new(door: &'static str, told: T) -> Self {
+    pub(crate) const fn new(endpoint: &'static str, told: T) -> Self {
         Self {
-            door,
+            endpoint,
             told,
             sorts: Mutex::new(BTreeMap::new()),
         }
@@ -66,7 +66,7 @@ impl<T: Told> Refusals<T> {
         sort.last = Some(now);
         let count = std::mem::take(&mut sort.untold);
         drop(sorts);
-        self.told.turned_away(self.door, why, count);
+        self.told.turned_away(self.endpoint, why, count);
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn many_are_told_together() {
-        let refusals = Refusals::new("door", Log::default());
+        let refusals = Refusals::new("endpoint", Log::default());
         let begin = Instant::now();
         for _ in 0..1_000 {
             refusals.note_at("wrong token", begin);

@@ -62,7 +62,7 @@ impl Listening {
     /// Listens on this port where it is free, else, where it need not be that one, on another.
     pub(crate) async fn start(
         port: Port,
-        door: impl EndpointHandler,
+        handler: impl EndpointHandler,
         told: impl Told,
     ) -> Result<Self, CliError> {
         let failed = |e: io::Error| CliError::failed(format!("cannot listen on loopback: {e}"));
@@ -77,8 +77,8 @@ impl Listening {
             })?,
         };
         let address = listener.local_addr().map_err(failed)?;
-        let refusals = Refusals::new(door.name(), told);
-        let shared = Arc::new((door, refusals));
+        let refusals = Refusals::new(handler.name(), told);
+        let shared = Arc::new((handler, refusals));
         let task = tokio::spawn(serve(listener, shared, address));
         Ok(Self { address, task })
     }
@@ -222,14 +222,14 @@ async fn converse<D: EndpointHandler, T: Told>(
         let waiting = Arc::clone(requests).try_acquire_owned();
         drop(place);
         async move {
-            let (door, refusals) = &*shared;
+            let (handler, refusals) = &*shared;
             let foreign = *foreign.get_or_init(|| peer::is_foreign(from, own));
             let answer = match authorization::enters(request.headers(), own.port(), foreign) {
                 Ok(()) if waiting.is_err() => {
                     let why = "too many requests are waiting for an answer; try again later";
                     Answer::none(StatusCode::SERVICE_UNAVAILABLE, why)
                 }
-                Ok(()) => door.answer(&request).await,
+                Ok(()) => handler.answer(&request).await,
                 Err((status, why)) => Answer::refusal(status, why),
             };
             let (response, why) = answer.into_parts();

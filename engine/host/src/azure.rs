@@ -44,7 +44,7 @@ pub fn authority(
 }
 
 /// How long a program waits for its token.
-const PATIENCE: Duration = Duration::from_secs(100);
+const TIMEOUT: Duration = Duration::from_secs(100);
 
 /// How long one of many callers waits before it looks whether an engine runs meanwhile.
 const TURN: Duration = Duration::from_millis(100);
@@ -59,7 +59,7 @@ pub fn token(
     session: &SessionId,
     resource: &str,
 ) -> Result<GivenToken, CliError> {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + TIMEOUT;
     let request = Request::Token {
         session: session.to_string(),
         resource: resource.to_owned(),

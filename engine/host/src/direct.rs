@@ -12,7 +12,7 @@ use dayfly_vault::Vault;
 use crate::{chain, engine, orders, person, vault, workspace};
 
 /// How long a program waits for its credentials.
-const PATIENCE: Duration = Duration::from_secs(100);
+const TIMEOUT: Duration = Duration::from_secs(100);
 /// How long one of many callers waits before it looks whether another has obtained them.
 const TURN: Duration = Duration::from_millis(100);
 /// How long what comes of it behind the answer may take.
@@ -47,7 +47,7 @@ pub fn attended(home: &Home, vault: &Vault, asked: &str) -> Result<Given, CliErr
 pub fn with_vault(home: &Home, vault: &Vault, asked: &str) -> Result<Given, CliError> {
     let known = workspace::require(home)?;
     let session = workspace::session(&known, asked)?;
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + TIMEOUT;
     loop {
         if let Some(answer) = client::credentials(home, session.id.as_str()) {
             return answer;

@@ -14,7 +14,7 @@ use crate::engine::{for_one_task, not_started, plain_runtime};
 use crate::{person, settings, user_prompts, vault, workspace};
 
 /// How long a single command waits for another to end.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Gives an order to the running engine, or carries it out in this process. What it needs of a
 /// person is asked for at this terminal, where one sits there.
@@ -177,7 +177,7 @@ fn here<T>(
 ) -> Result<Option<Result<T, CliError>>, CliError> {
     // Children and the Workspace file follow; they have their own deadlines.
     let quiet = Duration::from_secs(120);
-    let mut outcome = for_one_task(home, vault::at_start(home), PATIENCE, quiet, work)?;
+    let mut outcome = for_one_task(home, vault::at_start(home), TIMEOUT, quiet, work)?;
     if let Some(Err(trouble)) = &mut outcome
         && let Some(at) = trouble.message.find("; next try at ")
     {

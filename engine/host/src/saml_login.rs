@@ -12,7 +12,7 @@ use dayfly_vault::SecretString;
 use crate::{person, settings, workspace};
 
 /// How long a person may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How a person signs in.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ pub async fn sign_in(
             "{name}: Dayfly opens {shown} in a separate browser; sign in there"
         ));
         let caught =
-            saml_capture::capture(&config.saml.browser, sign_in.address(), PATIENCE).await?;
+            saml_capture::capture(&config.saml.browser, sign_in.address(), TIMEOUT).await?;
         return caught.ok_or_else(|| nobody(&name));
     }
     let acs = Acs::start(means.port.unwrap_or(config.saml.port)).await?;
@@ -68,7 +68,7 @@ pub async fn sign_in(
             sanitize(why)
         ));
     };
-    let waiting = acs.wait(&sign_in, PATIENCE, refused);
+    let waiting = acs.wait(&sign_in, TIMEOUT, refused);
     tokio::pin!(waiting);
     let came = tokio::select! {
         came = &mut waiting => came,
@@ -106,7 +106,7 @@ fn asked(home: &Home, session: &SessionId) -> Result<(String, String), CliError>
 }
 
 fn nobody(name: &str) -> CliError {
-    let minutes = PATIENCE.as_secs() / 60;
+    let minutes = TIMEOUT.as_secs() / 60;
     let message = format!("you did not sign in for {name} within {minutes} minutes");
     CliError::new(Code::NeedsPerson, message).hint(HINT)
 }

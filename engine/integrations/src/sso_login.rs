@@ -8,7 +8,7 @@ use dayfly_dialog::{CliError, Code, sanitize, time};
 use dayfly_providers::sso::{SignInStatus, Sso, SsoError, SsoIntegration};
 use dayfly_runtime::{Home, clock, sso_integration};
 use dayfly_signin::browser;
-use dayfly_signin::oauth_callback::{Brought, Callback, PATIENCE};
+use dayfly_signin::oauth_callback::{Brought, Callback, TIMEOUT};
 use dayfly_vault::SecretString;
 use dayfly_workspace::AwsSsoIntegration;
 
@@ -108,7 +108,7 @@ async fn by_browser(
         }
     };
     let is_ours = |state: &str| authorization.is_answered_by(state);
-    let waiting = callback.wait(is_ours, PATIENCE);
+    let waiting = callback.wait(is_ours, TIMEOUT);
     tokio::pin!(waiting);
     // Who comes back need not have come by the browser that was opened.
     let came = tokio::select! {

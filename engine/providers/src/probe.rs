@@ -16,7 +16,7 @@ use crate::settings::Timeouts;
 /// The longest answer that is of interest, in bytes.
 const ANSWER: usize = 64 << 10;
 /// How long it may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an endpoint answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +39,12 @@ pub async fn probe(url: &str) -> Result<Probed, String> {
     let nothing = || format!("{} does not answer", place.shown);
     let request = HttpRequest::get(url).map_err(|_| nothing())?;
     let timeouts = Timeouts {
-        connect: PATIENCE,
-        attempt: PATIENCE,
+        connect: TIMEOUT,
+        attempt: TIMEOUT,
         ..Timeouts::default()
     };
     let connector = http::connector(&timeouts, ANSWER);
-    let answer = tokio::time::timeout(PATIENCE, connector.call(request)).await;
+    let answer = tokio::time::timeout(TIMEOUT, connector.call(request)).await;
     let answer = answer.map_err(|_| nothing())?;
     // What this machine's settings make impossible is no fault of the endpoint.
     let answer = answer.map_err(|error| match Unusable::of(&error) {

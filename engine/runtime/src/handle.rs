@@ -80,9 +80,9 @@ impl Handle {
 
     /// Records that an endpoint for programs turned requests away, and why. Not worth waiting for:
     /// where many wait already it is dropped.
-    pub fn turned_away(&self, door: &str, why: &str, count: u64) {
+    pub fn turned_away(&self, endpoint: &str, why: &str, count: u64) {
         let _ = self.messages.try_send(Message::TurnedAway {
-            door: door.to_owned(),
+            endpoint: endpoint.to_owned(),
             why: why.to_owned(),
             count,
         });

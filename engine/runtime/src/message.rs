@@ -62,7 +62,7 @@ pub(crate) enum Message {
     Used(SessionId),
     /// An endpoint for programs turned requests away.
     TurnedAway {
-        door: String,
+        endpoint: String,
         why: String,
         count: u64,
     },

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How long a job waits before a thread is started for it: longer than a usual one takes, so that
 /// a burst of them starts none.
-const PATIENCE: Duration = Duration::from_millis(2);
+const TIMEOUT: Duration = Duration::from_millis(2);
 const STACK_OF_KEEPER: usize = 128 << 10;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -173,7 +173,7 @@ impl Shared {
         let mut queue = self.queue();
         while !queue.closed {
             let left = queue.first_left().filter(|_| queue.threads < self.most);
-            let rest = left.map(|since| PATIENCE.saturating_sub(since.elapsed()));
+            let rest = left.map(|since| TIMEOUT.saturating_sub(since.elapsed()));
             match rest {
                 Some(rest) if !rest.is_zero() => {
                     (queue, _) = self
@@ -228,7 +228,7 @@ mod tests {
             let done = done.clone();
             pool.take(move || {
                 // Sleeps for longer than the pool is patient.
-                thread::sleep(PATIENCE * 4);
+                thread::sleep(TIMEOUT * 4);
                 done.send(()).unwrap();
             });
         }
@@ -242,7 +242,7 @@ mod tests {
         while pool.shared.queue().threads > 2 {
             assert!(begun.elapsed() < LONG);
             // Sleeps between two looks, until the deadline.
-            thread::sleep(PATIENCE);
+            thread::sleep(TIMEOUT);
         }
     }
 
@@ -256,7 +256,7 @@ mod tests {
             pool.take(move || {
                 begun.send(()).unwrap();
                 // Sleeps so that the pool is dropped while the job runs.
-                thread::sleep(PATIENCE * 10);
+                thread::sleep(TIMEOUT * 10);
                 done.send(n).unwrap();
             });
         }

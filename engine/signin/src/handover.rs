@@ -10,7 +10,7 @@ use hyper::{Method, StatusCode};
 use crate::loopback::{Loopback, blank};
 
 /// How long a browser may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Waits for the browser on loopback and sends it on.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Handover {
             }
             false
         };
-        let came = tokio::time::timeout(PATIENCE, asked).await;
+        let came = tokio::time::timeout(TIMEOUT, asked).await;
         serving.close().await;
         came.unwrap_or(false)
     }

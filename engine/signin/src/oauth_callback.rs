@@ -12,7 +12,7 @@ use hyper::{Method, StatusCode};
 use crate::loopback::{self, Asked, Loopback, Reply, blank};
 
 /// How long a person may take in the browser.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+pub const TIMEOUT: Duration = Duration::from_secs(600);
 /// Where the browser comes back to.
 const PATH: &str = "/oauth/callback";
 

@@ -44,7 +44,7 @@ async fn the_browser_is_told_and_the_door_is_closed() {
     let at = callback.0.address();
     // A browser's connection that says nothing keeps nobody waiting.
     let _silent = TcpStream::connect(at).await.unwrap();
-    let waiting = tokio::spawn(callback.wait(|state| state == "s1", PATIENCE));
+    let waiting = tokio::spawn(callback.wait(|state| state == "s1", TIMEOUT));
     let send = async |path: &str, host: &str| {
         let mut stream = TcpStream::connect(at).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");

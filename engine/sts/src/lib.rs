@@ -34,7 +34,7 @@ const BODY_MAX: usize = 64 * 1024;
 /// The most connections at once; more wait.
 const CONNECTIONS_MAX: usize = 128;
 /// How long a client may take to send the head of a request, and its body.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How the emulator fails when it is told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +215,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     // A client that goes away is no event here.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
@@ -235,7 +235,7 @@ async fn respond(
         None => {}
     }
     let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(PATIENCE, Limited::new(body, BODY_MAX).collect())
+    let body = tokio::time::timeout(TIMEOUT, Limited::new(body, BODY_MAX).collect())
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
         .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::disk::{DiskError, folder_of, owner, temporary};
 
 /// How long another process may hold the lock.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait between two tries.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How old a temporary file is that no process can be writing any more.
@@ -34,7 +34,7 @@ impl Lock {
             source,
         };
         sweep(target);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let file = owner::open(target).map_err(io)?;
             match file.try_lock() {
@@ -47,7 +47,7 @@ impl Lock {
             if Instant::now() >= deadline {
                 return Err(DiskError::Locked {
                     path: target.to_owned(),
-                    seconds: PATIENCE.as_secs(),
+                    seconds: TIMEOUT.as_secs(),
                 });
             }
         }

@@ -12,7 +12,7 @@ use dayfly_tests::{Daemon, Home};
 use serde_json::{Value, json};
 
 /// Longer than an engine on a busy machine takes for any answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn engine() -> (Home, Daemon) {
     let home = Home::new();
@@ -30,7 +30,7 @@ fn socket(home: &Home) -> PathBuf {
 
 fn ask(home: &Home, request: &[u8]) -> Vec<u8> {
     let mut stream = UnixStream::connect(socket(home)).expect("the engine listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a deadline");
     // It may have hung up already.
     let _ = stream.write_all(request);
     let _ = stream.shutdown(Shutdown::Write);
@@ -90,7 +90,7 @@ fn endpoint() {
     let (host, path) = rest.split_once('/').expect("a URL");
     let say = |bytes: &[u8], ends: bool| {
         let mut stream = TcpStream::connect(host).expect("the engine listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a deadline");
         let _ = stream.write_all(bytes);
         if ends {
             // Nobody waits for the rest of what was cut short.

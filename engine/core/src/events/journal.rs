@@ -356,8 +356,9 @@ pub enum JournalEvent {
     },
     /// An endpoint for programs turned somebody away. Recorded by who runs the core.
     TurnedAway {
-        /// Which endpoint.
-        door: String,
+        /// Which endpoint; `door` in the journal file.
+        #[serde(rename = "door")]
+        endpoint: String,
         /// Why; never what was said.
         why: String,
         /// How often since this was last recorded.

@@ -30,7 +30,7 @@ use super::transport::{Carrier, Ended};
 use crate::unreachable::Unreachable;
 
 /// How long the Azure CLI, or the identity of a machine, may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest file with a certificate or a token, in bytes.
 const FILE: u64 = 256 << 10;
 
@@ -75,7 +75,7 @@ pub(crate) async fn obtain(
     };
     let scope = AzureCloud::scope(resource);
     let scopes = [scope.as_str()];
-    let asked = tokio::time::timeout(PATIENCE, credential.get_token(&scopes, None));
+    let asked = tokio::time::timeout(TIMEOUT, credential.get_token(&scopes, None));
     let token = match asked.await {
         Ok(Ok(token)) => token,
         Ok(Err(error)) => {

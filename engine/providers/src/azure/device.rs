@@ -25,7 +25,7 @@ const INTERVAL_LEAST: Duration = Duration::from_secs(1);
 /// How much longer to wait when the issuer says so (RFC 8628, 3.5).
 const SLOWER: Duration = Duration::from_secs(5);
 /// The longest that a person may take.
-const PATIENCE: Duration = Duration::from_secs(1_800);
+const TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// A sign-in that a person has begun.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ pub(crate) async fn begin(
         user_code: one_line(&begun.user_code),
         verification_uri: begun.verification_uri.clone(),
         verification_uri_complete: complete.filter(|address| is_address(address)),
-        expires_in: Duration::from_secs(begun.expires_in).min(PATIENCE),
+        expires_in: Duration::from_secs(begun.expires_in).min(TIMEOUT),
         device_code: SecretString::from(begun.device_code.clone()),
         interval: interval.max(INTERVAL_LEAST),
         begun: Instant::now(),

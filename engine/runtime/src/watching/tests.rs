@@ -14,7 +14,7 @@ use dayfly_core::policy::FileChangeKind::{Changed, Created, Present, Removed};
 use super::*;
 
 /// Longer than any of this takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 struct Stage {
     folder: tempfile::TempDir,
@@ -94,7 +94,7 @@ impl Stage {
 
     /// Waits until nothing is left to look at, and takes in what was told.
     fn settle(&mut self) {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         loop {
             self.take();
             if self.watching.as_ref().unwrap().is_idle() {
@@ -146,7 +146,7 @@ impl Stage {
     }
 
     fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         loop {
             self.take();
             if is_so(self) {
