@@ -56,7 +56,7 @@ impl Unreadable {
 /// Gives back its bytes as well.
 ///
 /// # Errors
-/// It is there and cannot be read.
+/// The file exists and cannot be read.
 pub fn load_with_text(
     path: &Path,
     kind: Kind,
@@ -73,7 +73,7 @@ pub fn load_with_text(
 /// Reads a file as [`load_with_text`] does.
 ///
 /// # Errors
-/// It is there and cannot be read.
+/// The file exists and cannot be read.
 pub fn load(path: &Path, kind: Kind) -> Result<AwsFile, Unreadable> {
     load_with_text(path, kind).map(|(file, _)| file)
 }

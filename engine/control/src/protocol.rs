@@ -221,9 +221,9 @@ pub struct OrderDone {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
-    /// It was done.
+    /// The engine did it.
     Ok(serde_json::Value),
-    /// It was not.
+    /// The engine did not do it.
     Error(CliError),
 }
 
@@ -330,8 +330,11 @@ pub fn unobtained(session: &str, unobtained: Unobtained) -> CliError {
 fn order_trouble(error: OrderError) -> CliError {
     match error {
         OrderError::Resolve(error) => not_found(&error),
-        OrderError::NoWorkspace(_) => CliError::failed(error.to_string())
-            .hint("fix the file; `dayfly workspace validate` lists all problems"),
+        OrderError::NoWorkspace(ref problems) => {
+            let hint = problems.first().and_then(|problem| problem.hint.clone());
+            let usual = || "fix the file; `dayfly workspace validate` lists all problems".into();
+            CliError::failed(error.to_string()).hint(hint.unwrap_or_else(usual))
+        }
         OrderError::Stopped(error) => stopped(error),
     }
 }

@@ -83,7 +83,7 @@ pub(crate) struct Silent {
 }
 
 impl Silent {
-    /// It has to give way to another.
+    /// The request gives up its place to another.
     pub(crate) async fn cut(&self) {
         self.cut.notified().await;
     }

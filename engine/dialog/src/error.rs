@@ -23,7 +23,7 @@ pub struct CliError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// It was tried and failed, or cannot be tried.
+    /// The command tried and failed, or could not try.
     Failed,
     /// The request makes no sense.
     Usage,
@@ -45,7 +45,7 @@ impl CliError {
         }
     }
 
-    /// It was tried and failed, or cannot be tried.
+    /// The command tried and failed, or could not try.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, message)
     }

@@ -28,14 +28,14 @@ const CHUNK: usize = 64 << 10;
 pub enum Links {
     /// What it leads to is read.
     Follow,
-    /// It is refused.
+    /// A link is refused.
     Refuse,
 }
 
 /// Reads a whole file of at most `limit` bytes, through a link; none where there is no file.
 ///
 /// # Errors
-/// It is no regular file, is longer, takes too long, or cannot be read.
+/// The file is not a regular file, is longer, takes too long, or cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateFileError> {
     let Some((mut file, meta)) = open(path, Links::Follow)? else {
         return Ok(None);
@@ -71,7 +71,7 @@ pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, PrivateFileE
 /// What was read of a file as text.
 ///
 /// # Errors
-/// It is not UTF-8.
+/// The content is not UTF-8.
 pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, PrivateFileError> {
     String::from_utf8(bytes).map_err(|e| {
         let good = e.utf8_error().valid_up_to();
@@ -93,7 +93,7 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, PrivateFileError> {
 /// is no file.
 ///
 /// # Errors
-/// It is no regular file, is a link that is refused, or cannot be opened.
+/// The file is not a regular file, is a link that is refused, or cannot be opened.
 pub fn open(path: &Path, links: Links) -> Result<Option<(File, Metadata)>, PrivateFileError> {
     let looked = match links {
         Links::Follow => fs::metadata(path),
@@ -138,7 +138,7 @@ pub fn open(path: &Path, links: Links) -> Result<Option<(File, Metadata)>, Priva
 /// Reads the rest of an opened file, at most `limit` bytes.
 ///
 /// # Errors
-/// It is longer, takes too long, or cannot be read.
+/// The content is longer, takes too long, or cannot be read.
 pub fn read_all(
     file: &mut File,
     meta: &Metadata,
@@ -179,7 +179,7 @@ pub fn read_all(
 /// Whether it is a regular file.
 ///
 /// # Errors
-/// It is something else, which the error names.
+/// The file is something else, which the error names.
 pub fn require_file(path: &Path, meta: &Metadata) -> Result<(), PrivateFileError> {
     if meta.is_file() {
         return Ok(());

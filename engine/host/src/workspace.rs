@@ -35,10 +35,9 @@ pub fn names(home: &Home) -> Names {
 /// The Workspace, where a command cannot do without it.
 pub fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
     load(home).map_err(|rejected| {
-        let hint = if home.workspace().exists() {
-            "fix the file; `dayfly workspace validate` lists all problems"
-        } else {
-            "create it with `dayfly init`"
+        let hint = match rejected.hint() {
+            Some(hint) => hint,
+            None => "fix the file; `dayfly workspace validate` lists all problems",
         };
         CliError::failed(rejected.to_string()).hint(hint)
     })

@@ -31,7 +31,7 @@ pub enum RecordError {
     /// It cannot be read or written.
     #[error(transparent)]
     File(#[from] PrivateFileError),
-    /// It is damaged, or of a newer version.
+    /// The record is damaged, or of a newer version.
     #[error("{path} is not a record of an import that this version of Dayfly knows: {why}", path = .path.display())]
     Unknown {
         /// The record.

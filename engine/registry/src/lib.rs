@@ -6,6 +6,28 @@
 //! them. What is pulled is bounded, resumed where it was broken off, and checked against the digest
 //! that the manifest names; who answers for it is asked elsewhere.
 //!
+//! ```
+//! use dayfly_registry::{Place, Registry, RegistryError};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let place = Place {
+//!     // Nothing listens there.
+//!     host: "127.0.0.1:9".into(),
+//!     repository: "team/business-hours".into(),
+//!     tag: Some("1.2.0".into()),
+//!     digest: None,
+//! };
+//! let parts = tempfile::tempdir()?;
+//! let registry = Registry::at(&place.host).await?;
+//! // At most 10 MiB; what has come is kept in the folder and resumed by the next try.
+//! let pulled = registry.pull(&place, 10 << 20, parts.path()).await;
+//! assert!(matches!(pulled, Err(RegistryError::Unreachable { .. })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Sources: OCI distribution specification 1.1 and image specification 1.1;
 //! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>.
 

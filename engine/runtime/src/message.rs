@@ -133,7 +133,7 @@ pub enum OrderError {
     /// There is no Workspace in force.
     #[error(
         "Dayfly cannot use the Workspace: {}",
-        .0.first().map(ToString::to_string).unwrap_or_default()
+        .0.first().map(Problem::without_hint).unwrap_or_default()
     )]
     NoWorkspace(Vec<Problem>),
     /// The engine stopped.

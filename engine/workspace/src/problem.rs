@@ -71,21 +71,32 @@ impl Problem {
 /// `PATH:LINE:COLUMN: SEVERITY: MESSAGE (HINT)`, the form that editors jump to.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.path.display())?;
-        if self.line > 0 {
-            write!(f, "{}:{}:", self.line, self.column)?;
+        f.write_str(&self.without_hint())?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
         }
-        write!(f, " {}: ", self.severity)?;
-        match (&self.session_name, &self.session) {
-            (Some(name), _) => write!(f, "session \"{name}\": ")?,
-            (None, Some(id)) => write!(f, "session {id}: ")?,
-            (None, None) => {}
+    }
+}
+
+impl Problem {
+    /// `PATH:LINE:COLUMN: SEVERITY: MESSAGE`; the message alone where it names the file itself.
+    #[must_use]
+    pub fn without_hint(&self) -> String {
+        let path = self.path.display().to_string();
+        if self.line == 0 && self.message.contains(&path) {
+            return self.message.clone();
         }
-        f.write_str(&self.message)?;
-        if let Some(hint) = &self.hint {
-            write!(f, " ({hint})")?;
-        }
-        Ok(())
+        let place = match self.line {
+            0 => path,
+            line => format!("{path}:{line}:{}", self.column),
+        };
+        let session = match (&self.session_name, &self.session) {
+            (Some(name), _) => format!("session \"{name}\": "),
+            (None, Some(id)) => format!("session {id}: "),
+            (None, None) => String::new(),
+        };
+        format!("{place}: {}: {session}{}", self.severity, self.message)
     }
 }
 
@@ -97,11 +108,17 @@ pub struct Rejected {
     pub problems: Vec<Problem>,
 }
 
+impl Rejected {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.problems.first()?.hint.as_deref()
+    }
+}
+
 fn first(problems: &[Problem]) -> String {
-    problems
-        .first()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    let first = problems.first();
+    first.map(Problem::without_hint).unwrap_or_default()
 }
 
 /// A problem at a byte offset, before it is known on which line that is.

@@ -106,13 +106,13 @@ impl StepContext<'_> {
         if let Some(state) = state.filter(|_| in_force) {
             state.disturb();
             if !active {
-                // It is put in place when that has ended.
+                // Its credentials are put in place when the operation has ended.
                 self.retry_places_later();
             }
             return active;
         }
         if starts {
-            // It is replaced by what comes, or removed when nothing came.
+            // The new credentials replace it; if none come, it is removed.
             self.state.deliveries.leftovers.insert(session);
             self.retry_places_later();
         } else if !in_force {
@@ -172,7 +172,7 @@ impl StepContext<'_> {
                     session,
                     failure: None,
                 }),
-                // It is decided when that has ended.
+                // Decided when the operation has ended.
                 Some(_) => {
                     self.state.deliveries.leftovers.insert(session);
                 }

@@ -15,7 +15,7 @@ use crate::model::time::Timestamp;
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It was done.
+    /// The operation succeeded.
     Done {
         /// The credentials that are now in the chain.
         lease: Option<Lease>,
@@ -27,7 +27,7 @@ pub enum Reply {
         /// The credentials that are in the chain.
         lease: Option<Lease>,
     },
-    /// It was tried and failed.
+    /// The operation failed.
     Failed {
         /// Why.
         failure: Failure,

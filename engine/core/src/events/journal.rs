@@ -250,7 +250,7 @@ pub enum JournalEvent {
         /// What would be done, were the shadow entries live.
         shadow: Option<Action>,
     },
-    /// It was decided to act.
+    /// The engine decided to act.
     Decided {
         /// The session.
         session: SessionId,
@@ -264,7 +264,7 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         losers: Vec<Loss>,
     },
-    /// It was decided to act, but not now.
+    /// The engine decided to act, but later.
     Deferred {
         /// The session.
         session: SessionId,

@@ -17,7 +17,7 @@ pub(crate) enum Approval {
     Granted,
     /// A guard rail has not answered yet.
     Awaited,
-    /// It is forbidden.
+    /// A policy forbids the operation.
     Denied {
         /// By whom.
         by: Actor,

@@ -18,9 +18,9 @@ const PARENT_DEADLINES: u32 = 10;
 enum ParentStep {
     /// Its credentials are good.
     Ready,
-    /// It is not ready, and something is under way that changes that.
+    /// The parent is not ready, and an operation is running that changes that.
     Wait,
-    /// It is to be started or renewed first.
+    /// The parent must be started or renewed first.
     Begin(Action),
     /// It will not be ready.
     Fail(Failure),
@@ -64,7 +64,7 @@ impl StepContext<'_> {
             return ParentStep::Fail(Failure::new(ErrorKind::Parent, message));
         };
         match &parent.phase {
-            // It is about to be retracted; then this session is looked at again.
+            // The parent is about to be stopped; then this session is looked at again.
             Phase::Active(lease) if lease.expired(self.now) => ParentStep::Wait,
             Phase::Active(lease) => {
                 let may_renew = parent.retry_at.is_none()

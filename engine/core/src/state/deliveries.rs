@@ -268,7 +268,7 @@ impl DeliveryStates {
         now.plus(self.delay.unwrap_or(RETRY_FIRST))
     }
 
-    /// It is tried again now; the next time after longer.
+    /// The chain is tried again now; the next time after longer.
     pub(crate) fn wait_longer(&mut self) {
         let delay = self.delay.unwrap_or(RETRY_FIRST) * 2;
         self.delay = Some(delay.min(RETRY_LONGEST));

@@ -45,9 +45,9 @@ pub struct SessionState {
     pub stopped_at: Option<Timestamp>,
     /// The session that it is chained to was stopped, and it could not be retracted then.
     pub(crate) beyond_parent: bool,
-    /// It was edited while an operation waits, which nobody was asked about as it is now.
+    /// The session was edited while an operation waits; the policies were not asked about it as it is now.
     pub(crate) needs_approval: bool,
-    /// It was started only for a session that is chained to it and has not been started yet.
+    /// The session was started only for a session that is chained to it and is not started yet.
     pub(crate) for_child: bool,
     /// The named profile that credentials are on their way to.
     pub(crate) publishing_profile: Option<String>,

@@ -162,8 +162,16 @@ impl EngineLoop {
             Message::Answered(what) => self.enter(Input::Attended(what)),
             Message::SignIns(stand) => self.enter(Input::SignIns(stand)),
             Message::Used(session) => self.enter(Input::Used { session }),
-            Message::TurnedAway { endpoint, why, count } => {
-                self.note(JournalEvent::TurnedAway { endpoint, why, count });
+            Message::TurnedAway {
+                endpoint,
+                why,
+                count,
+            } => {
+                self.note(JournalEvent::TurnedAway {
+                    endpoint,
+                    why,
+                    count,
+                });
             }
             Message::Watched { seen, to } => self.enter(Input::Watched { seen, to }),
             Message::Trouble { about, message } => {

@@ -56,12 +56,19 @@ pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
                 format!("{about}: {}{}", sanitize(message), hint.unwrap_or_default()),
             )
         }
-        JournalEvent::TurnedAway { endpoint, why, count } => {
+        JournalEvent::TurnedAway {
+            endpoint,
+            why,
+            count,
+        } => {
             let times = match count {
                 1 => String::new(),
                 count => format!(" ({count} times)"),
             };
-            ('!', format!("the {endpoint} refused a request{times}: {why}"))
+            (
+                '!',
+                format!("the {endpoint} refused a request{times}: {why}"),
+            )
         }
         JournalEvent::Mended { about } => ('✓', format!("{about}: resolved")),
         _ => return None,

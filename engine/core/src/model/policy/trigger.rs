@@ -11,13 +11,13 @@ use crate::model::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileChangeKind {
-    /// It is new.
+    /// The file or repository is new.
     Created,
     /// Its content, or branch, is another.
     Changed,
-    /// It was removed.
+    /// The file or repository was removed.
     Removed,
-    /// It is there; said when watching begins.
+    /// The file or repository is there; told when the engine begins to watch it.
     Present,
 }
 
