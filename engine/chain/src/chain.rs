@@ -103,6 +103,32 @@ impl Chain {
         self.refuses.as_deref()
     }
 
+    /// Why publications under these profiles would fail, each with the places that it wants: other
+    /// programs' lines hold the profile there. A place that cannot be read is told for each of them.
+    #[must_use]
+    pub fn blocked<'p>(
+        &self,
+        wanted: impl IntoIterator<Item = (&'p str, &'p Delivery)>,
+    ) -> Vec<(String, ChainError)> {
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let mut found = Vec::new();
+        for target in &self.targets {
+            let here = wanted.iter().filter(|(_, d)| d.contains(&target.place()));
+            let profiles: BTreeSet<&str> = here.map(|(profile, _)| *profile).collect();
+            if profiles.is_empty() {
+                continue;
+            }
+            match target.blocked(&profiles) {
+                Ok(blocked) => found.extend(blocked),
+                Err(error) => {
+                    let each = profiles.into_iter();
+                    found.extend(each.map(|profile| (profile.to_owned(), error.clone())));
+                }
+            }
+        }
+        found
+    }
+
     /// Takes everything of ours out of the targets of an earlier configuration; the files of which
     /// that cannot be said, and why.
     #[must_use]

@@ -3,6 +3,7 @@
 //!
 //! Source: AWS SDKs and Tools Reference Guide, "Process credential provider".
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dayfly_core::delivery::Place;
@@ -57,6 +58,10 @@ impl Target for ConfigFile {
     /// Profiles that run this program as it is now; no credentials.
     fn observe(&self) -> Result<Vec<Observed>, ChainError> {
         rewrite::observe(&self.path, &self.form, self.home.as_deref())
+    }
+
+    fn blocked(&self, profiles: &BTreeSet<&str>) -> Result<Vec<(String, ChainError)>, ChainError> {
+        rewrite::blocked(&self.path, &self.form, self.home.as_deref(), profiles)
     }
 
     fn holds_any_of(&self, changes: &[Change]) -> Result<bool, ChainError> {

@@ -3,6 +3,7 @@
 //! Sources: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; botocore
 //! and the AWS CLI, which pass over keys that they do not know.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dayfly_core::delivery::Place;
@@ -57,6 +58,15 @@ impl Target for CredentialsFile {
 
     fn observe(&self) -> Result<Vec<Observed>, ChainError> {
         rewrite::observe(&self.path, &Form::Credentials, self.home.as_deref())
+    }
+
+    fn blocked(&self, profiles: &BTreeSet<&str>) -> Result<Vec<(String, ChainError)>, ChainError> {
+        rewrite::blocked(
+            &self.path,
+            &Form::Credentials,
+            self.home.as_deref(),
+            profiles,
+        )
     }
 
     fn holds_any_of(&self, changes: &[Change]) -> Result<bool, ChainError> {

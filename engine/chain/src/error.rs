@@ -131,9 +131,8 @@ impl ChainError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::ForeignProfile { .. } => Some(
-                "give the session another named profile or another `delivery`; or save the values \
-                 of that section (a key, for example, with `dayfly secret set`), then rename or \
-                 remove it"
+                "take the profile over with `dayfly import`, which gives it back when the session \
+                 is removed; or give the session another named profile or another `delivery`"
                     .into(),
             ),
             Self::OtherHome { .. } => Some(

@@ -164,23 +164,11 @@ impl<'a> Profiles<'a> {
 
     fn publish(&mut self, publication: &Publication) -> Result<(), ChainError> {
         self.readable()?;
-        let sections = &self.document.sections;
-        let named = self.named.get(publication.profile.as_bytes());
-        let places = named.into_iter().flatten().copied();
-        let places: Vec<usize> = places.filter(|at| sections[*at].name.is_some()).collect();
-        for at in &places {
-            self.refuse_foreign(*at, &publication.profile)?;
-        }
-        let at = match places.as_slice() {
-            [] => self.append(publication)?,
-            [at] => {
-                self.fill(*at, publication)?;
-                *at
-            }
-            [_, second, ..] => {
-                let problem = "the profile is in the file twice, and clients differ on which one \
-                               they use; merge the two sections";
-                return Err(self.unclear_at(first_line(&sections[*second]), problem));
+        let at = match self.own_section(&publication.profile)? {
+            None => self.append(publication)?,
+            Some(at) => {
+                self.fill(at, publication)?;
+                at
             }
         };
         self.retract(&publication.session, Some(at));
@@ -188,6 +176,32 @@ impl<'a> Profiles<'a> {
             self.retract(session, None);
         }
         Ok(())
+    }
+
+    /// The section of a profile, where there is one and it may be written.
+    fn own_section(&self, profile: &str) -> Result<Option<usize>, ChainError> {
+        let sections = &self.document.sections;
+        let named = self.named.get(profile.as_bytes());
+        let places = named.into_iter().flatten().copied();
+        let places: Vec<usize> = places.filter(|at| sections[*at].name.is_some()).collect();
+        for at in &places {
+            self.refuse_foreign(*at, profile)?;
+        }
+        match places.as_slice() {
+            [] => Ok(None),
+            [at] => Ok(Some(*at)),
+            [_, second, ..] => {
+                let problem = "the profile is in the file twice, and clients differ on which one \
+                               they use; merge the two sections";
+                Err(self.unclear_at(first_line(&sections[*second]), problem))
+            }
+        }
+    }
+
+    /// Why nothing could be published under this profile, where that is so.
+    #[must_use]
+    pub fn blocked(&self, profile: &str) -> Option<ChainError> {
+        self.own_section(profile).err()
     }
 
     /// Nothing is added to a file that clients do not read, or that they read in different ways.

@@ -4,6 +4,7 @@
 //! part. Nothing else is left in the folder. A link is followed by the rule of
 //! [`dayfly_vault::shared_file`].
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -74,6 +75,19 @@ pub(crate) fn observe(
 ) -> Result<Vec<Observed>, ChainError> {
     let seen = shared_file::peek(path, LIMIT)?;
     Ok(Profiles::parse_as(form.clone(), path, seen.bytes(), home).observe())
+}
+
+/// Why nothing could be published under some of these profiles.
+pub(crate) fn blocked(
+    path: &Path,
+    form: &Form,
+    home: Option<&str>,
+    profiles: &BTreeSet<&str>,
+) -> Result<Vec<(String, ChainError)>, ChainError> {
+    let seen = shared_file::peek(path, LIMIT)?;
+    let known = Profiles::parse_as(form.clone(), path, seen.bytes(), home);
+    let why = |profile: &&str| Some(((*profile).to_owned(), known.blocked(profile)?));
+    Ok(profiles.iter().filter_map(why).collect())
 }
 
 /// Whether the changes could change anything.

@@ -1,5 +1,6 @@
 //! What every chain target can do.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +36,16 @@ pub trait Target: Send + Sync {
     /// Why it could not.
     fn writable(&self) -> Result<(), ChainError> {
         Ok(dayfly_vault::shared_file::writable(self.path())?)
+    }
+
+    /// Why credentials could not be published under some of these profiles: other programs' lines
+    /// hold them. Takes no lock. A place that knows no profiles has nothing to say.
+    ///
+    /// # Errors
+    /// The place cannot be read.
+    fn blocked(&self, profiles: &BTreeSet<&str>) -> Result<Vec<(String, ChainError)>, ChainError> {
+        let _ = profiles;
+        Ok(Vec::new())
     }
 
     /// Whether the changes could change anything; takes no lock.

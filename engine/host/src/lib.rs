@@ -4,6 +4,7 @@
 //! It prints nothing: whoever runs the command introduces the [`person`] who is told and asked.
 
 pub mod azure;
+pub mod blocked_profiles;
 pub mod chain;
 pub mod direct;
 pub mod engine;

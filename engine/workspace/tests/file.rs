@@ -307,10 +307,11 @@ fn a_lock_that_is_kept_ends_in_an_error_and_one_that_is_let_go_does_not() {
 fn what_others_can_write_is_not_read() {
     let home = Home::new(TWO);
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o602)).unwrap();
-    let message = home.file.load().unwrap_err().to_string();
+    let rejected = home.file.load().unwrap_err();
+    let (message, hint) = (rejected.to_string(), rejected.hint().unwrap_or_default());
     assert!(
-        message.contains("other users can write to") && message.contains("chmod go-w"),
-        "{message}"
+        message.contains("other users can write to") && hint.contains("chmod go-w"),
+        "{message}: {hint}"
     );
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o600)).unwrap();
     // Each folder on the way, and each link, as for dayfly.toml.

@@ -3,8 +3,10 @@
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, workspace};
 use dayfly_integrations::{Found, azure_sync, find, sso_sync};
+use dayfly_workspace::Entry;
 use serde::Serialize;
 
+use crate::commands::session::add::warn_of_blocked_profiles;
 use crate::progress::ProgressLine;
 use crate::terminal::{print, print_json};
 
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         remove_all: args.remove_all,
     };
     let progress = ProgressLine::start();
-    match &found {
+    let exit = match &found {
         Found::Sso(integration) => {
             let outcome = sso_sync::run(&home, integration, how, &progress)?;
             told(args, &outcome, |outcome| outcome.text(found.name()))
@@ -49,7 +51,15 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             let outcome = azure_sync::run(&home, &one.id, how, &progress)?;
             told(args, &outcome, |outcome| outcome.text(found.name()))
         }
+    };
+    if !args.dry_run {
+        let after = workspace::require(&home)?;
+        let of = |entry: &&Entry| entry.session.sign_in() == Some(found.id());
+        let sessions = after.sessions().iter().filter(of);
+        let sessions = sessions.map(|entry| entry.session.id.clone()).collect();
+        warn_of_blocked_profiles(&home, &after, &sessions);
     }
+    exit
 }
 
 fn told<T: Serialize>(

@@ -1,8 +1,10 @@
 //! `dayfly session add`
 
+use std::collections::BTreeSet;
+
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{paths, workspace};
+use dayfly_host::{blocked_profiles, paths, workspace};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{EditError, Problem, Workspace, WorkspaceFile, requires};
@@ -113,7 +115,37 @@ pub(crate) fn edit(
     for problem in after.problems().iter().filter(about) {
         warn(&plain(problem));
     }
+    warn_of_blocked_profiles(home, &after, &BTreeSet::from([session.clone()]));
     Ok(after)
+}
+
+/// The most sessions whose named profile is held by others that are warned of one by one.
+const WARNED: usize = 5;
+
+/// Tells at once, not at the first START, that other programs' lines hold a named profile.
+pub(crate) fn warn_of_blocked_profiles(
+    home: &Home,
+    workspace: &Workspace,
+    sessions: &BTreeSet<SessionId>,
+) {
+    let found = match blocked_profiles::blocked(home, workspace, sessions) {
+        Ok(found) => found,
+        Err(trouble) => {
+            let why = trouble.message;
+            return warn(&format!(
+                "Dayfly could not look whether the named profile is free: {why}"
+            ));
+        }
+    };
+    for one in found.iter().take(WARNED) {
+        warn(&one.warning());
+    }
+    if let Some(more) = found.len().checked_sub(WARNED).filter(|more| *more > 0) {
+        warn(&format!(
+            "other programs' lines hold the named profiles of {more} more sessions; \
+             `dayfly import` lists the profiles that Dayfly can take over"
+        ));
+    }
 }
 
 /// A problem without its place: the person wrote flags, not lines.

@@ -1,0 +1,75 @@
+//! Named profiles that other programs' lines hold: told when a session is added, not at its first START.
+
+use std::collections::BTreeSet;
+
+use dayfly_chain::ChainError;
+use dayfly_core::delivery::{self, Delivery};
+use dayfly_core::session::{Session, SessionId};
+use dayfly_dialog::CliError;
+use dayfly_runtime::Home;
+use dayfly_workspace::Workspace;
+
+use crate::{chain, settings};
+
+/// A session whose credentials Dayfly could not publish now.
+#[derive(Debug)]
+pub struct Blocked {
+    /// Its name.
+    pub session: String,
+    /// Why.
+    pub error: ChainError,
+}
+
+impl Blocked {
+    /// What a person is warned of: what will fail, why, and what to do.
+    #[must_use]
+    pub fn warning(&self) -> String {
+        let hint = self.error.hint();
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!(
+            "Dayfly cannot publish the credentials of session \"{}\" yet: {}{hint}",
+            self.session, self.error
+        )
+    }
+}
+
+/// Those of these sessions whose named profile other programs' lines hold, where their credentials go.
+///
+/// # Errors
+/// The configuration cannot be read.
+pub fn blocked(
+    home: &Home,
+    workspace: &Workspace,
+    sessions: &BTreeSet<SessionId>,
+) -> Result<Vec<Blocked>, CliError> {
+    let usual = settings::in_force(home)?.delivery;
+    let usual = usual.unwrap_or_else(delivery::usual);
+    let entries = sessions.iter().filter_map(|id| workspace.get(id));
+    let wanted: Vec<(&Session, &str, &Delivery)> = entries
+        .filter_map(|entry| {
+            let session = &*entry.session;
+            let delivery = workspace.delivery(&session.id).unwrap_or(&usual);
+            Some((session, session.named_profile.as_deref()?, delivery))
+        })
+        .collect();
+    let chain = chain::in_force(home)?;
+    let mut found = chain.blocked(
+        wanted
+            .iter()
+            .map(|(_, profile, places)| (*profile, *places)),
+    );
+    // A profile that two places hold is told once.
+    found.dedup_by(|a, b| a.0 == b.0);
+    let named = |(profile, error): (String, ChainError)| {
+        let holders = wanted
+            .iter()
+            .filter(move |(_, wanted, _)| *wanted == profile);
+        holders
+            .map(|(session, ..)| Blocked {
+                session: session.name.clone(),
+                error: error.clone(),
+            })
+            .collect::<Vec<_>>()
+    };
+    Ok(found.into_iter().flat_map(named).collect())
+}
