@@ -344,8 +344,9 @@ fn what_a_group_of_others_can_write_is_not_read() {
         return;
     }
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o660)).unwrap();
-    let message = home.file.load().unwrap_err().to_string();
-    assert!(message.contains("chmod g-w"), "{message}");
+    let rejected = home.file.load().unwrap_err();
+    let hint = rejected.hint().unwrap_or_default();
+    assert!(hint.contains("chmod g-w"), "{rejected}: {hint}");
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o640)).unwrap();
     assert!(home.file.load().is_ok());
 }
