@@ -37,6 +37,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     dayfly_doctor::newest(&home, &mut findings);
     dayfly_doctor::environment(&mut findings);
     dayfly_doctor::shared_files(&home, workspace, &mut findings)?;
+    if let Some(workspace) = workspace {
+        dayfly_doctor::set_aside_lines(&home, workspace, &mut findings)?;
+    }
     dayfly_doctor::published(&home, &mut findings)?;
     dayfly_doctor::endpoint(&home, &mut findings);
     dayfly_doctor::network(&mut findings);

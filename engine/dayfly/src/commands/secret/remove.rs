@@ -1,12 +1,38 @@
 //! `dayfly secret remove`
 
+use std::collections::BTreeSet;
+
 use dayfly_control::protocol::not_found;
+use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, Code, Exit, sanitize};
-use dayfly_host::{paths, vault, workspace};
+use dayfly_host::{paths, settings, vault, workspace};
+use dayfly_import::{AwsProfiles, sessions_with_lines};
 use dayfly_providers::TOTP_SEED;
+use dayfly_runtime::Home;
 use dayfly_vault::ACCESS_KEY;
 
 use crate::terminal::print;
+
+/// Refuses where the key came out of a profile that gets it back with its lines.
+fn refuse_only_copy(home: &Home, id: &SessionId) -> Result<(), CliError> {
+    let config = settings::in_force(home)?;
+    let files = AwsProfiles {
+        config: settings::config_file(&config)?,
+        credentials: settings::credentials_file(&config)?,
+    };
+    let taken_over = sessions_with_lines(&files, &BTreeSet::from([id]))
+        .map_err(|e| CliError::failed(format!("{e}; nothing was removed")))?;
+    if taken_over.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "`dayfly import` moved the access key of session {id} out of its profile, and only the vault has \
+         it; nothing was removed"
+    );
+    Err(CliError::failed(message).hint(
+        "`dayfly session remove` gives the key back to the profile; --force removes it for good",
+    ))
+}
 
 /// Remove the access key of a session, or the seed of its MFA device, from the vault. Credentials
 /// from that key stay valid until they expire or the session is stopped.
@@ -21,6 +47,9 @@ pub(crate) struct Args {
     /// Remove the seed of the session's MFA device, for all sessions of that device.
     #[arg(long)]
     totp: bool,
+    /// Remove an access key even where `dayfly import` moved it into the vault, and no other file has it.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -46,6 +75,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             .and_then(|w| w.resolve(&args.session).ok())
             .map(|entry| entry.session.id.to_string());
         let id = known.unwrap_or_else(|| args.session.clone());
+        if !args.force {
+            refuse_only_copy(&home, &SessionId::new(&id))?;
+        }
         let what = format!("the access key of {asked}");
         (format!("{ACCESS_KEY}{id}"), what)
     };
