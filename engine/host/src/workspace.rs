@@ -35,10 +35,8 @@ pub fn names(home: &Home) -> Names {
 /// The Workspace, where a command cannot do without it.
 pub fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
     load(home).map_err(|rejected| {
-        let hint = match rejected.hint() {
-            Some(hint) => hint,
-            None => "fix the file; `dayfly workspace validate` lists all problems",
-        };
+        let usual = "fix the file; `dayfly workspace validate` lists all problems";
+        let hint = rejected.hint().unwrap_or(usual);
         CliError::failed(rejected.to_string()).hint(hint)
     })
 }
