@@ -8,11 +8,12 @@ use dayfly_core::arbitration::Tier;
 use dayfly_core::audit::{Chain, audit};
 use dayfly_core::delivery::Delivery;
 use dayfly_core::effect::Reply;
-use dayfly_core::input::{Order, RecoveredCredentials};
+use dayfly_core::input::{Input, Order, RecoveredCredentials};
 use dayfly_core::policy::{
     Act, Action, EntryName, Fault, FaultKind, PolicyEffect, Reason, Verdict,
 };
 use dayfly_core::session::{Lease, Status};
+use dayfly_core::time::Timestamp;
 
 use stage::{HOUR, NOW, Stage, failure, id};
 
@@ -207,4 +208,66 @@ fn a_suspended_policy_keeps_no_list_of_what_is_gone() {
     let (_, tracking) = stage.state.entries().next().expect("it is there");
     assert!(tracking.suspended);
     assert!(tracking.pending_sessions().count() <= 2);
+}
+
+/// The credentials of both sessions ended, and the chain could not take them back.
+fn ended_and_left() -> Stage {
+    let mut stage = Stage::active();
+    stage.pass(HOUR);
+    while !stage.chain.is_empty() {
+        stage.deliver(Err(failure()));
+    }
+    stage
+}
+
+/// The clock is set to this moment.
+fn set_clock(stage: &mut Stage, to: Timestamp) {
+    stage.now = to;
+    stage.enter(Input::Resumed {
+        slept_ms: 0,
+        set_ms: 0,
+    });
+}
+
+#[test]
+fn an_end_that_the_clock_brings_back_is_watched_again() {
+    let end = NOW.plus(HOUR);
+    let moment = Duration::from_millis(1);
+    let mut stage = ended_and_left();
+    set_clock(&mut stage, end.minus(moment));
+    assert!(stage.chain.is_empty(), "they have not ended");
+    stage.pass(moment);
+    assert!(
+        !stage.chain.is_empty(),
+        "not only when it would be tried again"
+    );
+    // Where the end is not ahead, it is tried again when it would be.
+    let mut stage = ended_and_left();
+    set_clock(&mut stage, end);
+    assert!(stage.chain.is_empty());
+    stage.pass(Duration::from_secs(60));
+    assert!(!stage.chain.is_empty());
+}
+
+#[test]
+fn what_took_the_place_of_foreign_credentials_is_retracted_once() {
+    let lease = Lease {
+        issued_at: NOW,
+        expires_at: Some(NOW.plus(HOUR)),
+    };
+    let mut stage = Stage::new(vec![RecoveredCredentials {
+        session: id("gone"),
+        profile: Some("gone".to_owned()),
+        lease,
+        in_force: Delivery::new(),
+    }]);
+    stage.deliver(Err(failure()));
+    stage.edit(&["gone"], "r", &[]);
+    stage.say("gone", Action::Start);
+    stage.issue("gone", HOUR);
+    assert_eq!(stage.deliver(Ok(())), (true, id("gone")));
+    stage.say("gone", Action::Stop);
+    stage.retracts("gone");
+    stage.pass(Duration::from_secs(60));
+    assert!(stage.chain.is_empty(), "{:?}", stage.chain);
 }

@@ -486,3 +486,30 @@ fn policies_see_that_a_failure_is_over() {
     assert_eq!((facts.failures, facts.last_error), (0, None));
     assert_eq!(facts.status, Status::Active);
 }
+
+#[test]
+fn a_renewal_that_fails_leaves_what_the_person_ordered_and_says_when_it_is_tried_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.refuse("parent");
+    let retried = |stage: &Stage| match stage.replies.last() {
+        Some(Reply::Failed { retry_at, .. }) => *retry_at,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(retried(&stage), None, "nobody tries a start again");
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.say("parent", Action::Rotate);
+    stage.refuse("parent");
+    assert!(retried(&stage).is_some_and(|at| at > NOW));
+    let ordered = |stage: &Stage| parent(stage).manual_override.as_ref().map(|o| o.action);
+    assert_eq!(ordered(&stage), Some(Action::Start));
+    // Where a person is needed, time does not help.
+    stage.say("parent", Action::Rotate);
+    let operation = stage.issues[&id("parent")];
+    let needs = Failure::new(ErrorKind::NeedsSignIn, "signed out");
+    issued(&mut stage, operation, Err(needs));
+    assert_eq!(retried(&stage), None);
+    assert_eq!(ordered(&stage), Some(Action::Start));
+}

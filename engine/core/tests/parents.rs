@@ -2,6 +2,7 @@
 
 mod stage;
 
+use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
 use dayfly_core::session::Status;
 use stage::{HOUR, Stage, id};
@@ -68,4 +69,19 @@ fn a_parent_whose_child_was_started_stays_when_the_child_stops() {
     stage.retracts("child");
     assert_eq!(stage.statuses(), [Status::Active, Status::Inactive]);
     assert!(stage.chain.is_empty());
+}
+
+#[test]
+fn a_parent_whose_renewal_failed_is_not_taken_for_one_that_was_started_for_its_child() {
+    let mut stage = Stage::new(Vec::new());
+    stage.say("parent", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.order("parent", Order::Release);
+    stage.say("parent", Action::Rotate);
+    stage.refuse("parent");
+    stage.say("child", Action::Start);
+    stage.refuse("child");
+    assert_eq!(stage.statuses(), [Status::Active, Status::Inactive]);
+    assert!(stage.chain.is_empty(), "{:?}", stage.chain);
 }

@@ -167,3 +167,66 @@ fn a_program_does_not_wait_for_a_policy_that_broke_over_another_session() {
         assert!(stage.issues.contains_key(&id("parent")), "{kind:?}");
     }
 }
+
+#[test]
+fn a_parent_waits_for_guard_rails_that_count_and_only_for_what_they_hold() {
+    // One that is no guard rail.
+    let mut stage = Stage::new(Vec::new());
+    policy(&mut stage, Tier::Team, "parent");
+    stage.say("child", Action::Start);
+    assert!(stage.issues.contains_key(&id("parent")));
+    // One in a dry run.
+    let mut stage = Stage::new(Vec::new());
+    stage.policy_entry(Tier::GuardRail, true);
+    stage.say("child", Action::Start);
+    assert!(stage.issues.contains_key(&id("parent")));
+    // One that holds something else.
+    let mut stage = Stage::new(Vec::new());
+    policy(&mut stage, Tier::GuardRail, "parent");
+    stage.say("child", Action::Start);
+    answer(&mut stage, Some(Action::Rotate));
+    assert!(stage.issues.contains_key(&id("parent")));
+}
+
+#[test]
+fn what_an_edit_makes_of_a_session_that_is_being_renewed_is_asked_about() {
+    for hold in [true, false] {
+        let mut stage = Stage::active();
+        policy(&mut stage, Tier::GuardRail, "child");
+        answer(&mut stage, None);
+        stage.say("child", Action::Rotate);
+        answer(&mut stage, None);
+        stage.edit(&["child"], "admin", &[]);
+        stage.issue("child", HOUR);
+        assert!(stage.chain.is_empty() && stage.issues.is_empty());
+        answer(&mut stage, hold.then_some(Action::Rotate));
+        assert_eq!(stage.issues.contains_key(&id("child")), !hold);
+        if hold {
+            assert!(matches!(stage.replies.last(), Some(Reply::Refused { .. })));
+        }
+    }
+}
+
+#[test]
+fn what_an_edit_makes_of_a_session_in_the_queue_is_asked_about() {
+    let mut stage = Stage::active();
+    stage.say("child", Action::Stop);
+    stage.retracts("child");
+    policy(&mut stage, Tier::GuardRail, "child");
+    answer(&mut stage, None);
+    stage.state.settings.issuing_max = 0;
+    stage.say("child", Action::Start);
+    answer(&mut stage, None);
+    assert_eq!(stage.state.queue().count(), 1);
+    stage.edit(&["child"], "admin", &[]);
+    assert_eq!(
+        stage.state.queue().count(),
+        0,
+        "it waits for the guard rail"
+    );
+    stage.state.settings.issuing_max = 1;
+    stage.enter(Input::Tick);
+    assert!(stage.issues.is_empty());
+    answer(&mut stage, None);
+    assert!(stage.issues.contains_key(&id("child")));
+}

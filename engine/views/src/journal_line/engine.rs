@@ -18,19 +18,7 @@ pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
             ),
         ),
         JournalEvent::Halted => ('·', "engine stops".into()),
-        JournalEvent::Resumed { slept_ms, set_ms } => {
-            let mut parts = Vec::new();
-            if *slept_ms > 0 {
-                let slept = time::span(Duration::from_millis(*slept_ms));
-                parts.push(format!("the machine slept for {slept}"));
-            }
-            if *set_ms != 0 {
-                let by = time::span(Duration::from_millis(set_ms.unsigned_abs()));
-                let way = if *set_ms < 0 { "back" } else { "forward" };
-                parts.push(format!("the clock was set {way} by {by}"));
-            }
-            ('◇', parts.join(", and "))
-        }
+        JournalEvent::Resumed { slept_ms, set_ms } => ('◇', resumed(*slept_ms, *set_ms)),
         JournalEvent::Stopping { deadline, entries } => (
             '·',
             format!(
@@ -73,4 +61,19 @@ pub(super) fn of_engine(what: &JournalEvent, _: &Names) -> Option<Line> {
         JournalEvent::Mended { about } => ('✓', format!("{about}: resolved")),
         _ => return None,
     })
+}
+
+/// That the machine slept, the clock was set, or both.
+fn resumed(slept_ms: u64, set_ms: i64) -> String {
+    let mut parts = Vec::new();
+    if slept_ms > 0 {
+        let slept = time::span(Duration::from_millis(slept_ms));
+        parts.push(format!("the machine slept for {slept}"));
+    }
+    if set_ms != 0 {
+        let by = time::span(Duration::from_millis(set_ms.unsigned_abs()));
+        let way = if set_ms < 0 { "back" } else { "forward" };
+        parts.push(format!("the clock was set {way} by {by}"));
+    }
+    parts.join(", and ")
 }
