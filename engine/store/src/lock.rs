@@ -15,7 +15,7 @@ use crate::problem;
 const LIMIT: u64 = 4 << 20;
 /// The version that is written and read.
 const VERSION: u32 = 1;
-const HEAD: &str = "# Written by `dayfly policy add`, `update` and `remove`. Each entry of dayfly.toml that is listed here runs
+const HEAD: &str = "# Written by `dayfly policy` and `dayfly layer`. Each entry of dayfly.toml that is listed here runs
 # only the module with this digest; keep the file with dayfly.toml, and do not edit it.
 ";
 
@@ -31,6 +31,8 @@ pub struct Lock {
     modules: Vec<LockedModule>,
     #[serde(default, rename = "bundle", skip_serializing_if = "Vec::is_empty")]
     bundles: Vec<LockedBundle>,
+    #[serde(default, rename = "layer", skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LockedLayer>,
     /// The file as it was read.
     #[serde(skip)]
     read: AsRead,
@@ -115,6 +117,24 @@ pub struct LockedBundle {
     pub entries: Vec<String>,
 }
 
+/// A layer as it was last merged into the Workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedLayer {
+    /// Its name.
+    pub name: String,
+    /// Where it came from, as `dayfly.toml` names it.
+    pub source: String,
+    /// The digest of its entries, as they are kept.
+    pub digest: ContentDigest,
+    /// What the source named it then: the digest of a manifest, a commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
+    /// Who signed it: a public key of minisign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+}
+
 /// Why the lock file cannot be used.
 #[derive(Debug, Error)]
 pub enum LockError {
@@ -186,7 +206,7 @@ impl Lock {
         if file.bytes() != self.read.0.as_deref() {
             return Err(changed());
         }
-        if self.modules.is_empty() && self.bundles.is_empty() {
+        if self.modules.is_empty() && self.bundles.is_empty() && self.layers.is_empty() {
             return match std::fs::remove_file(path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     Err(LockError::File(ContentError::Io {
@@ -201,6 +221,7 @@ impl Lock {
         sorted.version = VERSION;
         sorted.modules.sort_by(|a, b| a.entry.cmp(&b.entry));
         sorted.bundles.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted.layers.sort_by(|a, b| a.name.cmp(&b.name));
         let text = toml::to_string(&sorted).map_err(|e| LockError::Malformed {
             path: path.to_owned(),
             problem: e.to_string(),
@@ -263,6 +284,31 @@ impl Lock {
     pub fn set_bundle(&mut self, bundle: LockedBundle) {
         self.remove_bundle(&bundle.name);
         self.bundles.push(bundle);
+    }
+
+    /// A layer as it was last merged.
+    #[must_use]
+    pub fn layer(&self, name: &str) -> Option<&LockedLayer> {
+        self.layers.iter().find(|layer| layer.name == name)
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn layers(&self) -> &[LockedLayer] {
+        &self.layers
+    }
+
+    /// Notes a layer, instead of an earlier version of it.
+    pub fn set_layer(&mut self, layer: LockedLayer) {
+        self.remove_layer(&layer.name);
+        self.layers.push(layer);
+    }
+
+    /// Forgets a layer; whether it was there.
+    pub fn remove_layer(&mut self, name: &str) -> bool {
+        let before = self.layers.len();
+        self.layers.retain(|layer| layer.name != name);
+        self.layers.len() < before
     }
 
     /// Forgets a bundle; whether it was there.

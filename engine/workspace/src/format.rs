@@ -82,6 +82,8 @@ pub(crate) struct SessionObject<'a> {
     pub(crate) labels: Option<Field<'a, BTreeMap<String, String>>>,
     /// Where the credentials go; none: programs have to ask Dayfly for them.
     pub(crate) delivery: Option<Field<'a, DeliveryWords>>,
+    /// The layer that the session came from; written by Dayfly.
+    pub(crate) layer: Option<Field<'a, String>>,
     /// Id of the entry of `profiles` whose name the credentials are published under.
     pub(crate) profile_id: Option<Field<'a, String>>,
     /// That name itself, instead of `profileId`.

@@ -31,6 +31,7 @@ mod fault;
 mod file;
 mod find;
 mod format;
+pub mod layers;
 mod lock;
 mod method;
 mod parents;

@@ -29,6 +29,7 @@ pub(crate) struct Draft {
     pub(crate) profile_id: Option<FieldText>,
     pub(crate) profile_name: Option<FieldText>,
     pub(crate) delivery: Option<Delivery>,
+    pub(crate) layer: Option<String>,
     /// What it needs from another list of the file.
     pub(crate) integration: Option<(Integration, FieldText)>,
     /// Where `parentSessionId` stands.
@@ -144,6 +145,7 @@ impl<'a> Reader<'a> {
         self.presence(&object, method);
         let labels = self.take("labels", object.labels.take()).map(|(l, _)| l);
         let delivery = self.take("delivery", object.delivery.take());
+        let layer = self.take("layer", object.layer.take());
         let projection = self.projection(&mut object);
         let id = self.filled("sessionId", object.session_id.take());
         let name = self.filled("sessionName", object.session_name.take());
@@ -176,6 +178,7 @@ impl<'a> Reader<'a> {
             profile_id: profile_id.filter(|_| takes_profile),
             profile_name: profile_name.filter(|_| takes_profile),
             delivery: delivery.map(|(words, _)| words.0),
+            layer: layer.map(|(name, _)| name),
             integration,
             parent_offset,
             notes: Vec::new(),

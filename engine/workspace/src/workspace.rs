@@ -125,6 +125,12 @@ impl Workspace {
         entries.filter_map(|e| Some((&e.session.id, e.draft.delivery.as_ref()?)))
     }
 
+    /// The layer that a session came from; none where a person or a command added it.
+    #[must_use]
+    pub fn layer(&self, session: &SessionId) -> Option<&str> {
+        self.get(session)?.draft.layer.as_deref()
+    }
+
     /// Whether the file says anything of delivery.
     #[must_use]
     pub fn says_delivery(&self) -> bool {
