@@ -13,9 +13,12 @@ pub mod orders;
 pub mod paths;
 pub mod person;
 pub mod policies;
+mod refused_edit;
 pub mod reports;
 pub mod saml_login;
 pub mod settings;
 pub mod user_prompts;
 pub mod vault;
 pub mod workspace;
+
+pub use refused_edit::refused;

@@ -1,17 +1,18 @@
 //! Orders for sessions: given to the running engine, or carried out by one in this process.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dayfly_control::protocol::{self, OrderDone, Request, Response, SessionOrder, not_found};
 use dayfly_control::{client, respond};
 use dayfly_core::input::Order;
 use dayfly_core::policy::Action;
-use dayfly_core::session::Status;
+use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::{Config, EngineError, Handle, Home};
 
 use crate::engine::{for_one_task, not_started, plain_runtime};
-use crate::{person, settings, user_prompts, vault, workspace};
+use crate::{person, reports, settings, user_prompts, vault, workspace};
 
 /// How long a single command waits for another to end.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -28,6 +29,31 @@ pub fn order(home: &Home, order: &SessionOrder) -> Result<OrderDone, CliError> {
     }
     settings::load(home)?;
     order_here(home, order)
+}
+
+/// Stops those of the sessions that are active; those that could not be, and why.
+///
+/// # Errors
+/// It is not known which are active.
+pub fn stop_all(
+    home: &Home,
+    sessions: &BTreeSet<&SessionId>,
+) -> Result<Vec<(SessionId, CliError)>, CliError> {
+    if sessions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let report = reports::of(home)?;
+    let mut failed = Vec::new();
+    for session in report.sessions {
+        if session.status == Status::Inactive || !sessions.contains(&session.id) {
+            continue;
+        }
+        let stop = SessionOrder::plain(session.id.as_str(), Action::Stop);
+        if let Err(trouble) = order(home, &stop) {
+            failed.push((session.id, trouble));
+        }
+    }
+    Ok(failed)
 }
 
 /// Stops a session without an engine. Where the configuration cannot be read and none is recorded,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, sanitize};
-use dayfly_host::workspace;
+use dayfly_host::{orders, refused, workspace};
 use dayfly_providers::azure::Subscription;
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::splice::SpliceError;
@@ -12,9 +12,8 @@ use dayfly_workspace::{AzureSyncPlan, ListedSubscription, Workspace, WorkspaceFi
 use serde::Serialize;
 
 use crate::progress::Progress;
-use crate::refused_edit::refused;
 use crate::sso::block_on;
-use crate::{azure, remove, sso_sync};
+use crate::{azure, sso_sync};
 
 /// Lines of one sort that are printed; a number says how many more there are.
 const SHOWN: usize = 20;
@@ -57,7 +56,7 @@ pub fn run(
     };
     let mut kept = BTreeSet::new();
     if !how.dry_run && !plan.is_empty() {
-        let failed = remove::stop(home, &plan.removed.iter().collect())?;
+        let failed = orders::stop_all(home, &plan.removed.iter().collect())?;
         for (id, _) in failed {
             plan.removed.remove(&id);
             kept.insert(id);

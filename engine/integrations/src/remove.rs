@@ -3,17 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use dayfly_control::protocol::SessionOrder;
-use dayfly_core::policy::Action;
-use dayfly_core::session::{SessionId, Status};
+use dayfly_core::session::SessionId;
 use dayfly_dialog::CliError;
-use dayfly_host::{orders, reports};
+use dayfly_host::{orders, refused};
 use dayfly_runtime::Home;
 use dayfly_workspace::splice::{self, List};
 use dayfly_workspace::{Workspace, WorkspaceFile};
 
 use crate::found::Found;
-use crate::refused_edit::refused;
 
 /// Removes an integration with these sessions of it.
 pub fn integration(
@@ -33,7 +30,7 @@ pub fn integration(
             CliError::usage(message).hint("remove that session too, or give it another parent")
         );
     }
-    let failed = stop(home, &going)?;
+    let failed = orders::stop_all(home, &going)?;
     if let Some((_, trouble)) = failed.into_iter().next() {
         return Err(trouble);
     }
@@ -45,26 +42,4 @@ pub fn integration(
     })
     .map_err(refused)?;
     Ok(())
-}
-
-/// Stops those of the sessions that are active; those that could not be, and why.
-pub fn stop(
-    home: &Home,
-    sessions: &BTreeSet<&SessionId>,
-) -> Result<Vec<(SessionId, CliError)>, CliError> {
-    if sessions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let report = reports::of(home)?;
-    let mut failed = Vec::new();
-    for session in report.sessions {
-        if session.status == Status::Inactive || !sessions.contains(&session.id) {
-            continue;
-        }
-        let order = SessionOrder::plain(session.id.as_str(), Action::Stop);
-        if let Err(trouble) = orders::order(home, &order) {
-            failed.push((session.id, trouble));
-        }
-    }
-    Ok(failed)
 }

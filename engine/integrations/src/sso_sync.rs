@@ -2,7 +2,7 @@
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, sanitize};
-use dayfly_host::workspace;
+use dayfly_host::{orders, refused, workspace};
 use dayfly_providers::sso::Role;
 use dayfly_runtime::{Home, sso_integration};
 use dayfly_workspace::splice::SpliceError;
@@ -10,8 +10,7 @@ use dayfly_workspace::{AwsSsoIntegration, ListedRole, SyncPlan, Workspace, Works
 use serde::Serialize;
 
 use crate::progress::Progress;
-use crate::refused_edit::refused;
-use crate::{remove, sso};
+use crate::sso;
 
 /// How the person wants it.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +78,7 @@ pub fn run(
         kept.push(keep(&workspace, id, reason));
     }
     if !how.dry_run && !plan.is_empty() {
-        let failed = remove::stop(home, &plan.removed.iter().collect())?;
+        let failed = orders::stop_all(home, &plan.removed.iter().collect())?;
         for (id, trouble) in failed {
             plan.removed.remove(&id);
             kept.push(keep(&workspace, &id, trouble.message));

@@ -6,6 +6,7 @@ mod error;
 mod grant;
 mod helper;
 mod imds;
+mod include;
 mod last_good;
 mod limits;
 mod policy;
@@ -31,6 +32,7 @@ use self::error::position;
 pub use self::grant::GrantSettings;
 pub use self::helper::HelperSettings;
 pub use self::imds::Imds;
+pub use self::include::IncludeSettings;
 pub use self::last_good::AtStart;
 pub(crate) use self::last_good::record;
 pub use self::limits::LimitSettings;
@@ -79,6 +81,8 @@ pub struct Config {
     pub policies: Vec<PolicySettings>,
     /// Entries that are disabled, and what they name as their module.
     pub disabled: Vec<(String, String)>,
+    /// The layers of the Workspace, in file order.
+    pub includes: Vec<IncludeSettings>,
 }
 
 /// `[aws]`
@@ -209,6 +213,7 @@ impl Config {
             trust,
             policies: entries.policies,
             disabled: entries.disabled,
+            includes: include::includes(file.include, folder, &at)?,
         })
     }
 }
@@ -230,6 +235,7 @@ struct File {
     imds: Option<Imds>,
     trust: Vec<Spanned<trust::TrustTable>>,
     policy: Vec<Spanned<EntryTable>>,
+    include: Vec<include::IncludeTable>,
 }
 
 #[cfg(test)]

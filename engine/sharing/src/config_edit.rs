@@ -36,16 +36,36 @@ impl Edit {
         Ok((edit, config))
     }
 
-    fn entries(&mut self) -> Result<&mut ArrayOfTables, CliError> {
+    fn tables(&mut self, key: &str, what: &str) -> Result<&mut ArrayOfTables, CliError> {
         let path = self.path.display().to_string();
         self.document
-            .entry("policy")
+            .entry(key)
             .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()))
             .as_array_of_tables_mut()
             .ok_or_else(|| {
-                CliError::failed(format!("Dayfly cannot edit the policies in {path}"))
-                    .hint("write each policy as a [[policy]] table")
+                CliError::failed(format!("Dayfly cannot edit {what} in {path}"))
+                    .hint(format!("write each of them as a [[{key}]] table"))
             })
+    }
+
+    fn entries(&mut self) -> Result<&mut ArrayOfTables, CliError> {
+        self.tables("policy", "the policies")
+    }
+
+    /// Adds a layer.
+    pub fn add_layer(&mut self, name: &str, source: &str) -> Result<(), CliError> {
+        let mut table = Table::new();
+        table.insert("name", value(name));
+        table.insert("source", value(source));
+        self.tables("include", "the layers")?.push(table);
+        Ok(())
+    }
+
+    /// Removes a layer, where there is one of this name.
+    pub fn remove_layer(&mut self, name: &str) -> Result<(), CliError> {
+        let layers = self.tables("include", "the layers")?;
+        layers.retain(|table| !is_called(table, name));
+        Ok(())
     }
 
     /// The table of an entry, also of one that is disabled.

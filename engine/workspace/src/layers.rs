@@ -22,7 +22,7 @@ const LISTS: [List; 5] = [
 ];
 
 /// What the engine writes into a session: no layer says that.
-const STATE: [&str; 3] = ["status", "startDateTime", "sessionTokenExpiration"];
+pub(crate) const STATE: [&str; 3] = ["status", "startDateTime", "sessionTokenExpiration"];
 
 /// Fields that name a program for Dayfly to run.
 const PROGRAMS: [&str; 2] = ["tokenCommand", "command"];

@@ -27,6 +27,7 @@ mod check;
 mod derived_id;
 mod diff;
 mod disk;
+mod export;
 mod fault;
 mod file;
 mod find;
@@ -59,6 +60,7 @@ pub use azure_sync::{AzureSyncPlan, ListedSubscription};
 pub use derived_id::derived_id;
 pub use diff::diff;
 pub use disk::DiskError;
+pub use export::export;
 pub use file::{DEFAULT_LIMIT, EditError, Loaded, WorkspaceFile, WriteError, Written};
 pub use find::{Candidate, ResolveError};
 pub use format::{

@@ -13,6 +13,7 @@ mod explain;
 mod import;
 mod init;
 pub(crate) mod integration;
+pub(crate) mod layer;
 pub(crate) mod policy;
 pub(crate) mod replay;
 mod respond;
@@ -55,6 +56,9 @@ enum Command {
     /// Sign in to portals and tenants, and import their accounts and roles as sessions.
     #[command(subcommand)]
     Integration(Integration),
+    /// Merge the Workspaces of others into yours, and keep them up to date.
+    #[command(subcommand)]
+    Layer(Layer),
     Exec(exec::Args),
     Env(env::Args),
     Console(console::Args),
@@ -71,7 +75,7 @@ enum Command {
     Replay(replay::Args),
     Doctor(doctor::Args),
     Emit(emit::Args),
-    /// Check the Workspace file.
+    /// Check the Workspace file, and export sessions for others.
     #[command(subcommand)]
     Workspace(Workspace),
     Completions(completions::Args),
@@ -113,6 +117,14 @@ enum Integration {
 }
 
 #[derive(Debug, Subcommand)]
+enum Layer {
+    List(layer::list::Args),
+    Add(layer::add::Args),
+    Update(layer::update::Args),
+    Remove(layer::remove::Args),
+}
+
+#[derive(Debug, Subcommand)]
 enum Secret {
     Set(secret::set::Args),
     ImportAws(secret::import_aws::Args),
@@ -148,6 +160,7 @@ enum Policy {
 enum Workspace {
     Validate(workspace::validate::Args),
     Schema(workspace::schema::Args),
+    Export(workspace::export::Args),
 }
 
 impl Dayfly {
@@ -176,6 +189,10 @@ impl Dayfly {
             Command::Integration(Integration::Login(args)) => end(integration::login::run(&args)),
             Command::Integration(Integration::Sync(args)) => end(integration::sync::run(&args)),
             Command::Integration(Integration::Logout(args)) => end(integration::logout::run(&args)),
+            Command::Layer(Layer::List(args)) => end(layer::list::run(&args)),
+            Command::Layer(Layer::Add(args)) => end(layer::add::run(&args)),
+            Command::Layer(Layer::Update(args)) => end(layer::update::run(&args)),
+            Command::Layer(Layer::Remove(args)) => end(layer::remove::run(&args)),
             Command::Exec(args) => end(exec::run(&args)),
             Command::Env(args) => end(env::run(&args)),
             Command::Console(args) => end(console::run(&args)),
@@ -212,6 +229,7 @@ impl Dayfly {
             Command::Emit(args) => end(emit::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace::validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => end(workspace::schema::run(&args)),
+            Command::Workspace(Workspace::Export(args)) => end(workspace::export::run(&args)),
         }
     }
 }

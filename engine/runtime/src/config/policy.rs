@@ -141,7 +141,7 @@ impl TierWord {
 }
 
 /// Whether an entry can have this name: it becomes the name of a file.
-fn is_entry_name(name: &str) -> bool {
+pub(super) fn is_entry_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && !name.starts_with('.')
         && name

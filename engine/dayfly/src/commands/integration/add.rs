@@ -1,8 +1,8 @@
 //! `dayfly integration add`
 
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{paths, workspace};
-use dayfly_integrations::{Kind, found, refused};
+use dayfly_host::{paths, refused, workspace};
+use dayfly_integrations::{Kind, found};
 use dayfly_workspace::{WorkspaceFile, splice};
 use serde_json::{Map, Value};
 

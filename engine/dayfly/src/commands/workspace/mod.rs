@@ -1,4 +1,5 @@
 //! Commands on the Workspace file.
 
+pub(crate) mod export;
 pub(crate) mod schema;
 pub(crate) mod validate;

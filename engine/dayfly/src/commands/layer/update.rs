@@ -1,0 +1,60 @@
+//! `dayfly layer update`
+
+use dayfly_dialog::{CliError, Code, Exit, sanitize};
+use dayfly_host::{paths, settings};
+use dayfly_sharing::layers::{self, How};
+
+use crate::consent::TALK;
+use crate::terminal::{print, print_json};
+
+/// Bring layers up to date with their sources: shows what would change, then asks for confirmation.
+///
+/// Sessions that a layer no longer has are stopped and removed. Fields that you changed stay as you wrote
+/// them, and sessions that you removed stay away; --restore gives them back to the layer.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dayfly layer update\n  dayfly layer update team --check\n  dayfly layer update team --restore"
+)]
+pub(crate) struct Args {
+    /// The layer; by default all of them.
+    name: Option<String>,
+    /// Only show what would change.
+    #[arg(long)]
+    check: bool,
+    /// Undo what you changed in the layer's sessions, and bring those back that you removed.
+    #[arg(long)]
+    restore: bool,
+    /// Do not ask for confirmation.
+    #[arg(long, short)]
+    yes: bool,
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    let home = paths::home()?;
+    let config = settings::load(&home)?;
+    let wanted = |name: &str| args.name.as_ref().is_none_or(|asked| asked == name);
+    let how = How {
+        check: args.check,
+        yes: args.yes,
+        restore: args.restore,
+        quiet: args.json,
+    };
+    let mut reports = Vec::new();
+    for include in config.includes.iter().filter(|one| wanted(&one.name)) {
+        reports.push(layers::merge(&home, &config, include, how, &TALK)?);
+    }
+    if let (Some(name), true) = (&args.name, reports.is_empty()) {
+        let message = format!("there is no layer \"{}\"", sanitize(name));
+        return Err(CliError::new(Code::NotFound, message).hint("`dayfly layer list` lists them"));
+    }
+    if args.json {
+        return print_json(&reports);
+    }
+    if reports.is_empty() {
+        print("no layers; add one with `dayfly layer add`\n");
+    }
+    Ok(Exit::Done)
+}
