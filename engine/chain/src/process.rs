@@ -24,7 +24,7 @@ impl Process {
     ///
     /// # Errors
     /// What is wrong with the path of the program or the home, so that there can be no line.
-    pub(crate) fn line(&self, session: &str) -> Result<String, &'static str> {
+    pub fn line(&self, session: &str) -> Result<String, &'static str> {
         let mut words = vec![text(&self.program)?, "credential-process"];
         if let Some(home) = &self.home {
             words.extend(["--home", text(home)?]);

@@ -89,9 +89,9 @@ fn profiles(
         let Some(profile) = &session.named_profile else {
             continue;
         };
-        let line = process
-            .line(session.id.as_str())
-            .map_err(|e| CliError::failed(e.to_string()))?;
+        let line = process.line(session.id.as_str()).map_err(|problem| {
+            CliError::failed(format!("session \"{}\": {problem}", session.name))
+        })?;
         let section = match profile.as_str() {
             "default" => "[default]".to_owned(),
             name => format!("[profile {name}]"),
