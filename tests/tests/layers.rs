@@ -144,14 +144,21 @@ fn a_layer_out_of_git_is_what_is_committed_and_a_signature_is_asked_for() {
 
     // With a trust root, what nobody signed is refused, and what is there stays.
     git(&["commit", "-qam", "two"]);
-    let keygen = home.run(["policy", "keygen"]).ok().out.trim().to_owned();
+    let key = home.run(["policy", "keygen"]).ok().out.trim().to_owned();
     let config = std::fs::read_to_string(home.path().join("dayfly.toml")).unwrap();
     home.save_config(&format!(
-        "{config}\n[[trust]]\nsource = \"git:*\"\nkeys = [\"{keygen}\"]\n"
+        "{config}\n[[trust]]\nsource = \"git:*\"\nkeys = [\"{key}\"]\n"
     ));
     let refused = home.run(["layer", "update", "--yes"]);
     assert_eq!(refused.code, 4, "{}{}", refused.out, refused.err);
     assert_eq!(region(&home, "dev").as_deref(), Some("eu-west-1"));
+    home.run(["policy", "sign", file.to_str().unwrap()]).ok();
+    git(&["add", "."]);
+    git(&["commit", "-qm", "signed"]);
+    home.run(["layer", "update", "--yes"]).ok();
+    assert_eq!(region(&home, "dev").as_deref(), Some("us-east-1"));
+    let listed = home.run(["layer", "list", "--json"]).ok().json();
+    assert_eq!(listed[0]["signer"], key.as_str());
 }
 
 #[test]

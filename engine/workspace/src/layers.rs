@@ -325,12 +325,13 @@ impl Sides<'_> {
                 (Some(_), Some(_)) => {}
             }
         }
-        for (id, before) in self.before {
-            let there = self.there.get(id.as_str());
-            if !self.now.contains_key(id) && there.is_some() {
-                plan.removed.push(Named::of(self.list, id, before));
+        for (id, there) in self.there {
+            // Also what stayed once for a session that was chained to it.
+            let was_there = self.before.contains_key(*id) || self.is_ours(there);
+            if was_there && !self.now.contains_key(*id) {
+                plan.removed.push(Named::of(self.list, id, there));
                 let going = plan.removals.entry(self.list.field()).or_default();
-                going.insert(id.clone());
+                going.insert((*id).to_owned());
             }
         }
     }

@@ -10,10 +10,11 @@ use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_sharing::acquire::{self, Found};
 use dayfly_sharing::keys;
 use dayfly_store::bundle;
+use dayfly_workspace::layers::Layer;
 
 use crate::terminal::print;
 
-/// Sign a component, a project or a bundle with a key of the vault.
+/// Sign a component, a project, a bundle or a Workspace with a key of the vault.
 ///
 /// Dayfly writes the signature beside the file in the format of minisign; `minisign -V` verifies
 /// it. For a bundle, Dayfly first writes the digests of its files into bundle.toml, then signs that
@@ -23,7 +24,7 @@ use crate::terminal::print;
     after_help = "Examples:\n  dayfly policy sign build/stop-idle.wasm\n  dayfly policy sign team-rules --key team"
 )]
 pub(crate) struct Args {
-    /// A component, or the folder of a project or a bundle.
+    /// A component, a Workspace (.json), or the folder of a project or a bundle.
     what: String,
     /// The key; create one with `dayfly policy keygen`.
     #[arg(long, value_name = "NAME", default_value = "default")]
@@ -56,6 +57,13 @@ pub(crate) fn content(home: &Home, what: &str) -> Result<(PathBuf, Vec<u8>, Stri
     // Whom the person trusts is of no account for what they sign.
     let acquired = acquire::acquire(home, &Config::default(), &ModuleSource::Path(path.clone()))?;
     match acquired.found {
+        Found::Module(bytes) if path.extension().is_some_and(|e| e == "json") => {
+            let text = String::from_utf8_lossy(&bytes);
+            Layer::parse("", &text).map_err(|e| {
+                CliError::usage(format!("{} is not a Workspace: {e}", path.display()))
+            })?;
+            Ok((path, bytes, "a Workspace".to_owned()))
+        }
         Found::Module(bytes) => {
             let module = build::load(&path.display().to_string(), &bytes, policies::compiler())?;
             let descriptor = module.descriptor();
