@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dayfly_tests::{Daemon, Home};
+use dayfly_tests::{Daemon, Home, SECOND, until};
 use serde_json::{Value, json};
 
 fn localstack(id: &str, region: &str) -> Value {
@@ -84,9 +84,10 @@ fn a_teams_sessions_come_follow_and_go_while_an_engine_runs() {
     assert!(home.credentials_text().contains("[qa]"), "only looked at");
     home.run(["layer", "update", "--yes"]).ok();
     assert_eq!(region(&home, "dev").as_deref(), Some("eu-north-1"));
-    assert_eq!(home.session("dev").unwrap()["labels"]["env"], "dev");
+    until(10 * SECOND, "the engine knows what the layer says", || {
+        home.session("dev").unwrap()["labels"]["env"] == "dev" && home.session("qa").is_none()
+    });
     assert_eq!(home.status("dev"), "active");
-    assert_eq!(home.session("qa"), None);
     assert!(!home.credentials_text().contains("[qa]"));
     let again = home.run(["layer", "update"]).ok().out;
     assert!(
@@ -104,8 +105,10 @@ fn a_teams_sessions_come_follow_and_go_while_an_engine_runs() {
     assert_eq!(region(&home, "dev").as_deref(), Some("us-east-1"));
 
     home.run(["layer", "remove", "team", "--yes"]).ok();
-    assert_eq!(home.session("dev"), None);
     assert!(!home.credentials_text().contains("[dev]"));
+    until(10 * SECOND, "the engine knows that it is gone", || {
+        home.session("dev").is_none()
+    });
     assert_eq!(home.session("own").unwrap()["id"], "own");
     assert_eq!(daemon.terminate(), 0);
 }
