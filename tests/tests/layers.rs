@@ -4,9 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use dayfly_tests::{Daemon, Home, SECOND, until};
+use dayfly_tests::{Daemon, Home, until};
 use serde_json::{Value, json};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn localstack(id: &str, region: &str) -> Value {
     json!({ "sessionId": id, "sessionName": id, "type": "localstack", "region": region, "profileName": id })

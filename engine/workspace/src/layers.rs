@@ -317,7 +317,7 @@ impl Sides<'_> {
                 (None, Some(_)) if !self.restore => plan.hidden.push(named),
                 (None, _) => self.add(plan, named, now),
                 (Some(there), before) if before.is_some() || self.is_ours(there) => {
-                    self.change(plan, named, (there, before, now));
+                    self.change(plan, named, there, now);
                 }
                 // The same entry needs no second one.
                 (Some(there), None) if *there == now => {}
@@ -352,14 +352,11 @@ impl Sides<'_> {
         &self,
         plan: &mut LayerPlan,
         named: Named,
-        (there, before, now): (
-            &Map<String, Value>,
-            Option<&Map<String, Value>>,
-            &Map<String, Value>,
-        ),
+        there: &Map<String, Value>,
+        now: &Map<String, Value>,
     ) {
         let none = Map::new();
-        let before = before.unwrap_or(&none);
+        let before = self.before.get(&named.id).unwrap_or(&none);
         let fields: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
         let (mut changes, mut own) = (Map::new(), Vec::new());
         for field in fields {

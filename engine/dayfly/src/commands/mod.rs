@@ -156,6 +156,31 @@ enum Policy {
     Verify(policy::verify::Args),
 }
 
+impl Policy {
+    fn run(self) -> Exit {
+        match self {
+            Self::List(args) => end(policy::list::run(&args)),
+            Self::Inspect(args) => end(policy::inspect::run(&args)),
+            Self::Enable(args) => end(policy::enable::run(&args)),
+            Self::Simulate(args) => end(policy::simulate::run(&args)),
+            Self::Test(args) => end(policy::test::run(&args)),
+            Self::New(args) => end(policy::new::run(&args)),
+            Self::Build(args) => end(policy::build::run(&args)),
+            Self::Check(args) => end(policy::check::run(&args)),
+            Self::Add(args) => end(policy::add::run(&args)),
+            Self::Remove(args) => end(policy::remove::run(&args)),
+            Self::Disable(args) => end(policy::disable::run(&args)),
+            Self::Update(args) => end(policy::update::run(&args)),
+            Self::Accept(args) => end(policy::accept::run(&args)),
+            Self::Pull(args) => end(policy::pull::run(&args)),
+            Self::Push(args) => end(policy::push::run(&args)),
+            Self::Keygen(args) => end(policy::keygen::run(&args)),
+            Self::Sign(args) => end(policy::sign::run(&args)),
+            Self::Verify(args) => end(policy::verify::run(&args)),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Workspace {
     Validate(workspace::validate::Args),
@@ -204,24 +229,7 @@ impl Dayfly {
             Command::Secret(Secret::Remove(args)) => end(secret::remove::run(&args)),
             Command::Secret(Secret::Rekey(args)) => end(secret::rekey::run(&args)),
             Command::Secret(Secret::Accept(args)) => end(secret::accept::run(&args)),
-            Command::Policy(Policy::List(args)) => end(policy::list::run(&args)),
-            Command::Policy(Policy::Inspect(args)) => end(policy::inspect::run(&args)),
-            Command::Policy(Policy::Enable(args)) => end(policy::enable::run(&args)),
-            Command::Policy(Policy::Simulate(args)) => end(policy::simulate::run(&args)),
-            Command::Policy(Policy::Test(args)) => end(policy::test::run(&args)),
-            Command::Policy(Policy::New(args)) => end(policy::new::run(&args)),
-            Command::Policy(Policy::Build(args)) => end(policy::build::run(&args)),
-            Command::Policy(Policy::Check(args)) => end(policy::check::run(&args)),
-            Command::Policy(Policy::Add(args)) => end(policy::add::run(&args)),
-            Command::Policy(Policy::Remove(args)) => end(policy::remove::run(&args)),
-            Command::Policy(Policy::Disable(args)) => end(policy::disable::run(&args)),
-            Command::Policy(Policy::Update(args)) => end(policy::update::run(&args)),
-            Command::Policy(Policy::Accept(args)) => end(policy::accept::run(&args)),
-            Command::Policy(Policy::Pull(args)) => end(policy::pull::run(&args)),
-            Command::Policy(Policy::Push(args)) => end(policy::push::run(&args)),
-            Command::Policy(Policy::Keygen(args)) => end(policy::keygen::run(&args)),
-            Command::Policy(Policy::Sign(args)) => end(policy::sign::run(&args)),
-            Command::Policy(Policy::Verify(args)) => end(policy::verify::run(&args)),
+            Command::Policy(policy) => policy.run(),
             Command::Events(args) => end(events::run(&args)),
             Command::Doctor(args) => end(doctor::run(&args)),
             Command::Explain(args) => end(explain::run(&args)),
