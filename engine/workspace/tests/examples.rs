@@ -143,7 +143,7 @@ fn full(kind: SessionType) -> Value {
         "idpArn": "arn:aws:iam::123456789012:saml-provider/x", "tokenFile": "/t",
         "tokenCommand": ["t"], "awsSsoConfigurationId": "i", "email": "e",
         "subscriptionId": "6d3f5c0e-1111-4222-8333-444455556666", "tenantId": "t",
-        "azureIntegrationId": "i", "endPointUrl": "http://localhost",
+        "azureIntegrationId": "i", "endPointUrl": "http://localhost", "layer": "team",
     });
     if kind == SessionType::Azure {
         all["region"] = json!("westeurope");
