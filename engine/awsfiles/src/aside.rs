@@ -12,6 +12,8 @@
 //!
 //! Of a secret only the key stays; whoever gives the line back has the value.
 
+use std::collections::BTreeMap;
+
 use zeroize::Zeroizing;
 
 use crate::file::{AwsFile, Kind, profile_of};
@@ -47,56 +49,128 @@ pub enum AsideError {
     NoSecret(String),
 }
 
-/// The text in which these keys of a profile, given in small letters, are set aside for an owner, without the
-/// values of those that are secret. Keys that the profile has not are passed over.
+/// Lines of one profile that are to be set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// The profile.
+    pub profile: &'a str,
+    /// The keys, in small letters. Those that the profile has not are passed over.
+    pub keys: &'a [String],
+    /// Those whose values do not stay.
+    pub secret: &'a [String],
+    /// Whom they are set aside for.
+    pub owner: &'a str,
+}
+
+/// Why nothing was set aside, and for the lines of which profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("profile \"{profile}\": {why}")]
+pub struct NotAside {
+    /// The profile.
+    pub profile: String,
+    /// Why not.
+    #[source]
+    pub why: AsideError,
+}
+
+/// The text in which lines of any number of profiles are set aside, without the values of those that are
+/// secret. The file is read once, however many they are.
 ///
 /// # Errors
-/// [`AsideError`]; nothing is to be written then.
+/// [`NotAside`]; nothing is to be written then.
 pub fn set_aside(
     source: &[u8],
     kind: Kind,
-    profile: &str,
-    keys: &[&str],
-    secret: &[&str],
-    owner: &str,
-) -> Result<Zeroizing<Vec<u8>>, AsideError> {
+    wanted: &[Wanted<'_>],
+) -> Result<Zeroizing<Vec<u8>>, NotAside> {
+    let not = |profile: &str, why| NotAside {
+        profile: profile.to_owned(),
+        why,
+    };
+    let Some(first) = wanted.first() else {
+        return Ok(Zeroizing::new(source.to_vec()));
+    };
+    let file =
+        AwsFile::read(source, kind).map_err(|_| not(first.profile, AsideError::Unreadable))?;
+    // The keys that go, by the name of their section, and what becomes of each.
+    let mut going: BTreeMap<&str, BTreeMap<&str, (&str, bool)>> = BTreeMap::new();
+    for lines in wanted {
+        let found = keys_of(&file, lines).map_err(|why| not(lines.profile, why))?;
+        if let Some((section, keys)) = found {
+            let of_section = going.entry(section).or_default();
+            for (key, is_secret) in keys {
+                of_section.entry(key).or_insert((lines.owner, is_secret));
+            }
+        }
+    }
+    let text = commented_out(source, &going);
+    let gone = |section: &str, key: &str| {
+        going
+            .get(section)
+            .is_some_and(|keys| keys.contains_key(key))
+    };
+    if is_only_without(file.sections(), &text, gone) {
+        return Ok(text);
+    }
+    // Which one it is takes a look at each alone.
+    let culprit = wanted
+        .iter()
+        .find(|lines| wanted.len() > 1 && set_aside(source, kind, &[**lines]).is_err());
+    let profile = culprit.unwrap_or(first).profile;
+    Err(not(profile, AsideError::ChangesMore))
+}
+
+/// The section of a profile, and those of the keys that it has, with whether they are secret; none where it has
+/// none of them.
+type Found<'a> = Option<(&'a str, Vec<(&'a str, bool)>)>;
+
+fn keys_of<'a>(file: &'a AwsFile, lines: &Wanted<'a>) -> Result<Found<'a>, AsideError> {
+    let owner = lines.owner;
     if owner.is_empty() || owner.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control())
     {
         return Err(AsideError::Owner(owner.to_owned()));
     }
-    let file = AwsFile::read(source, kind).map_err(|_| AsideError::Unreadable)?;
     let section = file
-        .profile(profile)
-        .ok_or_else(|| AsideError::NoProfile(profile.to_owned()))?;
-    let there = keys
-        .iter()
-        .chain(secret)
-        .filter_map(|name| Some((*name, section.keys.get(*name)?)));
-    let mut names = Vec::new();
-    for (name, key) in there {
+        .profile(lines.profile)
+        .ok_or_else(|| AsideError::NoProfile(lines.profile.to_owned()))?;
+    let keys = lines.keys.iter().map(|key| (key.as_str(), false));
+    let secret = lines.secret.iter().map(|key| (key.as_str(), true));
+    let mut found = Vec::new();
+    for (name, is_secret) in keys.chain(secret) {
+        let Some(key) = section.keys.get(name) else {
+            continue;
+        };
         if key.inherited || key.text().is_none_or(|text| text.contains('\n')) {
             return Err(AsideError::NotOneLine(name.to_owned()));
         }
-        names.push(name);
+        found.push((name, is_secret));
     }
+    Ok((!found.is_empty()).then_some((section.name.as_str(), found)))
+}
+
+/// The text with these keys of sections as comments, each for its owner.
+fn commented_out(
+    source: &[u8],
+    going: &BTreeMap<&str, BTreeMap<&str, (&str, bool)>>,
+) -> Zeroizing<Vec<u8>> {
     let mut document = Document::parse(source);
-    let mut sections = document.sections.iter_mut();
-    // Of several spellings of one name, the last counts; nothing is set aside in the others.
-    let wanted = section.name.as_bytes();
-    if let Some(section) = sections.find(|section| section.name.as_deref() == Some(wanted)) {
+    for section in &mut document.sections {
+        let name = section
+            .name
+            .as_deref()
+            .and_then(|name| std::str::from_utf8(name).ok());
+        let Some(keys) = name.and_then(|name| going.get(name)) else {
+            continue;
+        };
         for line in &mut section.lines {
-            if names.iter().any(|name| line.is_key(name)) {
-                let is_secret = secret.iter().any(|name| line.is_key(name));
-                let text = commented(line, owner, is_secret);
+            let key = keys.iter().find(|(key, _)| line.is_key(key));
+            if let Some((_, (owner, is_secret))) = key {
+                let text = commented(line, owner, *is_secret);
                 *line = line.with_text(text, ini::Kind::Comment);
             }
         }
     }
-    let text = document.render();
-    match is_only_without(file.sections(), &text, section, &names) {
-        true => Ok(text),
-        false => Err(AsideError::ChangesMore),
-    }
+    document.render()
 }
 
 /// A line as the comment that it becomes.
@@ -153,17 +227,25 @@ pub fn set_asides(source: &[u8], kind: Kind) -> Vec<Aside> {
     found
 }
 
-/// The text in which everything that is set aside for an owner is back, with these secrets by their keys; the
-/// same text where nothing is set aside.
+/// Somebody whose lines are to come back, with the secrets of these lines by their keys.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// Whose lines.
+    pub name: &'a str,
+    /// The secrets.
+    pub secrets: &'a [(&'a str, &'a str)],
+}
+
+/// The text in which everything that is set aside for these owners is back; the same text where nothing is.
 ///
 /// # Errors
 /// [`AsideError::NoSecret`]; [`AsideError::ChangesMore`], where a profile has got such a key in the meantime, so
 /// that the AWS CLI could not read the file. Nothing is to be written then.
-pub fn give_back(
-    source: &[u8],
-    owner: &str,
-    secrets: &[(&str, &str)],
-) -> Result<Zeroizing<Vec<u8>>, AsideError> {
+pub fn give_back(source: &[u8], owners: &[Owner<'_>]) -> Result<Zeroizing<Vec<u8>>, AsideError> {
+    let owners: BTreeMap<&str, &[(&str, &str)]> = owners
+        .iter()
+        .map(|owner| (owner.name, owner.secrets))
+        .collect();
     let mut document = Document::parse(source);
     let mut changed = false;
     for line in document
@@ -171,7 +253,8 @@ pub fn give_back(
         .iter_mut()
         .flat_map(|section| &mut section.lines)
     {
-        let Some((_, before)) = split(line).filter(|(whose, _)| *whose == owner) else {
+        let found = split(line).and_then(|(whose, before)| Some((owners.get(whose)?, before)));
+        let Some((secrets, before)) = found else {
             continue;
         };
         let text = restored(before, secrets)?;
@@ -224,16 +307,82 @@ mod tests {
 
     const KEYS: [&str; 3] = ["role_arn", "source_profile", "sso_session"];
 
-    fn set(text: &str, kind: Kind, profile: &str) -> Result<String, AsideError> {
-        let text = set_aside(
-            text.as_bytes(),
-            kind,
+    fn set_for(text: &str, kind: Kind, profile: &str, owner: &str) -> Result<String, AsideError> {
+        let wanted = Wanted {
             profile,
-            &KEYS,
-            &["aws_secret_access_key"],
-            "id-1",
-        )?;
+            keys: &KEYS.map(str::to_owned),
+            secret: &["aws_secret_access_key".to_owned()],
+            owner,
+        };
+        let text = set_aside(text.as_bytes(), kind, &[wanted]).map_err(|not| not.why)?;
         Ok(String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    fn back(
+        text: &str,
+        name: &str,
+        secrets: &[(&str, &str)],
+    ) -> Result<Zeroizing<Vec<u8>>, AsideError> {
+        give_back(text.as_bytes(), &[Owner { name, secrets }])
+    }
+
+    fn set(text: &str, kind: Kind, profile: &str) -> Result<String, AsideError> {
+        set_for(text, kind, profile, "id-1")
+    }
+
+    #[test]
+    fn lines_of_many_profiles_are_set_aside_at_once_or_none_is() {
+        let text: String = (0..300)
+            .map(|n| {
+                format!("[profile p{n}]\r\nrole_arn = {n}\r\nregion = x\r\nsso_session = s\r\n")
+            })
+            .collect();
+        let keys = KEYS.map(str::to_owned);
+        let names: Vec<String> = (0..300).map(|n| format!("p{n}")).collect();
+        let mut wanted: Vec<_> = names
+            .iter()
+            .map(|profile| Wanted {
+                profile,
+                keys: &keys,
+                secret: &[],
+                owner: profile,
+            })
+            .collect();
+        let begun = std::time::Instant::now();
+        let after = set_aside(text.as_bytes(), Kind::Config, &wanted).unwrap();
+        // One reading of such a file takes some milliseconds, 300 take seconds.
+        assert!(begun.elapsed().as_millis() < 1_000, "{:?}", begun.elapsed());
+        let asides = set_asides(&after, Kind::Config);
+        assert_eq!(asides.len(), 600);
+        assert!(asides.iter().all(|aside| aside.owner == aside.profile));
+        let owners: Vec<_> = names
+            .iter()
+            .map(|name| Owner { name, secrets: &[] })
+            .collect();
+        let back = give_back(&after, &owners).unwrap();
+        assert_eq!(back.as_slice(), text.as_bytes());
+        // Of two owners of one key, the first has it.
+        wanted.insert(
+            0,
+            Wanted {
+                owner: "other",
+                ..wanted[7]
+            },
+        );
+        let after = set_aside(text.as_bytes(), Kind::Config, &wanted).unwrap();
+        let of_seven: Vec<_> = set_asides(&after, Kind::Config)
+            .into_iter()
+            .filter(|aside| aside.profile == "p7")
+            .map(|aside| aside.owner)
+            .collect();
+        assert_eq!(of_seven, ["other", "other"]);
+        // The one that does not go is named.
+        let indented = text.replace(
+            "[profile p9]\r\nrole_arn = 9",
+            "[profile p9]\r\nregion2 = 1\r\nrole_arn = 9\r\n  source_profile = y",
+        );
+        let not = set_aside(indented.as_bytes(), Kind::Config, &wanted).unwrap_err();
+        assert_eq!(not.profile, "p9");
     }
 
     #[test]
@@ -265,12 +414,12 @@ mod tests {
         let found = set_asides(after.as_bytes(), Kind::Config);
         assert_eq!(found, [aside("role_arn"), aside("source_profile")]);
         assert_eq!(
-            give_back(after.as_bytes(), "id-1", &[]).unwrap().as_slice(),
+            back(&after, "id-1", &[]).unwrap().as_slice(),
             text.as_bytes()
         );
         // Another's lines stay.
         assert_eq!(
-            give_back(after.as_bytes(), "id-2", &[]).unwrap().as_slice(),
+            back(&after, "id-2", &[]).unwrap().as_slice(),
             after.as_bytes()
         );
     }
@@ -299,14 +448,7 @@ mod tests {
             Err(AsideError::Unreadable)
         );
         for owner in ["", "a: b", "a b", "a\nb"] {
-            let told = set_aside(
-                b"[a]\nrole_arn = x\n",
-                Kind::Credentials,
-                "a",
-                &KEYS,
-                &[],
-                owner,
-            );
+            let told = set_for("[a]\nrole_arn = x\n", Kind::Credentials, "a", owner);
             assert_eq!(told, Err(AsideError::Owner(owner.to_owned())));
         }
     }
@@ -315,14 +457,11 @@ mod tests {
     fn what_would_stand_there_twice_does_not_come_back() {
         let after = set("[profile a]\nrole_arn = x\n", Kind::Config, "a").unwrap();
         let edited = format!("{after}role_arn = mine\n");
-        assert_eq!(
-            give_back(edited.as_bytes(), "id-1", &[]),
-            Err(AsideError::ChangesMore)
-        );
+        assert_eq!(back(&edited, "id-1", &[]), Err(AsideError::ChangesMore));
         // One that nobody could read anyway gets its lines back.
         let broken = format!("{after}nonsense\n");
-        let back = give_back(broken.as_bytes(), "id-1", &[]).unwrap();
-        assert_eq!(back.as_slice(), b"[profile a]\nrole_arn = x\nnonsense\n");
+        let given = back(&broken, "id-1", &[]).unwrap();
+        assert_eq!(given.as_slice(), b"[profile a]\nrole_arn = x\nnonsense\n");
     }
 
     #[test]
@@ -334,16 +473,14 @@ mod tests {
             !after.contains("s3cret") && after.contains("=(in the vault of Dayfly) \n"),
             "{after}"
         );
-        let told = give_back(after.as_bytes(), "id-1", &[]);
+        let told = back(&after, "id-1", &[]);
         assert_eq!(
             told,
             Err(AsideError::NoSecret("aws_secret_access_key".into()))
         );
         let secrets = [("aws_secret_access_key", "s3cret/+=")];
         assert_eq!(
-            give_back(after.as_bytes(), "id-1", &secrets)
-                .unwrap()
-                .as_slice(),
+            back(&after, "id-1", &secrets).unwrap().as_slice(),
             text.as_bytes()
         );
     }

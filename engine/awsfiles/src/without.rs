@@ -31,7 +31,8 @@ pub fn without(
     let names: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
     let tries = [true, false].into_iter();
     let mut texts = tries.map(|header| stripped(source, &section.name, &names, header));
-    texts.find(|text| is_only_without(file.sections(), text, section, &names))
+    let gone = |of: &str, key: &str| of == section.name && names.contains(&key);
+    texts.find(|text| is_only_without(file.sections(), text, gone))
 }
 
 fn stripped(source: &[u8], name: &str, keys: &[&str], with_header: bool) -> Zeroizing<Vec<u8>> {
@@ -55,24 +56,22 @@ fn stripped(source: &[u8], name: &str, keys: &[&str], with_header: bool) -> Zero
     document.render()
 }
 
-/// Whether a text reads as the sections do, but for these keys of one of them.
+/// Whether a text reads as the sections do, but for the keys that are gone from some of them.
 pub(crate) fn is_only_without(
     before: &[Section],
     text: &[u8],
-    section: &Section,
-    keys: &[&str],
+    gone: impl Fn(&str, &str) -> bool,
 ) -> bool {
     let Ok(after) = parse::raw(text) else {
         return false;
     };
     let mut after = after.iter().peekable();
     for old in before {
-        let is_it = old.name == section.name;
-        let gone = |key: &str| is_it && keys.contains(&key);
-        let left = || old.keys.iter().filter(|(name, _)| !gone(name));
+        let left = || old.keys.iter().filter(|(name, _)| !gone(&old.name, name));
+        let any_gone = left().count() < old.keys.len();
         let own = left().any(|(_, key)| !key.inherited);
         let Some(new) = after.next_if(|new| new.name == old.name) else {
-            if is_it && !own {
+            if any_gone && !own {
                 continue;
             }
             return false;

@@ -181,9 +181,8 @@ impl Importer<'_> {
         let record = Record::read(self.record)?.filter(|record| !record.is_empty());
         let record = record.ok_or(ImportError::NoRecord)?;
         let (workspace, ids) = self.unedited(&record)?;
-        for owner in &record.owners {
-            shared_lines::give_lines_back(self.files, self.vault, &SessionId::new(owner))?;
-        }
+        let owners = record.owners.iter().map(String::as_str).collect();
+        shared_lines::give_all_back(self.files, self.vault, &owners)?;
         let text = |object: &Map<String, Value>, field: &str| {
             object
                 .get(field)

@@ -1,10 +1,10 @@
 //! Lines of the shared AWS files that sessions take the place of: set aside, and given back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dayfly_awsfiles::{AsideError, Kind, give_back, set_aside, set_asides};
+use dayfly_awsfiles::{AsideError, Kind, Owner, Wanted, give_back, set_aside, set_asides};
 use dayfly_core::session::SessionId;
 use dayfly_fs::private_file::PrivateFileError;
 use dayfly_fs::shared_file::{self, SharedFile};
@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 use crate::aws_profiles::AwsProfiles;
 use crate::candidate::Lines;
 
+/// The key whose line has the secret half of an access key.
+const SECRET: &str = "aws_secret_access_key";
 /// The longest file that is changed, in bytes.
 const LIMIT: u64 = 64 << 20;
 /// How long another process may keep a file locked.
@@ -51,24 +53,22 @@ pub(crate) fn take_over(
     owners: &[(String, &Lines)],
 ) -> Result<(), LinesError> {
     for kind in [Kind::Config, Kind::Credentials] {
-        let mut of_file = owners
+        let wanted: Vec<Wanted<'_>> = owners
             .iter()
             .filter(|(_, lines)| lines.kind == kind)
-            .peekable();
-        if of_file.peek().is_none() {
+            .map(|(owner, lines)| Wanted {
+                profile: &lines.profile,
+                keys: &lines.keys,
+                secret: &lines.secret,
+                owner,
+            })
+            .collect();
+        if wanted.is_empty() {
             continue;
         }
-        let owners: Vec<_> = of_file.collect();
         edit(files.path(kind), |before| {
-            let mut text = Zeroizing::new(before.to_vec());
-            for (owner, lines) in &owners {
-                let keys: Vec<&str> = lines.keys.iter().map(String::as_str).collect();
-                let secret: Vec<&str> = lines.secret.iter().map(String::as_str).collect();
-                let changed = set_aside(&text, kind, &lines.profile, &keys, &secret, owner);
-                text =
-                    changed.map_err(|source| (format!("profile \"{}\"", lines.profile), source))?;
-            }
-            Ok(text)
+            set_aside(before, kind, &wanted)
+                .map_err(|not| (format!("profile \"{}\"", not.profile), not.why))
         })?;
     }
     Ok(())
@@ -83,29 +83,64 @@ pub fn give_lines_back(
     vault: &Vault,
     session: &SessionId,
 ) -> Result<bool, LinesError> {
+    give_all_back(files, vault, &BTreeSet::from([session.as_str()]))
+}
+
+/// Gives back the lines that were set aside for any of these sessions; whether there were any.
+///
+/// # Errors
+/// [`LinesError`]; what has been given back of the other file stays so.
+pub(crate) fn give_all_back(
+    files: &AwsProfiles,
+    vault: &Vault,
+    sessions: &BTreeSet<&str>,
+) -> Result<bool, LinesError> {
     let mut any = false;
     for kind in [Kind::Config, Kind::Credentials] {
         let path = files.path(kind);
         let seen = shared_file::peek(path, LIMIT)?;
-        let mut lines = set_asides(seen.bytes(), kind).into_iter();
-        if !lines.any(|aside| aside.owner == session.as_str()) {
+        let lines = set_asides(seen.bytes(), kind);
+        let mut owners: BTreeMap<&str, Option<AccessKey>> = BTreeMap::new();
+        for line in &lines {
+            if !sessions.contains(line.owner.as_str()) {
+                continue;
+            }
+            let key = owners.entry(&line.owner).or_default();
+            // Of a key, the vault has the secret half; other lines need none.
+            if line.key == SECRET && vault.path().exists() {
+                *key = vault.access_key(&SessionId::new(&line.owner))?;
+            }
+        }
+        if owners.is_empty() {
             continue;
         }
         any = true;
-        // Of a key, the vault has the secret half; other lines need none.
-        let key: Option<AccessKey> = match vault.path().exists() {
-            true => vault.access_key(session)?,
-            false => None,
-        };
-        edit(path, |before| {
-            let secret = key
-                .as_ref()
-                .map(|key| ("aws_secret_access_key", key.secret_access_key.expose()));
-            give_back(before, session.as_str(), secret.as_slice())
-                .map_err(|source| (format!("session {session}"), source))
-        })?;
+        give_back_in(path, &owners)?;
     }
     Ok(any)
+}
+
+fn give_back_in(path: &Path, owners: &BTreeMap<&str, Option<AccessKey>>) -> Result<(), LinesError> {
+    let secrets: Vec<(&str, Vec<(&str, &str)>)> = owners
+        .iter()
+        .map(|(name, key)| {
+            let secret = key
+                .as_ref()
+                .map(|key| (SECRET, key.secret_access_key.expose()));
+            (*name, secret.into_iter().collect())
+        })
+        .collect();
+    let whose: Vec<Owner<'_>> = secrets
+        .iter()
+        .map(|(name, secrets)| Owner { name, secrets })
+        .collect();
+    let what = match whose.as_slice() {
+        [one] => format!("session {}", one.name),
+        _ => "the sessions of the import".to_owned(),
+    };
+    edit(path, |before| {
+        give_back(before, &whose).map_err(|source| (what.clone(), source))
+    })
 }
 
 /// Those of some sessions that lines are set aside for.
