@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dayfly_awsfiles::Kind;
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_vault::AccessKey;
+use dayfly_workspace::splice::List;
 use serde_json::{Map, Value};
 
 /// All that a source has on this machine.
@@ -16,10 +17,26 @@ pub struct Listing {
     pub candidates: Vec<Candidate>,
     /// The portals that candidates sign in to.
     pub portals: Vec<Portal>,
+    /// What else of the Workspace candidates refer to, in their fields and by its id.
+    pub entries: Vec<Entry>,
     /// What cannot come.
     pub refused: Vec<Refused>,
+    /// Whether several of its candidates may have one named profile, of which one at a time is active.
+    pub shares_profiles: bool,
     /// How many of its profiles sessions took over already.
     pub taken_over: usize,
+}
+
+impl Listing {
+    /// Takes in what another file of the same source has.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.candidates.extend(other.candidates);
+        self.portals.extend(other.portals);
+        self.entries.extend(other.entries);
+        self.refused.extend(other.refused);
+        self.taken_over += other.taken_over;
+    }
 }
 
 /// One way into one account.
@@ -41,7 +58,7 @@ pub struct Candidate {
     pub parent: Option<Parent>,
     /// The portal that it signs in to, by its key.
     pub portal: Option<String>,
-    /// Its long-lived key.
+    /// Its long-lived key, where the source has it at hand.
     pub secret: Option<AccessKey>,
     /// What it needs of a person before it can be started.
     pub requires: Vec<Requirement>,
@@ -51,6 +68,17 @@ pub struct Candidate {
     pub lines: Vec<Lines>,
     /// Where it stands, for a person: `FILE:LINE`.
     pub place: String,
+}
+
+impl Candidate {
+    /// Notes that its key does not come.
+    pub(crate) fn without_key(&mut self) {
+        for need in &mut self.requires {
+            if *need == Requirement::Secret {
+                *need = Requirement::KeyByHand;
+            }
+        }
+    }
 }
 
 /// Whose credentials a session uses.
@@ -88,12 +116,23 @@ pub struct Portal {
     pub region: String,
 }
 
+/// An entry of another list of the Workspace that sessions refer to by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The list.
+    pub list: List,
+    /// The entry, with its `id`.
+    pub object: Map<String, Value>,
+}
+
 /// What a session needs of a person before it can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Requirement {
     /// Its long-lived key goes into the vault.
     Secret,
-    /// A person signs in to its portal.
+    /// Its long-lived key is nowhere, and a person gives it to the vault.
+    KeyByHand,
+    /// A person signs in, to its portal, its identity provider or its tenant.
     SignIn,
     /// A person enters a code of an MFA device.
     MfaCode,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::aws_profiles::AwsProfiles;
 use crate::candidate::Lines;
+use crate::entries;
 use crate::plan::{Plan, Verdict};
 use crate::record::{Record, RecordError};
 use crate::shared_lines::{self, LinesError};
@@ -114,6 +115,7 @@ impl Importer<'_> {
             sources: plan.rows.iter().map(|row| row.source.clone()).collect(),
             sessions: plan.added().map(|(_, object)| object.clone()).collect(),
             portals: plan.portals.clone(),
+            entries: entries_of(plan),
             owners: lines.iter().map(|(owner, _)| owner.clone()).collect(),
             ..Record::default()
         };
@@ -135,6 +137,13 @@ impl Importer<'_> {
                 let sessions: Vec<_> = before.sessions.iter().filter(new).cloned().collect();
                 record.sessions.splice(0..0, sessions);
                 record.portals.splice(0..0, before.portals);
+                for (field, entries) in before.entries {
+                    record
+                        .entries
+                        .entry(field)
+                        .or_default()
+                        .splice(0..0, entries);
+                }
                 record.owners.splice(0..0, before.owners);
             }
         }
@@ -190,20 +199,8 @@ impl Importer<'_> {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let portals: Vec<String> = record
-            .portals
-            .iter()
-            .map(|portal| text(portal, "id"))
-            .collect();
-        self.workspace.edit(|before| {
-            let there = ids.iter().map(String::as_str).collect();
-            let after = splice::remove_all(before, List::Sessions, &there)?;
-            let used = portals_in_use(&after);
-            let known =
-                |id: &&String| workspace.aws_sso_integration(id).is_some() && !used.contains(*id);
-            let unused: BTreeSet<&str> = portals.iter().filter(known).map(String::as_str).collect();
-            splice::remove_all(&after, List::AwsSsoIntegrations, &unused)
-        })?;
+        self.workspace
+            .edit(|before| without(before, &workspace, &record, &ids))?;
         if self.vault.path().exists() {
             for id in &ids {
                 self.vault.remove_access_key(&SessionId::new(id))?;
@@ -243,12 +240,57 @@ impl Importer<'_> {
     }
 }
 
-/// The portals that sessions of a Workspace file sign in to.
-fn portals_in_use(text: &str) -> BTreeSet<String> {
+/// What a plan adds beside sessions and portals, by the fields of the file.
+fn entries_of(plan: &Plan) -> BTreeMap<String, Vec<Map<String, Value>>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entry in &plan.entries {
+        let of_list = all.entry(entry.list.field().to_owned()).or_default();
+        of_list.push(entry.object.clone());
+    }
+    all
+}
+
+/// The text of a Workspace file without the sessions of an import, and without what only they needed.
+fn without(
+    text: &str,
+    workspace: &Workspace,
+    record: &Record,
+    ids: &BTreeSet<String>,
+) -> Result<String, SpliceError> {
+    let there = ids.iter().map(String::as_str).collect();
+    let mut text = splice::remove_all(text, List::Sessions, &there)?;
+    let known = |list: List, id: &str| match list {
+        List::IdpUrls => workspace.idp_urls().iter().any(|one| one.id == id),
+        List::AzureIntegrations => workspace.azure_integration(id).is_some(),
+        _ => workspace.aws_sso_integration(id).is_some(),
+    };
+    for list in [List::AwsSsoIntegrations].into_iter().chain(entries::LISTS) {
+        let mut of_list = record
+            .entries
+            .get(list.field())
+            .cloned()
+            .unwrap_or_default();
+        if list == List::AwsSsoIntegrations {
+            of_list = record.portals.clone();
+        }
+        let used = entries_in_use(&text, list);
+        let unused: BTreeSet<&str> = of_list
+            .iter()
+            .map(entries::id)
+            .filter(|id| known(list, id) && !used.contains(*id))
+            .collect();
+        text = splice::remove_all(&text, list, &unused)?;
+    }
+    Ok(text)
+}
+
+/// The entries of a list that sessions of a Workspace file refer to.
+fn entries_in_use(text: &str, list: List) -> BTreeSet<String> {
     let file: Value = serde_json::from_str(text).unwrap_or_default();
     let sessions = file["sessions"].as_array().into_iter().flatten();
-    let portals = sessions.filter_map(|session| session["awsSsoConfigurationId"].as_str());
-    portals.map(str::to_owned).collect()
+    let field = entries::reference(list).unwrap_or_default();
+    let ids = sessions.filter_map(|session| session[field].as_str());
+    ids.map(str::to_owned).collect()
 }
 
 /// Lines that are to be set aside, with the sessions that they are set aside for.

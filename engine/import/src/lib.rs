@@ -8,15 +8,22 @@
 
 mod aws_profiles;
 mod candidate;
+mod entries;
 mod importer;
+mod in_the_way;
+mod keyring;
+mod leapp;
 mod plan;
 mod record;
 mod shared_lines;
 mod source;
 
 pub use aws_profiles::AwsProfiles;
-pub use candidate::{Candidate, Lines, Listing, NotTaken, Parent, Portal, Refused, Requirement};
+pub use candidate::{
+    Candidate, Entry, Lines, Listing, NotTaken, Parent, Portal, Refused, Requirement,
+};
 pub use importer::{Applied, ImportError, Importer};
+pub use leapp::Leapp;
 pub use plan::{Plan, Row, Verdict};
 pub use record::{Record, RecordError};
 pub use shared_lines::{LinesError, give_lines_back, sessions_with_lines};

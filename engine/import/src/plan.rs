@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_core::session::{Access, Session, SessionId, SessionType};
 use dayfly_workspace::splice::{self, List, SpliceError};
-use dayfly_workspace::{Workspace, derived_id};
+use dayfly_workspace::{Severity, Workspace, derived_id};
 use serde_json::{Map, Value};
 
-use crate::candidate::{Candidate, Listing, Parent, Portal, Refused};
+use crate::candidate::{Candidate, Entry, Listing, Parent, Portal, Refused, Requirement};
+use crate::entries;
+use crate::source::{Source, SourceError};
 
 /// What is to be done with all candidates of some sources. Sources that come earlier take precedence.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Plan {
     pub refused: Vec<(String, Refused)>,
     /// Portals that the Workspace gets.
     pub portals: Vec<Map<String, Value>>,
+    /// What else it gets.
+    pub entries: Vec<Entry>,
 }
 
 /// A candidate and what becomes of it.
@@ -51,9 +55,12 @@ pub enum Verdict {
 #[derive(Default)]
 struct Taken {
     ids: BTreeSet<String>,
+    /// Which source brings a session of this id.
+    planned: BTreeMap<String, String>,
     /// Whose a session name is: for a person.
     names: BTreeMap<String, String>,
-    profiles: BTreeMap<String, String>,
+    /// Whose a named profile is, and of which source where it is none of the Workspace.
+    profiles: BTreeMap<String, (String, Option<String>)>,
 }
 
 impl Plan {
@@ -64,11 +71,15 @@ impl Plan {
         let mut taken = Taken::of(workspace);
         for (source, listing) in listings {
             let portals = plan.portals(workspace, source, &listing.portals);
+            let known = entries::known(workspace, &mut plan.entries, &listing.entries);
             // The session that each candidate is or becomes.
             let mut sessions: BTreeMap<&str, String> = BTreeMap::new();
             for candidate in &listing.candidates {
                 let verdict = match object(workspace, source, candidate, &sessions, &portals) {
-                    Ok(object) => taken.judge(workspace, source, candidate, object),
+                    Ok(mut object) => {
+                        entries::refer(&mut object, &known);
+                        taken.judge(workspace, (source, listing), candidate, object)
+                    }
                     Err(verdict) => verdict,
                 };
                 match &verdict {
@@ -94,7 +105,88 @@ impl Plan {
             plan.refused
                 .extend(refused.map(|refused| ((*source).to_owned(), refused)));
         }
+        plan.check(workspace);
+        // What one source cannot bring, another may.
+        let named: BTreeSet<&str> = plan
+            .rows
+            .iter()
+            .filter_map(|row| row.candidate.profile.as_deref())
+            .collect();
+        plan.refused
+            .retain(|(_, refused)| !named.contains(refused.name.as_str()));
         plan
+    }
+
+    /// Turns those away that the Workspace would not take as they are.
+    fn check(&mut self, workspace: &Workspace) {
+        // Without a session, those that are chained to it are turned away too.
+        while let Some(problems) = self.problems(workspace) {
+            let mut any = false;
+            for row in &mut self.rows {
+                let Verdict::Add(object) = &row.verdict else {
+                    continue;
+                };
+                let id = object.get("sessionId").and_then(Value::as_str);
+                let problem = id.and_then(|id| problems.get(id));
+                if let Some((why, hint)) = problem {
+                    row.verdict = Verdict::Collides {
+                        why: why.clone(),
+                        hint: hint.clone(),
+                    };
+                    any = true;
+                }
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+
+    /// What a Workspace with all this would have to say of its sessions; none where it has nothing to say.
+    fn problems(&self, workspace: &Workspace) -> Option<BTreeMap<String, (String, String)>> {
+        let text = self.apply(workspace.source()).ok()?;
+        let after = Workspace::parse(&text, workspace.path(), None).ok()?;
+        let errors = after.problems().iter();
+        let errors = errors.filter(|problem| problem.severity == Severity::Error);
+        let of_sessions = errors.filter_map(|problem| {
+            let hint = problem.hint.clone();
+            let hint = hint.unwrap_or_else(|| "correct the source, and import again".to_owned());
+            let id = problem.session.as_ref()?.as_str().to_owned();
+            Some((id, (problem.message.clone(), hint)))
+        });
+        let found: BTreeMap<_, _> = of_sessions.collect();
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// Gets the long-lived keys of what is to be added out of the tools' own keyrings.
+    ///
+    /// # Errors
+    /// A keyring is locked, or a passphrase is wrong. Nothing has been changed then.
+    pub fn fetch_keys(&mut self, sources: &[&dyn Source]) -> Result<(), SourceError> {
+        for row in &mut self.rows {
+            let waits = row.candidate.requires.contains(&Requirement::Secret);
+            if !matches!(row.verdict, Verdict::Add(_)) || !waits || row.candidate.secret.is_some() {
+                continue;
+            }
+            let source = sources.iter().find(|source| source.name() == row.source);
+            row.candidate.secret = match source {
+                Some(source) => source.key(&row.candidate)?,
+                None => None,
+            };
+            if row.candidate.secret.is_none() {
+                row.candidate.without_key();
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the long-lived keys that are in the tools' own keyrings to the person.
+    pub fn leave_keys(&mut self) {
+        for row in &mut self.rows {
+            if row.candidate.secret.is_none() {
+                row.candidate.without_key();
+            }
+        }
     }
 
     /// The ids of portals in the Workspace, by their keys; those that it has not are added.
@@ -175,7 +267,21 @@ impl Plan {
             })
             .cloned()
             .collect();
-        let text = splice::add_all(text, List::AwsSsoIntegrations, &portals)?;
+        let mut text = splice::add_all(text, List::AwsSsoIntegrations, &portals)?;
+        for list in entries::LISTS {
+            let used = self.added().filter_map(|(_, object)| {
+                object
+                    .get(entries::reference(list)?)
+                    .and_then(Value::as_str)
+            });
+            let used: BTreeSet<&str> = used.collect();
+            let of_list = self.entries.iter().filter(|entry| entry.list == list);
+            let new: Vec<_> = of_list
+                .filter(|entry| used.contains(entries::id(&entry.object)))
+                .map(|entry| entry.object.clone())
+                .collect();
+            text = splice::add_all(&text, list, &new)?;
+        }
         let sessions: Vec<_> = self.added().map(|(_, object)| object.clone()).collect();
         splice::add_all(&text, List::Sessions, &sessions)
     }
@@ -235,7 +341,7 @@ impl Taken {
             taken.ids.insert(session.id.as_str().to_owned());
             taken.names.insert(session.name.clone(), whose.clone());
             if let Some(profile) = &session.named_profile {
-                taken.profiles.insert(profile.clone(), whose);
+                taken.profiles.insert(profile.clone(), (whose, None));
             }
         }
         taken
@@ -244,7 +350,7 @@ impl Taken {
     fn judge(
         &mut self,
         workspace: &Workspace,
-        source: &str,
+        (source, listing): (&str, &Listing),
         candidate: &Candidate,
         object: Map<String, Value>,
     ) -> Verdict {
@@ -253,17 +359,28 @@ impl Taken {
         if workspace.get(&id).is_some() {
             return Verdict::Present(id);
         }
+        // What a tool took over from another has its id.
+        if self
+            .planned
+            .get(id.as_str())
+            .is_some_and(|other| other != source)
+        {
+            return Verdict::Present(id);
+        }
         let mut known = workspace.sessions().iter().map(|entry| &entry.session);
         if let Some(known) = known.find(|session| is_same(session, candidate, &object)) {
             return Verdict::Present(known.id.clone());
         }
         let profile = candidate.profile.as_ref();
+        let held = profile.and_then(|profile| self.profiles.get(profile));
+        let held =
+            held.filter(|(_, of)| !(listing.shares_profiles && of.as_deref() == Some(source)));
         let in_the_way = if self.ids.contains(id.as_str()) {
             Some((
                 format!("another session has the id {id}"),
                 "correct the source",
             ))
-        } else if let Some(whose) = profile.and_then(|profile| self.profiles.get(profile)) {
+        } else if let Some((whose, _)) = held {
             let hint = "give that session another profile, or remove it, and import again";
             Some((format!("its named profile is that of {whose}"), hint))
         } else if let Some(whose) = self.names.get(&candidate.name) {
@@ -280,9 +397,12 @@ impl Taken {
         }
         let whose = format!("\"{}\" of {source}", candidate.name);
         self.ids.insert(id.as_str().to_owned());
+        self.planned
+            .insert(id.as_str().to_owned(), source.to_owned());
         self.names.insert(candidate.name.clone(), whose.clone());
         if let Some(profile) = profile {
-            self.profiles.insert(profile.clone(), whose);
+            self.profiles
+                .insert(profile.clone(), (whose, Some(source.to_owned())));
         }
         Verdict::Add(object)
     }

@@ -1,5 +1,6 @@
 //! What the last import did, so that it can be taken back.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use dayfly_fs::private_file::{self, PrivateFileError};
@@ -18,6 +19,9 @@ pub struct Record {
     pub sessions: Vec<Map<String, Value>>,
     /// The portals that the Workspace got, as it got them.
     pub portals: Vec<Map<String, Value>>,
+    /// What else the Workspace got, as it got it, by the fields of the file.
+    #[serde(default)]
+    pub entries: BTreeMap<String, Vec<Map<String, Value>>>,
     /// The sessions that lines of the shared AWS files were set aside for, also those that were there before.
     pub owners: Vec<String>,
 }

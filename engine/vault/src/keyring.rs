@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::secret::SecretBytes;
+
 #[cfg(any(target_os = "macos", windows))]
 use native as backend;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -60,7 +62,7 @@ impl KeyringItem {
     /// The item's content; none where there is no such item.
     pub(crate) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         let item = self.clone();
-        self.bounded(move || backend::read(&item))
+        bounded(self.limit(), move || backend::read(&item))
     }
 
     /// Creates the item; whether it did. One that is there stays as it is.
@@ -79,7 +81,7 @@ impl KeyringItem {
     fn write(&self, content: &[u8]) -> Result<(), KeyringError> {
         let item = self.clone();
         let content = Zeroizing::new(content.to_vec());
-        self.bounded(move || {
+        bounded(self.limit(), move || {
             backend::write(&item, &content)?;
             // A vault is about to depend on it.
             if backend::read(&item)?.is_some_and(|found| *found == *content) {
@@ -93,39 +95,63 @@ impl KeyringItem {
     fn limit(&self) -> Duration {
         ANSWER + self.unlock_within.unwrap_or_default()
     }
+}
 
-    /// Runs a request on a thread of its own, and gives up at the deadline.
-    fn bounded<T: Send + 'static>(
-        &self,
-        request: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
-    ) -> Result<T, KeyringError> {
-        let limit = self.limit();
-        let silent = KeyringError::Silent {
-            seconds: limit.as_secs(),
-        };
-        if REQUESTS.fetch_add(1, Ordering::Relaxed) >= MOST_REQUESTS {
-            REQUESTS.fetch_sub(1, Ordering::Relaxed);
-            return Err(silent);
-        }
-        let under_way = UnderWay;
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let spawned = thread::Builder::new()
-            .name("keyring".to_owned())
-            .spawn(move || {
-                let outcome = request();
-                drop(under_way);
-                // Nobody listens any more where the deadline has passed.
-                let _ = sender.send(outcome);
-            });
-        if let Err(e) = spawned {
-            return Err(KeyringError::Refused(e.to_string()));
-        }
-        match receiver.recv_timeout(limit) {
-            Ok(outcome) => outcome,
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(silent),
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                Err(KeyringError::Refused("its client failed".to_owned()))
-            }
+/// An item that another program keeps in the keyring. It is only read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OthersItem {
+    /// What the item is found by, as that program wrote it.
+    pub attributes: Vec<(String, String)>,
+    /// The collection that it is in; without it, any.
+    pub collection: Option<String>,
+    /// How long a person has to unlock a locked keyring that asks. None: it is not asked, and a
+    /// locked keyring is an error at once. macOS and Windows ask as they see fit.
+    pub unlock_within: Option<Duration>,
+}
+
+impl OthersItem {
+    /// The item's content; none where there is no such item.
+    ///
+    /// # Errors
+    /// The keyring cannot be reached, is locked, has several such items, or refuses.
+    pub fn read(&self) -> Result<Option<SecretBytes>, KeyringError> {
+        let item = self.clone();
+        let limit = ANSWER + self.unlock_within.unwrap_or_default();
+        let content = bounded(limit, move || backend::read_others(&item, limit))?;
+        Ok(content.map(|content| SecretBytes::copy_of(&content)))
+    }
+}
+
+/// Runs a request on a thread of its own, and gives up at the deadline.
+fn bounded<T: Send + 'static>(
+    limit: Duration,
+    request: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
+) -> Result<T, KeyringError> {
+    let silent = KeyringError::Silent {
+        seconds: limit.as_secs(),
+    };
+    if REQUESTS.fetch_add(1, Ordering::Relaxed) >= MOST_REQUESTS {
+        REQUESTS.fetch_sub(1, Ordering::Relaxed);
+        return Err(silent);
+    }
+    let under_way = UnderWay;
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let spawned = thread::Builder::new()
+        .name("keyring".to_owned())
+        .spawn(move || {
+            let outcome = request();
+            drop(under_way);
+            // Nobody listens any more where the deadline has passed.
+            let _ = sender.send(outcome);
+        });
+    if let Err(e) = spawned {
+        return Err(KeyringError::Refused(e.to_string()));
+    }
+    match receiver.recv_timeout(limit) {
+        Ok(outcome) => outcome,
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(silent),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            Err(KeyringError::Refused("its client failed".to_owned()))
         }
     }
 }

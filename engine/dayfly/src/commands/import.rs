@@ -1,5 +1,8 @@
 //! `dayfly import`
 
+mod sources;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
@@ -19,11 +22,12 @@ use crate::terminal::{print, print_json};
 ///
 /// Without --apply nothing changes: the command shows what would come, as which session and under which
 /// profile, what each needs of you, and what cannot come and why. Sources: aws (the profiles of the AWS
-/// config and credentials files).
+/// config and credentials files), leapp and hopkey.
 ///
 /// An imported session keeps the name of its profile. What the profile said about its credentials is set
 /// aside in its place, as comments, and comes back when the session is removed; long-lived keys move into
-/// the vault. Nothing else of the files changes.
+/// the vault. Nothing else of the files changes. A tool that is running is not imported from: it would go on to
+/// write the same files.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly import\n  dayfly import --apply\n  dayfly import aws --apply\n  dayfly import --undo"
@@ -35,8 +39,11 @@ pub(crate) struct Args {
     /// Import what can come.
     #[arg(long)]
     apply: bool,
+    /// Leave long-lived keys where they are; store each with `dayfly secret set`.
+    #[arg(long)]
+    without_keys: bool,
     /// Take the last import back, while nothing of it was edited since.
-    #[arg(long, conflicts_with_all = ["apply", "sources"])]
+    #[arg(long, conflicts_with_all = ["apply", "sources", "without_keys"])]
     undo: bool,
     /// Print a JSON object.
     #[arg(long)]
@@ -53,18 +60,39 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if args.undo {
         return undo(args, &home, &files);
     }
-    let sources: [&dyn Source; 1] = [&files];
+    let sources = sources::all(&files)?;
+    let sources: Vec<&dyn Source> = sources.iter().map(Box::as_ref).collect();
     let found = look(args, &sources)?;
     let known = known(&home)?;
-    let plan = Plan::new(&known, &found);
+    let mut plan = Plan::new(&known, &found);
+    if args.without_keys {
+        plan.leave_keys();
+    }
     if !args.apply {
         return tell(args, &plan, &found, None);
     }
+    prepare(&mut plan, &sources)?;
     if plan.added().next().is_some() && !home.workspace().exists() {
         init::make_workspace(&home)?;
     }
     let applied = with(&home, &files, |importer| importer.apply(&plan))?;
     tell(args, &plan, &found, Some(&applied))
+}
+
+/// What is to be known before anything is changed: that no tool would go on beside, and all keys.
+fn prepare(plan: &mut Plan, sources: &[&dyn Source]) -> Result<(), CliError> {
+    let coming: BTreeSet<&str> = plan.added().map(|(row, _)| row.source.as_str()).collect();
+    let coming = sources
+        .iter()
+        .filter(|source| coming.contains(source.name()));
+    for source in coming {
+        source.may_import().map_err(unread)?;
+    }
+    plan.fetch_keys(sources).map_err(unread)
+}
+
+fn unread(error: SourceError) -> CliError {
+    CliError::failed(format!("{error}; nothing was imported")).hint(error.hint)
 }
 
 /// What the sources have that were named, or all of them.
@@ -84,9 +112,7 @@ fn look<'a>(args: &Args, sources: &[&'a dyn Source]) -> Result<Vec<(&'a str, Lis
         .iter()
         .filter(wanted)
         .map(|source| Ok((source.name(), source.list()?)));
-    listed.collect::<Result<_, SourceError>>().map_err(|error| {
-        CliError::failed(format!("{error}; nothing was imported")).hint(error.hint)
-    })
+    listed.collect::<Result<_, SourceError>>().map_err(unread)
 }
 
 /// The Workspace as it is, or an empty one where there is none yet.
@@ -297,6 +323,7 @@ fn count(number: usize, what: &str) -> String {
 const fn words(need: Requirement) -> &'static str {
     match need {
         Requirement::Secret => "its key moves into the vault",
+        Requirement::KeyByHand => "its key (`dayfly secret set`)",
         Requirement::SignIn => "a sign-in",
         Requirement::MfaCode => "an MFA code at each start",
     }
@@ -341,6 +368,7 @@ fn row_json(row: &Row) -> Value {
         .iter()
         .map(|need| match need {
             Requirement::Secret => "key",
+            Requirement::KeyByHand => "key-by-hand",
             Requirement::SignIn => "sign-in",
             Requirement::MfaCode => "mfa-code",
         })

@@ -23,7 +23,7 @@ impl AwsProfiles {
     }
 
     /// `FILE:LINE`.
-    pub(super) fn place(&self, kind: Kind, line: usize) -> String {
+    pub(crate) fn place(&self, kind: Kind, line: usize) -> String {
         format!("{}:{line}", self.path(kind).display())
     }
 }

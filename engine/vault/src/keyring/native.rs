@@ -1,12 +1,13 @@
 //! The Keychain of macOS and the Credential Manager of Windows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{Entry, Error};
 use zeroize::Zeroizing;
 
-use super::{KeyringError, KeyringItem};
+use super::{KeyringError, KeyringItem, OthersItem};
 
 pub(super) fn read(item: &KeyringItem) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
     match entry(item)?.get_secret() {
@@ -14,6 +15,26 @@ pub(super) fn read(item: &KeyringItem) -> Result<Option<Zeroizing<Vec<u8>>>, Key
         Err(Error::NoEntry) => Ok(None),
         Err(e) => Err(refused(e)),
     }
+}
+
+/// Reads what others call their service and account; items with other attributes are none here.
+pub(super) fn read_others(
+    item: &OthersItem,
+    _: Duration,
+) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
+    let attribute = |name: &str| {
+        let mut all = item.attributes.iter();
+        all.find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    };
+    let (Some(service), Some(account)) = (attribute("service"), attribute("account")) else {
+        return Ok(None);
+    };
+    read(&KeyringItem {
+        service,
+        account,
+        unlock_within: item.unlock_within,
+        instead_of: None,
+    })
 }
 
 /// Creates the item or replaces its content.

@@ -5,34 +5,57 @@
 //! Source: <https://specifications.freedesktop.org/secret-service/latest/>.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use secret_service::{EncryptionType, Error, Item, SecretService};
+use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{KeyringError, KeyringItem};
+use super::{KeyringError, KeyringItem, OthersItem};
 
 /// The most characters of a service's own words.
 const WORDS: usize = 400;
 
 pub(super) fn read(item: &KeyringItem) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
-    run(item, async {
+    run(item.limit(), async {
         let service = connect().await?;
-        let Some(found) = find(&service, item).await? else {
-            return Ok(None);
-        };
-        let content = found.get_secret().await.map_err(refused)?;
-        Ok(Some(Zeroizing::new(content)))
+        content(find(&service, &Search::of(item)).await?).await
     })
+}
+
+pub(super) fn read_others(
+    item: &OthersItem,
+    limit: Duration,
+) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
+    let attributes = item.attributes.iter();
+    let search = Search {
+        attributes: attributes.map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        collection: item.collection.as_deref(),
+        unlock_within: item.unlock_within,
+    };
+    run(limit, async {
+        let service = connect().await?;
+        content(find(&service, &search).await?).await
+    })
+}
+
+async fn content(item: Option<Item<'_>>) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
+    match item {
+        Some(found) => {
+            let content = found.get_secret().await.map_err(refused)?;
+            Ok(Some(Zeroizing::new(content)))
+        }
+        None => Ok(None),
+    }
 }
 
 /// Creates the item or replaces its content.
 pub(super) fn write(item: &KeyringItem, content: &[u8]) -> Result<(), KeyringError> {
     const TYPE: &str = "text/plain";
-    run(item, async {
+    run(item.limit(), async {
         let service = connect().await?;
-        if let Some(found) = find(&service, item).await? {
+        if let Some(found) = find(&service, &Search::of(item)).await? {
             return found.set_secret(content, TYPE).await.map_err(refused);
         }
         let collection = service
@@ -62,20 +85,37 @@ fn attributes(item: &KeyringItem) -> HashMap<&str, &str> {
     ])
 }
 
-/// The item, unlocked. While the default keyring is locked, none is no answer.
+/// Which item is looked for.
+struct Search<'a> {
+    attributes: HashMap<&'a str, &'a str>,
+    /// The collection that it is in; without it, any.
+    collection: Option<&'a str>,
+    unlock_within: Option<Duration>,
+}
+
+impl<'a> Search<'a> {
+    fn of(item: &'a KeyringItem) -> Self {
+        Self {
+            attributes: attributes(item),
+            collection: None,
+            unlock_within: item.unlock_within,
+        }
+    }
+}
+
+/// The item, unlocked. While the keyring that it would be in is locked, none is no answer.
 async fn find<'a>(
     service: &'a SecretService<'_>,
-    item: &KeyringItem,
+    wanted: &Search<'_>,
 ) -> Result<Option<Item<'a>>, KeyringError> {
-    let mut found = search(service, item).await?;
+    let mut found = search(service, wanted).await?;
     if found.is_empty() {
-        match service.get_default_collection().await {
-            Ok(default) if default.is_locked().await.map_err(refused)? => {
-                unlock(item, default.unlock()).await?;
-                found = search(service, item).await?;
+        match collection(service, wanted).await? {
+            Some(keyring) if keyring.is_locked().await.map_err(refused)? => {
+                unlock(wanted, keyring.unlock()).await?;
+                found = search(service, wanted).await?;
             }
-            Ok(_) | Err(Error::NoResult) => {}
-            Err(e) => return Err(refused(e)),
+            _ => {}
         }
     }
     let Some(only) = found.pop() else {
@@ -85,25 +125,66 @@ async fn find<'a>(
         return Err(KeyringError::Several);
     }
     if only.is_locked().await.map_err(refused)? {
-        unlock(item, only.unlock()).await?;
+        unlock(wanted, only.unlock()).await?;
     }
     Ok(Some(only))
 }
 
+/// The keyring that an item would be in; none where there is no such keyring.
+async fn collection<'a>(
+    service: &'a SecretService<'_>,
+    wanted: &Search<'_>,
+) -> Result<Option<Collection<'a>>, KeyringError> {
+    let Some(name) = wanted.collection else {
+        return match service.get_default_collection().await {
+            Ok(default) => Ok(Some(default)),
+            Err(Error::NoResult) => Ok(None),
+            Err(e) => Err(refused(e)),
+        };
+    };
+    let all = service.get_all_collections().await.map_err(refused)?;
+    let mut all = all.into_iter();
+    Ok(all.find(|one| collection_of(&one.collection_path) == Some(encoded(name))))
+}
+
 async fn search<'a>(
     service: &'a SecretService<'_>,
-    item: &KeyringItem,
+    wanted: &Search<'_>,
 ) -> Result<Vec<Item<'a>>, KeyringError> {
-    let found = service.search_items(attributes(item)).await;
+    let found = service.search_items(wanted.attributes.clone()).await;
     let found = found.map_err(refused)?;
-    Ok(found.unlocked.into_iter().chain(found.locked).collect())
+    let is_there = |item: &Item<'_>| {
+        let name = wanted.collection.map(encoded);
+        name.is_none() || collection_of(&item.item_path) == name
+    };
+    let all = found.unlocked.into_iter().chain(found.locked);
+    Ok(all.filter(is_there).collect())
+}
+
+/// The name of the collection that an object is, or is in, as its path has it.
+fn collection_of(path: &str) -> Option<String> {
+    let (_, rest) = path.split_once("/collection/")?;
+    rest.split('/').next().map(str::to_owned)
+}
+
+/// A name as paths of objects have it: what is neither a letter nor a digit is written in hexadecimal.
+fn encoded(name: &str) -> String {
+    let mut path = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("_{byte:02x}"));
+        }
+    }
+    path
 }
 
 async fn unlock(
-    item: &KeyringItem,
+    wanted: &Search<'_>,
     asking: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), KeyringError> {
-    let Some(patience) = item.unlock_within else {
+    let Some(patience) = wanted.unlock_within else {
         return Err(KeyringError::Locked);
     };
     match timeout(patience, asking).await {
@@ -114,19 +195,19 @@ async fn unlock(
 
 /// Runs a request to its end or to its deadline, which takes the connection down.
 fn run<T>(
-    item: &KeyringItem,
+    limit: Duration,
     request: impl Future<Output = Result<T, KeyringError>>,
 ) -> Result<T, KeyringError> {
     let runtime: Runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| KeyringError::Refused(e.to_string()))?;
-    let outcome = runtime.block_on(async { timeout(item.limit(), request).await });
+    let outcome = runtime.block_on(async { timeout(limit, request).await });
     // Not waiting for what blocks, such as the look-up of a host's name.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|_| {
         Err(KeyringError::Silent {
-            seconds: item.limit().as_secs(),
+            seconds: limit.as_secs(),
         })
     })
 }

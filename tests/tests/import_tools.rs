@@ -1,0 +1,215 @@
+//! What a person has in other tools becomes sessions, and real clients go on under the same names.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use dayfly_tests::{Daemon, Home, Keyring, Ministack, aws};
+use serde_json::{Value, json};
+
+/// What `/etc/machine-id` says on the machine of the person.
+const MACHINE: &str = "0123456789abcdef0123456789abcdef";
+
+/// A file below the home.
+fn write(home: &Home, name: &str, text: &str) -> PathBuf {
+    let path = home.path().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// What a program makes of an input.
+fn piped(program: &mut Command, input: &str) -> String {
+    let child = program
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What Leapp would write on that machine: CryptoJS has the format of OpenSSL.
+fn leapp_file(workspace: &Value) -> String {
+    let digest = piped(Command::new("sha256sum").arg("-"), MACHINE);
+    let key = digest.split_whitespace().next().unwrap();
+    let mut seal = Command::new("openssl");
+    seal.args(["enc", "-aes-256-cbc", "-md", "md5", "-a", "-A", "-pass"]);
+    piped(seal.arg(format!("pass:{key}")), &workspace.to_string())
+}
+
+/// Files by which nothing of the sources may have changed.
+fn read(paths: &[&Path]) -> Vec<Vec<u8>> {
+    paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
+}
+
+fn sts_home(sts: &Ministack) -> Home {
+    let home = Home::new();
+    home.save_config(&format!(
+        "[aws]\nsts-endpoint-url = \"{}\"\n",
+        sts.endpoint()
+    ));
+    home
+}
+
+#[test]
+fn sessions_of_leapp_go_on_under_their_names_and_their_profiles_come_back() {
+    let (Some(sts), Some(keyring)) = (Ministack::start(), Keyring::start()) else {
+        return;
+    };
+    let (key, secret) = sts.user("alice");
+    let role = sts.role("admin");
+    let mut home = sts_home(&sts);
+    keyring.serve(&mut home);
+    home.set("DAYFLY_MACHINE_ID", MACHINE);
+    let item = |half: &str, text: &str| {
+        let account = format!("id-user-iam-user-aws-session-{half}");
+        keyring.store(
+            "Leapp",
+            &[("service", "Leapp"), ("account", &account)],
+            text,
+        );
+    };
+    item("access-key-id", &key);
+    item("secret-access-key", &secret);
+    let workspace = json!({
+        "_workspaceVersion": 7,
+        "_profiles": [{ "id": "p1", "name": "default" }, { "id": "p2", "name": "work" }],
+        "_sessions": [
+            { "sessionId": "id-role", "sessionName": "role", "type": "awsIamRoleChained", "status": 2, "roleArn": role,
+              "parentSessionId": "id-user", "profileId": "p2", "region": "eu-west-1", "roleSessionName": "from-leapp" },
+            { "sessionId": "id-user", "sessionName": "user", "type": "awsIamUser", "status": 0, "profileId": "p1",
+              "region": "eu-west-1" },
+        ],
+    });
+    let file = write(&home, ".Leapp/Leapp-lock.json", &leapp_file(&workspace));
+    let config = write(
+        &home,
+        ".aws/config",
+        "[profile work]\r\ncredential_process = leapp session generate id-role\r\nregion = eu-west-1\r\n",
+    );
+    let before = read(&[&file, &config]);
+
+    // A locked keyring: nothing is half imported.
+    keyring.lock();
+    let locked = home.run(["import", "--apply"]);
+    assert_eq!(locked.code, 1, "{}", locked.out);
+    assert!(
+        locked.err.contains("the keyring is locked"),
+        "{}",
+        locked.err
+    );
+    assert!(!home.workspace().exists());
+    assert_eq!(read(&[&file, &config]), before);
+    drop(keyring);
+    let Some(keyring) = Keyring::start() else {
+        return;
+    };
+    keyring.serve(&mut home);
+    let item = |half: &str, text: &str| {
+        let account = format!("id-user-iam-user-aws-session-{half}");
+        keyring.store(
+            "Leapp",
+            &[("service", "Leapp"), ("account", &account)],
+            text,
+        );
+    };
+    item("access-key-id", &key);
+    item("secret-access-key", &secret);
+
+    let shown = home.run(["import"]).ok().out;
+    assert!(shown.contains("2 sessions would be added"), "{shown}");
+    // While Leapp runs, it would go on with the same sessions.
+    let lock = home.path().join(".config/Leapp/SingletonLock");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(format!("here-{}", std::process::id()), &lock).unwrap();
+    let running = home.run(["import", "leapp", "--apply"]);
+    assert_eq!(running.code, 1, "{}", running.out);
+    assert!(running.err.contains("Leapp is running"), "{}", running.err);
+    std::fs::remove_file(&lock).unwrap();
+
+    let told = home.run(["import", "--apply"]).ok().out;
+    assert!(
+        told.contains("added 2 sessions; moved 1 key into the vault"),
+        "{told}"
+    );
+    let again = home.run(["import", "--apply", "--json"]).ok().json();
+    assert!(
+        again["sessions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| one["status"] == "present"),
+        "{again:#}"
+    );
+    let daemon = Daemon::start(&home);
+    home.run(["session", "start", "role"]).ok();
+    let who = aws::boto3_caller(&home, "work", &sts.endpoint()).unwrap();
+    assert!(who.contains(":assumed-role/admin/from-leapp"), "{who}");
+    home.run(["session", "start", "user"]).ok();
+    let who = aws::caller(&home, "default", &sts.endpoint()).unwrap();
+    assert!(who.contains(":user/alice"), "{who}");
+    home.nowhere(&[&secret], &[]);
+    for name in ["role", "user"] {
+        home.run(["session", "stop", name]).ok();
+    }
+    home.run(["import", "--undo"]).ok();
+    assert_eq!(read(&[&file, &config]), before);
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn a_file_of_leapp_from_another_machine_is_told() {
+    let mut home = Home::new();
+    let fixture = include_str!("../../engine/import/fixtures/leapp/version-7.json");
+    write(&home, ".Leapp/Leapp-lock.json", fixture);
+    let other = home.run(["import", "--apply"]);
+    assert_eq!(other.code, 1, "{}", other.out);
+    for told in [
+        "on another machine",
+        "nothing was imported",
+        "DAYFLY_MACHINE_ID",
+    ] {
+        assert!(other.err.contains(told), "{}", other.err);
+    }
+    home.set("DAYFLY_MACHINE_ID", MACHINE);
+    // There is no keyring here, and one session has a key.
+    let none = home.run(["import", "--apply"]);
+    assert_eq!(none.code, 1, "{}", none.out);
+    assert!(
+        none.err.contains("cannot reach the keyring") && none.err.contains("--without-keys"),
+        "{}",
+        none.err
+    );
+    assert!(!home.workspace().exists());
+    let told = home.run(["import", "--apply", "--without-keys"]).ok().out;
+    assert!(
+        told.contains("added 8 sessions") && told.contains("dayfly secret set"),
+        "{told}"
+    );
+    assert_eq!(home.report()["sessions"].as_array().unwrap().len(), 8);
+    home.run(["import", "--undo"]).ok();
+    let after: Value =
+        serde_json::from_str(&std::fs::read_to_string(home.workspace()).unwrap()).unwrap();
+    for list in [
+        "sessions",
+        "idpUrls",
+        "azureIntegrations",
+        "awsSsoIntegrations",
+    ] {
+        assert_eq!(after[list], json!([]), "{list}");
+    }
+}
