@@ -213,3 +213,122 @@ fn a_file_of_leapp_from_another_machine_is_told() {
         assert_eq!(after[list], json!([]), "{list}");
     }
 }
+
+#[test]
+fn keys_of_aws_vault_come_out_of_each_of_its_keyrings() {
+    let (Some(sts), Some(keyring)) = (Ministack::start(), Keyring::start()) else {
+        return;
+    };
+    let role = sts.role("admin");
+    let item = |name: &str, (id, secret): &(String, String)| {
+        let credentials = json!({ "AccessKeyID": id, "SecretAccessKey": secret, "SessionToken": "",
+            "Source": "", "CanExpire": false, "Expires": "0001-01-01T00:00:00Z" });
+        let data = piped(Command::new("base64").arg("-w0"), &credentials.to_string());
+        json!({ "Key": name, "Data": data, "Label": format!("aws-vault ({name})"), "Description": "" }).to_string()
+    };
+    let (alice, bob) = (sts.user("alice"), sts.user("bob"));
+    let mut home = sts_home(&sts);
+    keyring.serve(&mut home);
+    home.set("AWS_VAULT_SECRET_SERVICE_COLLECTION_NAME", "login");
+    keyring.store("work", &[("profile", "work")], &item("work", &alice));
+    // `pass` with a key of its own, as a person has it.
+    let gpg = home.path().join("gpg");
+    std::fs::create_dir(&gpg).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&gpg, private).unwrap();
+    home.set("GNUPGHOME", &gpg);
+    let run = |program: &str, args: &[&str], input: &str| {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env("GNUPGHOME", &gpg)
+            .env("HOME", home.path());
+        piped(&mut command, input)
+    };
+    let has_pass = Command::new("pass").arg("version").output().is_ok();
+    if has_pass {
+        run(
+            "gpg",
+            &[
+                "--batch",
+                "--passphrase",
+                "",
+                "--quick-gen-key",
+                "me@example.com",
+            ],
+            "",
+        );
+        run("pass", &["init", "me@example.com"], "");
+        run(
+            "pass",
+            &["insert", "-m", "-f", "other"],
+            &item("other", &bob),
+        );
+    }
+    let config = format!(
+        "[profile work]\nregion = eu-west-1\n[profile admin]\nrole_arn = {role}\nsource_profile = work\n\
+         region = eu-west-1\n[profile asks]\ncredential_process = aws-vault export --format=json work\nregion = eu-west-1\n\
+         [profile other]\nregion = eu-west-1\n"
+    );
+    let config = write(&home, ".aws/config", &config);
+    let before = read(&[&config]);
+    let told = home.run(["import", "--apply"]).ok().out;
+    // Two sessions have the one key.
+    let (sessions, keys) = if has_pass { (4, 3) } else { (3, 2) };
+    let wanted = format!("added {sessions} sessions; moved {keys} keys into the vault");
+    assert!(told.contains(&wanted), "{told}");
+    let daemon = Daemon::start(&home);
+    for (profile, who) in [
+        ("admin", ":assumed-role/admin/"),
+        ("asks", ":user/alice"),
+        ("other", ":user/bob"),
+    ] {
+        if profile == "other" && !has_pass {
+            continue;
+        }
+        home.run(["session", "start", profile]).ok();
+        let caller = aws::boto3_caller(&home, profile, &sts.endpoint()).unwrap();
+        assert!(caller.contains(who), "{profile}: {caller}");
+        home.run(["session", "stop", profile]).ok();
+    }
+    home.nowhere(&[&alice.1, &bob.1], &[]);
+    home.run(["session", "stop", "work"]).ok();
+    home.run(["import", "--undo"]).ok();
+    assert_eq!(read(&[&config]), before);
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn encrypted_files_of_aws_vault_open_with_their_passphrase_alone() {
+    let mut home = Home::new();
+    let keys =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/import/fixtures/aws-vault/keys/work");
+    write(
+        &home,
+        ".awsvault/keys/work",
+        &std::fs::read_to_string(keys).unwrap(),
+    );
+    write(&home, ".aws/config", "[profile work]\nregion = eu-west-1\n");
+    let refused = |home: &Home, told: &str| {
+        let run = home.run(["import", "aws-vault", "--apply"]);
+        assert_eq!(run.code, 1, "{}", run.out);
+        assert!(
+            run.err.contains(told) && run.err.contains("nothing was imported"),
+            "{}",
+            run.err
+        );
+        assert!(!home.workspace().exists());
+    };
+    refused(&home, "nobody can be asked for the passphrase");
+    home.set("AWS_VAULT_FILE_PASSPHRASE", "wrong");
+    refused(&home, "the passphrase does not open");
+    home.set("AWS_VAULT_FILE_PASSPHRASE", "correct horse");
+    let told = home.run(["import", "--apply"]).ok().out;
+    assert!(told.contains("added 1 session; moved 1 key"), "{told}");
+    let kept = home.run(["secret", "list"]).ok().out;
+    assert!(
+        kept.contains("AKIAIOSFODNN7EXAMPLE") || kept.contains("work"),
+        "{kept}"
+    );
+    home.nowhere(&["canary/aws-vault/secret"], &[]);
+}

@@ -2,8 +2,9 @@
 //!
 //! Source: `CPython`, `shlex.shlex` with `posix=True`, without comments.
 
-/// The words; none where a quote is not closed or nothing follows a backslash.
-pub(crate) fn split(text: &str) -> Option<Vec<String>> {
+/// The words of a text as a shell takes it apart; none where a quote is not closed or nothing follows a backslash.
+#[must_use]
+pub fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();

@@ -60,6 +60,8 @@ pub struct Candidate {
     pub portal: Option<String>,
     /// Its long-lived key, where the source has it at hand.
     pub secret: Option<AccessKey>,
+    /// What the source calls that key in its own keyring, where it has it there.
+    pub kept_as: Option<String>,
     /// What it needs of a person before it can be started.
     pub requires: Vec<Requirement>,
     /// What the source says of it that no session can have.

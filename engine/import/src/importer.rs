@@ -316,7 +316,7 @@ fn id_of(verdict: &Verdict) -> Option<SessionId> {
             .and_then(Value::as_str)
             .map(SessionId::new),
         Verdict::Present(id) => Some(id.clone()),
-        Verdict::Collides { .. } => None,
+        Verdict::Twice(_) | Verdict::Collides { .. } => None,
     }
 }
 

@@ -38,8 +38,6 @@ const TEMPORARY: [&str; 4] = [
 pub(crate) enum Own {
     /// The tool's, for this session.
     Session(String),
-    /// The tool's, for the profile that it stands in.
-    Profile,
 }
 
 /// A profile that says where its credentials come from.

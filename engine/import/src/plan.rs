@@ -42,6 +42,8 @@ pub enum Verdict {
     Add(Map<String, Value>),
     /// This session is it already.
     Present(SessionId),
+    /// An earlier source brings the same lines of the same file, as this session.
+    Twice(SessionId),
     /// It does not come, since something of the Workspace or of another source is in its way.
     Collides {
         /// What is in its way.
@@ -57,6 +59,8 @@ struct Taken {
     ids: BTreeSet<String>,
     /// Which source brings a session of this id.
     planned: BTreeMap<String, String>,
+    /// The session that a source brings of these lines, and which source: by place and name.
+    brought: BTreeMap<(String, String), (SessionId, String)>,
     /// Whose a session name is: for a person.
     names: BTreeMap<String, String>,
     /// Whose a named profile is, and of which source where it is none of the Workspace.
@@ -90,7 +94,7 @@ impl Plan {
                             .unwrap_or_default();
                         sessions.insert(&candidate.key, id.to_owned());
                     }
-                    Verdict::Present(id) => {
+                    Verdict::Present(id) | Verdict::Twice(id) => {
                         sessions.insert(&candidate.key, id.as_str().to_owned());
                     }
                     Verdict::Collides { .. } => {}
@@ -242,7 +246,7 @@ impl Plan {
     pub fn added(&self) -> impl Iterator<Item = (&Row, &Map<String, Value>)> {
         self.rows.iter().filter_map(|row| match &row.verdict {
             Verdict::Add(object) => Some((row, object)),
-            Verdict::Present(_) | Verdict::Collides { .. } => None,
+            Verdict::Present(_) | Verdict::Twice(_) | Verdict::Collides { .. } => None,
         })
     }
 
@@ -360,12 +364,15 @@ impl Taken {
             return Verdict::Present(id);
         }
         // What a tool took over from another has its id.
-        if self
-            .planned
-            .get(id.as_str())
-            .is_some_and(|other| other != source)
+        let other = self.planned.get(id.as_str());
+        if other.is_some_and(|other| other != source) {
+            return Verdict::Twice(id);
+        }
+        let lines = (candidate.place.clone(), candidate.name.clone());
+        if let Some((id, other)) = self.brought.get(&lines)
+            && other != source
         {
-            return Verdict::Present(id);
+            return Verdict::Twice(id.clone());
         }
         let mut known = workspace.sessions().iter().map(|entry| &entry.session);
         if let Some(known) = known.find(|session| is_same(session, candidate, &object)) {
@@ -399,6 +406,7 @@ impl Taken {
         self.ids.insert(id.as_str().to_owned());
         self.planned
             .insert(id.as_str().to_owned(), source.to_owned());
+        self.brought.insert(lines, (id.clone(), source.to_owned()));
         self.names.insert(candidate.name.clone(), whose.clone());
         if let Some(profile) = profile {
             self.profiles

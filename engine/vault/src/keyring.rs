@@ -122,6 +122,17 @@ impl OthersItem {
     }
 }
 
+/// What the items of a collection have as this attribute; none where there is no such collection.
+///
+/// # Errors
+/// The keyring cannot be reached, the collection is locked, or it refuses.
+pub fn others_in(collection: &str, attribute: &str) -> Result<Vec<String>, KeyringError> {
+    let (collection, attribute) = (collection.to_owned(), attribute.to_owned());
+    bounded(ANSWER, move || {
+        backend::others_in(&collection, &attribute, ANSWER)
+    })
+}
+
 /// Runs a request on a thread of its own, and gives up at the deadline.
 fn bounded<T: Send + 'static>(
     limit: Duration,

@@ -39,7 +39,7 @@ pub use dayfly_fs::{private_file, shared_file};
 pub use credentials::{AccessKey, Material, TemporaryCredentials};
 pub use error::VaultError;
 pub use key_source::{KeyPlace, KeySource};
-pub use keyring::{KeyringError, KeyringItem, OthersItem};
+pub use keyring::{KeyringError, KeyringItem, OthersItem, others_in};
 pub use passphrase::{AskPassphrase, PassphraseUse};
 pub use pool::{Kept, kept};
 pub use secret::{SecretBytes, SecretString};

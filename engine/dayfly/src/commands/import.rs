@@ -22,7 +22,8 @@ use crate::terminal::{print, print_json};
 ///
 /// Without --apply nothing changes: the command shows what would come, as which session and under which
 /// profile, what each needs of you, and what cannot come and why. Sources: aws (the profiles of the AWS
-/// config and credentials files), leapp and hopkey.
+/// config and credentials files), awsume, aws-vault, granted, aws-sso-cli, saml2aws, leapp, hopkey and azure
+/// (the subscriptions of the Azure CLI).
 ///
 /// An imported session keeps the name of its profile. What the profile said about its credentials is set
 /// aside in its place, as comments, and comes back when the session is removed; long-lived keys move into
@@ -190,8 +191,12 @@ fn tell(
 
 fn text(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> String {
     let mut text = String::new();
-    let files = found.iter().flat_map(|(_, listing)| &listing.files);
+    let files: BTreeSet<_> = found
+        .iter()
+        .flat_map(|(_, listing)| &listing.files)
+        .collect();
     let read: Vec<String> = files
+        .into_iter()
         .filter(|file| file.exists())
         .map(|file| shown(file))
         .collect();
@@ -338,7 +343,9 @@ fn as_json(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) ->
         .iter()
         .map(|(name, listing)| json!({ "name": name, "files": listing.files }))
         .collect();
-    let rows: Vec<Value> = plan.rows.iter().map(row_json).collect();
+    let rows = plan.rows.iter();
+    let once = rows.filter(|row| !matches!(row.verdict, Verdict::Twice(_)));
+    let rows: Vec<Value> = once.map(row_json).collect();
     let refused: Vec<Value> = plan
         .refused
         .iter()
@@ -360,7 +367,7 @@ fn row_json(row: &Row) -> Value {
     let candidate = &row.candidate;
     let (status, id, why, hint) = match &row.verdict {
         Verdict::Add(object) => ("new", object.get("sessionId").cloned(), None, None),
-        Verdict::Present(id) => ("present", Some(json!(id)), None, None),
+        Verdict::Present(id) | Verdict::Twice(id) => ("present", Some(json!(id)), None, None),
         Verdict::Collides { why, hint } => ("collides", None, Some(why), Some(hint)),
     };
     let needs: Vec<&str> = candidate

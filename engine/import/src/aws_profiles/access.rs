@@ -10,25 +10,27 @@ use crate::candidate::{Portal, Requirement};
 
 /// What a profile comes to.
 #[derive(Debug, Default)]
-pub(super) struct Access {
+pub(crate) struct Access {
     pub(super) kind: Option<SessionType>,
-    pub(super) fields: Map<String, Value>,
+    pub(crate) fields: Map<String, Value>,
     pub(super) portal: Option<Portal>,
     pub(super) secret: Option<AccessKey>,
+    /// What the tool that keeps the key calls it.
+    pub(super) kept_as: Option<String>,
     pub(super) requires: Vec<Requirement>,
     /// The keys of the profile that these come from.
-    pub(super) used: Vec<&'static str>,
+    pub(crate) used: Vec<&'static str>,
 }
 
 /// Why a profile comes to nothing.
 #[derive(Debug)]
-pub(super) struct No {
+pub(crate) struct No {
     pub(super) why: String,
     pub(super) key: &'static str,
     pub(super) hint: Option<String>,
 }
 
-pub(super) fn no(key: &'static str, why: impl Into<String>, hint: impl Into<String>) -> No {
+pub(crate) fn no(key: &'static str, why: impl Into<String>, hint: impl Into<String>) -> No {
     No {
         why: why.into(),
         key,
@@ -45,11 +47,15 @@ impl Access {
     }
 
     /// Takes the value of a key for a field.
-    fn take(&mut self, profile: &Profile<'_>, key: &'static str, field: &str) {
+    pub(crate) fn take(&mut self, profile: &Profile<'_>, key: &'static str, field: &str) {
         self.used.push(key);
         if let Some(text) = profile.text(key) {
             self.fields.insert(field.to_owned(), Value::from(text));
         }
+    }
+
+    pub(crate) fn require(&mut self, need: Requirement) {
+        self.requires.push(need);
     }
 
     fn take_duration(
@@ -201,6 +207,20 @@ fn web_identity(profile: &Profile<'_>) -> Result<Access, No> {
 ///
 /// Source: AWS CLI user guide, "Configuring IAM Identity Center authentication"; botocore, `SSOProvider`.
 fn sso(profile: &Profile<'_>) -> Result<Access, No> {
+    sso_by(
+        profile,
+        [
+            "sso_start_url",
+            "sso_region",
+            "sso_account_id",
+            "sso_role_name",
+        ],
+    )
+}
+
+/// A role of a portal, with the address, the region, the account and the role in these keys.
+pub(crate) fn sso_by(profile: &Profile<'_>, keys: [&'static str; 4]) -> Result<Access, No> {
+    let [url_key, region_key, account_key, role_key] = keys;
     let mut access = Access::of(SessionType::AwsSsoRole);
     let named = profile.text("sso_session");
     let section = match named {
@@ -210,9 +230,9 @@ fn sso(profile: &Profile<'_>) -> Result<Access, No> {
         })?),
         None => None,
     };
-    let setting = |key: &'static str| {
+    let setting = |key: &'static str, of_section: &str| {
         section
-            .and_then(|s| s.text(key))
+            .and_then(|s| s.text(of_section))
             .or_else(|| profile.text(key))
     };
     let needed = |key: &'static str, value: Option<&str>| {
@@ -220,13 +240,13 @@ fn sso(profile: &Profile<'_>) -> Result<Access, No> {
             .map(str::to_owned)
             .ok_or_else(|| no(key, format!("{key} is missing"), "complete the profile"))
     };
-    let url = needed("sso_start_url", setting("sso_start_url"))?;
-    let region = needed("sso_region", setting("sso_region"))?;
-    let account = needed("sso_account_id", profile.text("sso_account_id"))?;
-    let role = needed("sso_role_name", profile.text("sso_role_name"))?;
+    let url = needed(url_key, setting(url_key, "sso_start_url"))?;
+    let region = needed(region_key, setting(region_key, "sso_region"))?;
+    let account = needed(account_key, profile.text(account_key))?;
+    let role = needed(role_key, profile.text(role_key))?;
     if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
-        let why = format!("sso_account_id is \"{account}\", and an account has twelve digits");
-        return Err(no("sso_account_id", why, "correct the number in the file"));
+        let why = format!("{account_key} is \"{account}\", and an account has twelve digits");
+        return Err(no(account_key, why, "correct the number in the file"));
     }
     let partition = dayfly_workspace::partition(&region).unwrap_or("aws");
     let arn = format!("arn:{partition}:iam::{account}/{role}");
@@ -243,14 +263,10 @@ fn sso(profile: &Profile<'_>) -> Result<Access, No> {
         url,
         region,
     });
-    access.used.extend([
-        "sso_session",
-        "sso_start_url",
-        "sso_region",
-        "sso_account_id",
-        "sso_role_name",
-        "sso_registration_scopes",
-    ]);
+    access
+        .used
+        .extend(["sso_session", "sso_registration_scopes"]);
+    access.used.extend(keys);
     Ok(access)
 }
 
@@ -259,6 +275,18 @@ fn host(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     host.split('.').next().unwrap_or(host).to_owned()
+}
+
+/// A long-lived key that a tool keeps under a name.
+pub(crate) fn kept_key(profile: &Profile<'_>, name: &str) -> Access {
+    let mut access = Access::of(SessionType::AwsIamUser);
+    access.kept_as = Some(name.to_owned());
+    access.requires.push(Requirement::Secret);
+    access.used.push("credential_process");
+    if profile.text("role_arn").is_none() {
+        access.take_mfa(profile);
+    }
+    access
 }
 
 /// A long-lived key.

@@ -1,6 +1,6 @@
 //! Profiles that take the credentials of other profiles, parents first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{self, Access, No, no};
 use super::profile::{Profile, Profiles};
@@ -30,14 +30,41 @@ struct Walk<'a> {
     /// What was found out, by profile and use; none while it is being found out.
     known: BTreeMap<Node<'a>, Option<Result<(), ()>>>,
     listing: Listing,
+    /// The candidates, by their keys, and the refused, by their names, that are a tool's own and not those of
+    /// everybody who reads the files.
+    own: BTreeSet<String>,
+}
+
+/// What of the profiles is a tool's own, with all that is chained to it.
+pub(super) fn list_own<'a>(profiles: &'a Profiles<'a>) -> Listing {
+    let mut walk = walk(profiles);
+    // The credentials that a role of the tool's own takes are needed as well.
+    let mut needed = walk.own.clone();
+    for candidate in walk.listing.candidates.iter().rev() {
+        if let Some(Parent::Candidate(parent)) = &candidate.parent
+            && needed.contains(&candidate.key)
+        {
+            needed.insert(parent.clone());
+        }
+    }
+    let mut listing = std::mem::take(&mut walk.listing);
+    listing.candidates.retain(|one| needed.contains(&one.key));
+    listing.refused.retain(|one| walk.own.contains(&one.name));
+    listing.taken_over = 0;
+    listing
 }
 
 /// Every profile as a candidate, or with the reason why it is none.
 pub(super) fn list<'a>(profiles: &'a Profiles<'a>) -> Listing {
+    walk(profiles).listing
+}
+
+fn walk<'a>(profiles: &'a Profiles<'a>) -> Walk<'a> {
     let mut walk = Walk {
         profiles,
         known: BTreeMap::new(),
         listing: Listing::default(),
+        own: BTreeSet::new(),
     };
     for name in profiles.names() {
         if profiles.taken_over(name, None).is_some() {
@@ -54,7 +81,7 @@ pub(super) fn list<'a>(profiles: &'a Profiles<'a>) -> Listing {
             }
         }
     }
-    walk.listing
+    walk
 }
 
 /// Names a candidate within this source.
@@ -123,14 +150,31 @@ impl<'a> Walk<'a> {
         profile: &Profile<'a>,
         used: Use,
     ) -> Result<(Access, Option<Parent>), No> {
-        if used == Use::Key {
-            return Ok((access::key(profile)?, None));
-        }
-        if !profile.assumes_role() {
-            return Ok((access::own(profile)?, None));
+        let dialect = self.profiles.dialect;
+        if used == Use::Key || !profile.assumes_role() {
+            if let Some(own) = dialect.own(profile) {
+                self.own.insert(match &own {
+                    Ok(_) => key((profile.name, used)),
+                    Err(_) => profile.name.to_owned(),
+                });
+                return Ok((own?, None));
+            }
+            let access = match used {
+                Use::Key => access::key(profile),
+                Use::Named => access::own(profile),
+            };
+            return Ok((access?, None));
         }
         if profile.text("role_arn").is_none() {
             return Err(no("role_arn", "role_arn is empty", "complete the profile"));
+        }
+        if profile.is_kept() {
+            let parent = self.visit(profile, Use::Key);
+            parent.map_err(|()| no("role_arn", "its key cannot come", "see the reason there"))?;
+            let key = key((profile.name, Use::Key));
+            self.own.insert(profile.name.to_owned());
+            let (access, _) = self.role(profile)?;
+            return Ok((access, Some(Parent::Candidate(key))));
         }
         if let Some(source) = profile.text("credential_source") {
             if profile.has("source_profile") {
@@ -152,7 +196,26 @@ impl<'a> Walk<'a> {
             ));
         };
         let parent = self.parent(profile, source)?;
-        Ok((access::role(profile)?, Some(parent)))
+        let (access, mut is_own) = self.role(profile)?;
+        if let Parent::Candidate(key) = &parent {
+            is_own |= self.own.contains(key);
+        }
+        if is_own {
+            self.own.insert(profile.name.to_owned());
+        }
+        Ok((access, Some(parent)))
+    }
+
+    /// A role, and whether the tool adds something to it.
+    fn role(&mut self, profile: &Profile<'a>) -> Result<(Access, bool), No> {
+        let mut access = access::role(profile)?;
+        match self.profiles.dialect.role(profile, &mut access) {
+            Ok(is_own) => Ok((access, is_own)),
+            Err(no) => {
+                self.own.insert(profile.name.to_owned());
+                Err(no)
+            }
+        }
     }
 
     /// The profile whose credentials assume the role of another.
@@ -197,6 +260,9 @@ impl<'a> Walk<'a> {
         match self.visit(&found, used) {
             Ok(()) => Ok(Parent::Candidate(key(node))),
             Err(()) => {
+                if self.own.contains(source) {
+                    self.own.insert(profile.name.to_owned());
+                }
                 let why = format!("its source_profile \"{source}\" cannot come");
                 Err(no("source_profile", why, "see the reason at that profile"))
             }
@@ -239,6 +305,7 @@ impl<'a> Walk<'a> {
             parent,
             portal,
             secret: access.secret,
+            kept_as: access.kept_as,
             requires: access.requires,
             not_taken,
             lines: lines(profile, kind, &access.used),

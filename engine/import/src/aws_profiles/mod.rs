@@ -2,6 +2,7 @@
 
 mod access;
 mod chain;
+mod dialect;
 mod files;
 mod profile;
 
@@ -13,7 +14,11 @@ use zeroize::Zeroizing;
 
 use crate::candidate::Listing;
 use crate::source::{Source, SourceError};
+pub(crate) use access::{Access, No, kept_key, no, sso_by};
+pub(crate) use dialect::Dialect;
+use dialect::Plain;
 pub use files::AwsProfiles;
+pub(crate) use profile::Profile;
 use profile::Profiles;
 
 /// Both files, and their texts.
@@ -34,18 +39,31 @@ pub(crate) fn read(files: &AwsProfiles) -> Result<(Both, [Zeroizing<Vec<u8>>; 2]
     Ok((both, [config_text, credentials_text]))
 }
 
+/// What of the profiles is a tool's own, with all that is chained to it.
+pub(crate) fn list_own(files: &AwsProfiles, dialect: &dyn Dialect) -> Result<Listing, SourceError> {
+    list_by(files, dialect, |profiles| chain::list_own(profiles))
+}
+
+fn list_by(
+    files: &AwsProfiles,
+    dialect: &dyn Dialect,
+    list: impl Fn(&Profiles<'_>) -> Listing,
+) -> Result<Listing, SourceError> {
+    let (both, [config, credentials]) = read(files)?;
+    let mut aside = set_asides(&config, Kind::Config);
+    aside.extend(set_asides(&credentials, Kind::Credentials));
+    let mut listing = list(&Profiles::new(files, &both, &aside, dialect));
+    listing.files = vec![files.config.clone(), files.credentials.clone()];
+    Ok(listing)
+}
+
 impl Source for AwsProfiles {
     fn name(&self) -> &'static str {
         "aws"
     }
 
     fn list(&self) -> Result<Listing, SourceError> {
-        let (both, [config, credentials]) = read(self)?;
-        let mut aside = set_asides(&config, Kind::Config);
-        aside.extend(set_asides(&credentials, Kind::Credentials));
-        let mut listing = chain::list(&Profiles::new(self, &both, &aside));
-        listing.files = vec![self.config.clone(), self.credentials.clone()];
-        Ok(listing)
+        list_by(self, &Plain, |profiles| chain::list(profiles))
     }
 }
 

@@ -4,18 +4,44 @@ use std::collections::BTreeSet;
 
 use dayfly_awsfiles::{Aside, Both, Key, Kind};
 
+use super::dialect::Dialect;
 use super::files::AwsProfiles;
+
+/// Keys for which another profile may stand in, where a tool has it so. What says where credentials come from
+/// is not among them.
+const STOOD_IN: [&str; 9] = [
+    "duration_seconds",
+    "external_id",
+    "mfa_serial",
+    "region",
+    "role_session_name",
+    "session_tags",
+    "source_identity",
+    "sts_regional_endpoints",
+    "transitive_session_tags",
+];
 
 /// The profiles of both files.
 pub(super) struct Profiles<'a> {
     files: &'a AwsProfiles,
     both: &'a Both,
     aside: &'a [Aside],
+    pub(super) dialect: &'a dyn Dialect,
 }
 
 impl<'a> Profiles<'a> {
-    pub(super) const fn new(files: &'a AwsProfiles, both: &'a Both, aside: &'a [Aside]) -> Self {
-        Self { files, both, aside }
+    pub(super) const fn new(
+        files: &'a AwsProfiles,
+        both: &'a Both,
+        aside: &'a [Aside],
+        dialect: &'a dyn Dialect,
+    ) -> Self {
+        Self {
+            files,
+            both,
+            aside,
+            dialect,
+        }
     }
 
     /// The session that took a profile's place, by the line of this key, else by any.
@@ -49,6 +75,7 @@ impl<'a> Profiles<'a> {
         Some(Profile {
             files: self.files,
             both,
+            dialect: self.dialect,
             name,
             place: self.files.place(kind, found.line),
         })
@@ -56,10 +83,11 @@ impl<'a> Profiles<'a> {
 }
 
 /// A profile, whichever of the files its keys are in.
-pub(super) struct Profile<'a> {
+pub(crate) struct Profile<'a> {
     files: &'a AwsProfiles,
     pub(super) both: &'a Both,
-    pub(super) name: &'a str,
+    dialect: &'a dyn Dialect,
+    pub(crate) name: &'a str,
     /// Where it begins.
     pub(super) place: String,
 }
@@ -70,13 +98,42 @@ impl<'a> Profile<'a> {
     }
 
     /// The value of a key; none where it is empty or has keys of its own.
-    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
-        let (_, found) = self.key(key)?;
+    pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
+        match self.key(key) {
+            Some((_, found)) => found.text().filter(|text| !text.is_empty()),
+            None if STOOD_IN.contains(&key) => self.stand_in(key),
+            None => None,
+        }
+    }
+
+    /// The value of a key of another profile.
+    pub(crate) fn text_of(&self, profile: &str, key: &str) -> Option<&'a str> {
+        let (_, found) = self.both.key(profile, key)?;
         found.text().filter(|text| !text.is_empty())
     }
 
+    /// The value of a key in the profiles that stand in for this one.
+    fn stand_in(&self, key: &str) -> Option<&'a str> {
+        let mut seen = BTreeSet::from([self.name]);
+        let mut next = self.dialect.stands_in(self);
+        while let Some(name) = next.filter(|name| seen.insert(*name)) {
+            if let Some((_, found)) = self.both.key(name, key) {
+                return found.text().filter(|text| !text.is_empty());
+            }
+            let other = Profile {
+                files: self.files,
+                both: self.both,
+                dialect: self.dialect,
+                name,
+                place: String::new(),
+            };
+            next = self.dialect.stands_in(&other);
+        }
+        None
+    }
+
     /// Whether the key is there, with whatever value.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.key(key).is_some()
     }
 
@@ -126,6 +183,11 @@ impl<'a> Profile<'a> {
     /// Whether it has both halves of a key of its own.
     pub(super) fn has_key(&self) -> bool {
         self.has("aws_access_key_id") && self.has("aws_secret_access_key")
+    }
+
+    /// Whether a tool keeps a key of it.
+    pub(super) fn is_kept(&self) -> bool {
+        self.dialect.has_key(self.name)
     }
 
     /// Whether it assumes a role by another's credentials.

@@ -202,6 +202,7 @@ impl Reading<'_> {
             parent: None,
             portal: None,
             secret: None,
+            kept_as: None,
             requires: Vec::new(),
             not_taken: Vec::new(),
             lines: Vec::new(),

@@ -40,6 +40,34 @@ pub(super) fn read_others(
     })
 }
 
+pub(super) fn others_in(
+    name: &str,
+    attribute: &str,
+    limit: Duration,
+) -> Result<Vec<String>, KeyringError> {
+    let search = Search {
+        attributes: HashMap::new(),
+        collection: Some(name),
+        unlock_within: None,
+    };
+    run(limit, async {
+        let service = connect().await?;
+        let Some(keyring) = collection(&service, &search).await? else {
+            return Ok(Vec::new());
+        };
+        // What a locked one says of its items is not for others.
+        if keyring.is_locked().await.map_err(refused)? {
+            return Err(KeyringError::Locked);
+        }
+        let mut found = Vec::new();
+        for item in keyring.get_all_items().await.map_err(refused)? {
+            let mut attributes = item.get_attributes().await.map_err(refused)?;
+            found.extend(attributes.remove(attribute));
+        }
+        Ok(found)
+    })
+}
+
 async fn content(item: Option<Item<'_>>) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
     match item {
         Some(found) => {

@@ -1,0 +1,76 @@
+//! YAML of other tools' configurations, as JSON values.
+
+use serde_json::{Map, Value};
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// How deep values are followed, and how many there may be: a reference in YAML may stand for a thousand others.
+const DEPTH: usize = 32;
+const MOST: usize = 200_000;
+
+/// The first document; null where there is none.
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
+    // References are for who writes by hand many times the same; what they can blow up to has no end.
+    if text
+        .lines()
+        .any(|line| line.contains(": *") || line.trim_start().starts_with("- *"))
+    {
+        return Err("it has references (`*name`), which Dayfly does not follow".to_owned());
+    }
+    let documents = YamlLoader::load_from_str(text).map_err(|error| error.to_string())?;
+    let mut left = MOST;
+    match documents.first() {
+        Some(document) => json(document, DEPTH, &mut left),
+        None => Ok(Value::Null),
+    }
+}
+
+fn json(yaml: &Yaml, depth: usize, left: &mut usize) -> Result<Value, String> {
+    *left = left.checked_sub(1).ok_or("it is too long")?;
+    let below = depth.checked_sub(1).ok_or("it is nested too deeply")?;
+    Ok(match yaml {
+        Yaml::Array(all) => {
+            let all = all.iter().map(|one| json(one, below, left));
+            Value::Array(all.collect::<Result<_, _>>()?)
+        }
+        Yaml::Hash(all) => {
+            let mut object = Map::new();
+            for (key, value) in all {
+                if let Some(key) = scalar(key) {
+                    object.insert(key, json(value, below, left)?);
+                }
+            }
+            Value::Object(object)
+        }
+        Yaml::Boolean(is) => Value::Bool(*is),
+        Yaml::Integer(number) => Value::from(*number),
+        other => scalar(other).map_or(Value::Null, Value::String),
+    })
+}
+
+/// A key or a text as it stands. An account is digits, and may begin with zeros.
+fn scalar(yaml: &Yaml) -> Option<String> {
+    match yaml {
+        Yaml::String(text) | Yaml::Real(text) => Some(text.clone()),
+        Yaml::Integer(number) => Some(number.to_string()),
+        Yaml::Boolean(is) => Some(is.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_lists_and_keys_of_digits_are_read() {
+        let text = "A:\n  123: x\n  \"0012\": {b: true, c: 1.5}\nlist:\n  - one\n  - 2\nnone:\n";
+        let wanted = json!({ "A": { "123": "x", "0012": { "b": true, "c": "1.5" } }, "list": ["one", 2], "none": null });
+        assert_eq!(parse(text), Ok(wanted));
+        assert_eq!(parse(""), Ok(Value::Null));
+        assert!(parse("a: [").is_err() && parse("a: *b\nb: &b x\n").is_err());
+        let deep = "[".repeat(60) + &"]".repeat(60);
+        assert!(parse(&deep).is_err());
+    }
+}
