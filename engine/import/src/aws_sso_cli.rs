@@ -3,6 +3,7 @@
 //! Source: aws-sso-cli, `internal/sso/config/config.go`, `docs/config.md`, `cmd/aws-sso/setup_profiles_cmd.go`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use dayfly_awsfiles::words;
@@ -87,6 +88,17 @@ fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
         .get(field)
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
+}
+
+/// The tags of an account, and those of a role over them.
+fn labels(account: &Value, role: &Value) -> Map<String, Value> {
+    let all = [account, role]
+        .into_iter()
+        .filter_map(|at| table(at, "Tags"));
+    let texts = all.flatten().filter(|(_, value)| value.is_string());
+    texts
+        .map(|(tag, value)| (tag.clone(), value.clone()))
+        .collect()
 }
 
 struct Reading<'a> {
@@ -241,21 +253,14 @@ impl Reading<'_> {
         if let Some(region) = region.or_else(|| self.setting(role, config, "DefaultRegion")) {
             set("region", Value::from(region));
         }
-        let mut labels = Map::new();
-        for at in [&account, config] {
-            for (tag, value) in table(at, "Tags").into_iter().flatten() {
-                if let Some(value) = value.as_str() {
-                    labels.insert(tag.clone(), Value::from(value));
-                }
-            }
-        }
+        let labels = labels(&account, config);
         if !labels.is_empty() {
             set("labels", Value::Object(labels));
         }
-        if let Some(via) = text(config, "Via") {
-            if let Err(why) = self.chain(role, config, via, &mut candidate) {
-                return self.refuse(name, why);
-            }
+        if let Some(via) = text(config, "Via")
+            && let Err(why) = self.chain(role, config, via, &mut candidate)
+        {
+            return self.refuse(name, why);
         }
         self.listing.candidates.push(candidate);
     }
@@ -329,10 +334,11 @@ impl Source for AwsSsoCli {
                 continue;
             };
             let region = section.text("region").map(str::to_owned);
-            if reading.callers.contains_key(&role) {
-                also.push((role, name.to_owned()));
-            } else {
-                reading.callers.insert(role, (name.to_owned(), region));
+            match reading.callers.entry(role) {
+                Entry::Occupied(taken) => also.push((taken.key().clone(), name.to_owned())),
+                Entry::Vacant(free) => {
+                    free.insert((name.to_owned(), region));
+                }
             }
         }
         reading.portals();

@@ -40,6 +40,36 @@ fn cloud(environment: &str) -> Option<&'static str> {
     }
 }
 
+/// The id of the integration of a tenant, which is listed once.
+fn tenant_of(listing: &mut Listing, subscription: &Value, tenant: &str, cloud: &str) -> String {
+    let integration = derived_id(&["import", "azure", "tenant", tenant]);
+    let known =
+        |entry: &Entry| entry.object.get("id").and_then(Value::as_str) == Some(&integration);
+    if !listing.entries.iter().any(known) {
+        let mut fields = vec![
+            ("id", integration.as_str()),
+            (
+                "alias",
+                text(subscription, "tenantDisplayName").unwrap_or(tenant),
+            ),
+            ("tenantId", tenant),
+            // Who signed in there goes on: nobody signs in anew.
+            ("credential", "azureCli"),
+        ];
+        if cloud != "public" {
+            fields.push(("cloud", cloud));
+        }
+        let object = fields
+            .into_iter()
+            .map(|(field, value)| (field.to_owned(), Value::from(value)));
+        listing.entries.push(Entry {
+            list: List::AzureIntegrations,
+            object: object.collect(),
+        });
+    }
+    integration
+}
+
 impl AzureCli {
     fn add(&self, listing: &mut Listing, subscription: &Value) -> Result<(), String> {
         let needed = |field: &str| {
@@ -58,31 +88,7 @@ impl AzureCli {
         let cloud = cloud(environment).ok_or_else(|| {
             format!("it is in the cloud \"{environment}\", which Dayfly does not know")
         })?;
-        let integration = derived_id(&["import", "azure", "tenant", &tenant]);
-        let known =
-            |entry: &Entry| entry.object.get("id").and_then(Value::as_str) == Some(&integration);
-        if !listing.entries.iter().any(known) {
-            let mut fields = vec![
-                ("id", integration.as_str()),
-                (
-                    "alias",
-                    text(subscription, "tenantDisplayName").unwrap_or(&tenant),
-                ),
-                ("tenantId", &tenant),
-                // Who signed in there goes on: nobody signs in anew.
-                ("credential", "azureCli"),
-            ];
-            if cloud != "public" {
-                fields.push(("cloud", cloud));
-            }
-            let object = fields
-                .into_iter()
-                .map(|(field, value)| (field.to_owned(), Value::from(value)));
-            listing.entries.push(Entry {
-                list: List::AzureIntegrations,
-                object: object.collect(),
-            });
-        }
+        let integration = tenant_of(listing, subscription, &tenant, cloud);
         let fields = [
             ("subscriptionId", Value::from(id.as_str())),
             ("tenantId", Value::from(tenant)),

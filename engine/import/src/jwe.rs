@@ -84,7 +84,7 @@ pub(crate) fn decrypt(
 
 /// The key in a wrapped one; none where it was wrapped with another.
 fn unwrap(wrapped: &[u8], with: &[u8; 16]) -> Option<Zeroizing<Vec<u8>>> {
-    if wrapped.len() < 24 || wrapped.len() % 8 != 0 {
+    if wrapped.len() < 24 || !wrapped.len().is_multiple_of(8) {
         return None;
     }
     let cipher = Aes128::new(with.into());

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{self, Access, No, no};
-use super::profile::{Profile, Profiles};
+use super::profile::Profile;
+use super::profiles::Profiles;
 use dayfly_awsfiles::Kind;
 use dayfly_core::session::{SessionId, SessionType};
 
@@ -168,7 +169,7 @@ impl<'a> Walk<'a> {
         if profile.text("role_arn").is_none() {
             return Err(no("role_arn", "role_arn is empty", "complete the profile"));
         }
-        if profile.is_kept() {
+        if profile.is_kept {
             let parent = self.visit(profile, Use::Key);
             parent.map_err(|()| no("role_arn", "its key cannot come", "see the reason there"))?;
             let key = key((profile.name, Use::Key));

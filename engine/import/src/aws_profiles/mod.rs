@@ -5,6 +5,7 @@ mod chain;
 mod dialect;
 mod files;
 mod profile;
+mod profiles;
 
 use std::path::Path;
 
@@ -19,10 +20,13 @@ pub(crate) use dialect::Dialect;
 use dialect::Plain;
 pub use files::AwsProfiles;
 pub(crate) use profile::Profile;
-use profile::Profiles;
+use profiles::Profiles;
+
+/// The texts of the config file and of the credentials file.
+type Texts = [Zeroizing<Vec<u8>>; 2];
 
 /// Both files, and their texts.
-pub(crate) fn read(files: &AwsProfiles) -> Result<(Both, [Zeroizing<Vec<u8>>; 2]), SourceError> {
+pub(crate) fn read(files: &AwsProfiles) -> Result<(Both, Texts), SourceError> {
     let read = |path: &Path, kind| {
         load_with_text(path, kind).map_err(|unreadable| SourceError {
             file: path.to_owned(),
@@ -41,18 +45,22 @@ pub(crate) fn read(files: &AwsProfiles) -> Result<(Both, [Zeroizing<Vec<u8>>; 2]
 
 /// What of the profiles is a tool's own, with all that is chained to it.
 pub(crate) fn list_own(files: &AwsProfiles, dialect: &dyn Dialect) -> Result<Listing, SourceError> {
-    list_by(files, dialect, |profiles| chain::list_own(profiles))
+    list_by(files, dialect, true)
 }
 
 fn list_by(
     files: &AwsProfiles,
     dialect: &dyn Dialect,
-    list: impl Fn(&Profiles<'_>) -> Listing,
+    only_own: bool,
 ) -> Result<Listing, SourceError> {
     let (both, [config, credentials]) = read(files)?;
     let mut aside = set_asides(&config, Kind::Config);
     aside.extend(set_asides(&credentials, Kind::Credentials));
-    let mut listing = list(&Profiles::new(files, &both, &aside, dialect));
+    let profiles = Profiles::new(files, &both, &aside, dialect);
+    let mut listing = match only_own {
+        true => chain::list_own(&profiles),
+        false => chain::list(&profiles),
+    };
     listing.files = vec![files.config.clone(), files.credentials.clone()];
     Ok(listing)
 }
@@ -63,7 +71,7 @@ impl Source for AwsProfiles {
     }
 
     fn list(&self) -> Result<Listing, SourceError> {
-        list_by(self, &Plain, |profiles| chain::list(profiles))
+        list_by(self, &Plain, false)
     }
 }
 

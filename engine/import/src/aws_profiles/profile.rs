@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dayfly_awsfiles::{Aside, Both, Key, Kind};
+use dayfly_awsfiles::{Both, Key, Kind};
 
-use super::dialect::Dialect;
 use super::files::AwsProfiles;
 
 /// Keys for which another profile may stand in, where a tool has it so. What says where credentials come from
@@ -21,50 +20,22 @@ const STOOD_IN: [&str; 9] = [
     "transitive_session_tags",
 ];
 
-/// The profiles of both files.
-pub(super) struct Profiles<'a> {
+/// A profile, whichever of the files its keys are in.
+pub(crate) struct Profile<'a> {
     files: &'a AwsProfiles,
-    both: &'a Both,
-    aside: &'a [Aside],
-    pub(super) dialect: &'a dyn Dialect,
+    pub(super) both: &'a Both,
+    pub(crate) name: &'a str,
+    /// The profiles that stand in for this one, the nearest first.
+    stand_in: Vec<&'a str>,
+    /// Whether a tool keeps a key of it.
+    pub(super) is_kept: bool,
+    /// Where it begins.
+    pub(super) place: String,
 }
 
-impl<'a> Profiles<'a> {
-    pub(super) const fn new(
-        files: &'a AwsProfiles,
-        both: &'a Both,
-        aside: &'a [Aside],
-        dialect: &'a dyn Dialect,
-    ) -> Self {
-        Self {
-            files,
-            both,
-            aside,
-            dialect,
-        }
-    }
-
-    /// The session that took a profile's place, by the line of this key, else by any.
-    pub(super) fn taken_over(&self, profile: &str, key: Option<&str>) -> Option<&'a str> {
-        let mut lines = self.aside.iter().filter(|aside| aside.profile == profile);
-        let found = lines.find(|aside| key.is_none_or(|key| aside.key == key));
-        found.map(|aside| aside.owner.as_str())
-    }
-
-    /// Every profile once, in the order of the config file and then of the credentials file.
-    pub(super) fn names(&self) -> Vec<&'a str> {
-        let (config, credentials) = (
-            self.both.config.profiles(),
-            self.both.credentials.profiles(),
-        );
-        let mut seen = BTreeSet::new();
-        let names = config.chain(credentials).map(|(name, _)| name);
-        names.filter(|name| seen.insert(*name)).collect()
-    }
-
-    /// The profile of this name.
-    pub(super) fn get(&self, name: &'a str) -> Option<Profile<'a>> {
-        let both = self.both;
+impl<'a> Profile<'a> {
+    /// The profile of this name, by itself.
+    pub(super) fn new(files: &'a AwsProfiles, both: &'a Both, name: &'a str) -> Option<Self> {
         let config = both.config.profile(name);
         let found = config.or_else(|| both.credentials.profile(name))?;
         let kind = if config.is_some() {
@@ -72,27 +43,23 @@ impl<'a> Profiles<'a> {
         } else {
             Kind::Credentials
         };
-        Some(Profile {
-            files: self.files,
+        Some(Self {
+            files,
             both,
-            dialect: self.dialect,
             name,
-            place: self.files.place(kind, found.line),
+            stand_in: Vec::new(),
+            is_kept: false,
+            place: files.place(kind, found.line),
         })
     }
-}
 
-/// A profile, whichever of the files its keys are in.
-pub(crate) struct Profile<'a> {
-    files: &'a AwsProfiles,
-    pub(super) both: &'a Both,
-    dialect: &'a dyn Dialect,
-    pub(crate) name: &'a str,
-    /// Where it begins.
-    pub(super) place: String,
-}
+    /// The same, where others stand in for it.
+    pub(super) fn with(mut self, stand_in: Vec<&'a str>, is_kept: bool) -> Self {
+        self.stand_in = stand_in;
+        self.is_kept = is_kept;
+        self
+    }
 
-impl<'a> Profile<'a> {
     fn key(&self, key: &str) -> Option<(Kind, &'a Key)> {
         self.both.key(self.name, key)
     }
@@ -114,22 +81,12 @@ impl<'a> Profile<'a> {
 
     /// The value of a key in the profiles that stand in for this one.
     fn stand_in(&self, key: &str) -> Option<&'a str> {
-        let mut seen = BTreeSet::from([self.name]);
-        let mut next = self.dialect.stands_in(self);
-        while let Some(name) = next.filter(|name| seen.insert(*name)) {
-            if let Some((_, found)) = self.both.key(name, key) {
-                return found.text().filter(|text| !text.is_empty());
-            }
-            let other = Profile {
-                files: self.files,
-                both: self.both,
-                dialect: self.dialect,
-                name,
-                place: String::new(),
-            };
-            next = self.dialect.stands_in(&other);
-        }
-        None
+        let mut found = self
+            .stand_in
+            .iter()
+            .filter_map(|name| self.both.key(name, key));
+        let (_, found) = found.next()?;
+        found.text().filter(|text| !text.is_empty())
     }
 
     /// Whether the key is there, with whatever value.
@@ -183,11 +140,6 @@ impl<'a> Profile<'a> {
     /// Whether it has both halves of a key of its own.
     pub(super) fn has_key(&self) -> bool {
         self.has("aws_access_key_id") && self.has("aws_secret_access_key")
-    }
-
-    /// Whether a tool keeps a key of it.
-    pub(super) fn is_kept(&self) -> bool {
-        self.dialect.has_key(self.name)
     }
 
     /// Whether it assumes a role by another's credentials.

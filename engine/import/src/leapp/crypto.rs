@@ -56,7 +56,7 @@ pub(super) fn decrypt(
     if !first.starts_with(begins) {
         return Err(NotOpened::OtherKey);
     }
-    if whole < text.len() || sealed.len() % BLOCK != 0 {
+    if whole < text.len() || !sealed.len().is_multiple_of(BLOCK) {
         return Err(NotOpened::Truncated);
     }
     let mut opened = Zeroizing::new(sealed.to_vec());

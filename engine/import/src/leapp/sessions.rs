@@ -279,7 +279,8 @@ impl Reading<'_> {
                 if !self.model.idp_urls.contains_key(url) {
                     return Err(no("the address of its identity provider is not there"));
                 }
-                (needed("roleArn")?, needed("idpArn")?);
+                needed("roleArn")?;
+                needed("idpArn")?;
                 take(
                     candidate,
                     session,
