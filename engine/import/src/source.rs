@@ -37,7 +37,7 @@ pub trait Source {
 }
 
 /// Why a source cannot be read. Nothing of it is imported then.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
     /// The file that it is about.

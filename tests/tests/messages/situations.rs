@@ -536,6 +536,100 @@ fn files_are_not_as_they_should_be() {
     said.compare("files");
 }
 
+/// Files below a home.
+fn put(home: &Home, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = home.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+#[test]
+fn sessions_come_from_other_tools() {
+    let mut home = Home::new();
+    let leapp = include_str!("../../../engine/import/fixtures/leapp/version-7.json");
+    put(
+        &home,
+        &[
+            (".Leapp/Leapp-lock.json", leapp),
+            (".Leapp/Leapp-crew-lock.json", leapp),
+        ],
+    );
+    let mut said = Transcript::of(&home);
+    said.now("a file of Leapp from another machine");
+    said.run("import --apply");
+    let cut = &leapp[..leapp.len() / 2];
+    let said = said.text;
+    home.set("DAYFLY_MACHINE_ID", "0123456789abcdef0123456789abcdef");
+    let mut said = Transcript {
+        home: &home,
+        text: said,
+    };
+    said.now("its end is missing");
+    put(&home, &[(".Leapp/Leapp-lock.json", cut)]);
+    said.run("import --apply");
+    put(&home, &[(".Leapp/Leapp-lock.json", leapp)]);
+    said.now("it is whole, beside profiles that somebody else wrote");
+    let config = "[profile work]\nrole_arn = arn:aws:iam::111111111111:role/Mine\nsource_profile = none\n\
+                  [profile again]\ncredential_process = leapp session generate 00000000-0000-4000-8000-000000000006\n";
+    put(&home, &[(".aws/config", config)]);
+    said.run("import leapp");
+    said.now("there is no keyring");
+    said.run("import leapp --apply");
+    said.now("Leapp is running");
+    let lock = home.path().join(".config/Leapp/SingletonLock");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(format!("here-{}", std::process::id()), &lock).unwrap();
+    said.run("import leapp --apply");
+    std::fs::remove_file(&lock).unwrap();
+    said.runs(&[
+        "import leapp --apply --without-keys",
+        "import leapp --apply",
+        "import --undo",
+    ]);
+    said.now("keys of aws-vault, in files without a passphrase, and in none");
+    let key = include_str!("../../../engine/import/fixtures/aws-vault/keys/work");
+    let asks = "[profile work]\nregion = eu-west-1\n[profile lost]\ncredential_process = aws-vault export lost\n";
+    put(
+        &home,
+        &[(".awsvault/keys/work", key), (".aws/config", asks)],
+    );
+    said.runs(&["import aws-vault", "import aws-vault --apply"]);
+    put(&home, &[(".awsvault/keys/work", &key[..key.len() - 40])]);
+    let said = said.text;
+    home.set("AWS_VAULT_FILE_PASSPHRASE", "correct horse");
+    let mut said = Transcript {
+        home: &home,
+        text: said,
+    };
+    said.run("import aws-vault --apply");
+    put(&home, &[(".awsvault/keys/work", key)]);
+    let text = said.text;
+    home.set("AWS_VAULT_FILE_PASSPHRASE", "wrong");
+    let mut said = Transcript { home: &home, text };
+    said.run("import aws-vault --apply");
+    said.now("configurations that cannot be read");
+    put(
+        &home,
+        &[
+            (".aws-sso/config.yaml", "SSOConfig: [\n"),
+            (".awsume/config.yaml", "a: &x 1\nb: *x\n"),
+            (".saml2aws", "[default]\nurl\n"),
+            (".azure/azureProfile.json", "{"),
+        ],
+    );
+    said.runs(&[
+        "import aws-sso-cli",
+        "import awsume",
+        "import saml2aws",
+        "import azure",
+    ]);
+    put(&home, &[(".granted/config", "[Keyring\n")]);
+    said.run("import");
+    said.compare("import");
+}
+
 #[test]
 fn a_policy_is_written_and_shared() {
     let home = plain();

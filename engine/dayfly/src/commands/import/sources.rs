@@ -9,7 +9,7 @@ use dayfly_fs::bounded;
 use dayfly_host::{paths, person};
 use dayfly_import::{
     AskPassphrase, AwsProfiles, AwsSsoCli, AwsVault, Awsume, AzureCli, GoKeyring, Granted, Leapp,
-    Saml2aws, Source,
+    Listing, Saml2aws, Source, SourceError,
 };
 use dayfly_vault::SecretString;
 
@@ -41,7 +41,10 @@ pub(super) fn all(files: &AwsProfiles) -> Result<Vec<Box<dyn Source>>, CliError>
         }),
         Box::new(aws()),
         Box::new(aws_vault(&home, files)),
-        Box::new(granted(&home, files)?),
+        match granted(&home, files) {
+            Ok(granted) => Box::new(granted),
+            Err(error) => Box::new(Unreadable("granted", error)),
+        },
         Box::new(AwsSsoCli {
             config: aws_sso_cli(&home),
             aws: aws(),
@@ -136,20 +139,30 @@ fn aws_vault(home: &Path, files: &AwsProfiles) -> AwsVault {
     }
 }
 
+/// A tool whose configuration does not say where it keeps things. It is in nobody's way who does not ask for it.
+struct Unreadable(&'static str, SourceError);
+
+impl Source for Unreadable {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn list(&self) -> Result<Listing, SourceError> {
+        Err(self.1.clone())
+    }
+}
+
 /// Source: Granted, `pkg/config/config.go` and `pkg/securestorage/securestorage.go`.
-fn granted(home: &Path, files: &AwsProfiles) -> Result<Granted, CliError> {
+fn granted(home: &Path, files: &AwsProfiles) -> Result<Granted, SourceError> {
     const NAME: &str = "granted-aws-iam-credentials";
     let own = home.join(".granted");
     let xdg = variable("XDG_CONFIG_HOME").map(|folder| PathBuf::from(folder).join("granted"));
     let folder = xdg.filter(|_| !own.exists()).unwrap_or(own);
     let config = folder.join("config");
-    let unread = |error: String| {
-        let message = format!(
-            "Dayfly cannot read {}: {error}",
-            sanitize(&config.display().to_string())
-        );
-        CliError::failed(format!("{message}; nothing was imported"))
-            .hint("correct it, or name the sources that you want")
+    let unread = |error: String| SourceError {
+        file: config.clone(),
+        message: format!("Dayfly cannot read {}: {error}", config.display()),
+        hint: "correct it, or name the sources that you want".to_owned(),
     };
     let text = bounded::read_text(&config, LIMIT).map_err(|error| unread(error.to_string()))?;
     let told: toml::Table = toml::from_str(&text.unwrap_or_default())
