@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use dayfly_awsfiles::words;
 use dayfly_core::session::SessionType;
-use dayfly_fs::bounded;
 use serde_json::{Map, Value};
 
 use crate::aws_profiles::{AwsProfiles, read};
@@ -16,9 +15,6 @@ use crate::candidate::{Candidate, Listing, NotTaken, Parent, Portal, Refused, Re
 use crate::in_the_way::{self, Own};
 use crate::source::{Source, SourceError};
 use crate::yaml;
-
-/// The longest configuration, in bytes.
-const LIMIT: u64 = 4 << 20;
 
 /// What aws-sso-cli has on this machine.
 #[derive(Debug)]
@@ -303,22 +299,9 @@ impl Source for AwsSsoCli {
     }
 
     fn list(&self) -> Result<Listing, SourceError> {
-        let failed = |message: String| SourceError {
-            file: self.config.clone(),
-            message,
-            hint: "correct the file, or name the sources that you want".to_owned(),
-        };
-        let text =
-            bounded::read_text(&self.config, LIMIT).map_err(|error| failed(error.to_string()))?;
-        let Some(text) = text else {
+        let Some(config) = yaml::configuration(&self.config, "aws-sso-cli")? else {
             return Ok(Listing::default());
         };
-        let config = yaml::parse(&text).map_err(|why| {
-            failed(format!(
-                "{} is no configuration of aws-sso-cli: {why}",
-                self.config.display()
-            ))
-        })?;
         let mut reading = Reading {
             place: self.config.display().to_string(),
             config: &config,

@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use dayfly_fs::bounded;
 use serde_json::Value;
 
 use crate::aws_profiles::{self, Access, AwsProfiles, Dialect, No, Profile, no};
@@ -12,8 +11,6 @@ use crate::candidate::{Listing, Requirement};
 use crate::source::{Source, SourceError};
 use crate::yaml;
 
-/// The longest configuration, in bytes.
-const LIMIT: u64 = 1 << 20;
 /// Seconds that AssumeRole takes (AWS STS API reference).
 const ROLE_SECONDS: std::ops::RangeInclusive<i64> = 900..=43_200;
 
@@ -76,22 +73,9 @@ impl Source for Awsume {
     }
 
     fn list(&self) -> Result<Listing, SourceError> {
-        let failed = |message: String| SourceError {
-            file: self.config.clone(),
-            message,
-            hint: "correct the file, or name the sources that you want".to_owned(),
-        };
-        let text =
-            bounded::read_text(&self.config, LIMIT).map_err(|error| failed(error.to_string()))?;
-        let Some(text) = text else {
+        let Some(config) = yaml::configuration(&self.config, "awsume")? else {
             return Ok(Listing::default());
         };
-        let config = yaml::parse(&text).map_err(|why| {
-            failed(format!(
-                "{} is no configuration of awsume: {why}",
-                self.config.display()
-            ))
-        })?;
         let mut listing = aws_profiles::list_own(&self.aws, &Reader(config))?;
         listing.files.push(self.config.clone());
         Ok(listing)

@@ -1,14 +1,42 @@
 //! YAML of other tools' configurations, as JSON values.
 
+use std::path::Path;
+
+use dayfly_fs::bounded;
 use serde_json::{Map, Value};
 use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::source::SourceError;
 
 /// How deep values are followed, and how many there may be: a reference in YAML may stand for a thousand others.
 const DEPTH: usize = 32;
 const MOST: usize = 200_000;
 
+/// The longest file, in bytes.
+const LIMIT: u64 = 4 << 20;
+
+/// The configuration of a tool; none where there is no such file.
+pub(crate) fn configuration(path: &Path, tool: &str) -> Result<Option<Value>, SourceError> {
+    let failed = |message: String| SourceError {
+        file: path.to_owned(),
+        message,
+        hint: "correct the file, or name the sources that you want".to_owned(),
+    };
+    let text = bounded::read_text(path, LIMIT).map_err(|error| failed(error.to_string()))?;
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let read = parse(&text).map_err(|why| {
+        failed(format!(
+            "{} is no configuration of {tool}: {why}",
+            path.display()
+        ))
+    });
+    read.map(Some)
+}
+
 /// The first document; null where there is none.
-pub(crate) fn parse(text: &str) -> Result<Value, String> {
+fn parse(text: &str) -> Result<Value, String> {
     // References are for who writes by hand many times the same; what they can blow up to has no end.
     if text
         .lines()

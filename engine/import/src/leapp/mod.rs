@@ -25,6 +25,8 @@ use tool::{HOPKEY, LEAPP, Tool};
 
 /// The longest file that is read, in bytes.
 const LIMIT: u64 = 64 << 20;
+/// The longest id of a machine, in bytes.
+const ID: u64 = 4 << 10;
 /// What the keyring has where there was nothing to keep.
 const EMPTY: &str = "<EMPTY>";
 
@@ -141,9 +143,8 @@ impl Leapp {
         let given = given.map(|id| Zeroizing::new(id.expose().to_owned()));
         let id = given.or_else(|| {
             let files = ["/var/lib/dbus/machine-id", "/etc/machine-id"];
-            let mut found = files
-                .iter()
-                .filter_map(|file| std::fs::read_to_string(file).ok());
+            let texts = files.map(|file| bounded::read_text(Path::new(file), ID).ok().flatten());
+            let mut found = texts.into_iter().flatten();
             found
                 .find(|text| !text.trim().is_empty())
                 .map(Zeroizing::new)
