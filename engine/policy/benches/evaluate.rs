@@ -36,7 +36,7 @@ use wasmtime::{Engine, Store};
 mod guest;
 
 mod bare {
-    wasmtime::component::bindgen!({ path: "../../wit", world: "pure-policy" });
+    wasmtime::component::bindgen!({ path: "../../wit/0.1", world: "pure-policy" });
 }
 
 use bare::dayfly::policy::{log, types};
@@ -64,7 +64,7 @@ fn component(name: &str) -> Vec<u8> {
     if name == NOTHING {
         return guest::Guest::default().component();
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/prebuilt");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/contract-0.1");
     std::fs::read(folder.join(format!("{name}.wasm"))).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Session selectors in the Common Expression Language, <https://cel.dev>, as rules have it too.
 //!
-//! An expression sees what the person wrote of a session: `id`, `name`, `type`, `region`,
+//! An expression sees what the person wrote of a session: `id`, `name`, `type`, `cloud`, `region`,
 //! `profile`, `account`, `role` (texts, empty where there is none) and `labels` (a map of texts).
 //! It sees nothing that changes by itself, so that what an entry is granted changes only when
 //! somebody edits something.
@@ -19,8 +19,8 @@ use dayfly_core::policy::SessionFacts;
 /// Characters of an expression.
 const LENGTH: usize = 1_024;
 /// What an expression can name.
-const VARIABLES: [&str; 8] = [
-    "id", "name", "type", "region", "profile", "account", "role", "labels",
+const VARIABLES: [&str; 9] = [
+    "id", "name", "type", "cloud", "region", "profile", "account", "role", "labels",
 ];
 
 /// Why a text is no expression about a session.
@@ -120,6 +120,7 @@ impl<'a> Scene<'a> for Seen<'a> {
             "id" => Value::text(session.id.as_str()),
             "name" => Value::text(&session.name),
             "type" => Value::text(session.session_type.as_str()),
+            "cloud" => Value::text(session.session_type.cloud()),
             "region" => text(&session.region),
             "profile" => text(&session.named_profile),
             "account" => text(&session.account),

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn other_versions_are_named() {
-        let other = "dayfly:policy/policy@0.2.0";
+        let other = "dayfly:policy/policy@0.3.0";
         assert_eq!(
             examine(&[LOG], &[other]),
             Err(Mismatch::OtherVersion(vec![other.into()]))
@@ -171,6 +171,13 @@ mod tests {
             Err(Mismatch::OtherVersion(vec![mixed.into()]))
         );
         assert!(examine(&[LOG], &[POLICY, other]).is_ok());
+        let newer = "dayfly:policy/policy@0.2.0";
+        let target = examine(&[mixed], &[newer]).unwrap();
+        assert_eq!(target.contract, Contract::V0_2);
+        assert_eq!(
+            examine(&[LOG, mixed], &[newer]),
+            Err(Mismatch::OtherVersion(vec![LOG.into()]))
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dayfly_core::policy::Descriptor;
+use dayfly_core::session::SessionType;
 use wasmtime::component::Component;
 
 use crate::bindings::{Contract, Guest};
@@ -137,6 +138,14 @@ impl Module {
     #[must_use]
     pub fn contract(&self) -> String {
         self.0.contract.version().to_string()
+    }
+
+    /// Access methods that its version of the contract has no word for, each with the one that it is
+    /// told instead.
+    pub fn stand_ins(&self) -> impl Iterator<Item = (SessionType, SessionType)> {
+        let contract = self.0.contract;
+        let shown = move |method: SessionType| Some((method, contract.stand_in(method)?));
+        SessionType::ALL.into_iter().filter_map(shown)
     }
 
     /// The world that it targets.

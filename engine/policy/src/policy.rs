@@ -116,7 +116,16 @@ impl Policy {
                 answer::check_subscriptions(&subscriptions, &limits)?;
                 Ok(Ok(subscriptions))
             }
-            Err(PolicyError::InvalidConfig(words)) => Ok(Err(said(words, &limits))),
+            Err(PolicyError::InvalidConfig(words)) => Ok(Err(ConfigureError::Refused {
+                module: name(),
+                message: said(words, &limits),
+            })),
+            Err(PolicyError::NoSuchSubscription(problem)) => {
+                Ok(Err(ConfigureError::Subscription {
+                    module: name(),
+                    problem: said(problem, &limits),
+                }))
+            }
             Err(other) => Err(refusal(other, &limits)),
         });
         match answered {
@@ -136,10 +145,7 @@ impl Policy {
                     log: ran.log,
                 })))
             }
-            Ok(Err(message)) => Err(ConfigureError::Refused {
-                module: name(),
-                message,
-            }),
+            Ok(Err(refused)) => Err(refused),
             Err(fault) => Err(ConfigureError::Fault {
                 module: name(),
                 fault,
@@ -310,9 +316,9 @@ fn said(mut words: String, limits: &Limits) -> String {
 fn refusal(error: PolicyError, limits: &Limits) -> Fault {
     let (kind, words) = match error {
         PolicyError::Transient(words) => (FaultKind::Transient, words),
-        PolicyError::Permanent(words) | PolicyError::InvalidConfig(words) => {
-            (FaultKind::Permanent, words)
-        }
+        PolicyError::Permanent(words)
+        | PolicyError::InvalidConfig(words)
+        | PolicyError::NoSuchSubscription(words) => (FaultKind::Permanent, words),
     };
     guest_faults::new(
         kind,

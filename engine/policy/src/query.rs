@@ -10,8 +10,8 @@ use imbl::OrdMap;
 /// Which sessions are meant: those that match all that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionQuery {
-    /// Of this type.
-    pub session_type: Option<SessionType>,
+    /// Of one of these types; none: of any.
+    pub types: Option<Vec<SessionType>>,
     /// With this status.
     pub status: Option<Status>,
     /// With this value of this label.
@@ -26,7 +26,9 @@ impl SessionQuery {
     /// Whether the session is meant.
     #[must_use]
     pub fn matches(&self, session: &SessionFacts) -> bool {
-        self.session_type.is_none_or(|t| session.session_type == t)
+        self.types
+            .as_ref()
+            .is_none_or(|types| types.contains(&session.session_type))
             && self.status.is_none_or(|s| session.status == s)
             && self
                 .label

@@ -261,7 +261,7 @@ fn a_map_answers_queries() {
         label: Some(("team".into(), "a".into())),
         named_profile: Some("default".into()),
         name_prefix: Some("team-".into()),
-        session_type: Some(session(1).session_type),
+        types: Some(vec![session(1).session_type]),
     };
     assert_eq!(keys(&active, Some(2), 9), [3]);
     assert_eq!(map.count(&active), 3);

@@ -179,8 +179,8 @@ fn foreign_imports_are_listed_with_advice() {
 #[test]
 fn another_version_of_the_contract_is_named() {
     let core = r#"(module (memory (export "memory") 1)
-        (func (export "dayfly:policy/policy@0.2.0#describe")))"#;
-    let wit = "package dayfly:policy@0.2.0;
+        (func (export "dayfly:policy/policy@0.3.0#describe")))"#;
+    let wit = "package dayfly:policy@0.3.0;
         interface policy { describe: func(); }
         world pure-policy { export policy; }";
     let bytes = encode(wat::parse_str(core).unwrap(), "pure-policy", |resolve| {
@@ -193,7 +193,7 @@ fn another_version_of_the_contract_is_named() {
     );
     let text = refusal.to_string();
     assert!(
-        text.contains("0.2.0") && text.contains("speaks 0.1.0"),
+        text.contains("0.3.0") && text.contains("speaks 0.2.0, 0.1.0"),
         "{text}"
     );
 }

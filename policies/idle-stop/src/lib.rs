@@ -162,7 +162,8 @@ fn active_since(session: &Session, state: &mut dyn State) -> TimestampMs {
 /// A session that is chained to this one and is not inactive.
 fn active_child(session: &Session, workspace: &dyn Workspace) -> Option<Session> {
     let filter = Filter {
-        type_: Some(dayfly_policy_sdk::SessionType::AwsIamRoleChained),
+        cloud: None,
+        method: Some("awsIamRoleChained".into()),
         status: None,
         label: None,
         named_profile: None,

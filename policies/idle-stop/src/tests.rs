@@ -1,4 +1,3 @@
-use dayfly_policy_sdk::SessionType;
 use dayfly_policy_sdk::testing::{Memory, Sessions, acts, at, changed, session, wake, wakes};
 
 use super::*;
@@ -63,7 +62,7 @@ fn a_parent_stays_as_long_as_a_child_is_active() {
     let parent = session(1).active(0, 999 * MINUTE).build();
     let child = |status| {
         session(2)
-            .of_type(SessionType::AwsIamRoleChained)
+            .of_type("awsIamRoleChained")
             .parent(1)
             .status(status)
             .build()

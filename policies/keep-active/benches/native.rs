@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use dayfly_policy_sdk::testing::session;
 use dayfly_policy_sdk::{
-    ChangedFields, Context, Event, Matcher, Rule, SessionChange, SessionKey, SessionType, Status,
+    ChangedFields, Context, Event, Matcher, Rule, SessionChange, SessionKey, Status,
 };
 use keep_active::KeepActive;
 
@@ -49,7 +49,7 @@ fn change(key: SessionKey) -> SessionChange {
     let idle = key.is_multiple_of(10);
     let session = session(key)
         .id(&format!("00000000-0000-4000-8000-{key:012}"))
-        .of_type(SessionType::AwsIamRoleChained);
+        .of_type("awsIamRoleChained");
     let session = if idle {
         session
     } else {

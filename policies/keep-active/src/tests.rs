@@ -1,5 +1,5 @@
 use dayfly_policy_sdk::testing::{acts, at, changed, resync, session};
-use dayfly_policy_sdk::{ChangedFields, Effect, ResyncReason, SessionType};
+use dayfly_policy_sdk::{ChangedFields, Effect, ResyncReason};
 use proptest::prelude::*;
 
 use super::*;
@@ -57,10 +57,7 @@ fn only_matching_sessions_are_started() {
     let page = vec![
         session(1).name("prod-eu").build(),
         session(2).name("dev").build(),
-        session(3)
-            .name("prod-lab")
-            .of_type(SessionType::Localstack)
-            .build(),
+        session(3).name("prod-lab").of_type("localstack").build(),
     ];
     let config = r#"{"match":{"names":["prod*"],"types":["awsIamUser"]}}"#;
     let verdict = evaluate(config, &[resync(ResyncReason::Reconfigured, page)]);
@@ -130,7 +127,7 @@ fn it_hears_of_all_but_use_and_an_end_that_comes_near() {
     let [Subscription::Sessions(filter)] = &subscriptions[..] else {
         panic!("{subscriptions:?}")
     };
-    assert_eq!(filter.types, [SessionType::Azure]);
+    assert_eq!(filter.methods, ["azure"]);
     assert!(
         filter.labels.is_empty(),
         "a session that loses the label has to be heard of"

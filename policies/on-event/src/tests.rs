@@ -1,7 +1,7 @@
 use dayfly_policy_sdk::testing::{
     Memory, Sessions, acts, at, branch, custom, file, resync, session, stopping_at, tick,
 };
-use dayfly_policy_sdk::{Effect, ResyncReason, SessionType};
+use dayfly_policy_sdk::{Effect, ResyncReason};
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn evaluate(config: &str, events: &[Event]) -> Verdict {
     let workspace = Sessions::new([
         session(1).label("work", "").build(),
         session(2).label("work", "").active(0, 3_600_000).build(),
-        session(3).of_type(SessionType::Azure).build(),
+        session(3).of_type("azure").build(),
     ]);
     OnEvent::evaluate(
         &config,

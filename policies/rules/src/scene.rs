@@ -7,21 +7,13 @@ use dayfly_cel::check::{Field, Scope, Type};
 use dayfly_cel::eval::Scene;
 use dayfly_cel::value::{Moving, Value};
 use dayfly_policy_sdk::{
-    BranchChange, CustomEvent, FileChange, ScheduleTick, Session, Status, WakeUp, closest,
+    BranchChange, CustomEvent, FileChange, METHODS, ScheduleTick, Session, Status, WakeUp, closest,
 };
 use serde_json::{Map, Value as Json};
 
 use crate::when::When;
 
-const TYPES: &[&str] = &[
-    "awsIamUser",
-    "awsIamRoleChained",
-    "awsIamRoleFederated",
-    "awsIamRoleWebIdentity",
-    "awsSsoRole",
-    "azure",
-    "localstack",
-];
+const CLOUDS: &[&str] = &["aws", "azure", "localstack"];
 const STATUSES: &[&str] = &["active", "inactive", "pending"];
 const FAILURES: &[&str] = &[
     "needs-sign-in",
@@ -39,11 +31,12 @@ const FAILURES: &[&str] = &[
 const CHANGES: &[&str] = &["present", "created", "changed", "removed"];
 
 /// The fields of a session.
-pub(crate) static SESSION: LazyLock<[Field; 19]> = LazyLock::new(|| {
+pub(crate) static SESSION: LazyLock<[Field; 20]> = LazyLock::new(|| {
     [
         ("id", Type::Text),
         ("name", Type::Text),
-        ("type", Type::Word("session type", TYPES)),
+        ("type", Type::Word("session type", &METHODS)),
+        ("cloud", Type::Word("cloud", CLOUDS)),
         ("status", Type::Word("status", STATUSES)),
         ("region", Type::Text),
         ("profile", Type::Text),
@@ -271,7 +264,8 @@ impl<'a> Around<'a> {
         Some(match field {
             "id" => Value::text(&session.id),
             "name" => Value::text(&session.name),
-            "type" => Value::text(session.type_.word()),
+            "type" => Value::text(&session.method),
+            "cloud" => Value::text(&session.cloud),
             "status" => Value::text(match session.status {
                 Status::Active => "active",
                 Status::Inactive => "inactive",

@@ -105,8 +105,8 @@ pub use bindings::dayfly::policy::state::{Scope, StateError};
 pub use bindings::dayfly::policy::types::{
     Act, Action, Attribute, BranchChange, ChangedFields, Context, CustomEvent, Effect, EngineEvent,
     ErrorKind, Event, FileChange, FileChangeKind, Hold, Notice, Outcome, PolicyError, Reason,
-    Resync, ResyncReason, Revision, ScheduleTick, Session, SessionChange, SessionKey, SessionType,
-    Severity, Status, Stopping, TimestampMs, WakeRequest, WakeUp,
+    Resync, ResyncReason, Revision, ScheduleTick, Session, SessionChange, SessionKey, Severity,
+    Status, Stopping, TimestampMs, WakeRequest, WakeUp,
 };
 pub use bindings::dayfly::policy::workspace::Filter;
 pub use bindings::exports::dayfly::policy::policy::{
@@ -122,5 +122,6 @@ pub use policy::{Policy, Rule, WorkspaceRule};
 pub use suggestion::closest;
 pub use verdict::Verdict;
 pub use wildcard::wildcard;
+pub use words::METHODS;
 pub use workspace::{State, Workspace};
 pub use zone::zoned;

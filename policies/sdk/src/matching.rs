@@ -1,14 +1,14 @@
 //! Which sessions a policy is about: the key `match` that the built-in policies share.
 
-use crate::config::{ConfigError, Object, list};
+use crate::config::{ConfigError, Object};
 use crate::wildcard::wildcard;
-use crate::{ChangedFields, Filter, Session, SessionFilter, SessionType, Subscription, closest};
+use crate::{ChangedFields, Filter, METHODS, Session, SessionFilter, Subscription, closest};
 
 /// JSON Schema of [`Matcher`], a literal for `concat!`.
 #[macro_export]
 macro_rules! match_schema {
     () => {
-        r#"{"type":"object","additionalProperties":false,"description":"Which sessions: those that match all lists that are not empty. Absent: every session.","properties":{"types":{"type":"array","items":{"enum":["awsIamUser","awsIamRoleChained","awsIamRoleFederated","awsIamRoleWebIdentity","awsSsoRole","azure","localstack"]},"description":"Of one of these types."},"ids":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"With one of these session ids."},"names":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Whose name matches one of these; * stands for any text."},"profiles":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Whose named profile matches one of these; * stands for any text."},"accounts":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"In one of these accounts or subscriptions."},"labels":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"With one of these labels, key or key=value."}}}"#
+        r#"{"type":"object","additionalProperties":false,"description":"Which sessions: those that match all lists that are not empty. Absent: every session.","properties":{"types":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Of one of these access methods, by the words that sessions have for type."},"ids":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"With one of these session ids."},"names":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Whose name matches one of these; * stands for any text."},"profiles":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"Whose named profile matches one of these; * stands for any text."},"accounts":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"In one of these accounts or subscriptions."},"labels":{"type":"array","items":{"type":"string","pattern":"\\S"},"description":"With one of these labels, key or key=value."}}}"#
     };
 }
 
@@ -17,7 +17,7 @@ macro_rules! match_schema {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matcher {
     /// Of one of these types.
-    pub types: Vec<SessionType>,
+    pub types: Vec<String>,
     /// With one of these ids.
     pub ids: Vec<String>,
     /// Whose name matches one of these patterns (`*` stands for any text).
@@ -34,7 +34,7 @@ impl Matcher {
     /// Reads the object under `key`; every session where it is absent.
     ///
     /// # Errors
-    /// An unknown key, an unknown type, or something that is no list of texts.
+    /// An unknown key, a type that is a known one mistyped, or something that is no list of texts.
     pub fn read(config: &Object, key: &str) -> Result<Self, ConfigError> {
         let known = ["types", "ids", "names", "profiles", "accounts", "labels"];
         let object = config.object(key, &known)?;
@@ -45,18 +45,19 @@ impl Matcher {
                 .map(|(_, text)| text.to_string())
                 .collect())
         };
-        let words = || SessionType::ALL.into_iter().map(SessionType::word);
-        let types = object.texts("types")?.into_iter().map(|(place, word)| {
-            SessionType::from_word(word).ok_or_else(|| {
-                let advice = match closest(word, words()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("the types are {}", list(words())),
-                };
-                object.wrong(&place, format!("`{word}` is not a session type; {advice}"))
-            })
-        });
+        // A word that is new to this crate may be one of the engine's, which refuses a subscription
+        // to what it does not know; here only what is mistyped is told.
+        for (place, word) in object.texts("types")? {
+            if METHODS.contains(&word) {
+                continue;
+            }
+            if let Some(meant) = closest(word, METHODS) {
+                let advice = format!("`{word}` is not a session type; did you mean `{meant}`?");
+                return Err(object.wrong(&place, advice));
+            }
+        }
         Ok(Self {
-            types: types.collect::<Result<_, _>>()?,
+            types: texts("types")?,
             ids: texts("ids")?,
             names: texts("names")?,
             profiles: texts("profiles")?,
@@ -71,7 +72,7 @@ impl Matcher {
         let any = |list: &[String], test: &dyn Fn(&str) -> bool| {
             list.is_empty() || list.iter().any(|item| test(item))
         };
-        (self.types.is_empty() || self.types.contains(&session.type_))
+        any(&self.types, &|word| word == session.method)
             && any(&self.ids, &|id| id == session.id)
             && any(&self.names, &|pattern| wildcard(pattern, &session.name))
             && any(&self.profiles, &|pattern| {
@@ -92,7 +93,8 @@ impl Matcher {
     #[must_use]
     pub fn subscription(&self, fields: ChangedFields) -> Subscription {
         Subscription::Sessions(SessionFilter {
-            types: self.types.clone(),
+            clouds: Vec::new(),
+            methods: self.types.clone(),
             statuses: Vec::new(),
             labels: Vec::new(),
             fields,
@@ -108,10 +110,8 @@ impl Matcher {
             _ => None,
         };
         Filter {
-            type_: match self.types[..] {
-                [one] => Some(one),
-                _ => None,
-            },
+            cloud: None,
+            method: only(&self.types),
             status: None,
             label: only(&self.labels).and_then(|label| {
                 label

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::{
     Action, Attribute, BranchChange, ChangedFields, Context, CustomEvent, Effect, EngineEvent,
     ErrorKind, Event, FileChange, FileChangeKind, Filter, Outcome, Resync, ResyncReason,
-    ScheduleTick, Scope, Session, SessionChange, SessionKey, SessionType, State, StateError,
-    Status, Stopping, TimestampMs, Verdict, WakeUp, Workspace,
+    ScheduleTick, Scope, Session, SessionChange, SessionKey, State, StateError, Status, Stopping,
+    TimestampMs, Verdict, WakeUp, Workspace,
 };
 
 /// Builds a session.
@@ -20,7 +20,8 @@ pub fn session(key: SessionKey) -> SessionBuilder {
         key,
         id: format!("id-{key}"),
         name: format!("session-{key}"),
-        type_: SessionType::AwsIamUser,
+        cloud: "aws".into(),
+        method: "awsIamUser".into(),
         status: Status::Inactive,
         region: None,
         started_at: None,
@@ -53,10 +54,12 @@ impl SessionBuilder {
         self
     }
 
-    /// Its access method.
+    /// Its access method, and the cloud that is known for it: `aws` unless it is named after another.
     #[must_use]
-    pub fn of_type(mut self, type_: SessionType) -> Self {
-        self.0.type_ = type_;
+    pub fn of_type(mut self, method: &str) -> Self {
+        let cloud = ["azure", "localstack"].into_iter().find(|c| *c == method);
+        self.0.cloud = cloud.unwrap_or("aws").into();
+        self.0.method = method.into();
         self
     }
 
@@ -267,7 +270,8 @@ pub fn wakes(verdict: &Verdict) -> Vec<(&str, TimestampMs)> {
 /// Whether a session is in the answer to a question with this filter.
 #[must_use]
 pub fn passes(filter: &Filter, session: &Session) -> bool {
-    filter.type_.is_none_or(|t| t == session.type_)
+    filter.cloud.as_ref().is_none_or(|c| *c == session.cloud)
+        && filter.method.as_ref().is_none_or(|m| *m == session.method)
         && filter.status.is_none_or(|s| s == session.status)
         && filter.label.as_ref().is_none_or(|(key, value)| {
             session

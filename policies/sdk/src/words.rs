@@ -1,41 +1,20 @@
-//! The words of the Workspace and of the contract for its enums.
+//! The words of the Workspace and of the contract.
 
-use core::fmt;
+use crate::ErrorKind;
 
-use crate::{ErrorKind, SessionType};
-
-impl SessionType {
-    /// Every access method, in the order of the contract.
-    pub const ALL: [Self; 7] = [
-        Self::AwsIamUser,
-        Self::AwsIamRoleChained,
-        Self::AwsIamRoleFederated,
-        Self::AwsIamRoleWebIdentity,
-        Self::AwsSsoRole,
-        Self::Azure,
-        Self::Localstack,
-    ];
-
-    /// The word that the Workspace uses for `type`.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::AwsIamUser => "awsIamUser",
-            Self::AwsIamRoleChained => "awsIamRoleChained",
-            Self::AwsIamRoleFederated => "awsIamRoleFederated",
-            Self::AwsIamRoleWebIdentity => "awsIamRoleWebIdentity",
-            Self::AwsSsoRole => "awsSsoRole",
-            Self::Azure => "azure",
-            Self::Localstack => "localstack",
-        }
-    }
-
-    /// The access method that this word of the Workspace names.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|t| t.word() == word)
-    }
-}
+/// The access methods that there were when this crate was written, by the words of the Workspace for
+/// `type`. Others may come; a policy hears of them by words that are not here.
+pub const METHODS: [&str; 9] = [
+    "awsIamUser",
+    "awsIamRoleChained",
+    "awsIamRoleFederated",
+    "awsIamRoleWebIdentity",
+    "awsSsoRole",
+    "azure",
+    "localstack",
+    "process",
+    "awsInstance",
+];
 
 impl ErrorKind {
     /// Every kind, in the order of the contract.
@@ -67,11 +46,5 @@ impl ErrorKind {
             Self::Delivery => "delivery",
             Self::Other => "other",
         }
-    }
-}
-
-impl fmt::Display for SessionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
     }
 }

@@ -22,7 +22,8 @@ impl Guest for Bare {
 
     fn configure(_: String) -> Result<Vec<Subscription>, types::PolicyError> {
         Ok(vec![Subscription::Sessions(SessionFilter {
-            types: Vec::new(),
+            clouds: Vec::new(),
+            methods: Vec::new(),
             statuses: Vec::new(),
             labels: Vec::new(),
             fields: types::ChangedFields::empty(),

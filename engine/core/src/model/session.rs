@@ -89,6 +89,20 @@ impl SessionType {
         }
     }
 
+    /// The cloud that takes the credentials, as policies are told.
+    #[must_use]
+    pub const fn cloud(self) -> &'static str {
+        match self {
+            Self::AwsIamUser
+            | Self::AwsIamRoleChained
+            | Self::AwsIamRoleFederated
+            | Self::AwsIamRoleWebIdentity
+            | Self::AwsSsoRole => "aws",
+            Self::Azure => "azure",
+            Self::Localstack => "localstack",
+        }
+    }
+
     /// The access method that this `type` of the Workspace names.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {

@@ -153,9 +153,9 @@ impl Guest {
     /// The component around a core module.
     pub(crate) fn component_of(&self, core: Vec<u8>) -> Vec<u8> {
         encode(core, self.world, |resolve| {
-            // The contract lies at the top, wherever the tests that use this are.
+            // The contract that these guests are written for lies at the top, wherever the tests are.
             let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-            let mut places = folders.map(|folder| folder.join("wit"));
+            let mut places = folders.map(|folder| folder.join("wit/0.1"));
             let wit = places.find(|place| place.is_dir()).unwrap();
             let (package, _) = resolve.push_path(wit).unwrap();
             if self.wit.is_empty() {

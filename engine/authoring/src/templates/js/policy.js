@@ -61,7 +61,7 @@ export const policy = {
 
   configure(text) {
     const { label } = parse(text);
-    const filter = { types: [], statuses: [], labels: [label], fields: {} };
+    const filter = { clouds: [], methods: [], statuses: [], labels: [label], fields: {} };
     return [{ tag: "sessions", val: filter }];
   },
 

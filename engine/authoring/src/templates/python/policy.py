@@ -69,7 +69,7 @@ class Policy(exports.Policy):
 
     def configure(self, config):
         wanted = policy.SessionFilter(
-            types=[], statuses=[], labels=[label_of(config)], fields=types.ChangedFields(0)
+            clouds=[], methods=[], statuses=[], labels=[label_of(config)], fields=types.ChangedFields(0)
         )
         return [policy.Subscription_Sessions(wanted)]
 

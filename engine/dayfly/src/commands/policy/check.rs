@@ -121,6 +121,9 @@ fn text(checked: &Checked, problems: &[String]) -> String {
         "contract",
         &format!("{} ({})", module.contract(), module.world().as_str()),
     );
+    for (method, shown) in module.stand_ins() {
+        row("sees", &format!("{method} as {shown}"));
+    }
     row("imports", &module.imports().join(", "));
     row(
         "asks for",
@@ -160,6 +163,10 @@ fn as_json(checked: &Checked, problems: &[String]) -> Value {
     let module = &checked.module;
     let descriptor = module.descriptor();
     let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
+    let stand_ins: Vec<Value> = module
+        .stand_ins()
+        .map(|(method, shown)| json!({ "method": method, "shownAs": shown }))
+        .collect();
     let mut value = json!({
         "name": descriptor.name,
         "version": descriptor.version,
@@ -167,6 +174,7 @@ fn as_json(checked: &Checked, problems: &[String]) -> Value {
         "sha256": module.digest().to_string(),
         "contract": module.contract(),
         "world": module.world().as_str(),
+        "standIns": stand_ins,
         "imports": module.imports(),
         "asksFor": { "actions": descriptor.actions, "hold": descriptor.may_hold },
         "stateBytes": descriptor.state_bytes,

@@ -42,7 +42,8 @@ impl Policy for StartLabelled {
 
     fn subscriptions(config: &Config) -> Vec<Subscription> {
         vec![Subscription::Sessions(SessionFilter {
-            types: Vec::new(),
+            clouds: Vec::new(),
+            methods: Vec::new(),
             statuses: Vec::new(),
             labels: vec![config.label.clone()],
             fields: PROPOSAL_FIELDS,

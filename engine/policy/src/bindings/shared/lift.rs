@@ -1,14 +1,14 @@
 //! From the contract's types to those of the core. Texts are moved, not copied.
 
 use dayfly_core::policy::{
-    Act, Action, Descriptor, Hold, Notice, PolicyEffect, Reason, Revision, SessionFilter,
-    SessionKey, Severity, Subscription, Verdict,
+    Act, Descriptor, Hold, Notice, PolicyEffect, Reason, Revision, SessionFilter, SessionKey,
+    Subscription, Verdict,
 };
-use dayfly_core::session::{SessionType, Status};
 use dayfly_core::time::Timestamp;
 
-use super::lower;
+use super::session;
 use super::wit::{exported, types};
+use super::words;
 use crate::bindings::policy_error::PolicyError;
 
 pub(super) fn descriptor(described: exported::Descriptor) -> Descriptor {
@@ -17,26 +17,40 @@ pub(super) fn descriptor(described: exported::Descriptor) -> Descriptor {
         version: described.version,
         summary: described.summary,
         config_schema: described.config_schema,
-        actions: described.actions.into_iter().map(action).collect(),
+        actions: described.actions.into_iter().map(words::action).collect(),
         may_hold: described.may_hold,
         state_bytes: described.state_bytes,
     }
 }
 
-pub(super) fn subscription(subscription: exported::Subscription) -> Subscription {
-    match subscription {
+/// What a policy subscribes to; or the words with which it cannot be taken.
+pub(super) fn subscriptions(
+    subscriptions: Vec<exported::Subscription>,
+) -> Result<Vec<Subscription>, PolicyError> {
+    let lifted = subscriptions.into_iter().map(subscription);
+    lifted
+        .collect::<Result<_, _>>()
+        .map_err(PolicyError::NoSuchSubscription)
+}
+
+fn subscription(subscription: exported::Subscription) -> Result<Subscription, String> {
+    Ok(match subscription {
         exported::Subscription::Sessions(filter) => Subscription::Sessions(SessionFilter {
-            types: filter.types.into_iter().map(session_type).collect(),
-            statuses: filter.statuses.into_iter().map(status).collect(),
+            types: session::subscribed_types(&filter)?,
+            statuses: filter
+                .statuses
+                .into_iter()
+                .map(words::lifted_status)
+                .collect(),
             labels: filter.labels,
-            fields: lower::fields_of(filter.fields),
+            fields: words::fields_of(filter.fields),
         }),
         exported::Subscription::Files(glob) => Subscription::Files(glob),
         exported::Subscription::Schedule(expression) => Subscription::Schedule(expression),
         exported::Subscription::Custom(name) => Subscription::Custom(name),
         exported::Subscription::Branch(glob) => Subscription::Branch(glob),
-        exported::Subscription::Engine(moments) => Subscription::Engine(lower::moments_of(moments)),
-    }
+        exported::Subscription::Engine(moments) => Subscription::Engine(words::moments_of(moments)),
+    })
 }
 
 pub(super) fn policy_error(error: types::PolicyError) -> PolicyError {
@@ -58,14 +72,14 @@ fn effect(effect: types::Effect) -> PolicyEffect {
     match effect {
         types::Effect::Act(act) => PolicyEffect::Act(Act {
             session: SessionKey(act.session),
-            action: action(act.action),
+            action: words::action(act.action),
             revision: Revision(act.revision),
             not_after: act.not_after.map(Timestamp::from_millis),
             why: reason(act.why),
         }),
         types::Effect::Hold(hold) => PolicyEffect::Hold(Hold {
             session: SessionKey(hold.session),
-            actions: hold.actions.into_iter().map(action).collect(),
+            actions: hold.actions.into_iter().map(words::action).collect(),
             until: hold.until.map(Timestamp::from_millis),
             why: reason(hold.why),
         }),
@@ -77,7 +91,7 @@ fn effect(effect: types::Effect) -> PolicyEffect {
         },
         types::Effect::CancelWake(id) => PolicyEffect::CancelWake(id),
         types::Effect::Notify(notice) => PolicyEffect::Notify(Notice {
-            severity: severity(notice.severity),
+            severity: words::severity(notice.severity),
             key: notice.key,
             text: notice.text,
         }),
@@ -93,42 +107,5 @@ fn reason(reason: types::Reason) -> Reason {
             .into_iter()
             .map(|fact| (fact.key, fact.value))
             .collect(),
-    }
-}
-
-pub(super) const fn severity(severity: types::Severity) -> Severity {
-    match severity {
-        types::Severity::Debug => Severity::Debug,
-        types::Severity::Info => Severity::Info,
-        types::Severity::Warning => Severity::Warning,
-        types::Severity::Error => Severity::Error,
-    }
-}
-
-const fn action(action: types::Action) -> Action {
-    match action {
-        types::Action::Start => Action::Start,
-        types::Action::Stop => Action::Stop,
-        types::Action::Rotate => Action::Rotate,
-    }
-}
-
-pub(super) const fn status(status: types::Status) -> Status {
-    match status {
-        types::Status::Inactive => Status::Inactive,
-        types::Status::Pending => Status::Pending,
-        types::Status::Active => Status::Active,
-    }
-}
-
-pub(super) const fn session_type(session_type: types::SessionType) -> SessionType {
-    match session_type {
-        types::SessionType::AwsIamUser => SessionType::AwsIamUser,
-        types::SessionType::AwsIamRoleChained => SessionType::AwsIamRoleChained,
-        types::SessionType::AwsIamRoleFederated => SessionType::AwsIamRoleFederated,
-        types::SessionType::AwsIamRoleWebIdentity => SessionType::AwsIamRoleWebIdentity,
-        types::SessionType::AwsSsoRole => SessionType::AwsSsoRole,
-        types::SessionType::Azure => SessionType::Azure,
-        types::SessionType::Localstack => SessionType::Localstack,
     }
 }

@@ -4,7 +4,7 @@ use dayfly_core::policy::SessionKey;
 
 use super::wit::dayfly::policy::{log, state, workspace};
 use super::wit::types;
-use super::{lift, lower};
+use super::{session, words};
 use crate::query::SessionQuery;
 use crate::sandbox::{Place, Sandbox, StateRefusal};
 
@@ -12,7 +12,7 @@ impl types::Host for Sandbox {}
 
 impl log::Host for Sandbox {
     fn write(&mut self, severity: types::Severity, message: String) -> wasmtime::Result<()> {
-        self.log(lift::severity(severity), message);
+        self.log(words::severity(severity), message);
         Ok(())
     }
 }
@@ -20,7 +20,7 @@ impl log::Host for Sandbox {
 impl workspace::Host for Sandbox {
     fn get(&mut self, key: u32) -> wasmtime::Result<Option<workspace::Session>> {
         let found = self.session(SessionKey(key))?;
-        Ok(found.map(|session| lower::owned_session(&session)))
+        Ok(found.map(|session| session::owned(&session)))
     }
 
     fn count(&mut self, filter: workspace::Filter) -> wasmtime::Result<u32> {
@@ -34,7 +34,7 @@ impl workspace::Host for Sandbox {
         limit: u32,
     ) -> wasmtime::Result<Vec<workspace::Session>> {
         let page = Sandbox::find(self, &query(filter), after.map(SessionKey), limit)?;
-        Ok(page.iter().map(lower::owned_session).collect())
+        Ok(page.iter().map(session::owned).collect())
     }
 }
 
@@ -64,8 +64,8 @@ impl state::Host for Sandbox {
 
 fn query(filter: workspace::Filter) -> SessionQuery {
     SessionQuery {
-        session_type: filter.type_.map(lift::session_type),
-        status: filter.status.map(lift::status),
+        types: session::asked_types(&filter),
+        status: filter.status.map(words::lifted_status),
         label: filter.label,
         named_profile: filter.named_profile,
         name_prefix: filter.name_prefix,
