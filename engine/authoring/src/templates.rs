@@ -195,7 +195,9 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let entries = std::fs::read_dir(root.join(folder)).unwrap();
         let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.ends_with(".wit") || name.ends_with(".rs")).collect()
+        names
+            .filter(|name| name.ends_with(".wit") || name.ends_with(".rs"))
+            .collect()
     }
 
     /// What is shipped is compiled in, so it has the content of the repository; here it is made sure

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dayfly_core::session::{Access, Session, SessionId, SessionType};
+use dayfly_core::session::{Access, InstanceSource, Session, SessionId, SessionType};
 use dayfly_workspace::splice::{self, List, SpliceError};
 use dayfly_workspace::{Severity, Workspace, derived_id};
 use serde_json::{Map, Value};
@@ -439,6 +439,12 @@ fn is_same(session: &Session, candidate: &Candidate, object: &Map<String, Value>
         Access::Azure {
             subscription_id, ..
         } => text("subscriptionId") == Some(subscription_id),
+        Access::Process { command } => {
+            object.get("command") == Some(&Value::from(command.as_slice()))
+        }
+        Access::AwsInstance { source } => {
+            text("credentialSource") == source.map(InstanceSource::as_str)
+        }
         // Whose key it is, only the vault knows.
         Access::AwsIamUser { .. } | Access::Localstack { .. } => false,
     }

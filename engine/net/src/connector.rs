@@ -45,6 +45,8 @@ pub struct Connector(Arc<Inner>);
 struct Inner {
     limits: Limits,
     reach: Option<Reach>,
+    /// Whether a proxy may be in between.
+    proxied: bool,
     made: Mutex<Made>,
 }
 
@@ -60,20 +62,27 @@ impl Connector {
     /// again for the next.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self::made(limits, None)
+        Self::made(limits, None, true)
+    }
+
+    /// One for services of this machine's own network, which no proxy knows.
+    #[must_use]
+    pub fn without_proxy(limits: Limits) -> Self {
+        Self::made(limits, None, false)
     }
 
     /// One for addresses that somebody else named: what is out of reach is not called, whatever a name
     /// resolves to.
     #[must_use]
     pub fn within(limits: Limits, reach: Reach) -> Self {
-        Self::made(limits, Some(reach))
+        Self::made(limits, Some(reach), true)
     }
 
-    fn made(limits: Limits, reach: Option<Reach>) -> Self {
+    fn made(limits: Limits, reach: Option<Reach>, proxied: bool) -> Self {
         Self(Arc::new(Inner {
             limits,
             reach,
+            proxied,
             made: Mutex::default(),
         }))
     }
@@ -92,7 +101,8 @@ impl Inner {
         };
         let (proxies, trust) = &*settings;
         let uri: Uri = address.parse().unwrap_or_default();
-        let proxy = proxies.address(&uri).map(str::to_owned);
+        let proxy = proxies.address(&uri).filter(|_| self.proxied);
+        let proxy = proxy.map(str::to_owned);
         if let Some(connector) = made.by_proxy.get(&proxy) {
             return Ok(connector.clone());
         }

@@ -89,6 +89,7 @@ fn of_method(key: u32, method: SessionType) -> SessionView {
         expires_at: None,
         last_error: None,
         failures: 0,
+        reason: None,
         ..(*session(key).facts).clone()
     };
     SessionView {
@@ -210,5 +211,35 @@ fn a_question_finds_the_sessions_of_a_method_in_both_versions() {
         assert!(meant(&used).is_empty(), "{:?}", used.verdict);
         let idle = ask(&policy, &events, &[parent]);
         assert_eq!(meant(&idle), [1], "{}", module.contract());
+    }
+}
+
+/// The rule for methods that 0.1 has no word for: they are seen, as another one.
+#[test]
+fn a_guest_of_0_1_sees_a_later_method_as_its_stand_in() {
+    let later = [SessionType::Process, SessionType::AwsInstance];
+    let shown: Vec<_> = old("keep-active").stand_ins().collect();
+    assert_eq!(shown, later.map(|method| (method, SessionType::AwsIamUser)));
+    assert_eq!(new("keep-active").stand_ins().count(), 0);
+
+    for method in later {
+        let of_user = configured(&old("keep-active"), r#"{"match":{"types":["awsIamUser"]}}"#);
+        let [Subscription::Sessions(filter)] = of_user.subscriptions() else {
+            panic!("{:?}", of_user.subscriptions());
+        };
+        assert!(filter.types.contains(&method), "{:?}", filter.types);
+        let one = [of_method(7, method)];
+        let events = [resync(one.to_vec())];
+        assert_eq!(meant(&ask(&of_user, &events, &one)), [7], "{method}");
+        for other in ["awsSsoRole", "awsIamRoleWebIdentity", "azure", "localstack"] {
+            let config = format!(r#"{{"match":{{"types":["{other}"]}}}}"#);
+            let policy = configured(&old("keep-active"), &config);
+            assert!(meant(&ask(&policy, &events, &one)).is_empty(), "{other}");
+        }
+        // A guard rail over every session holds it in both versions.
+        for guard in [old("prod-guard"), new("prod-guard")] {
+            let guard = configured(&guard, r#"{"match":{"labels":["stage=test"]}}"#);
+            assert_eq!(meant(&ask(&guard, &events, &one)), [7], "{method}");
+        }
     }
 }

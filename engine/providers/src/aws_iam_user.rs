@@ -18,7 +18,7 @@ use crate::provider::{BoxFuture, IssueRequest, Provider};
 
 /// The lifetime where the session names none, seconds: short, because a renewal needs nobody,
 /// and long enough that SDKs which refresh 15 minutes ahead do not ask at every use.
-const LIFETIME_SECONDS: u32 = 3_600;
+pub(crate) const LIFETIME_SECONDS: u32 = 3_600;
 /// The same where a person has to enter a code for every renewal: a working day.
 const LIFETIME_WITH_MFA_SECONDS: u32 = 36_000;
 
@@ -29,40 +29,39 @@ pub(crate) struct AwsIamUser {
     pub(crate) codes: Arc<dyn MfaCodes>,
 }
 
-impl AwsIamUser {
-    async fn call(
-        &self,
-        session: &Session,
-        key: &AccessKey,
-        code: Option<&MfaCode>,
-        seconds: u32,
-        now: Timestamp,
-    ) -> Result<TemporaryCredentials, ProviderError> {
-        let mut call = self.sts.call(session, "GetSessionToken", now).await?;
-        let identity = Identity {
-            access_key_id: &key.access_key_id,
-            secret_access_key: &key.secret_access_key,
-            session_token: None,
-        };
-        let settings = call.with(identity, code.is_none());
-        call.carry(code);
-        let answer = call
-            .client
-            .get_session_token()
-            .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
-            .set_serial_number(code.and(session.mfa_device()).map(str::to_owned))
-            .set_token_code(code.map(|code| code.code.expose().to_owned()))
-            .customize()
-            .config_override(settings)
-            .send()
-            .await;
-        match answer {
-            Ok(mut answer) => {
-                let credentials = answer.credentials.take();
-                call.accept(credentials, &answer)
-            }
-            Err(error) => Err(call.refused(error)),
+/// Exchanges a long-lived key, with the code of the session's MFA device where there is one.
+pub(crate) async fn session_token(
+    sts: &Sts,
+    session: &Session,
+    key: &AccessKey,
+    code: Option<&MfaCode>,
+    seconds: u32,
+    now: Timestamp,
+) -> Result<TemporaryCredentials, ProviderError> {
+    let mut call = sts.call(session, "GetSessionToken", now).await?;
+    let identity = Identity {
+        access_key_id: &key.access_key_id,
+        secret_access_key: &key.secret_access_key,
+        session_token: None,
+    };
+    let settings = call.with(identity, code.is_none());
+    call.carry(code);
+    let answer = call
+        .client
+        .get_session_token()
+        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+        .set_serial_number(code.and(session.mfa_device()).map(str::to_owned))
+        .set_token_code(code.map(|code| code.code.expose().to_owned()))
+        .customize()
+        .config_override(settings)
+        .send()
+        .await;
+    match answer {
+        Ok(mut answer) => {
+            let credentials = answer.credentials.take();
+            call.accept(credentials, &answer)
         }
+        Err(error) => Err(call.refused(error)),
     }
 }
 
@@ -95,14 +94,10 @@ impl Provider for AwsIamUser {
             let now = || request.now.plus(begin.elapsed());
             let device = mfa_device.as_deref();
             let code = mfa::code(&*self.codes, session, device, now()).await?;
-            match self
-                .call(session, &key, code.as_ref(), seconds, now())
-                .await
-            {
+            match session_token(&self.sts, session, &key, code.as_ref(), seconds, now()).await {
                 Err(error) if mfa::try_another(code.as_ref(), &error) => {
                     let code = mfa::code(&*self.codes, session, device, now()).await?;
-                    self.call(session, &key, code.as_ref(), seconds, now())
-                        .await
+                    session_token(&self.sts, session, &key, code.as_ref(), seconds, now()).await
                 }
                 answer => answer,
             }

@@ -85,6 +85,12 @@ impl Sts {
         }
     }
 
+    /// The region of a session, or of those that name none.
+    pub(crate) fn region(&self, session: &Session) -> String {
+        let region = session.region.as_ref();
+        region.unwrap_or(&self.settings.default_region).clone()
+    }
+
     /// Prepares a call for a session.
     pub(crate) async fn call<'a>(
         &self,
@@ -93,10 +99,7 @@ impl Sts {
         now: Timestamp,
     ) -> Result<Call<'a>, ProviderError> {
         let started = Instant::now();
-        let region = session
-            .region
-            .clone()
-            .unwrap_or_else(|| self.settings.default_region.clone());
+        let region = self.region(session);
         // The region becomes part of a host name.
         if !is_plausible_region(&region) {
             return Err(ProviderError::Field {

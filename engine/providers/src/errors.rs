@@ -5,6 +5,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
 use crate::azure::AzureError;
+use crate::errors_handed::HandedProblem;
 use crate::errors_sign_in::{SignIn, TokenProblem};
 use crate::hints::{CLOCK_HINT, quoted, set_secret};
 use crate::unreachable::Unreachable;
@@ -95,6 +96,14 @@ pub enum ProviderError {
         session: String,
         /// Why not.
         problem: TokenProblem,
+    },
+    /// A program or this machine handed over no credentials that could be used.
+    #[error("session \"{session}\" got no new credentials: {problem}")]
+    Handed {
+        /// The session's name.
+        session: String,
+        /// Why not.
+        problem: HandedProblem,
     },
     /// The seed of an MFA device cannot be used.
     #[error(
@@ -268,6 +277,7 @@ impl ProviderError {
             Self::SamlSignIn { how, .. } => how.kind(),
             Self::NotOffered { .. } => ErrorKind::Denied,
             Self::Token { problem, .. } => problem.kind(),
+            Self::Handed { problem, .. } => problem.kind(),
             Self::WrongProvider { .. } | Self::Interrupted { .. } => ErrorKind::Other,
             Self::NeedsMfa { .. } => ErrorKind::NeedsMfa,
             Self::Parent { .. } => ErrorKind::Parent,
@@ -317,6 +327,7 @@ impl ProviderError {
                 quoted(session)
             )),
             Self::Token { session, problem } => Some(problem.hint(session)),
+            Self::Handed { session, problem } => Some(problem.hint(session)),
             Self::CodeSpent { .. } => Some(
                 "set the MFA device on the IAM user session instead of on its roles; then one code \
                  serves all"

@@ -17,13 +17,23 @@ pub(crate) fn client(timeouts: &Timeouts) -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
 
+/// The same for services of this machine's own network, without a proxy.
+pub(crate) fn client_without_proxy(timeouts: &Timeouts) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Connector::without_proxy(limits(timeouts, ANSWER)));
+    http_client_fn(move |_, _| connector.clone())
+}
+
 /// Connections for calls whose answers have so many bytes at most.
 pub(crate) fn connector(timeouts: &Timeouts, bytes: usize) -> Connector {
-    Connector::new(Limits {
+    Connector::new(limits(timeouts, bytes))
+}
+
+const fn limits(timeouts: &Timeouts, bytes: usize) -> Limits {
+    Limits {
         connect: timeouts.connect,
         answer: timeouts.attempt,
         bytes,
-    })
+    }
 }
 
 /// Where an endpoint is: `scheme://host[:port]` without what a person may have put into the

@@ -84,7 +84,10 @@ impl Limiter {
             | SessionType::AwsIamRoleFederated
             | SessionType::AwsIamRoleWebIdentity => Some(Arc::clone(&self.0.sts)),
             SessionType::Azure => Some(Arc::clone(&self.0.azure)),
-            SessionType::AwsSsoRole | SessionType::Localstack => None,
+            SessionType::AwsSsoRole
+            | SessionType::Localstack
+            | SessionType::Process
+            | SessionType::AwsInstance => None,
         }
     }
 

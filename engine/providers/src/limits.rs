@@ -56,7 +56,7 @@ impl Limits {
             | SessionType::AwsIamRoleWebIdentity => Some(&self.sts),
             SessionType::AwsSsoRole => Some(&self.sso),
             SessionType::Azure => Some(&self.azure),
-            SessionType::Localstack => None,
+            SessionType::Localstack | SessionType::Process | SessionType::AwsInstance => None,
         }
     }
 }

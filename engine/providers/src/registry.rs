@@ -12,6 +12,7 @@ use crate::aws_iam_role_chained::AwsIamRoleChained;
 use crate::aws_iam_role_federated::AwsIamRoleFederated;
 use crate::aws_iam_role_web_identity::AwsIamRoleWebIdentity;
 use crate::aws_iam_user::AwsIamUser;
+use crate::aws_instance::AwsInstance;
 use crate::aws_sso_role::AwsSsoRole;
 use crate::aws_sts::Sts;
 use crate::azure::{Azure, AzureTokens};
@@ -21,6 +22,7 @@ use crate::limited::Limited;
 use crate::limiter::Limiter;
 use crate::localstack::Localstack;
 use crate::mfa::{MfaCodes, NoPerson};
+use crate::process::Process;
 use crate::provider::{IssueRequest, Provider};
 use crate::saml::{Assertions, NobodySignsIn};
 use crate::settings::AwsSettings;
@@ -99,7 +101,13 @@ impl Providers {
                 sts: Arc::clone(&sts),
                 assertions: config.assertions,
             }),
-            Box::new(AwsIamRoleWebIdentity { sts }),
+            Box::new(AwsIamRoleWebIdentity {
+                sts: Arc::clone(&sts),
+            }),
+            Box::new(Process {
+                sts: Arc::clone(&sts),
+            }),
+            Box::new(AwsInstance::new(sts, &config.aws.timeouts)),
             Box::new(Localstack {
                 default_region: config.aws.default_region.clone(),
             }),

@@ -167,7 +167,10 @@ pub fn lifetime(session: &Session) -> Option<Duration> {
         | Access::AwsIamRoleWebIdentity {
             duration_seconds, ..
         } => asked(*duration_seconds, 3_600),
-        Access::AwsSsoRole { .. } | Access::Azure { .. } => asked(None, 3_600),
+        Access::AwsSsoRole { .. }
+        | Access::Azure { .. }
+        | Access::Process { .. }
+        | Access::AwsInstance { .. } => asked(None, 3_600),
         Access::Localstack { .. } => None,
     }
 }

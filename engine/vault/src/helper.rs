@@ -3,7 +3,7 @@
 //!
 //! A helper that others could have written is not run. It gets the standard input that it is to be
 //! told, and no other; what it says on its standard error is not kept, as it may hold
-//! what it was asked for. It has a deadline, and its output a bound; both ends with it, and with
+//! what it was asked for, unless the caller knows how to show it ([`hear`]). It has a deadline, and its output a bound; both ends with it, and with
 //! whatever it started, being killed.
 
 use std::ffi::OsString;
@@ -86,6 +86,8 @@ pub struct Ended {
     pub output: Zeroizing<Vec<u8>>,
     /// How it ended, where it was not well.
     pub failure: Option<HelperError>,
+    /// The end of what it said on its standard error, where that was asked for. May hold a secret.
+    pub errors: Zeroizing<Vec<u8>>,
 }
 
 /// Runs a helper and gives back what it printed, without the blanks around it.
@@ -126,6 +128,21 @@ pub async fn ask(
     bytes: usize,
     deadline: Duration,
 ) -> Result<Ended, HelperError> {
+    hear(command, environment, input, bytes, deadline, 0).await
+}
+
+/// The same, with the last `errors` bytes of what it said on its standard error.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn hear(
+    command: &[String],
+    environment: &[(&str, &str)],
+    input: Option<&[u8]>,
+    bytes: usize,
+    deadline: Duration,
+    errors: usize,
+) -> Result<Ended, HelperError> {
     let (program, arguments) = command.split_first().ok_or(HelperError::Nothing)?;
     let shown = || shown(program);
     if let Some(path) = located(program) {
@@ -140,7 +157,10 @@ pub async fn ask(
         .envs(environment.iter().copied())
         .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(match errors {
+            0 => Stdio::null(),
+            _ => Stdio::piped(),
+        })
         // Whatever it starts is ended with it.
         .process_group(0)
         .spawn()
@@ -149,7 +169,8 @@ pub async fn ask(
             problem: problem(&e),
         })?;
     let group = Group(child.id());
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let mut heard = Heard::new(errors);
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut output = Zeroizing::new(Vec::with_capacity(bytes + 1));
     let ends = async {
@@ -166,13 +187,27 @@ pub async fn ask(
         }
         child.wait().await.map(Some)
     };
-    let status: io::Result<Option<ExitStatus>> = tokio::time::timeout(deadline, ends)
-        .await
-        .map_err(|_| HelperError::Deadline {
-            program: shown(),
-            seconds: deadline.as_secs(),
-        })?;
-    drop(group);
+    let status = {
+        let mut listening = std::pin::pin!(heard.listen(stderr));
+        let mut ends = std::pin::pin!(tokio::time::timeout(deadline, ends));
+        let mut silent = false;
+        let status = loop {
+            tokio::select! {
+                status = &mut ends => break status,
+                () = &mut listening, if !silent => silent = true,
+            }
+        };
+        // With all that it started gone, the pipe ends, and what is left in it is read.
+        drop(group);
+        if !silent && status.is_ok() {
+            let _ = tokio::time::timeout(LISTEN_ON, listening).await;
+        }
+        status
+    };
+    let status: io::Result<Option<ExitStatus>> = status.map_err(|_| HelperError::Deadline {
+        program: shown(),
+        seconds: deadline.as_secs(),
+    })?;
     let status = status.map_err(|e| HelperError::NotRun {
         program: shown(),
         problem: problem(&e),
@@ -185,7 +220,49 @@ pub async fn ask(
         program: shown(),
         how: how(status),
     });
-    Ok(Ended { output, failure })
+    Ok(Ended {
+        output,
+        failure,
+        errors: heard.last(),
+    })
+}
+
+/// How long the last words of one that has ended are waited for.
+const LISTEN_ON: Duration = Duration::from_secs(1);
+
+/// The end of what somebody says who may say more than anybody wants to keep.
+struct Heard {
+    most: usize,
+    kept: Zeroizing<Vec<u8>>,
+}
+
+impl Heard {
+    fn new(most: usize) -> Self {
+        // Room for all of it at once: a vector that grows leaves copies behind.
+        Self {
+            most,
+            kept: Zeroizing::new(Vec::with_capacity(most.saturating_mul(3))),
+        }
+    }
+
+    async fn listen(&mut self, stream: Option<tokio::process::ChildStderr>) {
+        let Some(mut stream) = stream else { return };
+        let mut piece = Zeroizing::new(vec![0; self.most]);
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            if self.kept.len() + read > self.most * 2 {
+                let surplus = self.kept.len().saturating_sub(self.most);
+                self.kept.drain(..surplus);
+            }
+            self.kept.extend_from_slice(&piece[..read]);
+        }
+    }
+
+    /// The last of it.
+    fn last(mut self) -> Zeroizing<Vec<u8>> {
+        let surplus = self.kept.len().saturating_sub(self.most);
+        self.kept.drain(..surplus);
+        self.kept
+    }
 }
 
 /// A program's name for a message: never its arguments, which may hold anything.
@@ -300,6 +377,23 @@ mod tests {
             error.unwrap_err().to_string(),
             "Dayfly cannot run canary-helper (there is no such program)"
         );
+    }
+
+    #[tokio::test]
+    async fn the_end_of_its_errors_is_heard_where_that_is_asked_for() {
+        let hear = async |script: &str, errors| {
+            let minute = Duration::from_secs(60);
+            let ended = hear(&shell(script), &[], None, 64, minute, errors).await;
+            String::from_utf8(ended.unwrap().errors.to_vec()).unwrap()
+        };
+        assert_eq!(hear("echo why >&2; exit 3", 16).await, "why\n");
+        assert_eq!(hear("echo why >&2; exit 3", 0).await, "");
+        // It may say as much as it likes, and is not held up by it.
+        let much =
+            "i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done >&2; printf end >&2";
+        assert_eq!(hear(much, 16).await, "9\n0123456789\nend");
+        // What it leaves behind holds up nobody either.
+        assert_eq!(hear("echo why >&2; sleep 600 >/dev/null & exit 3", 16).await, "why\n");
     }
 
     #[tokio::test]

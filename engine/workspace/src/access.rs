@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dayfly_core::session::{Access, AssumeRole, SessionId, SessionType};
+use dayfly_core::session::{Access, AssumeRole, InstanceSource, SessionId, SessionType};
 
 use crate::check;
 use crate::format::SessionObject;
@@ -69,12 +69,42 @@ impl Reader<'_> {
                     check::http_url("endPointUrl", url)
                 }),
             },
+            SessionType::Process => {
+                let (command, offset) = self.take("command", object.command.take())?;
+                self.program("command", &command, offset);
+                Access::Process { command }
+            }
+            SessionType::AwsInstance => Access::AwsInstance {
+                source: self.instance_source(object.credential_source.take()),
+            },
         };
         Some((access, None))
     }
 
     fn sts(&mut self, name: &str, field: Option<Field<'_, String>>) -> Option<String> {
         self.checked(name, field, |text| check::sts_text(name, text))
+    }
+
+    /// Notes a command that has no program.
+    fn program(&mut self, field: &str, words: &[String], offset: usize) {
+        if words.first().is_none_or(String::is_empty) {
+            let message = format!("`{field}` has no program");
+            self.notes
+                .push(Note::error(offset, message).hint("write [\"PROGRAM\", \"ARGUMENT\", …]"));
+        }
+    }
+
+    fn instance_source(&mut self, field: Option<Field<'_, String>>) -> Option<InstanceSource> {
+        let (word, offset) = self.take("credentialSource", field)?;
+        let source = InstanceSource::from_word(&word);
+        if source.is_none() {
+            let words = InstanceSource::ALL.map(InstanceSource::as_str);
+            let hint = check::did_you_mean(&word, words)
+                .unwrap_or_else(|| format!("the valid values are {}", words.join(", ")));
+            let message = format!("unknown `credentialSource` \"{word}\"");
+            self.notes.push(Note::error(offset, message).hint(hint));
+        }
+        source
     }
 
     fn assume(&mut self, method: &Method, object: &mut SessionObject<'_>) -> AssumeRole {
@@ -184,12 +214,8 @@ impl Reader<'_> {
     ) -> Option<Access> {
         let token_file = self.filled("tokenFile", object.token_file.take());
         let command = self.take("tokenCommand", object.token_command.take());
-        if let Some((words, offset)) = &command
-            && words.first().is_none_or(String::is_empty)
-        {
-            let message = "`tokenCommand` has no program";
-            self.notes
-                .push(Note::error(*offset, message).hint("write [\"PROGRAM\", \"ARGUMENT\", …]"));
+        if let Some((words, offset)) = &command {
+            self.program("tokenCommand", words, *offset);
         }
         let choice = match (&token_file, &command) {
             (Some(_), Some((_, offset))) => Some((

@@ -151,6 +151,13 @@ pub(crate) struct SessionObject<'a> {
     #[serde(rename = "endPointUrl")]
     #[schemars(regex(pattern = r"^https?://[^/?#\s]+"))]
     pub(crate) end_point_url: Option<Field<'a, String>>,
+    /// Program and arguments that print credentials, as for `credential_process` of the AWS SDKs.
+    #[schemars(length(min = 1))]
+    pub(crate) command: Option<Field<'a, Vec<String>>>,
+    /// Where the machine has its credentials; where absent, the container's endpoint if it has one,
+    /// else the metadata service.
+    #[schemars(regex(pattern = r"^(Environment|EcsContainer|Ec2InstanceMetadata)$"))]
+    pub(crate) credential_source: Option<Field<'a, String>>,
 }
 
 impl SessionObject<'_> {
@@ -192,6 +199,8 @@ impl SessionObject<'_> {
             ("tenantId", of(&self.tenant_id)),
             ("azureIntegrationId", of(&self.azure_integration_id)),
             ("endPointUrl", of(&self.end_point_url)),
+            ("command", of(&self.command)),
+            ("credentialSource", of(&self.credential_source)),
         ]
         .into_iter()
         .filter_map(|(name, raw)| raw.map(|raw| (name, raw)))

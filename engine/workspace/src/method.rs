@@ -32,7 +32,7 @@ const SESSION_TOKEN_SECONDS: (u32, u32) = (900, 129_600);
 /// role assumes a role it is an hour at most, which STS says itself: a user's session is none.
 const ROLE_SECONDS: (u32, u32) = (900, 43_200);
 
-const METHODS: [Method; 7] = [
+const METHODS: [Method; 9] = [
     Method {
         kind: SessionType::AwsIamUser,
         required: &[],
@@ -99,6 +99,18 @@ const METHODS: [Method; 7] = [
         kind: SessionType::Localstack,
         required: &[],
         optional: &["profileId", "profileName", "endPointUrl"],
+        duration: None,
+    },
+    Method {
+        kind: SessionType::Process,
+        required: &["command"],
+        optional: &["profileId", "profileName", "awsAccount"],
+        duration: None,
+    },
+    Method {
+        kind: SessionType::AwsInstance,
+        required: &[],
+        optional: &["profileId", "profileName", "credentialSource", "awsAccount"],
         duration: None,
     },
 ];

@@ -148,6 +148,10 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
             put("azureIntegrationId", text(integration_id));
         }
         Access::Localstack { endpoint_url } => put("endPointUrl", text(endpoint_url)),
+        Access::Process { command } => put("command", Some(Value::from(command.as_slice()))),
+        Access::AwsInstance { source } => {
+            put("credentialSource", source.and_then(|s| own(s.as_str())));
+        }
     }
 }
 

@@ -144,6 +144,7 @@ fn full(kind: SessionType) -> Value {
         "tokenCommand": ["t"], "awsSsoConfigurationId": "i", "email": "e",
         "subscriptionId": "6d3f5c0e-1111-4222-8333-444455556666", "tenantId": "t",
         "azureIntegrationId": "i", "endPointUrl": "http://localhost", "layer": "team",
+        "command": ["c"], "credentialSource": "Environment",
     });
     if kind == SessionType::Azure {
         all["region"] = json!("westeurope");

@@ -199,6 +199,12 @@ mod tests {
     }
 
     #[test]
+    fn a_type_that_is_mistyped_is_refused() {
+        let told = read(r#"{"match":{"types":["Azure"]}}"#).unwrap_err();
+        assert!(told.contains("did you mean `azure`"), "{told}");
+    }
+
+    #[test]
     fn schema_and_reader_agree() {
         let schema: serde_json::Value = serde_json::from_str(match_schema!()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
@@ -210,7 +216,8 @@ mod tests {
                 true,
             ),
             (r#"{"profiles":["p"],"accounts":["1"],"types":[]}"#, true),
-            (r#"{"types":["Azure"]}"#, false),
+            (r#"{"types":["gcpServiceAccount"]}"#, true),
+            (r#"{"types":[" "]}"#, false),
             (r#"{"names":[1]}"#, false),
             (r#"{"names":[" "]}"#, false),
             (r#"{"regions":["eu-west-1"]}"#, false),

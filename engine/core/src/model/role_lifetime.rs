@@ -41,7 +41,9 @@ pub const fn assumed_with(session: &Session, parent: SessionType) -> Result<Assu
         SessionType::AwsIamRoleChained
         | SessionType::AwsIamRoleFederated
         | SessionType::AwsIamRoleWebIdentity
-        | SessionType::AwsSsoRole => Err(seconds),
+        | SessionType::AwsSsoRole
+        | SessionType::Process
+        | SessionType::AwsInstance => Err(seconds),
         // An emulator may have no such rule; the other is no parent.
         SessionType::Localstack | SessionType::Azure => Ok(AssumedWith::ParentsCredentials),
     }
@@ -83,6 +85,8 @@ mod tests {
             T::AwsIamRoleFederated,
             T::AwsIamRoleWebIdentity,
             T::AwsSsoRole,
+            T::Process,
+            T::AwsInstance,
         ];
         for seconds in [None, Some(900), Some(3_600)] {
             for parent in chained.into_iter().chain([T::AwsIamUser, T::Localstack]) {

@@ -61,11 +61,15 @@ pub enum SessionType {
     Azure,
     /// The fixed test credentials of a LocalStack.
     Localstack,
+    /// What a program prints, as it does for the AWS SDKs' `credential_process`.
+    Process,
+    /// What this machine has of itself: of its environment, its container or its instance.
+    AwsInstance,
 }
 
 impl SessionType {
     /// Every access method, in the order of this enum.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::AwsIamUser,
         Self::AwsIamRoleChained,
         Self::AwsIamRoleFederated,
@@ -73,6 +77,8 @@ impl SessionType {
         Self::AwsSsoRole,
         Self::Azure,
         Self::Localstack,
+        Self::Process,
+        Self::AwsInstance,
     ];
 
     /// The value that the Workspace uses for `type`.
@@ -86,6 +92,8 @@ impl SessionType {
             Self::AwsSsoRole => "awsSsoRole",
             Self::Azure => "azure",
             Self::Localstack => "localstack",
+            Self::Process => "process",
+            Self::AwsInstance => "awsInstance",
         }
     }
 
@@ -97,7 +105,9 @@ impl SessionType {
             | Self::AwsIamRoleChained
             | Self::AwsIamRoleFederated
             | Self::AwsIamRoleWebIdentity
-            | Self::AwsSsoRole => "aws",
+            | Self::AwsSsoRole
+            | Self::Process
+            | Self::AwsInstance => "aws",
             Self::Azure => "azure",
             Self::Localstack => "localstack",
         }
@@ -180,6 +190,49 @@ pub enum Access {
         /// Where the LocalStack listens.
         endpoint_url: Option<String>,
     },
+    /// See [`SessionType::Process`].
+    Process {
+        /// The program and its arguments. No shell takes part.
+        command: Vec<String>,
+    },
+    /// See [`SessionType::AwsInstance`].
+    AwsInstance {
+        /// Where it has them from; none: from its container, or else its instance.
+        source: Option<InstanceSource>,
+    },
+}
+
+/// Where a machine has credentials of its own, by the words of the AWS config file
+/// (`credential_source`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InstanceSource {
+    /// The variables of the engine's environment.
+    Environment,
+    /// The endpoint that ECS and EKS give a container.
+    Container,
+    /// The metadata service of EC2.
+    Metadata,
+}
+
+impl InstanceSource {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Environment, Self::Container, Self::Metadata];
+
+    /// The word of the AWS config file and of the Workspace.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Environment => "Environment",
+            Self::Container => "EcsContainer",
+            Self::Metadata => "Ec2InstanceMetadata",
+        }
+    }
+
+    /// The source that this word names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == word)
+    }
 }
 
 /// What `sts:AssumeRole` takes beside the role.
@@ -239,6 +292,8 @@ impl Session {
             Access::AwsSsoRole { .. } => SessionType::AwsSsoRole,
             Access::Azure { .. } => SessionType::Azure,
             Access::Localstack { .. } => SessionType::Localstack,
+            Access::Process { .. } => SessionType::Process,
+            Access::AwsInstance { .. } => SessionType::AwsInstance,
         }
     }
 
@@ -261,7 +316,9 @@ impl Session {
             Access::AwsIamUser { .. }
             | Access::AwsIamRoleChained { .. }
             | Access::AwsIamRoleWebIdentity { .. }
-            | Access::Localstack { .. } => None,
+            | Access::Localstack { .. }
+            | Access::Process { .. }
+            | Access::AwsInstance { .. } => None,
         }
     }
 
@@ -283,7 +340,11 @@ impl Session {
             | Access::AwsIamRoleFederated { role_arn, .. }
             | Access::AwsIamRoleWebIdentity { role_arn, .. }
             | Access::AwsSsoRole { role_arn, .. } => Some(role_arn),
-            Access::AwsIamUser { .. } | Access::Azure { .. } | Access::Localstack { .. } => None,
+            Access::AwsIamUser { .. }
+            | Access::Azure { .. }
+            | Access::Localstack { .. }
+            | Access::Process { .. }
+            | Access::AwsInstance { .. } => None,
         }
     }
 }

@@ -19,7 +19,9 @@ impl State {
             return Lane::Local;
         };
         match &state.session.access {
-            Access::Localstack { .. } => Lane::Local,
+            Access::Localstack { .. } | Access::Process { .. } | Access::AwsInstance { .. } => {
+                Lane::Local
+            }
             Access::AwsSsoRole { integration_id, .. } => Lane::Sso(integration_id.clone()),
             Access::Azure { tenant_id, .. } => Lane::Azure(tenant_id.clone()),
             // The caller is the session that it is chained to.

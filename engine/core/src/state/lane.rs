@@ -12,7 +12,7 @@ pub(crate) enum Lane {
     Sso(String),
     /// Microsoft Entra ID, for one tenant.
     Azure(String),
-    /// Nothing is called.
+    /// Nothing is called, or only what this machine has.
     Local,
 }
 

@@ -59,6 +59,7 @@ const fn cloud(session: &Session) -> Option<Cloud> {
         | SessionType::AwsIamRoleWebIdentity => Some(Cloud::Sts),
         SessionType::AwsSsoRole => Some(Cloud::Sso),
         SessionType::Azure => Some(Cloud::Azure),
-        SessionType::Localstack => None,
+        // What a program or the machine asks is not known.
+        SessionType::Localstack | SessionType::Process | SessionType::AwsInstance => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The access method of one profile, without whom it is chained to.
 
 use dayfly_awsfiles::Kind;
-use dayfly_core::session::SessionType;
+use dayfly_core::session::{InstanceSource, SessionType};
 use dayfly_vault::{AccessKey, SecretString};
 use serde_json::{Map, Value};
 
@@ -140,7 +140,7 @@ pub(super) fn own(profile: &Profile<'_>) -> Result<Access, No> {
         return key(profile);
     }
     if let Some(program) = profile.text("credential_process") {
-        return Err(process(program));
+        return process(program);
     }
     if in_file(Kind::Config) || profile.has("aws_secret_access_key") {
         return key(profile);
@@ -159,9 +159,20 @@ pub(super) fn own(profile: &Profile<'_>) -> Result<Access, No> {
     })
 }
 
-fn process(program: &str) -> No {
-    let word = program.split_whitespace().next().unwrap_or_default();
-    let name = word.rsplit('/').next().unwrap_or_default();
+/// What a program prints, run as the AWS CLI runs it.
+///
+/// Source: botocore, `ProcessProvider._retrieve_credentials_using`, `compat_shell_split`.
+fn process(command: &str) -> Result<Access, No> {
+    let words = dayfly_awsfiles::words(command).unwrap_or_default();
+    let Some(program) = words.first() else {
+        let why = "its command cannot be taken apart into words";
+        return Err(no(
+            "credential_process",
+            why,
+            "correct the quotes in the file",
+        ));
+    };
+    let name = program.rsplit('/').next().unwrap_or_default();
     let (why, hint) = match name {
         "dayfly" => (
             "Dayfly itself published this profile",
@@ -179,12 +190,25 @@ fn process(program: &str) -> No {
             "Granted gives its credentials",
             "import the profiles of Granted instead",
         ),
-        _ => (
-            "a program of its own gives its credentials, and no session can run programs yet",
-            "keep this profile as it is",
-        ),
+        _ => {
+            let mut access = Access::of(SessionType::Process);
+            access.used.push("credential_process");
+            access
+                .fields
+                .insert("command".to_owned(), Value::from(words));
+            return Ok(access);
+        }
     };
-    no("credential_process", why, hint)
+    Err(no("credential_process", why, hint))
+}
+
+/// What the machine has of itself, by the word of `credential_source`.
+pub(super) fn machine(source: InstanceSource) -> Access {
+    let mut access = Access::of(SessionType::AwsInstance);
+    access
+        .fields
+        .insert("credentialSource".to_owned(), Value::from(source.as_str()));
+    access
 }
 
 fn web_identity(profile: &Profile<'_>) -> Result<Access, No> {

@@ -6,7 +6,7 @@ use super::access::{self, Access, No, no};
 use super::profile::Profile;
 use super::profiles::Profiles;
 use dayfly_awsfiles::Kind;
-use dayfly_core::session::{SessionId, SessionType};
+use dayfly_core::session::{InstanceSource, SessionId, SessionType};
 
 use crate::candidate::{Candidate, Lines, Listing, NotTaken, Parent, Portal, Refused};
 
@@ -183,11 +183,10 @@ impl<'a> Walk<'a> {
                     "it has both source_profile and credential_source, which the AWS CLI refuses";
                 return Err(no("credential_source", why, "remove the wrong one"));
             }
-            let why = format!(
-                "its role is assumed by what the machine itself has ({source}), which is not a \
-                 session yet"
-            );
-            return Err(no("credential_source", why, "keep this profile as it is"));
+            let parent = self.machine(profile, source)?;
+            let mut access = access::role(profile)?;
+            access.used.push("credential_source");
+            return Ok((access, Some(parent)));
         }
         let Some(source) = profile.text("source_profile") else {
             return Err(no(
@@ -217,6 +216,37 @@ impl<'a> Walk<'a> {
                 Err(no)
             }
         }
+    }
+
+    /// What the machine itself has, as one session for all roles that it assumes.
+    ///
+    /// Source: botocore, `CanonicalNameCredentialSourcer`, which ignores case.
+    fn machine(&mut self, profile: &Profile<'a>, word: &str) -> Result<Parent, No> {
+        let meant = |source: &InstanceSource| source.as_str().eq_ignore_ascii_case(word);
+        let Some(source) = InstanceSource::ALL.into_iter().find(meant) else {
+            let known = InstanceSource::ALL.map(InstanceSource::as_str).join(", ");
+            let why = format!("credential_source is \"{word}\"; there are {known}");
+            return Err(no("credential_source", why, "correct the word in the file"));
+        };
+        let key = format!("#{}", source.as_str());
+        if self.listing.candidates.iter().all(|known| known.key != key) {
+            self.listing.candidates.push(Candidate {
+                key: key.clone(),
+                id: None,
+                name: format!("this-machine-{}", source.as_str()),
+                profile: None,
+                kind: SessionType::AwsInstance,
+                fields: access::machine(source).fields,
+                parent: None,
+                portal: None,
+                secret: None,
+                requires: Vec::new(),
+                not_taken: Vec::new(),
+                lines: Vec::new(),
+                place: profile.place_of("credential_source"),
+            });
+        }
+        Ok(Parent::Candidate(key))
     }
 
     /// The profile whose credentials assume the role of another.

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use dayfly_core::session::SessionType;
 use dayfly_workspace::Workspace;
 use serde_json::Value;
 
@@ -146,6 +147,39 @@ fn a_profile_with_a_key_and_a_role_is_two_sessions() {
 }
 
 #[test]
+fn what_a_program_prints_and_what_the_machine_has_are_sessions() {
+    let config = "[profile tool]\ncredential_process = /usr/bin/my-tool --for \"a b\"\nregion = eu-west-1\n\
+                  [profile leaf]\nrole_arn = arn:aws:iam::222222222222:role/L\nsource_profile = tool\n\
+                  [profile m1]\nrole_arn = arn:aws:iam::222222222222:role/M\ncredential_source = Ec2InstanceMetadata\n\
+                  [profile m2]\nrole_arn = arn:aws:iam::333333333333:role/M\ncredential_source=ec2instancemetadata\n";
+    let listing = listed(config, "");
+    assert_eq!(listing.refused, []);
+    let keys: Vec<_> = listing.candidates.iter().map(|c| c.key.as_str()).collect();
+    assert_eq!(keys, ["tool", "leaf", "#Ec2InstanceMetadata", "m1", "m2"]);
+    let tool = find(&listing, "tool");
+    assert_eq!(tool.kind, SessionType::Process);
+    assert_eq!(
+        tool.fields["command"],
+        serde_json::json!(["/usr/bin/my-tool", "--for", "a b"])
+    );
+    assert_eq!(tool.lines[0].keys, ["credential_process"]);
+    assert_eq!(
+        find(&listing, "leaf").parent,
+        Some(Parent::Candidate("tool".into()))
+    );
+    let machine = Some(Parent::Candidate("#Ec2InstanceMetadata".into()));
+    for name in ["m1", "m2"] {
+        let role = find(&listing, name);
+        assert_eq!(role.parent, machine, "{name}");
+        assert!(role.lines[0].keys.contains(&"credential_source".to_owned()));
+    }
+    let empty = "{\n  \"sessions\": []\n}\n";
+    let plan = Plan::new(&workspace(empty), &[("aws", listing)]);
+    let after = workspace(&plan.apply(empty).unwrap());
+    assert_eq!(after.sessions().len(), 5);
+}
+
+#[test]
 fn what_cannot_come_is_told_with_the_reason() {
     let config = "\
 [profile a]
@@ -162,9 +196,9 @@ role_arn = arn:aws:iam::222222222222:role/L
 source_profile = nowhere
 [profile machine]
 role_arn = arn:aws:iam::222222222222:role/M
-credential_source = Ec2InstanceMetadata
+credential_source = Ec2Instance
 [profile tool]
-credential_process = /usr/bin/my-tool --x
+credential_process = /usr/bin/my-tool '--x
 [profile vaulted]
 credential_process = aws-vault export --format=json work
 [profile login]
@@ -194,8 +228,11 @@ source_profile = temporary
         ("b", "leads back to it"),
         ("self", "source_profile is itself"),
         ("lost", "\"nowhere\" does not exist"),
-        ("machine", "Ec2InstanceMetadata"),
-        ("tool", "a program of its own"),
+        (
+            "machine",
+            "\"Ec2Instance\"; there are Environment, EcsContainer, Ec2InstanceMetadata",
+        ),
+        ("tool", "cannot be taken apart"),
         ("vaulted", "aws-vault gives"),
         ("login", "aws login"),
         ("sso", "no [sso-session gone]"),

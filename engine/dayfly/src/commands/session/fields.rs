@@ -78,6 +78,12 @@ pub(crate) struct Fields {
     /// Azure tenant id.
     #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
     tenant_id: Option<String>,
+    /// Program that prints credentials, with its arguments, quoted as for a shell; no shell runs.
+    #[arg(long, value_name = "COMMAND", value_parser = words, help_heading = "Programs and machines")]
+    command: Option<Value>,
+    /// Where the machine has its credentials: Environment, EcsContainer or Ec2InstanceMetadata.
+    #[arg(long, value_name = "SOURCE", help_heading = "Programs and machines")]
+    credential_source: Option<String>,
     /// Address of the LocalStack.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
@@ -115,7 +121,7 @@ impl Fields {
         &self,
         kind: SessionType,
         parent: Option<Value>,
-    ) -> [(&'static str, &'static str, Option<Value>); 22] {
+    ) -> [(&'static str, &'static str, Option<Value>); 24] {
         let integration = match kind {
             SessionType::Azure => "azureIntegrationId",
             _ => "awsSsoConfigurationId",
@@ -165,6 +171,12 @@ impl Fields {
             ),
             ("--tenant-id", "tenantId", text(&self.tenant_id)),
             ("--endpoint-url", "endPointUrl", text(&self.endpoint_url)),
+            ("--command", "command", self.command.clone()),
+            (
+                "--credential-source",
+                "credentialSource",
+                text(&self.credential_source),
+            ),
         ]
     }
 }
@@ -227,6 +239,7 @@ pub(crate) fn flag(field: &str) -> &str {
         "awsSsoConfigurationId" => "--integration",
         "subscriptionId" => "--subscription-id",
         "tenantId" => "--tenant-id",
+        "command" => "--command",
         other => other,
     }
 }
@@ -257,6 +270,16 @@ fn delivery(text: &str) -> Result<Value, String> {
             })
     });
     words.collect::<Result<_, _>>().map(Value::Array)
+}
+
+/// A command line as a list of its words.
+fn words(text: &str) -> Result<Value, String> {
+    let words = dayfly_awsfiles::words(text)
+        .ok_or("a quote is not closed, or nothing follows a backslash")?;
+    match words.first() {
+        Some(program) if !program.is_empty() => Ok(Value::from(words)),
+        _ => Err("there is no program".into()),
+    }
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

@@ -58,11 +58,21 @@ const fn shown(session_type: SessionType) -> types::SessionType {
         SessionType::AwsSsoRole => types::SessionType::AwsSsoRole,
         SessionType::Azure => types::SessionType::Azure,
         SessionType::Localstack => types::SessionType::Localstack,
-        SessionType::AwsIamUser => types::SessionType::AwsIamUser,
+        _ => types::SessionType::AwsIamUser,
     }
 }
 
 /// The method whose word 0.1 uses for this one: its own, where it has one.
-pub(in crate::bindings) const fn shown_as(session_type: SessionType) -> SessionType {
-    session_type
+pub(crate) const fn shown_as(session_type: SessionType) -> SessionType {
+    match session_type {
+        // No role, no parent, and nobody known who signed in.
+        SessionType::Process | SessionType::AwsInstance => SessionType::AwsIamUser,
+        SessionType::AwsIamUser
+        | SessionType::AwsIamRoleChained
+        | SessionType::AwsIamRoleFederated
+        | SessionType::AwsIamRoleWebIdentity
+        | SessionType::AwsSsoRole
+        | SessionType::Azure
+        | SessionType::Localstack => session_type,
+    }
 }
