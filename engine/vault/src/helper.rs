@@ -152,21 +152,12 @@ pub async fn hear(
             problem: e.to_string(),
         })?;
     }
-    let mut child = Command::new(resolved(program))
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
-        .stdout(Stdio::piped())
-        .stderr(match errors {
-            0 => Stdio::null(),
-            _ => Stdio::piped(),
-        })
-        // Whatever it starts is ended with it.
-        .process_group(0)
-        .spawn()
-        .map_err(|e| HelperError::NotRun {
-            program: shown(),
-            problem: problem(&e),
+    let mut child =
+        started(program, arguments, environment, input.is_some(), errors > 0).map_err(|e| {
+            HelperError::NotRun {
+                program: shown(),
+                problem: problem(&e),
+            }
         })?;
     let group = Group(child.id());
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -187,23 +178,8 @@ pub async fn hear(
         }
         child.wait().await.map(Some)
     };
-    let status = {
-        let mut listening = std::pin::pin!(heard.listen(stderr));
-        let mut ends = std::pin::pin!(tokio::time::timeout(deadline, ends));
-        let mut silent = false;
-        let status = loop {
-            tokio::select! {
-                status = &mut ends => break status,
-                () = &mut listening, if !silent => silent = true,
-            }
-        };
-        // With all that it started gone, the pipe ends, and what is left in it is read.
-        drop(group);
-        if !silent && status.is_ok() {
-            let _ = tokio::time::timeout(LISTEN_ON, listening).await;
-        }
-        status
-    };
+    let ends = tokio::time::timeout(deadline, ends);
+    let status = heard.until(ends, stderr, group).await;
     let status: io::Result<Option<ExitStatus>> = status.map_err(|_| HelperError::Deadline {
         program: shown(),
         seconds: deadline.as_secs(),
@@ -225,6 +201,29 @@ pub async fn hear(
         failure,
         errors: heard.last(),
     })
+}
+
+/// Starts a program, without a shell and with nothing of ours but what it is to have.
+fn started(
+    program: &str,
+    arguments: &[String],
+    environment: &[(&str, &str)],
+    told: bool,
+    heard: bool,
+) -> io::Result<tokio::process::Child> {
+    let stream = |wanted| match wanted {
+        true => Stdio::piped(),
+        false => Stdio::null(),
+    };
+    Command::new(resolved(program))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(stream(told))
+        .stdout(Stdio::piped())
+        .stderr(stream(heard))
+        // Whatever it starts is ended with it.
+        .process_group(0)
+        .spawn()
 }
 
 /// How long the last words of one that has ended are waited for.
@@ -255,6 +254,29 @@ impl Heard {
             }
             self.kept.extend_from_slice(&piece[..read]);
         }
+    }
+
+    /// Listens until something ends, and to what is left to be heard once all that was started is gone.
+    async fn until<T>(
+        &mut self,
+        ends: impl Future<Output = T>,
+        stream: Option<tokio::process::ChildStderr>,
+        group: Group,
+    ) -> T {
+        let mut listening = std::pin::pin!(self.listen(stream));
+        let mut ends = std::pin::pin!(ends);
+        let mut silent = false;
+        let end = loop {
+            tokio::select! {
+                end = &mut ends => break end,
+                () = &mut listening, if !silent => silent = true,
+            }
+        };
+        drop(group);
+        if !silent {
+            let _ = tokio::time::timeout(LISTEN_ON, listening).await;
+        }
+        end
     }
 
     /// The last of it.
@@ -393,7 +415,10 @@ mod tests {
             "i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done >&2; printf end >&2";
         assert_eq!(hear(much, 16).await, "9\n0123456789\nend");
         // What it leaves behind holds up nobody either.
-        assert_eq!(hear("echo why >&2; sleep 600 >/dev/null & exit 3", 16).await, "why\n");
+        assert_eq!(
+            hear("echo why >&2; sleep 600 >/dev/null & exit 3", 16).await,
+            "why\n"
+        );
     }
 
     #[tokio::test]

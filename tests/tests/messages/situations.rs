@@ -488,6 +488,23 @@ fn a_cloud_does_not_do_what_is_asked() {
         "integration remove corp",
         "integration logout corp",
     ]);
+    said.now("a program that prints no credentials, and a machine that has none");
+    said.runs(&[
+        "session add tool --id id-tool --type process --profile tool",
+        "session add tool --id id-tool --type process --profile tool --command 'print \"it",
+        "session add tool --id id-tool --type process --profile tool --command 'sh -c \"exit 3\"'",
+        "session start tool",
+        "session edit tool --command 'echo {}'",
+        "session start tool",
+        "credential-process tool",
+        "session add machine --id id-machine --type awsInstance --credential-source Ec2Instance",
+        "session add machine --id id-machine --type awsInstance --credential-source EcsContainer",
+        "session start machine",
+        "session edit machine --credential-source Environment",
+        "session start machine",
+        "session remove tool",
+        "session remove machine",
+    ]);
     said.now("Azure, to which nobody signed in");
     said.runs(&[
         "integration add contoso --id contoso --kind azure --tenant-id contoso.onmicrosoft.com",

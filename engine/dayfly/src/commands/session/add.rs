@@ -17,13 +17,13 @@ use crate::terminal::{print, print_json, warn};
 /// Add a session to the Workspace; nothing else in the file changes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly session add main --type awsIamUser --profile main --region eu-west-1\n  dayfly session add deploy --type awsIamRoleChained --parent main --profile deploy \\\n      --role-arn arn:aws:iam::123456789012:role/deploy --label work\n  dayfly session add local --type localstack --profile local"
+    after_help = "Examples:\n  dayfly session add main --type awsIamUser --profile main --region eu-west-1\n  dayfly session add deploy --type awsIamRoleChained --parent main --profile deploy \\\n      --role-arn arn:aws:iam::123456789012:role/deploy --label work\n  dayfly session add tool --type process --profile tool --command 'our-tool print'\n  dayfly session add local --type localstack --profile local"
 )]
 pub(crate) struct Args {
     /// The name.
     name: String,
     /// Access method: awsIamUser, awsIamRoleChained, awsIamRoleFederated, awsIamRoleWebIdentity,
-    /// awsSsoRole, azure or localstack.
+    /// awsSsoRole, azure, localstack, process or awsInstance.
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     kind: SessionType,
     /// The id; Dayfly makes a new one by default.

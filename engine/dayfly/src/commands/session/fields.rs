@@ -63,9 +63,9 @@ pub(crate) struct Fields {
     /// File with the web identity token.
     #[arg(long, value_name = "PATH", help_heading = "SAML and web identity")]
     token_file: Option<String>,
-    /// Program that prints the web identity token; separate its arguments with spaces.
-    #[arg(long, value_name = "COMMAND", help_heading = "SAML and web identity")]
-    token_command: Option<String>,
+    /// Program that prints the web identity token, with its arguments, quoted as for a shell.
+    #[arg(long, value_name = "COMMAND", value_parser = words, help_heading = "SAML and web identity")]
+    token_command: Option<Value>,
     /// Id of the SSO or Azure integration in the Workspace.
     #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
     integration: Option<String>,
@@ -130,8 +130,6 @@ impl Fields {
             let id = ("accountId".to_owned(), Value::from(id.as_str()));
             Value::Object(Map::from_iter([id]))
         });
-        let command = self.token_command.as_ref();
-        let command = command.map(|c| c.split_whitespace().map(Value::from).collect());
         [
             ("--profile", "profileName", text(&self.profile)),
             ("--delivery", "delivery", self.delivery.clone()),
@@ -161,7 +159,11 @@ impl Fields {
             ("--idp-arn", "idpArn", text(&self.idp_arn)),
             ("--idp-url-id", "idpUrlId", text(&self.idp_url_id)),
             ("--token-file", "tokenFile", text(&self.token_file)),
-            ("--token-command", "tokenCommand", command),
+            (
+                "--token-command",
+                "tokenCommand",
+                self.token_command.clone(),
+            ),
             ("--integration", integration, text(&self.integration)),
             ("--email", "email", text(&self.email)),
             (
