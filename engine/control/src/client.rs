@@ -20,11 +20,21 @@ const PROMPT: Duration = Duration::from_secs(10);
 
 /// Asks; none where no engine runs on this home.
 pub fn ask<T: DeserializeOwned>(home: &Home, request: &Request) -> Option<Result<T, CliError>> {
+    ask_within(home, request, patience(request))
+}
+
+/// The same, for one who waits this long and no longer.
+pub fn ask_within<T: DeserializeOwned>(
+    home: &Home,
+    request: &Request,
+    patience: Duration,
+) -> Option<Result<T, CliError>> {
     let stream = match connect(home)? {
         Ok(stream) => stream,
         Err(trouble) => return Some(Err(trouble)),
     };
-    Some(talk(stream, request).unwrap_or_else(|error| Err(unanswered(&error, request))))
+    let answer = exchange(stream, request, patience).and_then(|answer| read(&answer));
+    Some(answer.unwrap_or_else(|error| Err(unanswered(&error, patience))))
 }
 
 /// A connection to the engine of this home; none where nobody listens.
@@ -98,13 +108,13 @@ fn user_name(user: u32) -> String {
     name.map_or_else(|| format!("user {user}"), str::to_owned)
 }
 
-fn unanswered(error: &io::Error, request: &Request) -> CliError {
+fn unanswered(error: &io::Error, patience: Duration) -> CliError {
     if matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
     ) {
-        let seconds = patience(request).as_secs();
-        let message = format!("the running engine did not answer within {seconds} s");
+        let span = dayfly_dialog::time::span(patience);
+        let message = format!("the running engine did not answer within {span}");
         return CliError::failed(message)
             .hint("it may be suspended (Ctrl-Z) or overloaded; if this persists, end it and start it again");
     }
@@ -130,12 +140,8 @@ fn gone(error: &io::Error) -> bool {
     )
 }
 
-fn talk<T: DeserializeOwned>(
-    stream: UnixStream,
-    request: &Request,
-) -> io::Result<Result<T, CliError>> {
-    let answer = exchange(stream, request)?;
-    match serde_json::from_slice(&answer)? {
+fn read<T: DeserializeOwned>(answer: &[u8]) -> io::Result<Result<T, CliError>> {
+    match serde_json::from_slice(answer)? {
         Answer::Ok(value) => Ok(Ok(serde_json::from_value(value)?)),
         Answer::Error(trouble) => Ok(Err(trouble)),
     }
@@ -149,7 +155,7 @@ pub fn credentials(home: &Home, session: &str) -> Option<Result<Given, CliError>
     };
     let session = session.to_owned();
     let request = Request::Credentials { session };
-    let answer = exchange(stream, &request);
+    let answer = exchange(stream, &request, patience(&request));
     Some(match answer {
         Ok(answer) if answer.starts_with(OK) => {
             let end = answer.len().saturating_sub(b"}\n".len());
@@ -161,12 +167,16 @@ pub fn credentials(home: &Home, session: &str) -> Option<Result<Given, CliError>
                 "Dayfly does not understand the answer of the running engine",
             )),
         },
-        Err(error) => Err(unanswered(&error, &request)),
+        Err(error) => Err(unanswered(&error, patience(&request))),
     })
 }
 
-fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<Zeroizing<Vec<u8>>> {
-    stream.set_read_timeout(Some(patience(request)))?;
+fn exchange(
+    mut stream: UnixStream,
+    request: &Request,
+    patience: Duration,
+) -> io::Result<Zeroizing<Vec<u8>>> {
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(Duration::from_secs(10)))?;
     // It may hold a secret. Room for all of it at once: a vector that grows leaves copies behind.
     let mut line = Zeroizing::new(Vec::with_capacity(request.size()));

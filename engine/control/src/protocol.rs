@@ -36,6 +36,11 @@ pub enum Request {
     /// What the engine knows.
     // With braces, so that unknown fields are refused here too.
     Report {},
+    /// What the engine knows of one session.
+    Session {
+        /// An id, a beginning of it that only it has, or a name that only it has.
+        session: String,
+    },
     /// An order for a session.
     Order(SessionOrder),
     /// The temporary credentials of a session of AWS, for a program.
@@ -327,7 +332,7 @@ pub fn unobtained(session: &str, unobtained: Unobtained) -> CliError {
     }
 }
 
-fn order_trouble(error: OrderError) -> CliError {
+pub(crate) fn order_trouble(error: OrderError) -> CliError {
     match error {
         OrderError::Resolve(error) => not_found(&error),
         OrderError::NoWorkspace(ref problems) => {

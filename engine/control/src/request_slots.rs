@@ -46,6 +46,7 @@ impl Class {
                 Self::Cloud
             }
             Request::Report {}
+            | Request::Session { .. }
             | Request::Endpoint { .. }
             | Request::Standing { .. }
             | Request::Enable { .. }

@@ -200,6 +200,11 @@ async fn answer(request: Request, handle: &Handle, doors: &dyn Endpoints) -> Ans
             .await
             .map_err(protocol::stopped)
             .map(|r| json(&r)),
+        Request::Session { session } => handle
+            .session(&session)
+            .await
+            .map_err(protocol::order_trouble)
+            .map(|report| json(&report)),
         Request::Order(order) => {
             let result = handle.order(&order.session, order.to_order()).await;
             protocol::outcome(&order, result).map(|done| json(&done))

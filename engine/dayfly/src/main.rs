@@ -4,11 +4,15 @@
 
 mod aws_key;
 mod commands;
+mod complete;
 mod consent;
 mod demo;
+mod environment;
 mod input;
+mod picker;
 mod progress;
 mod prompt;
+mod shell;
 mod signals;
 mod terminal;
 

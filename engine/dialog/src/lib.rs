@@ -5,11 +5,13 @@
 
 mod error;
 mod exit;
+mod fit;
 mod table;
 pub mod time;
 
 pub use error::{CliError, Code, indented};
 pub use exit::Exit;
+pub use fit::{columns, fit};
 pub use table::Table;
 
 /// What other programs wrote, as a part of one line: characters that steer a terminal or that nobody

@@ -55,7 +55,8 @@ pub fn environment(findings: &mut Findings) {
         findings.wrong("environment", message, &hint);
     }
     dead_endpoint(findings);
-    for (variable, path) in hiding_files() {
+    for (kind, path) in hiding_files() {
+        let variable = kind.variable();
         let message = format!(
             "the profile default in {} has its own credentials",
             path.display()
@@ -112,18 +113,10 @@ fn loopback(url: &str) -> Option<SocketAddr> {
 
 /// The profiles in both shared files; none where one cannot be read, which is told of the file.
 fn profiles() -> Option<BTreeSet<String>> {
-    let own = std::env::home_dir().unwrap_or_default().join(".aws");
+    let own = std::env::home_dir().unwrap_or_default();
     let mut found = BTreeSet::from(["default".to_owned()]);
-    for (variable, file, kind) in [
-        (
-            "AWS_SHARED_CREDENTIALS_FILE",
-            "credentials",
-            Kind::Credentials,
-        ),
-        ("AWS_CONFIG_FILE", "config", Kind::Config),
-    ] {
-        let path = std::env::var_os(variable).filter(|value| !value.is_empty());
-        let path = path.map_or_else(|| own.join(file), Into::into);
+    for kind in [Kind::Credentials, Kind::Config] {
+        let path = kind.place(&own);
         let file = load(&path, kind).ok()?;
         found.extend(file.profiles().map(|(name, _)| name.to_owned()));
     }

@@ -1,6 +1,11 @@
 //! The environment in which a program finds credentials.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use dayfly_awsfiles::{Kind, NOWHERE};
 use dayfly_control::credentials::Given;
+use dayfly_core::time::Timestamp;
 use dayfly_runtime::report;
 use dayfly_vault::SecretString;
 
@@ -30,11 +35,54 @@ pub const CONFLICTING: [&str; 18] = [
     "AWS_VAULT",
 ];
 
+/// The session that a shell or a command has: a word by which Dayfly knows it.
+pub const SESSION: &str = "DAYFLY_SESSION";
+/// Until when the credentials last that were in force when the variable was set. No SDK reads it.
+///
+/// Source: aws-vault's `exec`, whose name for it prompts know (starship, section "AWS").
+pub const UNTIL: &str = "AWS_SESSION_EXPIRATION";
+
+/// By what other tools tell prompts which session a shell has: none of it would be true any more.
+///
+/// Sources: the variables that starship's module `aws` and powerlevel10k's segment `aws` look at; `AWS_VAULT` and
+/// `AWS_PROFILE` are among what conflicts.
+const TOLD: [&str; 6] = [
+    SESSION,
+    UNTIL,
+    "AWS_SSO_PROFILE",
+    "AWSUME_PROFILE",
+    "AWSUME_EXPIRATION",
+    "AWSU_PROFILE",
+];
+
 /// What would keep a metadata endpoint from being asked.
 const METADATA: [&str; 3] = [
     "AWS_EC2_METADATA_DISABLED",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+];
+
+/// What Dayfly sets for a session of any cloud, but for what [`TOLD`] has.
+const LEFT: [&str; 19] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_V1_DISABLED",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "AZURE_TOKEN_CREDENTIALS",
+    "AZURE_SUBSCRIPTION_ID",
+    "AZURE_TENANT_ID",
+    "AZURE_AUTHORITY_HOST",
+    "ARM_SUBSCRIPTION_ID",
+    "ARM_TENANT_ID",
 ];
 
 /// Where an endpoint is, and what opens it.
@@ -66,6 +114,7 @@ pub enum At<'a> {
 pub struct Environment {
     pairs: Vec<(&'static str, SecretString)>,
     conflicting: &'static [&'static str],
+    also_unset: Vec<&'static str>,
 }
 
 impl Environment {
@@ -74,16 +123,16 @@ impl Environment {
         pairs: Vec<(&'static str, SecretString)>,
         conflicting: &'static [&'static str],
     ) -> Self {
-        Self { pairs, conflicting }
+        Self {
+            pairs,
+            conflicting,
+            also_unset: Vec::new(),
+        }
     }
 
     /// Credentials are asked for at an endpoint. Shared files that would be looked at before are
     /// put out of the way.
-    pub fn endpoint(
-        at: At<'_>,
-        region: Option<&str>,
-        hiding: &[(&'static str, std::path::PathBuf)],
-    ) -> Self {
+    pub fn endpoint(at: At<'_>, region: Option<&str>, hiding: &[(Kind, PathBuf)]) -> Self {
         let plain = |text: &str| SecretString::from(text.to_owned());
         let mut pairs = match at {
             At::Container { url, token } => vec![
@@ -102,8 +151,10 @@ impl Environment {
                 ("AWS_EC2_METADATA_V1_DISABLED", plain("true")),
             ],
         };
-        let nothing = || SecretString::from("/dev/null".to_owned());
-        pairs.extend(hiding.iter().map(|(variable, _)| (*variable, nothing())));
+        for (kind, path) in hiding {
+            pairs.push((kind.variable(), plain(NOWHERE)));
+            pairs.push((kind.hidden_variable(), plain(&path.to_string_lossy())));
+        }
         Self::of(pairs, &CONFLICTING).with_region(region)
     }
 
@@ -132,6 +183,43 @@ impl Environment {
         self
     }
 
+    /// The same, telling prompts and Dayfly itself which session this is, and until when its present
+    /// credentials last.
+    #[must_use]
+    pub fn told(mut self, session: &str, until: Option<Timestamp>) -> Self {
+        let plain = |text: &str| SecretString::from(text.to_owned());
+        self.pairs.push((SESSION, plain(session)));
+        let until = until.map(report::moment);
+        self.pairs.extend(until.map(|until| (UNTIL, plain(&until))));
+        self
+    }
+
+    /// The same where these files were out of the way before: the ones that are not any more are named again.
+    #[must_use]
+    pub fn showing(mut self, hidden: &[(Kind, PathBuf)]) -> Self {
+        for (kind, path) in hidden {
+            if self.pairs.iter().all(|(name, _)| *name != kind.variable()) {
+                let path = path.to_string_lossy().into_owned();
+                self.pairs.push((kind.variable(), SecretString::from(path)));
+                self.also_unset.push(kind.hidden_variable());
+            }
+        }
+        self
+    }
+
+    /// The same as the only session of a shell: what was set for another one, of any cloud, is taken away.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.also_unset.extend(LEFT);
+        self
+    }
+
+    /// No session.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::of(Vec::new(), &LEFT)
+    }
+
     /// What is set.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let pairs = self.pairs.iter();
@@ -143,7 +231,10 @@ impl Environment {
         let set: Vec<&str> = self.pairs.iter().map(|(name, _)| *name).collect();
         let metadata = set.contains(&"AWS_EC2_METADATA_SERVICE_ENDPOINT");
         let more = METADATA.into_iter().filter(move |_| metadata);
+        let also = self.also_unset.iter().copied();
         let conflicting = self.conflicting.iter().copied().chain(more);
-        conflicting.filter(move |name| !set.contains(name))
+        let all = conflicting.chain(TOLD).chain(also);
+        let mut once = BTreeSet::new();
+        all.filter(move |name| !set.contains(name) && once.insert(*name))
     }
 }

@@ -19,26 +19,27 @@ const SAYS: [&str; 8] = [
     "login_session",
 ];
 
-/// The shared files whose `default` profile has credentials, as the variable that names each.
-pub fn hiding_files() -> Vec<(&'static str, PathBuf)> {
-    let own = std::env::home_dir().unwrap_or_default().join(".aws");
-    [
-        (
-            "AWS_SHARED_CREDENTIALS_FILE",
-            own.join("credentials"),
-            Kind::Credentials,
-        ),
-        ("AWS_CONFIG_FILE", own.join("config"), Kind::Config),
-    ]
-    .into_iter()
-    .filter_map(|(variable, usual, kind)| {
-        let set = std::env::var_os(variable).filter(|value| !value.is_empty());
-        let path = set.map_or(usual, PathBuf::from);
-        // One that cannot be read is one that SDKs stop at; `dayfly doctor` names it.
-        let file = load(&path, kind).ok()?;
-        default_says(&file).then_some((variable, path))
-    })
-    .collect()
+/// The shared files whose `default` profile has credentials, and where each is.
+pub fn hiding_files() -> Vec<(Kind, PathBuf)> {
+    let own = std::env::home_dir().unwrap_or_default();
+    [Kind::Credentials, Kind::Config]
+        .into_iter()
+        .filter_map(|kind| {
+            let path = kind.place(&own);
+            // One that cannot be read is one that SDKs stop at; `dayfly doctor` names it.
+            let file = load(&path, kind).ok()?;
+            default_says(&file).then_some((kind, path))
+        })
+        .collect()
+}
+
+/// The shared files that are out of the way in this process, and where each is.
+pub fn hidden_files() -> Vec<(Kind, PathBuf)> {
+    let hidden = |kind: Kind| Some((kind, kind.hidden()?));
+    [Kind::Credentials, Kind::Config]
+        .into_iter()
+        .filter_map(hidden)
+        .collect()
 }
 
 /// Whether the profile `default` has credentials. Blanks around the name count for some readers.

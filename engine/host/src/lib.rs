@@ -18,6 +18,7 @@ pub mod reports;
 pub mod saml_login;
 pub mod settings;
 pub mod user_prompts;
+pub mod uses;
 pub mod vault;
 pub mod workspace;
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dayfly_awsfiles::Kind;
 use dayfly_chain::Process;
 use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
@@ -36,15 +37,20 @@ fn usual_home() -> Result<Home, CliError> {
 
 /// How clients are to run this program for credentials of this home.
 pub fn process(home: &Home) -> Result<Process, CliError> {
-    let program = std::env::current_exe().map_err(|e| {
-        CliError::failed(format!(
-            "Dayfly cannot determine the path of its own program: {e}"
-        ))
-    })?;
+    let program = program()?;
     let usual = usual_home().is_ok_and(|usual| usual == *home);
     Ok(Process {
         program,
         home: (!usual).then(|| home.folder().to_owned()),
+    })
+}
+
+/// Where this program lies.
+pub fn program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|e| {
+        CliError::failed(format!(
+            "Dayfly cannot determine the path of its own program: {e}"
+        ))
     })
 }
 
@@ -53,25 +59,30 @@ pub fn process(home: &Home) -> Result<Process, CliError> {
 /// Source: AWS SDKs and Tools Reference Guide, "Location of the shared config and credentials
 /// files".
 pub fn credentials_file() -> Result<PathBuf, CliError> {
-    shared_file("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+    shared_file(Kind::Credentials)
 }
 
 /// The same for the config file.
 pub fn config_file() -> Result<PathBuf, CliError> {
-    shared_file("AWS_CONFIG_FILE", "config")
+    shared_file(Kind::Config)
 }
 
-fn shared_file(variable: &str, name: &str) -> Result<PathBuf, CliError> {
-    if let Some(file) = set(variable) {
+fn shared_file(kind: Kind) -> Result<PathBuf, CliError> {
+    let variable = kind.variable();
+    if let Some(file) = kind.named() {
         return std::path::absolute(&file)
             .map_err(|e| CliError::failed(format!("{variable} is not a path: {e}")));
     }
     let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let own = own.ok_or_else(|| {
+        let setting = match kind {
+            Kind::Config => "config-file",
+            Kind::Credentials => "credentials-file",
+        };
         CliError::failed("this user has no home directory")
-            .hint(format!("set {variable}, or `{name}-file` in dayfly.toml"))
+            .hint(format!("set {variable}, or `{setting}` in dayfly.toml"))
     })?;
-    Ok(own.join(".aws").join(name))
+    Ok(kind.place(&own))
 }
 
 /// The Azure CLI's list of subscriptions where the configuration names none.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dayfly_control::protocol::not_found;
 use dayfly_core::session::Session;
+use dayfly_core::text::is_hidden;
 use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use dayfly_views::journal_line::Names;
@@ -39,6 +40,16 @@ pub fn require(home: &Home) -> Result<Arc<Workspace>, CliError> {
         let hint = rejected.hint().unwrap_or(usual);
         CliError::failed(rejected.to_string()).hint(hint)
     })
+}
+
+/// The word by which a shell knows a session: its name, where only it has that and a terminal can show it; else its id.
+pub fn word(workspace: &Workspace, session: &Session) -> String {
+    let own = |entry: &dayfly_workspace::Entry| entry.session.id == session.id;
+    let by_name = workspace.resolve(&session.name).is_ok_and(own);
+    if by_name && !session.name.chars().any(is_hidden) {
+        return session.name.clone();
+    }
+    session.id.to_string()
 }
 
 /// The session that a person means.

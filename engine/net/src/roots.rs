@@ -71,9 +71,8 @@ impl Bundle {
             .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()))
             .unwrap_or_else(|| "default".to_owned());
         let own = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        let own = own.map(|home| home.join(".aws").join("config"));
-        let set = std::env::var_os("AWS_CONFIG_FILE").filter(|value| !value.is_empty());
-        let file = set.map(PathBuf::from).or(own)?;
+        let own = own.map(|home| Kind::Config.place(&home));
+        let file = Kind::Config.named().or(own)?;
         let profile = name.clone();
         // A file on a disk that is slow.
         let value = tokio::task::spawn_blocking(move || named_in(&file, &profile)).await;

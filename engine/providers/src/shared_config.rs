@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use dayfly_awsfiles::Kind;
 use dayfly_fs::bounded;
 use dayfly_net::{ConfigFileError, Unusable};
 
@@ -15,12 +16,11 @@ const LIMIT: u64 = 64 << 20;
 
 /// Where it is; none without a home folder.
 pub(crate) fn path() -> Option<PathBuf> {
-    let set = std::env::var_os("AWS_CONFIG_FILE").filter(|value| !value.is_empty());
     let own = || {
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
-        Some(home.join(".aws").join("config"))
+        Some(Kind::Config.place(&home))
     };
-    set.map(PathBuf::from).or_else(own)
+    Kind::Config.named().or_else(own)
 }
 
 /// What stands in it; nothing where there is none.

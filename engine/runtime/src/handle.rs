@@ -15,7 +15,7 @@ use crate::clock;
 use crate::credential_cache::{CredentialCache, Issued};
 use crate::input_brokers::InputBrokers;
 use crate::message::{Ask, Message, OrderError, Ordered, Stopped, Unobtained};
-use crate::report::{EngineReport, StandingReport};
+use crate::report::{EngineReport, SessionReport, StandingReport};
 
 /// Talks to a running engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -105,6 +105,15 @@ impl Handle {
     /// [`Stopped`].
     pub async fn report(&self) -> Result<EngineReport, Stopped> {
         self.ask(Ask::Report).await
+    }
+
+    /// What the engine knows of the session that `asked` means: an id, a beginning of it, or a name.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn session(&self, asked: &str) -> Result<SessionReport, OrderError> {
+        let asked = asked.to_owned();
+        self.ask(|answer| Ask::Session { asked, answer }).await?
     }
 
     /// What stands for a session, the most important first.

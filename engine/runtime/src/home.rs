@@ -118,6 +118,12 @@ impl Home {
         self.state.join("words.json")
     }
 
+    /// Which sessions the person uses most.
+    #[must_use]
+    pub fn uses(&self) -> PathBuf {
+        self.state.join("uses.json")
+    }
+
     /// What policy entries remember.
     #[must_use]
     pub fn memories(&self) -> PathBuf {

@@ -90,6 +90,10 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<Result<Ordered, OrderError>>,
     },
     Report(oneshot::Sender<EngineReport>),
+    Session {
+        asked: String,
+        answer: oneshot::Sender<Result<SessionReport, OrderError>>,
+    },
     Standing {
         session: SessionId,
         answer: oneshot::Sender<Vec<StandingReport>>,
@@ -124,7 +128,7 @@ pub struct Ordered {
 #[derive(Clone, Debug)]
 pub struct Unobtained(pub Result<Ordered, OrderError>);
 
-/// Why an order was not even tried.
+/// Why an order was not even tried, or nothing is told of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OrderError {
     /// It does not name one session.

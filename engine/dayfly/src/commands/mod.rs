@@ -1,5 +1,6 @@
 //! The tree of commands.
 
+mod complete_words;
 mod completions;
 mod console;
 mod credential_process;
@@ -15,12 +16,15 @@ mod init;
 pub(crate) mod integration;
 pub(crate) mod layer;
 pub(crate) mod policy;
+mod prompt;
 pub(crate) mod replay;
 mod respond;
 mod run;
 pub(crate) mod secret;
 pub(crate) mod session;
+pub(crate) mod shell;
 mod status;
+mod use_session;
 pub(crate) mod workspace;
 
 use std::path::PathBuf;
@@ -59,6 +63,8 @@ enum Command {
     /// Merge the Workspaces of others into yours, and keep them up to date.
     #[command(subcommand)]
     Layer(Layer),
+    Use(use_session::Args),
+    Prompt(prompt::Args),
     Exec(exec::Args),
     Env(env::Args),
     Console(console::Args),
@@ -78,6 +84,9 @@ enum Command {
     /// Check the Workspace file, and export sessions for others.
     #[command(subcommand)]
     Workspace(Workspace),
+    /// Prepare your shell for `dayfly use`.
+    #[command(subcommand)]
+    Shell(Shell),
     Completions(completions::Args),
 }
 
@@ -182,6 +191,11 @@ impl Policy {
 }
 
 #[derive(Debug, Subcommand)]
+enum Shell {
+    Init(shell::init::Args),
+}
+
+#[derive(Debug, Subcommand)]
 enum Workspace {
     Validate(workspace::validate::Args),
     Schema(workspace::schema::Args),
@@ -218,6 +232,9 @@ impl Dayfly {
             Command::Layer(Layer::Add(args)) => end(layer::add::run(&args)),
             Command::Layer(Layer::Update(args)) => end(layer::update::run(&args)),
             Command::Layer(Layer::Remove(args)) => end(layer::remove::run(&args)),
+            Command::Use(args) => end(use_session::run(&args)),
+            Command::Shell(Shell::Init(args)) => end(shell::init::run(&args)),
+            Command::Prompt(args) => end(prompt::run(&args)),
             Command::Exec(args) => end(exec::run(&args)),
             Command::Env(args) => end(env::run(&args)),
             Command::Console(args) => end(console::run(&args)),
@@ -246,8 +263,8 @@ fn order(args: &session::order::Args, action: Action) -> Exit {
     end(session::order::run(args, action))
 }
 
-/// `dayfly credential-process SESSION` without the parser of the command line, which is most of
-/// its time; none where this is another command, or one that the parser should explain.
+/// Commands that do without the parser of the command line, which is most of their time; none where
+/// this is another command, or one that the parser should explain.
 pub(crate) fn short_cut() -> Option<Exit> {
     let mut args = std::env::args_os().skip(1);
     let command = args.next()?;
@@ -256,6 +273,12 @@ pub(crate) fn short_cut() -> Option<Exit> {
         // Whoever started it sees that it ended without an answer, and says so.
         let served = dayfly_policy::compiler::serve(length.to_str()?);
         return Some(served.map_or(Exit::Failed, |()| Exit::Done));
+    }
+    if command == "prompt" {
+        return prompt::Args::plain(args).map(|args| end(prompt::run(&args)));
+    }
+    if command == complete_words::COMMAND {
+        return complete_words::run(args, Dayfly::command());
     }
     if command != "credential-process" {
         return None;

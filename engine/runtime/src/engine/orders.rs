@@ -30,6 +30,9 @@ impl EngineLoop {
             Ask::Report(answer) => {
                 let _ = answer.send(self.report());
             }
+            Ask::Session { asked, answer } => {
+                let _ = answer.send(self.report_of(&asked));
+            }
             Ask::Standing { session, answer } => {
                 let stands = self.state.proposals_for(&session, clock::now());
                 let _ = answer.send(stands.iter().map(StandingReport::from).collect());

@@ -1,10 +1,26 @@
 //! What a running engine tells of itself.
 
+use dayfly_core::session::Status;
+
 use super::engine_loop::EngineLoop;
+use crate::message::OrderError;
 use crate::report::{EngineFacts, EngineReport, PolicyReport, ProblemReport, SessionReport};
 use crate::workspace_worker;
 
 impl EngineLoop {
+    /// What is known of the session that `asked` means.
+    pub(super) fn report_of(&self, asked: &str) -> Result<SessionReport, OrderError> {
+        let Some(workspace) = &self.workspace else {
+            let problems = workspace_worker::problems(None, self.rejected.as_ref());
+            return Err(OrderError::NoWorkspace(problems));
+        };
+        let session = &workspace.resolve(asked)?.session;
+        Ok(match self.state.session(&session.id) {
+            Some(tracked) => self.session_report(tracked),
+            None => SessionReport::written(session, Status::Inactive),
+        })
+    }
+
     pub(super) fn report(&self) -> EngineReport {
         let mut problems: Vec<ProblemReport> = self
             .records

@@ -18,13 +18,14 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::SignalKind;
 
 use self::source::ForCommand;
+use crate::picker;
 use crate::signals::Listener;
 use crate::terminal::warn;
 use dayfly_endpoints::azure_environment;
 use dayfly_endpoints::endpoint::Endpoint;
 use dayfly_endpoints::environment::At;
 use dayfly_endpoints::environment::Environment;
-use dayfly_endpoints::hiding::hiding_files;
+use dayfly_endpoints::hiding::{hidden_files, hiding_files};
 use dayfly_endpoints::imds::Metadata;
 use dayfly_endpoints::imds::WARNING;
 use dayfly_endpoints::refusals::Nobody;
@@ -39,15 +40,16 @@ use dayfly_host::{azure, engine};
 ///
 /// The command gets them from a container credentials endpoint on loopback that exists as long as
 /// the command runs, so it keeps working across rotations. If the profile `default` has its own
-/// credentials, which SDKs would prefer, Dayfly hides that file from the command. The exit code is
-/// that of the command.
+/// credentials, which SDKs would prefer, Dayfly hides that file from the command. DAYFLY_SESSION
+/// names the session, and AWS_SESSION_EXPIRATION is when the credentials end that
+/// were in force at the start of the command. The exit code is that of the command.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly exec dev -- aws s3 ls\n  dayfly exec dev --static -- terraform apply"
+    after_help = "Examples:\n  dayfly exec dev -- aws s3 ls\n  dayfly exec -- aws s3 ls\n  dayfly exec dev --static -- terraform apply"
 )]
 pub(crate) struct Args {
-    /// An id, the beginning of an id, or a unique name.
-    session: String,
+    /// An id, the beginning of an id, or a unique name; without it you choose from a list.
+    session: Option<String>,
     /// Put the credentials themselves into the environment, for tools that do not support the
     /// endpoint. Dayfly does not renew them.
     #[arg(long = "static", conflicts_with_all = ["imds", "token_file"])]
@@ -68,7 +70,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let workspace = workspace::require(&home)?;
-    let session = workspace::session(&workspace, &args.session)?;
+    let id = picker::named_or_chosen(
+        &home,
+        &workspace,
+        args.session.as_deref(),
+        "run it with which session?",
+        &|_| true,
+    )?;
+    let session = workspace::session(&workspace, id.as_str())?;
     if session.session_type() == SessionType::Azure {
         return run_azure(args, &home, &workspace, session);
     }
@@ -80,6 +89,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         warn(WARNING);
     }
     let region = session.region.as_deref().or(workspace.default_region());
+    let word = workspace::word(&workspace, session);
+    let attended = async |environment: Environment| {
+        let environment = environment.told(&word, given.expires_at);
+        attend(args, &environment.showing(&hidden_files())).await
+    };
     let runtime = engine::threads(2)?;
     let status = runtime.block_on(async {
         let id = session.id.as_str();
@@ -87,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let source: Arc<dyn Source> = Arc::new(source);
         // What is asked for lives until the command has ended.
         if args.fixed {
-            return attend(args, &Environment::fixed(&given, region)).await;
+            return attended(Environment::fixed(&given, region)).await;
         }
         if args.imds {
             let identity = Identity::of(&workspace, session);
@@ -95,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             let url = metadata.url();
             let environment =
                 Environment::endpoint(At::Metadata { url: &url }, region, &hiding_files());
-            return attend(args, &environment).await;
+            return attended(environment).await;
         }
         let folder = home.tokens().join(format!("exec-{}", std::process::id()));
         let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
@@ -115,7 +129,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             };
             Environment::endpoint(at, region, &hiding_files())
         };
-        attend(args, &environment).await
+        attended(environment).await
     });
     // What still runs for the endpoint is not waited for.
     runtime.shutdown_background();
@@ -147,7 +161,8 @@ fn run_azure(
         let (url, header) = (endpoint.identity_url(id), endpoint.tokens().token(id)?);
         let host = authority.host.as_deref();
         let environment = azure_environment::environment(session, &url, &header, host);
-        attend(args, &environment).await
+        let word = workspace::word(workspace, session);
+        attend(args, &environment.told(&word, None)).await
     });
     runtime.shutdown_background();
     Ok(Exit::Command(code(status?)))

@@ -1,0 +1,3 @@
+//! Commands on the shell.
+
+pub(crate) mod init;
