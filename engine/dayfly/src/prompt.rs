@@ -22,7 +22,7 @@ const QUIT: u8 = 0x1c;
 
 /// What the person types before the end of the line.
 pub(crate) fn secret(question: &str) -> io::Result<SecretString> {
-    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let mut terminal = terminal()?;
     let question = dayfly_core::text::visible(question);
     let read = {
         // Before the question: whoever sees it may answer at once.
@@ -42,6 +42,11 @@ pub(crate) fn secret(question: &str) -> io::Result<SecretString> {
             Err(io::ErrorKind::Interrupted.into())
         }
     }
+}
+
+/// The terminal of this process, whatever its standard input and output are.
+pub(crate) fn terminal() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty")
 }
 
 enum Typed {

@@ -1,1 +1,46 @@
-//! Filters.
+//! Lists that are shorter.
+
+use dayfly_tests::Home;
+
+use crate::home;
+
+fn names(home: &Home, args: &[&str]) -> Vec<String> {
+    let listed = home
+        .run([&["session", "list", "--json"], args].concat())
+        .ok();
+    let listed = listed.json();
+    let sessions = listed.as_array().expect("a list").iter();
+    sessions
+        .map(|session| session["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_list_has_what_was_asked_for() {
+    let home = home();
+    home.run(["session", "start", "deploy"]).ok();
+    home.run(["session", "edit", "deploy", "--label", "team=blue"])
+        .ok();
+    let admins = ["Acme Dev/Admin", "Acme Prod/Admin"];
+    for (args, found) in [
+        (&["acme"][..], &admins[..]),
+        (&["admin", "prod"], &admins[1..]),
+        (&["--status", "active"], &["deploy"]),
+        (&["--profile", "*-TWO"], &admins[1..]),
+        (&["--label", "team"], &["deploy"]),
+        (&["--label", "team=red"], &[]),
+        (&["--type", "localstack", "blue"], &["deploy"]),
+        (&["--region", "us-*"], &[]),
+        (&["--ends-within", "1h"], &[]),
+    ] {
+        assert_eq!(names(&home, args), found, "{args:?}");
+    }
+    let text = home.run(["session", "list", "--region", "us-*"]).ok().out;
+    assert!(text.contains("no session is like this"), "{text}");
+    // `status` still counts all, and its exit code tells of all.
+    let status = home.run(["status", "dev"]);
+    assert_eq!(status.code, 3, "{status:?}");
+    assert!(status.out.contains("1 active, 3 inactive"), "{status:?}");
+    assert!(status.out.contains("Acme Dev/Admin"), "{status:?}");
+    assert!(!status.out.contains("Acme Prod"), "{status:?}");
+}

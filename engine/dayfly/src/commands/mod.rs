@@ -165,31 +165,6 @@ enum Policy {
     Verify(policy::verify::Args),
 }
 
-impl Policy {
-    fn run(self) -> Exit {
-        match self {
-            Self::List(args) => end(policy::list::run(&args)),
-            Self::Inspect(args) => end(policy::inspect::run(&args)),
-            Self::Enable(args) => end(policy::enable::run(&args)),
-            Self::Simulate(args) => end(policy::simulate::run(&args)),
-            Self::Test(args) => end(policy::test::run(&args)),
-            Self::New(args) => end(policy::new::run(&args)),
-            Self::Build(args) => end(policy::build::run(&args)),
-            Self::Check(args) => end(policy::check::run(&args)),
-            Self::Add(args) => end(policy::add::run(&args)),
-            Self::Remove(args) => end(policy::remove::run(&args)),
-            Self::Disable(args) => end(policy::disable::run(&args)),
-            Self::Update(args) => end(policy::update::run(&args)),
-            Self::Accept(args) => end(policy::accept::run(&args)),
-            Self::Pull(args) => end(policy::pull::run(&args)),
-            Self::Push(args) => end(policy::push::run(&args)),
-            Self::Keygen(args) => end(policy::keygen::run(&args)),
-            Self::Sign(args) => end(policy::sign::run(&args)),
-            Self::Verify(args) => end(policy::verify::run(&args)),
-        }
-    }
-}
-
 #[derive(Debug, Subcommand)]
 enum Shell {
     Init(shell::init::Args),
@@ -246,7 +221,7 @@ impl Dayfly {
             Command::Secret(Secret::Remove(args)) => end(secret::remove::run(&args)),
             Command::Secret(Secret::Rekey(args)) => end(secret::rekey::run(&args)),
             Command::Secret(Secret::Accept(args)) => end(secret::accept::run(&args)),
-            Command::Policy(policy) => policy.run(),
+            Command::Policy(command) => command.run(),
             Command::Events(args) => end(events::run(&args)),
             Command::Doctor(args) => end(doctor::run(&args)),
             Command::Explain(args) => end(explain::run(&args)),
@@ -255,6 +230,31 @@ impl Dayfly {
             Command::Workspace(Workspace::Validate(args)) => end(workspace::validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => end(workspace::schema::run(&args)),
             Command::Workspace(Workspace::Export(args)) => end(workspace::export::run(&args)),
+        }
+    }
+}
+
+impl Policy {
+    fn run(self) -> Exit {
+        match self {
+            Self::List(args) => end(policy::list::run(&args)),
+            Self::Inspect(args) => end(policy::inspect::run(&args)),
+            Self::Enable(args) => end(policy::enable::run(&args)),
+            Self::Simulate(args) => end(policy::simulate::run(&args)),
+            Self::Test(args) => end(policy::test::run(&args)),
+            Self::New(args) => end(policy::new::run(&args)),
+            Self::Build(args) => end(policy::build::run(&args)),
+            Self::Check(args) => end(policy::check::run(&args)),
+            Self::Add(args) => end(policy::add::run(&args)),
+            Self::Remove(args) => end(policy::remove::run(&args)),
+            Self::Disable(args) => end(policy::disable::run(&args)),
+            Self::Update(args) => end(policy::update::run(&args)),
+            Self::Accept(args) => end(policy::accept::run(&args)),
+            Self::Pull(args) => end(policy::pull::run(&args)),
+            Self::Push(args) => end(policy::push::run(&args)),
+            Self::Keygen(args) => end(policy::keygen::run(&args)),
+            Self::Sign(args) => end(policy::sign::run(&args)),
+            Self::Verify(args) => end(policy::verify::run(&args)),
         }
     }
 }

@@ -8,6 +8,7 @@ use dayfly_runtime::clock;
 use dayfly_runtime::report::{EngineReport, ProblemReport};
 use dayfly_views::{policies, sessions};
 
+use super::session::wanted::{NONE_FITS, Wanted};
 use crate::terminal::{print, print_json};
 
 /// Show the state of the engine, sessions and policies, and all problems.
@@ -18,12 +19,14 @@ use crate::terminal::{print, print_json};
 /// engine is running. Problems of a single session are shown, but do not change the exit code.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly status\n  dayfly status --json\n  dayfly status > /dev/null || dayfly doctor"
+    after_help = "Examples:\n  dayfly status\n  dayfly status --json\n  dayfly status --status active --account 123456789012\n  dayfly status > /dev/null || dayfly doctor"
 )]
 pub(crate) struct Args {
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -38,10 +41,15 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             hint: Some(disk::MAKE_ROOM.into()),
             warning: false,
         }));
+    let (headline, some) = (headline(&report), !report.sessions.is_empty());
+    args.wanted
+        .filter()
+        .apply(&mut report.sessions, clock::now());
     if args.json {
         print_json(&report)?;
     } else {
-        print(&text(&report));
+        let none_fits = some && report.sessions.is_empty();
+        print(&text(&report, &headline, none_fits));
     }
     Ok(exit(&report))
 }
@@ -58,11 +66,13 @@ fn exit(report: &EngineReport) -> Exit {
 }
 
 /// The report as a person reads it.
-pub(crate) fn text(report: &EngineReport) -> String {
+fn text(report: &EngineReport, headline: &str, none_fits: bool) -> String {
     let now = clock::now();
-    let mut text = headline(report);
-    text += &format!("\n{}\n\n", report.workspace.display());
-    text += &sessions::table(&report.sessions, now);
+    let mut text = format!("{headline}\n{}\n\n", report.workspace.display());
+    match none_fits {
+        true => text += NONE_FITS,
+        false => text += &sessions::table(&report.sessions, now),
+    }
     if report.engine.as_ref().is_some_and(|engine| engine.loading) {
         text += "\nthe engine is loading the policies; they decide nothing before\n";
     }

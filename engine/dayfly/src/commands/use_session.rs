@@ -119,16 +119,14 @@ fn told(session: &Session, until: Option<dayfly_core::time::Timestamp>, renewed:
 
 fn clear(shell: Shell) -> Result<Exit, CliError> {
     let had = std::env::var(SESSION).ok().filter(|had| !had.is_empty());
-    let environment = match had {
-        Some(_) => Environment::none().showing(&hidden_files()),
+    let Some(had) = had else {
         // What is set then is the person's own.
-        None => Environment::of(Vec::new(), &[]),
+        say("this shell uses no session");
+        return Ok(Exit::Done);
     };
+    let environment = Environment::none().showing(&hidden_files());
     print_data(shell::lines(&environment, shell)?.as_bytes());
-    say(&match had {
-        Some(had) => format!("this shell no longer uses {}", sanitize(&had)),
-        None => "this shell uses no session".to_owned(),
-    });
+    say(&format!("this shell no longer uses {}", sanitize(&had)));
     Ok(Exit::Done)
 }
 

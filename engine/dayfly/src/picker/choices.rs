@@ -181,7 +181,7 @@ pub(super) mod tests {
             ("grosse", "none"),
             ("größe", "3"),
             ("GRÖSSE", "none"),
-            ("groe", "none"),
+            ("groe", "3"),
             ("localst", "3"),
             ("eu-west", "3"),
         ] {

@@ -22,7 +22,11 @@ pub(super) fn choose(question: &str, choices: &[Choice]) -> Result<Option<usize>
         let read = io::stdin().read_line(&mut line);
         let read = read.map_err(|e| CliError::failed(format!("no answer can be read: {e}")))?;
         let said = line.trim();
-        if read == 0 || said.is_empty() {
+        if read == 0 {
+            // Nobody ended the line of the question.
+            terminal::say("");
+        }
+        if said.is_empty() {
             return Ok(None);
         }
         match answer(choices, &found, said) {

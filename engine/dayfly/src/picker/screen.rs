@@ -2,7 +2,7 @@
 //! gone in the end.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 
 use dayfly_dialog::CliError;
@@ -14,6 +14,7 @@ use rustix::termios::{
 use super::choices::Choice;
 use super::keys::Keys;
 use super::view::{Step, View};
+use crate::prompt;
 
 /// The most sessions that are shown at once.
 const ROWS: usize = 15;
@@ -32,8 +33,7 @@ pub(super) struct Screen {
 impl Screen {
     /// The terminal of this process; none where there is none.
     pub(super) fn open() -> Option<Self> {
-        let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
-        let terminal = terminal.ok()?;
+        let terminal = prompt::terminal().ok()?;
         let before = tcgetattr(&terminal).ok()?;
         let mut modes = before.clone();
         modes.local_modes.remove(

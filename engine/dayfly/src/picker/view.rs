@@ -95,7 +95,7 @@ impl<'a> View<'a> {
         let count = format!("  {} of {}", self.found.len(), self.choices.len());
         let line = self.line();
         let room = width.saturating_sub(columns(&count));
-        match columns(&line) + 1 <= room {
+        match columns(&line) < room {
             true => format!("{}{count}", fit(&line, room)),
             false => fit(&line, width),
         }

@@ -81,15 +81,25 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if session.session_type() == SessionType::Azure {
         return run_azure(args, &home, &workspace, session);
     }
-    let vault = vault::open(&home)?;
-    let given = direct::attended(&home, &vault, session.id.as_str())?;
+    run_aws(args, &home, &workspace, session)
+}
+
+/// The container endpoint, or the metadata service, lives as long as the command.
+fn run_aws(
+    args: &Args,
+    home: &Home,
+    workspace: &Workspace,
+    session: &Session,
+) -> Result<Exit, CliError> {
+    let vault = vault::open(home)?;
+    let given = direct::attended(home, &vault, session.id.as_str())?;
     // From here on the terminal is the command's, and no person is waited for inside a request.
     person::ask_nobody();
     if args.imds {
         warn(WARNING);
     }
     let region = session.region.as_deref().or(workspace.default_region());
-    let word = workspace::word(&workspace, session);
+    let word = workspace::word(workspace, session);
     let attended = async |environment: Environment| {
         let environment = environment.told(&word, given.expires_at);
         attend(args, &environment.showing(&hidden_files())).await
@@ -97,14 +107,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let runtime = engine::threads(2)?;
     let status = runtime.block_on(async {
         let id = session.id.as_str();
-        let source = ForCommand::new(&home, &vault, &session.id, given.clone());
+        let source = ForCommand::new(home, &vault, &session.id, given.clone());
         let source: Arc<dyn Source> = Arc::new(source);
         // What is asked for lives until the command has ended.
         if args.fixed {
             return attended(Environment::fixed(&given, region)).await;
         }
         if args.imds {
-            let identity = Identity::of(&workspace, session);
+            let identity = Identity::of(workspace, session);
             let metadata = Metadata::start(Port::Any, source, identity, Nobody).await?;
             let url = metadata.url();
             let environment =

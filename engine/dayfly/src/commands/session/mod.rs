@@ -9,3 +9,4 @@ pub(crate) mod order;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod show;
+pub(crate) mod wanted;
