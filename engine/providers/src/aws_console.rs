@@ -71,20 +71,31 @@ impl Console {
     /// Source: AWS General Reference, "AWS sign-in endpoints".
     #[must_use]
     pub fn of(partition: &str, region: Option<&str>, service: &str) -> Self {
-        let (federation, console) = match partition {
-            "aws-cn" => ("signin.amazonaws.cn", "console.amazonaws.cn"),
-            "aws-us-gov" => (
-                "signin.amazonaws-us-gov.com",
-                "console.amazonaws-us-gov.com",
-            ),
-            _ => ("signin.aws.amazon.com", "console.aws.amazon.com"),
-        };
+        let (federation, console) = hosts(partition);
+        let service = path_of(service);
         let query = region.map(|region| encoded(&[("region", region)]));
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         Self {
             federation: format!("https://{federation}/federation"),
             destination: format!("https://{console}/{service}/home{query}"),
         }
+    }
+
+    /// The same, going to this page of the console; none where it is no page of the console of this partition.
+    #[must_use]
+    pub fn at(mut self, partition: &str, page: &str) -> Option<Self> {
+        let (_, console) = hosts(partition);
+        let rest = page.strip_prefix("https://")?;
+        let host = rest.split(['/', '?', '#']).next()?;
+        let within = host.strip_suffix(console)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        let region = within.is_empty() || within.ends_with('.') && within.chars().all(plain);
+        let seen = page.chars().all(|c| c.is_ascii_graphic());
+        if !region || !seen {
+            return None;
+        }
+        page.clone_into(&mut self.destination);
+        Some(self)
     }
 
     /// Asks for a sign-in token and makes the address of it.
@@ -150,6 +161,47 @@ impl Console {
     }
 }
 
+/// The hosts of the federation endpoint and of the console.
+fn hosts(partition: &str) -> (&'static str, &'static str) {
+    match partition {
+        "aws-cn" => ("signin.amazonaws.cn", "console.amazonaws.cn"),
+        "aws-us-gov" => (
+            "signin.amazonaws-us-gov.com",
+            "console.amazonaws-us-gov.com",
+        ),
+        _ => ("signin.aws.amazon.com", "console.aws.amazon.com"),
+    }
+}
+
+/// The path of a service in the console, where it is not its name in the AWS CLI.
+///
+/// Source: the addresses of the console.
+fn path_of(service: &str) -> &str {
+    match service {
+        "apigw" => "apigateway",
+        "ce" => "cost-management",
+        "cf" => "cloudfront",
+        "cfn" => "cloudformation",
+        "cloudtrail" | "ct" => "cloudtrailv2",
+        "codebuild" => "codesuite/codebuild",
+        "codecommit" => "codesuite/codecommit",
+        "codepipeline" => "codesuite/codepipeline",
+        "cw" => "cloudwatch",
+        "ddb" | "dynamodb" => "dynamodbv2",
+        "eventbridge" => "events",
+        "logs" => "cloudwatch",
+        "r53" | "route53" => "route53/v2",
+        "redshift" => "redshiftv2",
+        "sfn" | "stepfunctions" => "states",
+        "sm" => "secretsmanager",
+        "sqs" => "sqs/v3",
+        "ssm" => "systems-manager",
+        "sso" | "sso-admin" => "singlesignon",
+        "wafv2" => "wafv2/homev2",
+        other => other,
+    }
+}
+
 async fn body(
     response: HttpResponse,
     silence: Duration,
@@ -208,6 +260,35 @@ mod tests {
             gov.federation,
             "https://signin.amazonaws-us-gov.com/federation"
         );
+    }
+
+    #[test]
+    fn a_page_is_one_of_the_console_and_of_nobody_else() {
+        let at = |partition, page| Console::of(partition, None, "console").at(partition, page);
+        for page in [
+            "https://console.aws.amazon.com/s3/buckets/mine?region=eu-west-1",
+            "https://eu-west-1.console.aws.amazon.com/lambda/home#/functions",
+            "https://console.aws.amazon.com",
+        ] {
+            assert_eq!(at("aws", page).unwrap().destination, page);
+        }
+        for page in [
+            "http://console.aws.amazon.com/",
+            "https://evil.example/console.aws.amazon.com",
+            "https://evilconsole.aws.amazon.com/",
+            "https://console.aws.amazon.com.evil.example/",
+            "https://a@evil.example/",
+            "https://evil.example@console.aws.amazon.com/",
+            "https://console.aws.amazon.com:8443/",
+            "https://console.aws.amazon.com/\u{202e}",
+            "https://console.amazonaws.cn/",
+            "s3",
+        ] {
+            assert_eq!(at("aws", page), None, "{page}");
+        }
+        assert!(at("aws-cn", "https://console.amazonaws.cn/s3").is_some());
+        let dynamo = Console::of("aws", None, "dynamodb").destination;
+        assert_eq!(dynamo, "https://console.aws.amazon.com/dynamodbv2/home");
     }
 
     #[tokio::test]

@@ -99,10 +99,27 @@ pub struct Aws {
     pub sso_oidc_endpoint_url: Option<String>,
     /// The federation endpoint of `dayfly console`, before the one of the session's partition.
     pub signin_endpoint_url: Option<String>,
+    /// Where `dayfly console` opens the console.
+    pub console_browser: ConsoleBrowser,
     /// The credentials file, before `AWS_SHARED_CREDENTIALS_FILE` and `~/.aws/credentials`.
     pub credentials_file: Option<PathBuf>,
     /// The config file, before `AWS_CONFIG_FILE` and `~/.aws/config`.
     pub config_file: Option<PathBuf>,
+}
+
+/// Where `dayfly console` opens the console. In one browser, a console signs the one before out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsoleBrowser {
+    /// Wherever the browser opens addresses.
+    #[default]
+    Default,
+    /// A container of Firefox for each session, by the add-on "Open external links in a container".
+    FirefoxContainer,
+    /// The same by the add-on "Granted".
+    GrantedContainer,
+    /// A profile of Chromium, or one of its kin, for each session.
+    ChromiumProfile,
 }
 
 /// `[delivery]`

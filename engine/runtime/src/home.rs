@@ -118,6 +118,12 @@ impl Home {
         self.state.join("words.json")
     }
 
+    /// Profiles of browsers, in which consoles are open side by side.
+    #[must_use]
+    pub fn browsers(&self) -> PathBuf {
+        self.state.join("browsers")
+    }
+
     /// Which sessions the person uses most.
     #[must_use]
     pub fn uses(&self) -> PathBuf {
