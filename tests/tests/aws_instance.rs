@@ -2,6 +2,8 @@
 //! here wrote, and the metadata service, which another engine is for it (what the SDKs take it for, the
 //! suite `conformance` shows), with an STS that checks what is signed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

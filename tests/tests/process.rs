@@ -1,6 +1,8 @@
 //! Sessions of programs that print credentials, as they do for `credential_process`, with an STS that
 //! checks what is signed with them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -39,6 +39,6 @@ pub use fault::{Fault, Faults, What};
 pub use file::{AwsFile, Both, Kind, profile_of};
 pub use load::{Unreadable, Why, load, load_with_text};
 pub use parse::{Key, Section, Value, raw};
-pub use shell::split as words;
 pub use place::NOWHERE;
+pub use shell::split as words;
 pub use without::without;

@@ -35,7 +35,10 @@ impl Reasons {
         Self {
             start: reason("business-hours", "to be active during business hours"),
             stop: reason("outside-hours", "active outside business hours"),
-            hold: reason("outside-hours", "must not be started outside business hours"),
+            hold: reason(
+                "outside-hours",
+                "must not be started outside business hours",
+            ),
         }
     }
 }

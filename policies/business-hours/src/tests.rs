@@ -308,7 +308,10 @@ fn errors_name_the_key_and_what_would_be_right() {
             hours(r#""24:00-08:00""#),
             "`hours`: `24:00-08:00` begins at 24:00; write 00:00",
         ),
-        (hours("[]"), "`hours`: is empty; write a range such as `08:00-18:30`"),
+        (
+            hours("[]"),
+            "`hours`: is empty; write a range such as `08:00-18:30`",
+        ),
         (
             with(r#","days":["mon","tusday"]"#),
             "`days[1]`: `tusday` is not a day; did you mean `tuesday`?",

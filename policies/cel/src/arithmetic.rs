@@ -33,7 +33,10 @@ pub(crate) fn negative(value: Value<'_>) -> Answer<'_> {
             nanos: -span.nanos,
             slope: -span.slope,
         })),
-        other => Err(format!("`-` needs a number or a span, and this is {}", other.kind())),
+        other => Err(format!(
+            "`-` needs a number or a span, and this is {}",
+            other.kind()
+        )),
     }
 }
 

@@ -128,10 +128,7 @@ impl Checker<'_> {
                 Err(Mistake::new(index.at, message))
             }
             other => {
-                let message = format!(
-                    "`[…]` needs a list or a map, and this is {}",
-                    other.name()
-                );
+                let message = format!("`[…]` needs a list or a map, and this is {}", other.name());
                 Err(Mistake::new(at, message))
             }
         }
@@ -141,10 +138,7 @@ impl Checker<'_> {
         match self.of(of)? {
             found @ (Type::Int | Type::Double | Type::Span | Type::Any) => Ok(found),
             other => {
-                let message = format!(
-                    "`-` needs a number or a span, and this is {}",
-                    other.name()
-                );
+                let message = format!("`-` needs a number or a span, and this is {}", other.name());
                 Err(Mistake::new(at, message))
             }
         }

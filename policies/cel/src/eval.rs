@@ -168,7 +168,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             Kind::NoCall(why, _) => Err(why.clone()),
             Kind::Not(of) => match self.work(of, bound)? {
                 Value::Bool(truth) => Ok(Value::Bool(!truth)),
-                other => Err(format!("`!` needs true or false, and this is {}", other.kind())),
+                other => Err(no_truth("`!`", &other)),
             },
             Kind::Negative(of) => negative(self.work(of, bound)?),
             Kind::Binary(operator, left, right) => {
@@ -183,7 +183,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             Kind::If(condition, yes, no) => match self.work(condition, bound)? {
                 Value::Bool(true) => self.work(yes, bound),
                 Value::Bool(false) => self.work(no, bound),
-                other => Err(format!("the condition before `?` must be true or false, and this is {}", other.kind())),
+                other => Err(no_truth("the condition before `?`", &other)),
             },
             Kind::List(items) => {
                 let items = items.iter().map(|item| self.whole(item, bound));
@@ -427,6 +427,10 @@ impl<'s, 'a> Worker<'s, 'a> {
 }
 
 /// What a scene says of what is not there. Rules take it for an answer, and tell of anything else.
+fn no_truth(what: &str, found: &Value<'_>) -> String {
+    format!("{what} needs true or false, and this is {}", found.kind())
+}
+
 fn no(name: &str) -> String {
     format!("there is no `{name}`")
 }

@@ -143,7 +143,10 @@ impl Parser {
     fn made(&self, at: usize, kind: Kind) -> Result<Expr, Mistake> {
         let expr = Expr::new(at, kind);
         match expr.height > HEIGHT {
-            true => Err(Mistake::new(at, "the expression is nested too deeply; split it")),
+            true => Err(Mistake::new(
+                at,
+                "the expression is nested too deeply; split it",
+            )),
             false => Ok(expr),
         }
     }

@@ -125,14 +125,19 @@ fn look(
         return verdict.push(WakeRequest::new(id, due).slack(config.after / 20));
     }
     if let Some(child) = active_child(session, workspace) {
-        let line = format!("{} stays active: {} is chained to it", session.name, child.name);
+        let line = format!(
+            "{} stays active: {} is chained to it",
+            session.name, child.name
+        );
         verdict.note(dayfly_policy_sdk::Severity::Debug, line);
         return verdict.push(WakeRequest::new(id, now.saturating_add(config.after)));
     }
     let idle = span_text(now.saturating_sub(since));
     let message = match session.last_use.filter(|used| *used >= active_since) {
         Some(_) => format!("no program has asked for its credentials for {idle}"),
-        None => format!("no program has asked for its credentials since it was started, {idle} ago"),
+        None => {
+            format!("no program has asked for its credentials since it was started, {idle} ago")
+        }
     };
     let why = Reason::new("idle", message).with("idle-since", moment_text(since));
     verdict.push(Act::new(Action::Stop, session, why));

@@ -207,7 +207,10 @@ impl Call<'_> {
                 let began = if again { None } else { session.started_at };
                 let since = began.unwrap_or(self.now).min(self.now);
                 if state.set(scope, SINCE, &since.to_le_bytes()).is_err() {
-                    let line = format!("the memory of the policy is full: it does not remember since when {} is active", session.name);
+                    let line = format!(
+                        "the memory of the policy is full: it does not remember since when {} is active",
+                        session.name
+                    );
                     self.verdict
                         .note(dayfly_policy_sdk::Severity::Warning, line);
                 }

@@ -73,10 +73,7 @@ impl WorkspaceRule for ProjectSession {
         if now != before {
             let bytes = now.as_ref().map(Project::to_bytes).unwrap_or_default();
             if state.set(Scope::Global, WANTED, &bytes).is_err() {
-                verdict.note(
-                    Severity::Warning,
-                    "the project is too large to remember",
-                );
+                verdict.note(Severity::Warning, "the project is too large to remember");
             }
         }
         let Some(project) = now.as_ref() else {

@@ -98,7 +98,9 @@ fn a_file_that_is_saved_names_the_sessions() {
     assert_eq!(said, [format!("2 stop: {path} does not name it")]);
     let (_, verdict) = play.call(&[file(path, FileChangeKind::Changed, None)]);
     assert!(
-        verdict.lines[0].1.contains("the engine does not pass its content"),
+        verdict.lines[0]
+            .1
+            .contains("the engine does not pass its content"),
         "{:?}",
         verdict.lines
     );

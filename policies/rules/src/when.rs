@@ -110,10 +110,7 @@ fn engine(object: &Object, word: &str) -> Result<When, ConfigError> {
         None => "write `engine started`, `engine stopping`, `engine resumed` or `engine clock-set`"
             .into(),
     };
-    Err(object.wrong(
-        "when",
-        format!("`{word}` is not an engine event; {advice}"),
-    ))
+    Err(object.wrong("when", format!("`{word}` is not an engine event; {advice}")))
 }
 
 /// What to say of a word that is not an event.

@@ -240,6 +240,7 @@ impl<'a> Walk<'a> {
                 parent: None,
                 portal: None,
                 secret: None,
+                kept_as: None,
                 requires: Vec::new(),
                 not_taken: Vec::new(),
                 lines: Vec::new(),

@@ -24,7 +24,8 @@ pub(super) fn read_others(
 ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
     let attribute = |name: &str| {
         let mut all = item.attributes.iter();
-        all.find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        all.find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
     };
     let (Some(service), Some(account)) = (attribute("service"), attribute("account")) else {
         return Ok(None);

@@ -16,7 +16,12 @@ fn condition(text: &str) -> String {
 fn a_wrong_schedule_names_its_rule_and_column() {
     let rule = r#"{"name":"lunch","when":"schedule Europe/Berlin 0 25 * * *","then":"start"}"#;
     let said = refused(&rules(&[r#"{"then":"start"}"#, rule]));
-    for part in ["rule 2 (lunch)", "`when`", "column 26", "`25` is not a valid hour"] {
+    for part in [
+        "rule 2 (lunch)",
+        "`when`",
+        "column 26",
+        "`25` is not a valid hour",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
