@@ -233,7 +233,7 @@ mod tests {
         for (program, firefox, chromium) in [
             ("/opt/firefox/firefox-bin", true, false),
             ("google-chrome-stable", false, true),
-            ("/home/firefox/chromium", false, true),
+            ("/opt/firefox/chromium", false, true),
             ("w3m", false, false),
         ] {
             assert_eq!(
