@@ -118,6 +118,33 @@ fn a_key_and_the_roles_upon_it_go_on_under_their_names_and_come_back() {
     assert_eq!(daemon.terminate(), 0);
 }
 
+#[test]
+fn two_commands_lead_from_a_config_that_grew_to_a_client_with_a_profile_that_is_renewed() {
+    let Some(sts) = Ministack::start() else {
+        return;
+    };
+    let (id, secret) = sts.user("alice");
+    let admin = sts.role("admin");
+    let config = format!(
+        "[default]\nregion = eu-west-1\n[profile admin]\nrole_arn = {admin}\nsource_profile = default\n\
+         region = eu-west-1\nendpoint_url = {}\n",
+        sts.endpoint()
+    );
+    let credentials =
+        format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    let mut home = with(&config, &credentials);
+    home.set("AWS_ENDPOINT_URL_STS", sts.endpoint());
+    let told = home.run(["import", "--apply", "--start"]).ok().out;
+    assert!(told.contains("started 2 of 2"), "{told}");
+    let caller = || aws::caller(&home, "admin", &sts.endpoint()).unwrap();
+    assert!(caller().contains(":assumed-role/admin/"));
+    // The profile asks Dayfly, which obtains new credentials where the old ones are gone.
+    let config = std::fs::read_to_string(config_file(&home)).unwrap();
+    assert!(config.contains("credential_process = "), "{config}");
+    home.run(["session", "rotate", "admin"]).ok();
+    assert!(caller().contains(":assumed-role/admin/"));
+}
+
 /// Three hundred profiles as they grow over years.
 fn grown() -> (String, String) {
     let (mut config, mut credentials) = (String::new(), String::new());

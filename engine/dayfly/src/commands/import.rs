@@ -1,6 +1,7 @@
 //! `dayfly import`
 
 mod sources;
+mod start;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,7 +32,7 @@ use crate::terminal::{print, print_json};
 /// write the same files.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly import\n  dayfly import --apply\n  dayfly import aws --apply\n  dayfly import --undo"
+    after_help = "Examples:\n  dayfly import\n  dayfly import --apply\n  dayfly import --apply --start\n  dayfly import aws --apply\n  dayfly import --undo"
 )]
 pub(crate) struct Args {
     /// The sources to look at; without this, all of them.
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Import what can come.
     #[arg(long)]
     apply: bool,
+    /// Also start the imported sessions that need nothing of you, so that their profiles work at once.
+    #[arg(long, requires = "apply", conflicts_with = "json")]
+    start: bool,
     /// Leave long-lived keys where they are; store each with `dayfly secret set`.
     #[arg(long)]
     without_keys: bool,
@@ -77,7 +81,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         init::make_workspace(&home)?;
     }
     let applied = with(&home, &files, |importer| importer.apply(&plan))?;
-    tell(args, &plan, &found, Some(&applied))
+    let told = tell(args, &plan, &found, Some(&applied))?;
+    match args.start {
+        true => start::start_imported(&home, &plan),
+        false => Ok(told),
+    }
 }
 
 /// What is to be known before anything is changed: that no tool would go on beside, and all keys.
