@@ -24,7 +24,7 @@ pub(super) fn start_imported(home: &Home, plan: &Plan) -> Result<Exit, CliError>
     let (mut started, mut failed) = (0, 0);
     for (n, (row, object)) in ready.iter().enumerate() {
         let name = sanitize(&row.candidate.name);
-        dayfly_integrations::Progress::at(&progress, ready.len(), n, &format!("starting {name}"));
+        dayfly_integrations::Progress::at(&progress, n, ready.len(), &format!("starting {name}"));
         let id = object.get("sessionId").and_then(|id| id.as_str());
         let order = SessionOrder::plain(id.unwrap_or(&row.candidate.name), Action::Start);
         match orders::order(home, &order) {
