@@ -12,7 +12,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dayfly_vault::{
-    KeyPlace, KeySource, KeyringError, KeyringItem, SecretString, Vault, VaultError,
+    KeyPlace, KeySource, KeyringError, KeyringItem, OthersItem, SecretString, Vault, VaultError,
+    others_in,
 };
 use secret_service::{Session, lock};
 use support::{again, inside};
@@ -311,4 +312,59 @@ fn places_are_named_without_secrets() {
     );
     let source = KeySource::passphrase("/v/key.age".into(), |_| Some(secret()));
     assert!(!format!("{source:?}").contains("canary"));
+}
+
+/// What another program keeps in a collection.
+fn store(collection: &str, attributes: &[(&str, &str)], content: &str) {
+    use ::secret_service::blocking::SecretService;
+    let service = SecretService::connect(::secret_service::EncryptionType::Plain).unwrap();
+    let all = service.get_all_collections().unwrap();
+    let mut all = all.into_iter();
+    let found = all.find(|one| one.collection_path.as_str().ends_with(collection));
+    let attributes = attributes.iter().copied().collect();
+    let found = found.unwrap();
+    let made = found.create_item("x", attributes, content.as_bytes(), true, "text/plain");
+    made.unwrap();
+}
+
+#[test]
+fn what_others_keep_is_read_out_of_their_collection_and_not_while_it_is_locked() {
+    if !inside() {
+        let Some(session) = Session::start() else {
+            return;
+        };
+        return session
+            .run("what_others_keep_is_read_out_of_their_collection_and_not_while_it_is_locked");
+    }
+    let item = |collection: Option<&str>, name: &str| OthersItem {
+        attributes: vec![("profile".to_owned(), name.to_owned())],
+        collection: collection.map(str::to_owned),
+        unlock_within: None,
+    };
+    store("login", &[("profile", "work"), ("x", "y")], "canary");
+    store("login", &[("profile", "other")], "another");
+    store("session", &[("profile", "elsewhere")], "third");
+    let read = |collection, name| {
+        let content = item(collection, name).read().unwrap();
+        content.map(|content| String::from_utf8(content.expose().to_vec()).unwrap())
+    };
+    assert_eq!(read(Some("login"), "work").as_deref(), Some("canary"));
+    assert_eq!(read(None, "other").as_deref(), Some("another"));
+    assert_eq!(read(Some("login"), "elsewhere"), None);
+    assert_eq!(read(Some("nothing"), "work"), None);
+    let mut names = others_in("login", "profile").unwrap();
+    names.sort();
+    assert_eq!(names, ["other", "work"]);
+    assert_eq!(others_in("nothing", "profile"), Ok(Vec::new()));
+    lock();
+    assert_eq!(others_in("login", "profile"), Err(KeyringError::Locked));
+    assert_eq!(
+        item(Some("login"), "work").read(),
+        Err(KeyringError::Locked)
+    );
+    // While it is locked, that nothing is found is no answer.
+    assert_eq!(
+        item(Some("login"), "gone").read(),
+        Err(KeyringError::Locked)
+    );
 }
