@@ -172,6 +172,75 @@ fn sessions_of_leapp_go_on_under_their_names_and_their_profiles_come_back() {
 }
 
 #[test]
+fn scripts_that_were_written_for_leapp_go_on() {
+    let Some(sts) = Ministack::start() else {
+        return;
+    };
+    let (key, secret) = sts.user("alice");
+    let mut home = sts_home(&sts);
+    home.save_workspace(&json!({ "sessions": [
+        { "sessionId": "id-admin", "sessionName": "prod/Admin", "type": "awsIamRoleChained", "profileName": "work",
+          "roleArn": sts.role("Admin"), "parentSessionId": "id-user", "region": "eu-west-1" },
+        { "sessionId": "id-reader", "sessionName": "prod/Reader", "type": "awsIamRoleChained",
+          "roleArn": sts.role("Reader"), "parentSessionId": "id-user", "region": "eu-west-1" },
+        { "sessionId": "id-user", "sessionName": "user", "type": "awsIamUser", "region": "eu-west-1" },
+    ] }));
+    home.run_with(["secret", "set", "user"], &format!("{key}\n{secret}\n"))
+        .ok();
+    // A link of that name, which the script and the profile find.
+    let folder = home.path().join("bin");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(dayfly_tests::home::program(), folder.join("leapp")).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    home.set("PATH", format!("{}:{path}", folder.display()));
+    let leapp = |line: &str| {
+        let mut command = home.command([""; 0]);
+        let mut script = Command::new("sh");
+        script.env_clear().args(["-c", line]);
+        for (name, value) in command.env("HOME", home.path()).get_envs() {
+            if let Some(value) = value {
+                script.env(name, value);
+            }
+        }
+        dayfly_tests::home::Ended::of(script.output().unwrap())
+    };
+    let daemon = Daemon::start(&home);
+    let several = leapp("leapp session start prod --noInteractive");
+    assert!(
+        several.code != 0 && several.err.contains("prod/Admin, prod/Reader"),
+        "{}",
+        several.err
+    );
+    leapp("leapp session start prod --sessionRole Admin").ok();
+    assert_eq!(home.status("prod/Admin"), "active");
+    let who = aws::boto3_caller(&home, "work", &sts.endpoint()).unwrap();
+    assert!(who.contains(":assumed-role/Admin/"), "{who}");
+    let given = leapp("leapp session generate id-reader").ok().json();
+    assert_eq!(given["Version"], 1);
+    assert!(given["SessionToken"].is_string());
+    let listed = leapp("leapp session list -x --output json --filter 'Session Name=prod'")
+        .ok()
+        .json();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(listed[0]["id"], "id-admin");
+    assert_eq!(listed[0]["status"], "active");
+    let table = leapp("leapp session list").ok().out;
+    assert!(
+        table.contains("Session Name") && table.contains("AWS IAM Role Chained"),
+        "{table}"
+    );
+    leapp("leapp session stop --sessionId id-admin").ok();
+    assert_eq!(home.status("prod/Admin"), "inactive");
+    assert_eq!(leapp("leapp session stop --sessionId gone").code, 3);
+    assert_eq!(
+        home.run(["leapp", "session", "list", "--filter", "Colour=red"])
+            .code,
+        2
+    );
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
 fn a_file_of_leapp_from_another_machine_is_told() {
     let mut home = Home::new();
     let fixture = include_str!("../../engine/import/fixtures/leapp/version-7.json");

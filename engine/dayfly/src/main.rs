@@ -31,7 +31,7 @@ fn main() -> std::process::ExitCode {
     if let Some(exit) = commands::short_cut() {
         return exit.into();
     }
-    match Dayfly::try_parse() {
+    match Dayfly::try_parse_from(commands::words()) {
         Ok(command) => command.run().into(),
         // Help and the version, which hold nothing of others.
         Err(asked) if !asked.use_stderr() => {

@@ -15,6 +15,7 @@ mod import;
 mod init;
 pub(crate) mod integration;
 pub(crate) mod layer;
+mod leapp;
 pub(crate) mod policy;
 mod prompt;
 pub(crate) mod replay;
@@ -27,7 +28,8 @@ mod status;
 mod use_session;
 pub(crate) mod workspace;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use dayfly_core::policy::Action;
@@ -81,6 +83,7 @@ enum Command {
     Replay(replay::Args),
     Doctor(doctor::Args),
     Emit(emit::Args),
+    Leapp(leapp::Args),
     /// Check the Workspace file, and export sessions for others.
     #[command(subcommand)]
     Workspace(Workspace),
@@ -227,6 +230,7 @@ impl Dayfly {
             Command::Explain(args) => end(explain::run(&args)),
             Command::Replay(args) => end(replay::run(&args)),
             Command::Emit(args) => end(emit::run(&args)),
+            Command::Leapp(args) => end(leapp::run(&args)),
             Command::Workspace(Workspace::Validate(args)) => end(workspace::validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => end(workspace::schema::run(&args)),
             Command::Workspace(Workspace::Export(args)) => end(workspace::export::run(&args)),
@@ -265,6 +269,18 @@ fn order(args: &session::order::Args, action: Action) -> Exit {
 
 /// Commands that do without the parser of the command line, which is most of their time; none where
 /// this is another command, or one that the parser should explain.
+/// The words of the command line. A program that is called by the name `leapp` takes the commands of Leapp.
+pub(crate) fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let name = words.first().map(Path::new).and_then(Path::file_name);
+    if name.is_some_and(|name| name == "leapp") {
+        words.insert(1, "leapp".into());
+    }
+    words
+}
+
+/// `dayfly credential-process SESSION` without the parser of the command line, which is most of
+/// its time; none where this is another command, or one that the parser should explain.
 pub(crate) fn short_cut() -> Option<Exit> {
     let mut args = std::env::args_os().skip(1);
     let command = args.next()?;
