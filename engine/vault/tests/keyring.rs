@@ -317,14 +317,15 @@ fn places_are_named_without_secrets() {
 /// What another program keeps in a collection.
 fn store(collection: &str, attributes: &[(&str, &str)], content: &str) {
     use ::secret_service::blocking::SecretService;
-    let service = SecretService::connect(::secret_service::EncryptionType::Plain).unwrap();
-    let all = service.get_all_collections().unwrap();
+    let service = SecretService::connect(::secret_service::EncryptionType::Plain);
+    let service = service.expect("the keyring answers");
+    let all = service.get_all_collections().expect("its collections");
     let mut all = all.into_iter();
     let found = all.find(|one| one.collection_path.as_str().ends_with(collection));
     let attributes = attributes.iter().copied().collect();
-    let found = found.unwrap();
+    let found = found.expect("the collection");
     let made = found.create_item("x", attributes, content.as_bytes(), true, "text/plain");
-    made.unwrap();
+    made.expect("the item is stored");
 }
 
 #[test]

@@ -29,7 +29,7 @@ const origin = `https://localhost:${port}`;
 const issuer = `${origin}/${TENANT}/v2.0`;
 
 // What tokens can be for. Entra knows a resource with and without a slash at its end.
-const resources = [origin, `${origin}/`, 'https://vault.azure.net', 'https://management.core.windows.net/', 'https://sts.amazonaws.com'];
+const resources = [origin, `${origin}/`, 'https://vault.azure.net', 'https://management.core.windows.net/', 'https://management.azure.com', 'https://sts.amazonaws.com'];
 const signing = await jose.generateKeyPair('RS256', { extractable: true });
 const jwk = { ...(await jose.exportJWK(signing.privateKey)), alg: 'RS256', use: 'sig', kid: 'entra' };
 const jwks = fs.existsSync(path.join(folder, 'app.jwk'))
@@ -183,6 +183,10 @@ server.on('request', async (request, response) => {
   if (url.pathname.startsWith('/subscriptions')) return manager(request, response, url);
   // What `az cloud update` asks of a resource manager.
   if (url.pathname === '/metadata/endpoints') return json(response, 200, { name: 'AzureCloud', resourceManager: origin, authentication: { loginEndpoint: origin, audiences: ['https://management.core.windows.net/'], tenant: 'common', identityProvider: 'AAD' }, suffixes: {} });
+  // Where MSAL looks for the endpoints of a tenant.
+  if (url.pathname === `/${TENANT}/v2.0/.well-known/openid-configuration`) {
+    request.url = '/.well-known/openid-configuration';
+  }
   if (!url.pathname.includes('/oauth2/v2.0/')) return oidc(request, response);
   const tenant = url.pathname.split('/')[1];
   const fault = state.fault?.where === 'entra' ? state.fault : null;
