@@ -90,7 +90,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 
 /// What is to be known before anything is changed: that no tool would go on beside, and all keys.
 fn prepare(plan: &mut Plan, sources: &[&dyn Source]) -> Result<(), CliError> {
-    let coming: BTreeSet<&str> = plan.added().map(|(row, _)| row.source.as_str()).collect();
+    // Of a session that is there, lines may wait from an import that was interrupted.
+    let waits = |row: &&Row| match row.verdict {
+        Verdict::Add(_) => true,
+        Verdict::Present(_) => !row.candidate.lines.is_empty(),
+        Verdict::Twice(_) | Verdict::Collides { .. } => false,
+    };
+    let coming: BTreeSet<&str> = plan
+        .rows
+        .iter()
+        .filter(waits)
+        .map(|row| row.source.as_str())
+        .collect();
     let coming = sources
         .iter()
         .filter(|source| coming.contains(source.name()));
