@@ -172,6 +172,44 @@ fn sessions_of_leapp_go_on_under_their_names_and_their_profiles_come_back() {
 }
 
 #[test]
+fn what_a_file_of_somebody_else_says_reaches_no_terminal_as_it_stands() {
+    let mut home = Home::new();
+    home.set("DAYFLY_MACHINE_ID", MACHINE);
+    let escape = "a\u{1b}]0;owned\u{7}\u{1b}[2J\r\nb";
+    let role = |id: &str, name: &str, parent: &str| {
+        json!({ "sessionId": id, "sessionName": name, "type": "awsIamRoleChained", "profileId": "p",
+            "roleArn": format!("arn:aws:iam::111111111111:role/{escape}"), "parentSessionId": parent, escape: escape })
+    };
+    let workspace = json!({
+        "_profiles": [{ "id": "p", "name": escape }],
+        "_proxyConfiguration": { "proxyUrl": escape },
+        "_sessions": [
+            { "sessionId": "u", "sessionName": escape, "type": "awsIamUser", "profileId": "p", escape: escape },
+            role("r", escape, "u"), role("s", escape, escape), role(escape, escape, "u"),
+            { "sessionId": "x", "sessionName": escape, "type": escape },
+        ],
+    });
+    write(&home, ".Leapp/Leapp-lock.json", &leapp_file(&workspace));
+    write(
+        &home,
+        ".aws-sso/config.yaml",
+        "SSOConfig: {\"\\e[2J\": {StartUrl: \"\\e[2J\"}}\n",
+    );
+    for args in [
+        &["import"][..],
+        &["import", "--apply"],
+        &["import", "--apply", "--without-keys"],
+    ] {
+        let run = home.run(args);
+        let said = format!("{}{}", run.out, run.err);
+        assert!(
+            !said.is_empty() && !said.contains(['\u{1b}', '\u{7}', '\r']),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
 fn scripts_that_were_written_for_leapp_go_on() {
     let Some(sts) = Ministack::start() else {
         return;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use dayfly_fs::bounded;
 use serde_json::{Map, Value};
+use yaml_rust2::parser::{Event, EventReceiver, Parser};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::source::SourceError;
@@ -37,11 +38,12 @@ pub(crate) fn configuration(path: &Path, tool: &str) -> Result<Option<Value>, So
 
 /// The first document; null where there is none.
 fn parse(text: &str) -> Result<Value, String> {
-    // References are for who writes by hand many times the same; what they can blow up to has no end.
-    if text
-        .lines()
-        .any(|line| line.contains(": *") || line.trim_start().starts_with("- *"))
-    {
+    let mut references = References(false);
+    Parser::new_from_str(text)
+        .load(&mut references, true)
+        .map_err(|error| error.to_string())?;
+    // What they can blow up to has no end.
+    if references.0 {
         return Err("it has references (`*name`), which Dayfly does not follow".to_owned());
     }
     let documents = YamlLoader::load_from_str(text).map_err(|error| error.to_string())?;
@@ -49,6 +51,15 @@ fn parse(text: &str) -> Result<Value, String> {
     match documents.first() {
         Some(document) => json(document, DEPTH, &mut left),
         None => Ok(Value::Null),
+    }
+}
+
+/// Whether a text refers to a part of itself.
+struct References(bool);
+
+impl EventReceiver for References {
+    fn on_event(&mut self, event: Event) {
+        self.0 |= matches!(event, Event::Alias(_));
     }
 }
 
@@ -98,6 +109,16 @@ mod tests {
         assert_eq!(parse(text), Ok(wanted));
         assert_eq!(parse(""), Ok(Value::Null));
         assert!(parse("a: [").is_err() && parse("a: *b\nb: &b x\n").is_err());
+        for reference in ["a: [&x 1, *x]", "- &x y\n- *x", "&x a: 1\nb: {c: *x}"] {
+            assert!(
+                parse(reference).unwrap_err().contains("references"),
+                "{reference}"
+            );
+        }
+        assert_eq!(
+            parse("a: b *c\nd: '*e'"),
+            Ok(json!({ "a": "b *c", "d": "*e" }))
+        );
         let deep = "[".repeat(60) + &"]".repeat(60);
         assert!(parse(&deep).is_err());
     }

@@ -112,7 +112,8 @@ fn prepare(plan: &mut Plan, sources: &[&dyn Source]) -> Result<(), CliError> {
 }
 
 fn unread(error: SourceError) -> CliError {
-    CliError::failed(format!("{error}; nothing was imported")).hint(error.hint)
+    let message = sanitize(&error.to_string());
+    CliError::failed(format!("{message}; nothing was imported")).hint(sanitize(&error.hint))
 }
 
 /// What the sources have that were named, or all of them.
@@ -268,7 +269,8 @@ fn notes(plan: &Plan) -> String {
     };
     for row in &plan.rows {
         if let Verdict::Collides { why, hint } = &row.verdict {
-            text += &format!("in the way of {}: {}\n  {hint}\n", of(row), sanitize(why));
+            let (why, hint) = (sanitize(why), sanitize(hint));
+            text += &format!("in the way of {}: {why}\n  {hint}\n", of(row));
         }
     }
     for (_, refused) in &plan.refused {
@@ -278,7 +280,7 @@ fn notes(plan: &Plan) -> String {
             sanitize(&refused.why)
         );
         if let Some(hint) = &refused.hint {
-            text += &format!("  {hint}\n");
+            text += &format!("  {}\n", sanitize(hint));
         }
     }
     for (row, _) in plan.added() {
@@ -287,7 +289,7 @@ fn notes(plan: &Plan) -> String {
             text += &format!(
                 "{}: {field} ({place}) {}\n",
                 sanitize(&row.candidate.name),
-                left.why
+                sanitize(&left.why)
             );
         }
     }
