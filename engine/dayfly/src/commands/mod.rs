@@ -267,8 +267,6 @@ fn order(args: &session::order::Args, action: Action) -> Exit {
     end(session::order::run(args, action))
 }
 
-/// Commands that do without the parser of the command line, which is most of their time; none where
-/// this is another command, or one that the parser should explain.
 /// The words of the command line. A program that is called by the name `leapp` takes the commands of Leapp.
 pub(crate) fn words() -> Vec<OsString> {
     let mut words: Vec<OsString> = std::env::args_os().collect();
@@ -279,8 +277,8 @@ pub(crate) fn words() -> Vec<OsString> {
     words
 }
 
-/// `dayfly credential-process SESSION` without the parser of the command line, which is most of
-/// its time; none where this is another command, or one that the parser should explain.
+/// Commands that do without the parser of the command line, which is most of their time; none where
+/// this is another command, or one that the parser should explain.
 pub(crate) fn short_cut() -> Option<Exit> {
     let mut args = std::env::args_os().skip(1);
     let command = args.next()?;
