@@ -40,5 +40,5 @@ pub use file::{AwsFile, Both, Kind, profile_of};
 pub use load::{Unreadable, Why, load, load_with_text};
 pub use parse::{Key, Section, Value, raw};
 pub use place::NOWHERE;
-pub use shell::split as words;
+pub use shell::split as split_words;
 pub use without::without;

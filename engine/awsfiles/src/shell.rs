@@ -2,7 +2,7 @@
 //!
 //! Source: `CPython`, `shlex.shlex` with `posix=True`, without comments.
 
-/// The words of a text as a shell takes it apart; none where a quote is not closed or nothing follows a backslash.
+/// The words; none where a quote is not closed or nothing follows a backslash.
 #[must_use]
 pub fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();

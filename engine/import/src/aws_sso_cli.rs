@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
-use dayfly_awsfiles::words;
+use dayfly_awsfiles::split_words;
 use dayfly_core::session::SessionType;
 use serde_json::{Map, Value};
 
@@ -53,7 +53,7 @@ impl Role {
 
     /// The role that a `credential_process` asks the tool for.
     fn asked(process: &str, default: &str) -> Option<Self> {
-        let words = words(process)?;
+        let words = split_words(process)?;
         let program = words.first()?.rsplit('/').next()?;
         if program != "aws-sso" || !words.iter().any(|word| word == "process") {
             return None;

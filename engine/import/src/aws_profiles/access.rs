@@ -163,7 +163,7 @@ pub(super) fn own(profile: &Profile<'_>) -> Result<Access, No> {
 ///
 /// Source: botocore, `ProcessProvider._retrieve_credentials_using`, `compat_shell_split`.
 fn process(command: &str) -> Result<Access, No> {
-    let words = dayfly_awsfiles::words(command).unwrap_or_default();
+    let words = dayfly_awsfiles::split_words(command).unwrap_or_default();
     let Some(program) = words.first() else {
         let why = "its command cannot be taken apart into words";
         return Err(no(
@@ -178,9 +178,13 @@ fn process(command: &str) -> Result<Access, No> {
             "Dayfly itself published this profile",
             "nothing is to be done",
         ),
-        "leapp" => (
+        "leapp" | "hopkey" => (
             "a program of Leapp gives its credentials",
             "import the sessions of Leapp instead",
+        ),
+        "aws-sso" => (
+            "aws-sso-cli gives its credentials",
+            "import the roles of aws-sso-cli instead",
         ),
         "aws-vault" => (
             "aws-vault gives its credentials",

@@ -276,7 +276,7 @@ fn delivery(text: &str) -> Result<Value, String> {
 
 /// A command line as a list of its words.
 fn words(text: &str) -> Result<Value, String> {
-    let words = dayfly_awsfiles::words(text)
+    let words = dayfly_awsfiles::split_words(text)
         .ok_or("a quote is not closed, or nothing follows a backslash")?;
     match words.first() {
         Some(program) if !program.is_empty() => Ok(Value::from(words)),
