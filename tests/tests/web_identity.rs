@@ -243,3 +243,100 @@ fn a_real_issuers_tokens_open_a_role_and_are_renewed_with_it() {
     secrets.push(SECRET.to_owned());
     home.nowhere(&secrets, &[]);
 }
+
+/// GitHub's endpoint for tokens of a job, as its documentation has it: answers who has the job's bearer,
+/// with the token in a file.
+fn github(
+    token: &Path,
+    bearer: &'static str,
+) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::{Read as _, Write as _};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::sync::Arc::new(AtomicUsize::new(0));
+    let (count, token) = (std::sync::Arc::clone(&asked), token.to_owned());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut piece = [0; 1_024];
+            while !request.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut piece) {
+                    Ok(read @ 1..) => request.extend_from_slice(&piece[..read]),
+                    _ => break,
+                }
+            }
+            let request = String::from_utf8_lossy(&request).into_owned();
+            let may = request.contains(&format!("Bearer {bearer}"))
+                && request.starts_with("GET /token?api-version=2.0&audience=sts.amazonaws.com ");
+            count.fetch_add(usize::from(may), Ordering::SeqCst);
+            let body = json!({ "count": 1437, "value": std::fs::read_to_string(&token).unwrap() });
+            let (status, body) = match may {
+                true => ("200 OK", body.to_string()),
+                false => ("401 Unauthorized", request),
+            };
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    (format!("{origin}/token?api-version=2.0"), asked)
+}
+
+#[test]
+fn a_job_asks_its_ci_system_for_a_new_token_each_time() {
+    use std::sync::atomic::Ordering;
+    const BEARER: &str = "the-bearer-of-the-job";
+    let Some(sts) = Ministack::start() else {
+        return;
+    };
+    let arn = role(&sts, ISSUER, "sts.amazonaws.com", SUBJECT);
+    let good = token(&sts, "sts.amazonaws.com", SUBJECT);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, &good).unwrap();
+    let (address, asked) = github(&file, BEARER);
+
+    let mut home = Home::new();
+    home.save_workspace(&json!({ "sessions": [
+        session("job", &arn, ("tokenService", json!("gitHubActions"))),
+        session("lab", &arn, ("tokenVariable", json!("AWS_ID_TOKEN"))),
+    ] }));
+    home.save_config(&format!(
+        "[aws]\nsts-endpoint-url = \"{}\"\n",
+        sts.endpoint()
+    ));
+    // Outside of a job nobody gives tokens.
+    for (name, words) in [
+        ("job", "ACTIONS_ID_TOKEN_REQUEST_URL is not set"),
+        ("lab", "the variable AWS_ID_TOKEN is not set"),
+    ] {
+        let refused = home.run(["session", "start", name]);
+        assert!(refused.err.contains(words), "{}", refused.err);
+    }
+    home.set("ACTIONS_ID_TOKEN_REQUEST_URL", &address);
+    home.set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", BEARER);
+    home.set("AWS_ID_TOKEN", &good);
+    let daemon = Daemon::start(&home);
+    for name in ["job", "lab"] {
+        home.run(["session", "start", name]).ok();
+        let caller = aws::boto3_caller(&home, name, &sts.endpoint()).unwrap();
+        assert!(caller.contains(":assumed-role/ci/"), "{caller}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    home.run(["session", "rotate", "job"]).ok();
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    drop(daemon);
+
+    // A job without the permission, and an address that a secret is not sent to.
+    home.set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another-bearer");
+    let refused = home.run(["session", "rotate", "job"]);
+    assert!(refused.err.contains("status 401"), "{}", refused.err);
+    assert!(!refused.err.contains("another-bearer"), "{}", refused.err);
+    home.set("ACTIONS_ID_TOKEN_REQUEST_URL", "http://192.0.2.1/token");
+    let refused = home.run(["session", "rotate", "job"]);
+    assert!(refused.err.contains("not encrypted"), "{}", refused.err);
+}

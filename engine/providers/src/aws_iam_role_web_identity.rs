@@ -1,7 +1,7 @@
 //! `awsIamRoleWebIdentity`: a role assumed by STS `AssumeRoleWithWebIdentity` with the token that a
 //! workload has from where it runs.
 //!
-//! The token is read again for every call: Kubernetes renews the file, CI systems give a new one.
+//! The token is had anew for every call: Kubernetes renews the file, CI systems give a new one.
 //!
 //! Sources: AWS STS API reference, `AssumeRoleWithWebIdentity` (unsigned; tokens of 4 to 20,000
 //! characters); AWS SDKs and Tools Reference Guide, "Assume role with web identity".
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dayfly_core::session::{Access, Session, SessionType};
+use dayfly_core::session::{Access, Session, SessionType, TokenSource};
 use dayfly_vault::private_file::PrivateFileError;
 use dayfly_vault::{SecretString, TemporaryCredentials};
 use serde_json::Value;
@@ -22,6 +22,7 @@ use crate::errors::ProviderError;
 use crate::errors_sign_in::TokenProblem;
 use crate::provider::{BoxFuture, IssueRequest, Provider};
 use crate::role_session_name::role_session_name;
+use crate::token_services::TokenServices;
 use dayfly_vault::helper;
 
 /// The longest file, and the longest output of a command, in bytes.
@@ -36,40 +37,51 @@ const MEMBERS: [&str; 4] = ["value", "id_token", "access_token", "token"];
 /// The provider for `awsIamRoleWebIdentity`.
 pub(crate) struct AwsIamRoleWebIdentity {
     pub(crate) sts: Arc<Sts>,
+    pub(crate) services: TokenServices,
 }
 
-async fn token(
-    session: &Session,
-    file: Option<&str>,
-    command: Option<&[String]>,
-) -> Result<SecretString, ProviderError> {
-    let refuse = |problem| ProviderError::Token {
-        session: session.name.clone(),
-        problem,
-    };
-    let text = match (file, command) {
-        (Some(file), _) => {
-            let path = path(session, file)?;
-            let read = tokio::task::spawn_blocking(move || read(&path)).await;
-            let read = read.map_err(|_| ProviderError::Interrupted {
-                session: session.name.clone(),
-                task: "reading the token",
-            })?;
-            read.map_err(refuse)?
-        }
-        (None, Some(command)) => {
-            let environment = [
-                ("DAYFLY_SESSION", session.id.as_str()),
-                ("DAYFLY_SESSION_NAME", session.name.as_str()),
-                ("DAYFLY_ROLE_ARN", session.role_arn().unwrap_or_default()),
-            ];
-            helper::run(command, &environment, LENGTH, DEADLINE)
-                .await
-                .map_err(|error| refuse(TokenProblem::Command(error)))?
-        }
-        (None, None) => return Err(refuse(TokenProblem::Nowhere)),
-    };
-    extract(&text).ok_or_else(|| refuse(TokenProblem::NoToken))
+impl AwsIamRoleWebIdentity {
+    async fn token(
+        &self,
+        session: &Session,
+        source: &TokenSource,
+    ) -> Result<SecretString, ProviderError> {
+        let refuse = |problem| ProviderError::Token {
+            session: session.name.clone(),
+            problem,
+        };
+        let text = match source {
+            TokenSource::File(file) => {
+                let path = path(session, file)?;
+                let read = tokio::task::spawn_blocking(move || read(&path)).await;
+                let read = read.map_err(|_| ProviderError::Interrupted {
+                    session: session.name.clone(),
+                    task: "reading the token",
+                })?;
+                read.map_err(refuse)?
+            }
+            TokenSource::Command(command) => {
+                let environment = [
+                    ("DAYFLY_SESSION", session.id.as_str()),
+                    ("DAYFLY_SESSION_NAME", session.name.as_str()),
+                    ("DAYFLY_ROLE_ARN", session.role_arn().unwrap_or_default()),
+                ];
+                helper::run(command, &environment, LENGTH, DEADLINE)
+                    .await
+                    .map_err(|error| refuse(TokenProblem::Command(error)))?
+            }
+            TokenSource::Variable(name) => {
+                let set = std::env::var(name).ok().filter(|value| !value.is_empty());
+                set.map(SecretString::from)
+                    .ok_or_else(|| refuse(TokenProblem::Variable(name.clone())))?
+            }
+            TokenSource::Service { service, audience } => {
+                let asked = self.services.token(*service, audience.as_deref()).await;
+                asked.map_err(|problem| refuse(TokenProblem::Service(problem)))?
+            }
+        };
+        extract(&text).ok_or_else(|| refuse(TokenProblem::NoToken))
+    }
 }
 
 fn path(session: &Session, file: &str) -> Result<PathBuf, ProviderError> {
@@ -155,8 +167,7 @@ impl Provider for AwsIamRoleWebIdentity {
             let session = request.session;
             let Access::AwsIamRoleWebIdentity {
                 role_arn,
-                token_file,
-                token_command,
+                token: source,
                 role_session_name: name,
                 duration_seconds,
             } = &session.access
@@ -165,7 +176,7 @@ impl Provider for AwsIamRoleWebIdentity {
             };
             let name = role_session_name(session, name.as_deref())?;
             let begin = Instant::now();
-            let token = token(session, token_file.as_deref(), token_command.as_deref()).await?;
+            let token = self.token(session, source).await?;
             let now = request.now.plus(begin.elapsed());
             let seconds = duration_seconds.and_then(|seconds| i32::try_from(seconds).ok());
             let operation = "AssumeRoleWithWebIdentity";

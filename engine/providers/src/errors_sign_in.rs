@@ -6,6 +6,7 @@ use dayfly_core::session::ErrorKind;
 
 use crate::hints::{CLOCK_HINT, quoted};
 use crate::saml::assertion::AssertionError;
+use crate::token_services::ServiceProblem;
 use dayfly_vault::helper::HelperError;
 
 /// Why a session has no SAML assertion that could be used.
@@ -76,9 +77,6 @@ const OFF: u64 = 120;
 /// Why a session has no web identity token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenProblem {
-    /// Nothing says where it is.
-    #[error("the session does not say where its web identity token comes from")]
-    Nowhere,
     /// The file does not have it.
     #[error("the token file {} {problem}", path.display())]
     File {
@@ -90,6 +88,12 @@ pub enum TokenProblem {
     /// The command did not bring it.
     #[error("its token command gave no token: {0}")]
     Command(HelperError),
+    /// The variable does not have it.
+    #[error("the variable {0} is not set in the environment of this process")]
+    Variable(String),
+    /// The CI system did not give it.
+    #[error("{0}")]
+    Service(ServiceProblem),
     /// What was found is no token.
     #[error("its web identity token is not valid")]
     NoToken,
@@ -103,6 +107,7 @@ impl TokenProblem {
             Self::Command(HelperError::Failed { .. } | HelperError::Deadline { .. }) => {
                 ErrorKind::Unavailable
             }
+            Self::Service(problem) => problem.kind(),
             _ => ErrorKind::Misconfigured,
         }
     }
@@ -111,14 +116,16 @@ impl TokenProblem {
     pub(crate) fn hint(&self, session: &str) -> String {
         let session = quoted(session);
         match self {
-            Self::Nowhere => format!(
-                "set it with `dayfly session edit {session} --token-file PATH` or --token-command"
-            ),
             Self::File { .. } | Self::NoToken => format!(
                 "check that the workload has its token, or change the path with `dayfly session \
                  edit {session}`"
             ),
             Self::Command(_) => "run the command yourself to see its output".to_owned(),
+            Self::Variable(_) => format!(
+                "start Dayfly where the CI system sets it, or change its name with `dayfly session \
+                 edit {session} --token-variable`"
+            ),
+            Self::Service(problem) => problem.hint().to_owned(),
         }
     }
 }

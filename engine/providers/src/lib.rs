@@ -48,6 +48,7 @@ mod shared_config;
 pub mod sso;
 mod sts_codes;
 mod sts_errors;
+mod token_services;
 mod unreachable;
 
 pub use aws_console::{Console, ConsoleError, RoleKeys};
@@ -70,4 +71,5 @@ pub use saml::assertion::{Assertion, AssertionError, OfferedRole};
 pub use saml::broker::AssertionBroker;
 pub use saml::{AssertionRequest, Assertions, NoAssertion, NobodySignsIn};
 pub use settings::{AwsSettings, Timeouts};
+pub use token_services::ServiceProblem;
 pub use unreachable::Unreachable;

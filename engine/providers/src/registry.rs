@@ -27,6 +27,7 @@ use crate::provider::{IssueRequest, Provider};
 use crate::saml::{Assertions, NobodySignsIn};
 use crate::settings::AwsSettings;
 use crate::sso::{Sso, SsoIntegration};
+use crate::token_services::TokenServices;
 
 /// What all providers are made from.
 #[derive(Clone)]
@@ -103,6 +104,7 @@ impl Providers {
             }),
             Box::new(AwsIamRoleWebIdentity {
                 sts: Arc::clone(&sts),
+                services: TokenServices::new(&config.aws.timeouts),
             }),
             Box::new(Process {
                 sts: Arc::clone(&sts),

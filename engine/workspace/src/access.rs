@@ -7,7 +7,7 @@ use dayfly_core::session::{Access, AssumeRole, InstanceSource, SessionId, Sessio
 use crate::check;
 use crate::format::SessionObject;
 use crate::method::Method;
-use crate::problem::{Note, Severity};
+use crate::problem::Note;
 use crate::raw::Field;
 use crate::read::{FieldText, Integration, Reader};
 
@@ -15,7 +15,11 @@ use crate::read::{FieldText, Integration, Reader};
 type AccessAndIntegration = (Access, Option<(Integration, FieldText)>);
 
 impl Reader<'_> {
-    fn duration(&mut self, method: &Method, field: Option<Field<'_, u32>>) -> Option<u32> {
+    pub(crate) fn duration(
+        &mut self,
+        method: &Method,
+        field: Option<Field<'_, u32>>,
+    ) -> Option<u32> {
         let (seconds, offset) = self.take("durationSeconds", field)?;
         let bounds = method.duration?;
         self.note(offset, check::duration(seconds, bounds));
@@ -81,12 +85,12 @@ impl Reader<'_> {
         Some((access, None))
     }
 
-    fn sts(&mut self, name: &str, field: Option<Field<'_, String>>) -> Option<String> {
+    pub(crate) fn sts(&mut self, name: &str, field: Option<Field<'_, String>>) -> Option<String> {
         self.checked(name, field, |text| check::sts_text(name, text))
     }
 
     /// Notes a command that has no program.
-    fn program(&mut self, field: &str, words: &[String], offset: usize) {
+    pub(crate) fn program(&mut self, field: &str, words: &[String], offset: usize) {
         if words.first().is_none_or(String::is_empty) {
             let message = format!("`{field}` has no program");
             self.notes
@@ -204,42 +208,5 @@ impl Reader<'_> {
             integration_id: id.as_ref().map(|id| id.text.clone()),
         };
         Some((access, id.map(|id| (Integration::Azure, id))))
-    }
-
-    fn web_identity(
-        &mut self,
-        method: &Method,
-        object: &mut SessionObject<'_>,
-        role_arn: Option<String>,
-    ) -> Option<Access> {
-        let token_file = self.filled("tokenFile", object.token_file.take());
-        let command = self.take("tokenCommand", object.token_command.take());
-        if let Some((words, offset)) = &command {
-            self.program("tokenCommand", words, *offset);
-        }
-        let choice = match (&token_file, &command) {
-            (Some(_), Some((_, offset))) => Some((
-                *offset,
-                "the session has both `tokenFile` and `tokenCommand`",
-            )),
-            // Where one of them is there but wrong, that has been noted already.
-            (None, None) if !self.notes.iter().any(|n| n.severity == Severity::Error) => {
-                Some((0, "the session has neither `tokenFile` nor `tokenCommand`"))
-            }
-            _ => None,
-        };
-        if let Some((offset, message)) = choice {
-            self.notes
-                .push(Note::error(offset, message).hint("set exactly one of them"));
-        }
-        let role_session_name = self.sts("roleSessionName", object.role_session_name.take());
-        let duration_seconds = self.duration(method, object.duration_seconds.take());
-        Some(Access::AwsIamRoleWebIdentity {
-            role_arn: role_arn?,
-            token_file: token_file.map(|f| f.text),
-            token_command: command.map(|(words, _)| words),
-            role_session_name,
-            duration_seconds,
-        })
     }
 }

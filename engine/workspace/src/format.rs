@@ -133,6 +133,15 @@ pub(crate) struct SessionObject<'a> {
     /// Program and arguments that print the workload's token.
     #[schemars(length(min = 1))]
     pub(crate) token_command: Option<Field<'a, Vec<String>>>,
+    /// Variable of the engine's environment that has the workload's token.
+    #[schemars(length(min = 1))]
+    pub(crate) token_variable: Option<Field<'a, String>>,
+    /// CI system that gives the workload's token: `gitHubActions`.
+    #[schemars(regex(pattern = r"^gitHubActions$"))]
+    pub(crate) token_service: Option<Field<'a, String>>,
+    /// Whom the token of `tokenService` is for; `sts.amazonaws.com` where absent.
+    #[schemars(length(min = 1))]
+    pub(crate) token_audience: Option<Field<'a, String>>,
     /// Id of the entry of `awsSsoIntegrations`.
     #[schemars(length(min = 1))]
     pub(crate) aws_sso_configuration_id: Option<Field<'a, String>>,
@@ -193,6 +202,9 @@ impl SessionObject<'_> {
             ("idpArn", of(&self.idp_arn)),
             ("tokenFile", of(&self.token_file)),
             ("tokenCommand", of(&self.token_command)),
+            ("tokenVariable", of(&self.token_variable)),
+            ("tokenService", of(&self.token_service)),
+            ("tokenAudience", of(&self.token_audience)),
             ("awsSsoConfigurationId", of(&self.aws_sso_configuration_id)),
             ("email", of(&self.email)),
             ("subscriptionId", of(&self.subscription_id)),

@@ -53,6 +53,7 @@ mod timestamp;
 mod tree;
 mod versions_in_force;
 mod watch;
+mod web_identity;
 mod workspace;
 mod write;
 

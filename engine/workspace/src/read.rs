@@ -122,7 +122,7 @@ pub(crate) fn projection(
 
 /// Reads the text of a session field by field.
 pub(crate) struct Reader<'a> {
-    raw: &'a str,
+    pub(crate) raw: &'a str,
     pub(crate) notes: Vec<Note>,
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::format::WorkspaceObject;
 use crate::method::{Method, SEED_REQUIRED};
+use crate::web_identity::TOKENS;
 
 /// The JSON Schema (draft 2020-12) of a Workspace file, for editors and `dayfly workspace schema`.
 ///
@@ -87,7 +88,7 @@ fn of_method(method: &Method) -> Value {
                 "properties": { field: present.clone() },
             })
         };
-        then["oneOf"] = json!([there("tokenFile"), there("tokenCommand")]);
+        then["oneOf"] = json!(TOKENS.map(there));
     }
     json!({
         "if": {

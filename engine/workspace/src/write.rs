@@ -1,13 +1,13 @@
 //! A session as the object that the file has for it.
 
-use dayfly_core::session::{Access, AssumeRole, Session, Status};
+use dayfly_core::session::{Access, AssumeRole, Session, Status, TokenSource};
 use serde_json::{Map, Value};
 
 use crate::timestamp;
 use dayfly_core::input::PersistedStatus;
 
 /// The fields that a person may expect first, in this order; others follow as they come.
-pub(crate) const ORDER: [&str; 41] = [
+pub(crate) const ORDER: [&str; 46] = [
     "sessionId",
     "sessionName",
     "status",
@@ -35,12 +35,17 @@ pub(crate) const ORDER: [&str; 41] = [
     "idpArn",
     "tokenFile",
     "tokenCommand",
+    "tokenVariable",
+    "tokenService",
+    "tokenAudience",
     "awsSsoConfigurationId",
     "email",
     "subscriptionId",
     "tenantId",
     "azureIntegrationId",
     "endPointUrl",
+    "command",
+    "credentialSource",
     "id",
     "name",
     "alias",
@@ -123,15 +128,12 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
             put("durationSeconds", number(*duration_seconds));
         }
         Access::AwsIamRoleWebIdentity {
-            token_file,
-            token_command,
+            token,
             role_session_name,
             duration_seconds,
             ..
         } => {
-            put("tokenFile", text(token_file));
-            let command = token_command.as_deref();
-            put("tokenCommand", command.map(Value::from));
+            put_token(token, put);
             put("roleSessionName", text(role_session_name));
             put("durationSeconds", number(*duration_seconds));
         }
@@ -151,6 +153,18 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
         Access::Process { command } => put("command", Some(Value::from(command.as_slice()))),
         Access::AwsInstance { source } => {
             put("credentialSource", source.and_then(|s| own(s.as_str())));
+        }
+    }
+}
+
+fn put_token(token: &TokenSource, put: &mut impl FnMut(&str, Option<Value>)) {
+    match token {
+        TokenSource::File(file) => put("tokenFile", own(file)),
+        TokenSource::Command(words) => put("tokenCommand", Some(Value::from(words.as_slice()))),
+        TokenSource::Variable(name) => put("tokenVariable", own(name)),
+        TokenSource::Service { service, audience } => {
+            put("tokenService", own(service.as_str()));
+            put("tokenAudience", text(audience));
         }
     }
 }

@@ -141,7 +141,8 @@ fn full(kind: SessionType) -> Value {
         "externalId": "ex", "sourceIdentity": "jo", "sessionPolicy": "{}", "tags": {"k": "v"},
         "transitiveTagKeys": ["k"], "idpUrlId": "i",
         "idpArn": "arn:aws:iam::123456789012:saml-provider/x", "tokenFile": "/t",
-        "tokenCommand": ["t"], "awsSsoConfigurationId": "i", "email": "e",
+        "tokenCommand": ["t"], "tokenVariable": "T", "tokenService": "gitHubActions",
+        "tokenAudience": "sts.amazonaws.com", "awsSsoConfigurationId": "i", "email": "e",
         "subscriptionId": "6d3f5c0e-1111-4222-8333-444455556666", "tenantId": "t",
         "azureIntegrationId": "i", "endPointUrl": "http://localhost", "layer": "team",
         "command": ["c"], "credentialSource": "Environment",
@@ -166,7 +167,10 @@ fn around(session: &Value) -> String {
 /// The fields that sessions of this type have a use for, by the reader's own word.
 fn taken(kind: SessionType) -> Value {
     let mut session = full(kind);
-    session.as_object_mut().unwrap().remove("tokenCommand");
+    // Of the places of a token one at a time; here the one that has a field of its own beside it.
+    for other in ["tokenFile", "tokenCommand", "tokenVariable"] {
+        session.as_object_mut().unwrap().remove(other);
+    }
     for problem in problems(&around(&session), Path::new("w")) {
         if let Some((_, rest)) = problem.message.split_once("does not use `") {
             let field = rest.trim_end_matches('`');

@@ -160,10 +160,8 @@ pub enum Access {
     AwsIamRoleWebIdentity {
         /// ARN of the role to assume.
         role_arn: String,
-        /// File that holds the token.
-        token_file: Option<String>,
-        /// Program and arguments that print the token.
-        token_command: Option<Vec<String>>,
+        /// Where the token comes from, each time.
+        token: TokenSource,
         /// `RoleSessionName`.
         role_session_name: Option<String>,
         /// Requested lifetime of the credentials in seconds.
@@ -200,6 +198,52 @@ pub enum Access {
         /// Where it has them from; none: from its container, or else its instance.
         source: Option<InstanceSource>,
     },
+}
+
+/// Where a workload's token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A file.
+    File(String),
+    /// Program and arguments that print it.
+    Command(Vec<String>),
+    /// A variable of the engine's environment, as GitLab and others set it for a job.
+    Variable(String),
+    /// A service of the CI system that the engine runs in.
+    Service {
+        /// Which one.
+        service: TokenService,
+        /// Whom the token is for; none: AWS STS.
+        audience: Option<String>,
+    },
+}
+
+/// A CI system that gives a job a new token whenever it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenService {
+    /// GitHub Actions.
+    GitHubActions,
+}
+
+impl TokenService {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::GitHubActions];
+
+    /// The word of the Workspace.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GitHubActions => "gitHubActions",
+        }
+    }
+
+    /// The service that this word names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|service| service.as_str() == word)
+    }
 }
 
 /// Where a machine has credentials of its own, by the words of the AWS config file

@@ -66,6 +66,15 @@ pub(crate) struct Fields {
     /// Program that prints the web identity token, with its arguments, quoted as for a shell.
     #[arg(long, value_name = "COMMAND", value_parser = words, help_heading = "SAML and web identity")]
     token_command: Option<Value>,
+    /// Variable of the engine's environment with the web identity token, as in GitLab.
+    #[arg(long, value_name = "NAME", help_heading = "SAML and web identity")]
+    token_variable: Option<String>,
+    /// CI system that gives the web identity token: gitHubActions.
+    #[arg(long, value_name = "SYSTEM", help_heading = "SAML and web identity")]
+    token_service: Option<String>,
+    /// Audience of the token of --token-service; the default is sts.amazonaws.com.
+    #[arg(long, value_name = "AUDIENCE", help_heading = "SAML and web identity")]
+    token_audience: Option<String>,
     /// Id of the SSO or Azure integration in the Workspace.
     #[arg(long, value_name = "ID", help_heading = "SSO and Azure")]
     integration: Option<String>,
@@ -121,7 +130,7 @@ impl Fields {
         &self,
         kind: SessionType,
         parent: Option<Value>,
-    ) -> [(&'static str, &'static str, Option<Value>); 24] {
+    ) -> [(&'static str, &'static str, Option<Value>); 27] {
         let integration = match kind {
             SessionType::Azure => "azureIntegrationId",
             _ => "awsSsoConfigurationId",
@@ -163,6 +172,17 @@ impl Fields {
                 "--token-command",
                 "tokenCommand",
                 self.token_command.clone(),
+            ),
+            (
+                "--token-variable",
+                "tokenVariable",
+                text(&self.token_variable),
+            ),
+            ("--token-service", "tokenService", text(&self.token_service)),
+            (
+                "--token-audience",
+                "tokenAudience",
+                text(&self.token_audience),
             ),
             ("--integration", integration, text(&self.integration)),
             ("--email", "email", text(&self.email)),
