@@ -98,6 +98,9 @@ pub(crate) struct Fields {
     endpoint_url: Option<String>,
 }
 
+/// A flag, its field in the file, and its value where it was given.
+type Given = (&'static str, &'static str, Option<Value>);
+
 impl Fields {
     /// The fields that were given, as the file has them. `parents` is where a parent is looked up.
     pub(crate) fn object(
@@ -126,11 +129,7 @@ impl Fields {
     }
 
     /// The flag of each field, the field, and its value where the flag was given.
-    fn given(
-        &self,
-        kind: SessionType,
-        parent: Option<Value>,
-    ) -> [(&'static str, &'static str, Option<Value>); 27] {
+    fn given(&self, kind: SessionType, parent: Option<Value>) -> Vec<Given> {
         let integration = match kind {
             SessionType::Azure => "azureIntegrationId",
             _ => "awsSsoConfigurationId",
@@ -139,7 +138,7 @@ impl Fields {
             let id = ("accountId".to_owned(), Value::from(id.as_str()));
             Value::Object(Map::from_iter([id]))
         });
-        [
+        let mut given = vec![
             ("--profile", "profileName", text(&self.profile)),
             ("--delivery", "delivery", self.delivery.clone()),
             ("--region", "region", text(&self.region)),
@@ -167,6 +166,23 @@ impl Fields {
             ("--account", "awsAccount", account),
             ("--idp-arn", "idpArn", text(&self.idp_arn)),
             ("--idp-url-id", "idpUrlId", text(&self.idp_url_id)),
+            ("--integration", integration, text(&self.integration)),
+            ("--email", "email", text(&self.email)),
+            (
+                "--subscription-id",
+                "subscriptionId",
+                text(&self.subscription_id),
+            ),
+            ("--tenant-id", "tenantId", text(&self.tenant_id)),
+            ("--endpoint-url", "endPointUrl", text(&self.endpoint_url)),
+        ];
+        given.extend(self.of_programs());
+        given
+    }
+
+    /// The same for what programs, machines and CI systems give.
+    fn of_programs(&self) -> Vec<Given> {
+        vec![
             ("--token-file", "tokenFile", text(&self.token_file)),
             (
                 "--token-command",
@@ -184,15 +200,6 @@ impl Fields {
                 "tokenAudience",
                 text(&self.token_audience),
             ),
-            ("--integration", integration, text(&self.integration)),
-            ("--email", "email", text(&self.email)),
-            (
-                "--subscription-id",
-                "subscriptionId",
-                text(&self.subscription_id),
-            ),
-            ("--tenant-id", "tenantId", text(&self.tenant_id)),
-            ("--endpoint-url", "endPointUrl", text(&self.endpoint_url)),
             ("--command", "command", self.command.clone()),
             (
                 "--credential-source",
