@@ -193,3 +193,125 @@ fn a_portal_that_wants_fewer_calls_gets_them_and_half_a_list_changes_nothing() {
     assert_eq!(count(&outcome, "removed"), 6);
     portal.assert_honest();
 }
+
+/// Roles for which a person has profiles already.
+const GROWN: &str = "# mine\n[profile prod-admin]\nsso_session = corp\nsso_account_id = 111111111111\n\
+    sso_role_name = Admin\nregion = us-east-1\n\n[profile other]\nregion = eu-west-1\n";
+
+fn grown(portal: &Portal) -> (Home, std::path::PathBuf, String) {
+    portal.tell(&json!({ "accounts": [
+        { "id": "111111111111", "name": "Acme Prod", "email": "p@acme.example", "roles": ["Admin", "Reader"] },
+        { "id": "222222222222", "name": "Acme Dev", "email": "d@acme.example", "roles": ["Admin"] }] }));
+    let home = signed_in(portal, "");
+    let mut workspace: Value = serde_json::from_str(&workspace(&home)).expect("JSON");
+    let corp = &mut workspace["awsSsoIntegrations"][0];
+    corp["profileTemplate"] = json!("{account_name}/{role}");
+    let (url, region) = (corp["portalUrl"].clone(), corp["region"].clone());
+    home.save_workspace(&workspace);
+    let config = home.path().join(".aws").join("config");
+    let text = format!(
+        "{GROWN}\n[sso-session corp]\nsso_start_url = {}\nsso_region = {}\n",
+        url.as_str().expect("a URL"),
+        region.as_str().expect("a region")
+    );
+    std::fs::create_dir_all(config.parent().expect("a folder")).expect("it is made");
+    std::fs::write(&config, &text).expect("it is written");
+    (home, config, text)
+}
+
+fn profiles(home: &Home) -> Vec<(String, String)> {
+    let listed = home.run(["session", "list", "--json"]).ok().json();
+    let sessions = listed.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    sessions
+        .iter()
+        .map(|session| (text(&session["name"]), text(&session["profile"])))
+        .collect()
+}
+
+#[test]
+fn profiles_are_called_as_the_template_says_or_as_they_are_called_already() {
+    let Some(portal) = Portal::start(None) else {
+        return;
+    };
+    let (home, config, before) = grown(&portal);
+    let wanted = sync(&home, &["--dry-run"]);
+    let counts = |outcome: &Value| {
+        ["adopted", "added", "changed", "removed"].map(|what| count(outcome, what))
+    };
+    assert_eq!(counts(&wanted), [1, 2, 0, 0], "{wanted}");
+    assert_eq!(std::fs::read_to_string(&config).expect("a file"), before);
+    let outcome = sync(&home, &[]);
+    assert_eq!(counts(&outcome), [1, 2, 0, 0], "{outcome}");
+    let expected = [
+        ("Acme Dev/Admin", "Acme-Dev/Admin"),
+        ("Acme Prod/Reader", "Acme-Prod/Reader"),
+        ("prod-admin", "prod-admin"),
+    ];
+    let expected = expected.map(|(name, profile)| (name.to_owned(), profile.to_owned()));
+    assert_eq!(profiles(&home), expected);
+    let again = sync(&home, &[]);
+    assert_eq!(
+        (counts(&again), &again["unchanged"]),
+        ([0; 4], &json!(3)),
+        "{again}"
+    );
+    // The session is published under the name that the person has always used.
+    home.run(["session", "start", "prod-admin"]).ok();
+    let published = std::fs::read_to_string(&config).expect("a file") + &home.credentials_text();
+    assert!(
+        published.contains("[profile other]\nregion = eu-west-1\n"),
+        "{published}"
+    );
+    assert_eq!(home.status("prod-admin"), "active");
+    let session = home.session("prod-admin").expect("it is there");
+    let delivered = session["delivery"].as_array().expect("places");
+    assert!(
+        !delivered.is_empty() && delivered.iter().all(|place| place.get("error").is_none()),
+        "{session}"
+    );
+    // Once the role is not listed any more, the lines are the person's again.
+    portal.tell(&json!({ "accounts": [
+        { "id": "222222222222", "name": "Acme Dev", "email": "d@acme.example", "roles": ["Admin"] }] }));
+    let outcome = sync(&home, &[]);
+    assert_eq!(count(&outcome, "removed"), 2, "{outcome}");
+    assert_eq!(std::fs::read_to_string(&config).expect("a file"), before);
+}
+
+#[test]
+fn new_profiles_leave_the_shared_files_alone_and_a_wrong_template_changes_nothing() {
+    let Some(portal) = Portal::start(None) else {
+        return;
+    };
+    let (home, config, before) = grown(&portal);
+    let outcome = sync(&home, &["--new-profiles"]);
+    assert_eq!(
+        (count(&outcome, "adopted"), count(&outcome, "added")),
+        (0, 3),
+        "{outcome}"
+    );
+    assert_eq!(std::fs::read_to_string(&config).expect("a file"), before);
+    let (home, config, before) = grown(&portal);
+    let text = workspace(&home).replace("{account_name}/{role}", "{account}/{role}");
+    home.save(&home.workspace(), &text);
+    let refused = home.run(["integration", "sync", "corp"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.err.contains("{account}, which does not exist"),
+        "{refused:?}"
+    );
+    assert_eq!(workspace(&home), text);
+    assert_eq!(std::fs::read_to_string(&config).expect("a file"), before);
+    let added = home.run([
+        "integration",
+        "add",
+        "x",
+        "--portal-url",
+        "https://x.example/start",
+        "--region",
+        "eu-west-1",
+        "--profile-template",
+        "{role}",
+    ]);
+    assert_eq!(added.code, 2, "{added:?}");
+}

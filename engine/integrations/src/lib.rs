@@ -3,6 +3,7 @@
 //! A command of `dayfly integration` finds the integration that is meant ([`find`]) and hands it
 //! to what is written for its kind: one file a kind and a purpose. What there is to say goes to the command.
 
+mod adopt;
 pub mod azure;
 pub mod azure_login;
 pub mod azure_sync;

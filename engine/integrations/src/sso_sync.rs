@@ -1,14 +1,20 @@
 //! Takes the accounts and roles of a portal of IAM Identity Center over as sessions.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, sanitize};
 use dayfly_host::{orders, refused, workspace};
 use dayfly_providers::sso::Role;
 use dayfly_runtime::{Home, sso_integration};
 use dayfly_workspace::splice::SpliceError;
-use dayfly_workspace::{AwsSsoIntegration, ListedRole, SyncPlan, Workspace, WorkspaceFile};
+use dayfly_workspace::{
+    AwsSsoIntegration, ListedRole, ProfileTemplate, SyncPlan, Workspace, WorkspaceFile,
+};
 use serde::Serialize;
 
+use crate::adopt::{self, Adoption};
 use crate::progress::Progress;
 use crate::sso;
 
@@ -19,6 +25,8 @@ pub struct How {
     pub dry_run: bool,
     /// All sessions go where nothing is listed.
     pub remove_all: bool,
+    /// New sessions have profiles of their own, even where the shared files have some for their roles.
+    pub new_profiles: bool,
 }
 
 /// What a sync did, or would do.
@@ -29,6 +37,8 @@ pub struct Outcome {
     dry_run: bool,
     accounts: usize,
     roles: usize,
+    /// Sessions that profiles of the shared files became.
+    adopted: Vec<Line>,
     added: Vec<Line>,
     changed: Vec<Line>,
     removed: Vec<Line>,
@@ -60,9 +70,20 @@ pub fn run(
     how: How,
     progress: &dyn Progress,
 ) -> Result<Outcome, CliError> {
+    check_template(integration)?;
     let roles = listed(home, integration, progress)?;
     let workspace = workspace::require(home)?;
     let name = integration.alias.as_ref().unwrap_or(&integration.id);
+    let adoption = match how.new_profiles {
+        true => None,
+        false => Some(Adoption::find(home, &workspace, integration, &roles)?),
+    };
+    let adopted = adoption.as_ref().map(Adoption::sessions);
+    let adopted = adopted.unwrap_or_default();
+    let workspace = match &adoption {
+        Some(adoption) if !adopted.is_empty() => Arc::new(adoption.workspace(home)?),
+        _ => workspace,
+    };
     let mut plan = SyncPlan::new(&workspace, &integration.id, &roles);
     if roles.is_empty() && !plan.removed.is_empty() && !how.remove_all {
         let count = plan.removed.len();
@@ -71,6 +92,9 @@ pub fn run(
         );
         return Err(CliError::failed(message)
             .hint("nothing was changed; pass --remove-all if that is right"));
+    }
+    if let Some(adoption) = adoption.filter(|_| !how.dry_run) {
+        adoption.carry_out(home)?;
     }
     let mut kept = Vec::new();
     for (id, child) in &plan.kept {
@@ -84,6 +108,7 @@ pub fn run(
             kept.push(keep(&workspace, &id, trouble.message));
         }
         carry_out(home, integration, &roles, &kept)?;
+        adopt::give_back(home, &plan.removed)?;
     }
     let mut accounts: Vec<&str> = roles.iter().map(|role| role.account.as_str()).collect();
     accounts.dedup();
@@ -93,12 +118,33 @@ pub fn run(
         accounts: accounts.len(),
         roles: roles.len(),
         added: plan.added.iter().map(new_line).collect(),
-        changed: lines(&workspace, plan.changed.keys()),
+        unchanged: plan.unchanged - unchanged_of(&plan, &adopted),
+        changed: lines(
+            &workspace,
+            plan.changed.keys().filter(|id| !adopted.contains_key(*id)),
+        ),
+        adopted: lines(&workspace, adopted.keys()),
         removed: lines(&workspace, plan.removed.iter()),
         kept,
-        unchanged: plan.unchanged,
     };
     Ok(outcome)
+}
+
+/// What new sessions are called has to be known before anything is changed.
+fn check_template(integration: &AwsSsoIntegration) -> Result<(), CliError> {
+    let Some(template) = &integration.profile_template else {
+        return Ok(());
+    };
+    let checked = ProfileTemplate::parse(template);
+    checked
+        .map(drop)
+        .map_err(|error| CliError::failed(error.to_string()).hint(error.hint()))
+}
+
+/// How many of these sessions the plan leaves as they are.
+fn unchanged_of(plan: &SyncPlan, sessions: &BTreeMap<SessionId, String>) -> usize {
+    let unchanged = |id: &&SessionId| !plan.changed.contains_key(*id);
+    sessions.keys().filter(unchanged).count()
 }
 
 /// The roles that the portal lists.
@@ -183,6 +229,7 @@ impl Outcome {
     pub fn text(&self, name: &str) -> String {
         let mut text = String::new();
         for (mark, lines) in [
+            ("=", &self.adopted),
             ("+", &self.added),
             ("~", &self.changed),
             ("-", &self.removed),
@@ -199,6 +246,15 @@ impl Outcome {
                 "! {} is no longer listed, but Dayfly kept it: {}\n",
                 sanitize(&one.name),
                 sanitize(&one.reason)
+            );
+        }
+        if !self.adopted.is_empty() {
+            text += &format!(
+                "= {} of the shared AWS files; their lines are set aside until the sessions are removed\n",
+                match self.dry_run {
+                    true => "would be sessions of the profiles",
+                    false => "are sessions of the profiles",
+                }
             );
         }
         text += &format!(

@@ -399,6 +399,11 @@ pub struct AwsSsoIntegration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub sso_session: Option<String>,
+    /// What the named profiles of new sessions are called, with the fields `{account_name}`,
+    /// `{account_id}`, `{role}` and `{email}`; without it, `{account_name}.{role}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub profile_template: Option<String>,
 }
 
 /// A Microsoft Entra ID tenant, and who asks it for tokens.

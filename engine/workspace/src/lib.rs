@@ -39,6 +39,7 @@ mod parents;
 mod parse;
 mod position;
 mod problem;
+mod profile_template;
 mod projection;
 mod raw;
 mod read;
@@ -69,6 +70,7 @@ pub use format::{
 };
 pub use method::{requires, takes};
 pub use problem::{Problem, Rejected, Severity};
+pub use profile_template::{ProfileTemplate, TemplateError};
 pub use region::partition;
 pub use schema::schema;
 pub use sync::{ListedRole, SyncPlan};

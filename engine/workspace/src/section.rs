@@ -12,6 +12,7 @@ use crate::check::{self, Finding};
 use crate::format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
 use crate::position::{message_of, offset_in, offset_of};
 use crate::problem::Note;
+use crate::profile_template::ProfileTemplate;
 use crate::raw::{Elements, Field};
 
 /// An entry of such a list.
@@ -54,6 +55,15 @@ impl Item for AwsSsoIntegration {
         check::http_url("portalUrl", &self.portal_url)
             .or_else(|| session.and_then(|name| check::unseen("ssoSession", name)))
             .or_else(|| check::region(&self.region, false))
+            .or_else(|| {
+                let template = self.profile_template.as_deref()?;
+                let error = ProfileTemplate::parse(template).err()?;
+                // It decides about new sessions alone; a sync refuses it.
+                Some(Finding::Odd(
+                    error.to_string(),
+                    Some(error.hint().to_owned()),
+                ))
+            })
     }
 }
 

@@ -11,6 +11,7 @@ use dayfly_core::sso_role::account_and_role;
 use serde_json::{Map, Value};
 
 use crate::derived_id::derived_id;
+use crate::profile_template::{ProfileTemplate, Values, plain};
 use crate::splice::{self, List, SpliceError};
 use crate::workspace::Workspace;
 
@@ -172,11 +173,37 @@ impl Taken {
     }
 }
 
+/// The named profile of a new session: as the template says, and longer where another session has that.
+fn profile(listed: &ListedRole, template: Option<&str>, taken: &Taken) -> String {
+    let (account, role) = (&listed.account, &listed.role);
+    let of = listed.account_name.as_ref().unwrap_or(account);
+    let template = template.and_then(|text| ProfileTemplate::parse(text).ok());
+    let [short, longer, longest] = match template {
+        Some(template) => {
+            let short = template.profile(Values {
+                account,
+                account_name: of,
+                role,
+                email: listed.email.as_ref().unwrap_or(account),
+            });
+            let longer = format!("{short}-{account}");
+            let longest = format!("{longer}-{}", plain(role));
+            [short, longer, longest]
+        }
+        None => {
+            let longer = plain(&format!("{of} {account}.{role}"));
+            [plain(&format!("{of}.{role}")), longer.clone(), longer]
+        }
+    };
+    let free = |name: &String| !taken.profiles.contains(name);
+    [short, longer].into_iter().find(free).unwrap_or(longest)
+}
+
 /// A new session for a role.
 fn session(
     workspace: &Workspace,
     integration: &str,
-    role: &ListedRole,
+    listed: &ListedRole,
     taken: &mut Taken,
 ) -> Map<String, Value> {
     let ListedRole {
@@ -184,7 +211,7 @@ fn session(
         account_name,
         email,
         role,
-    } = role;
+    } = listed;
     let of = account_name.as_ref().unwrap_or(account);
     // Two accounts may have one name.
     let longer = format!("{of} {account}");
@@ -193,18 +220,15 @@ fn session(
         .into_iter()
         .find(|name| !taken.names.contains(name))
         .unwrap_or_else(|| format!("{longer}/{role}"));
-    let profile = [of, &longer]
-        .map(|of| plain(&format!("{of}.{role}")))
-        .into_iter()
-        .find(|name| !taken.profiles.contains(name))
-        .unwrap_or_else(|| plain(&format!("{longer}.{role}")));
+    let region = workspace.aws_sso_integration(integration);
+    let template = region.and_then(|integration| integration.profile_template.as_deref());
+    let profile = profile(listed, template, taken);
     let mut id = derived_id(&[integration, account, role]);
     while !taken.ids.insert(id.clone()) {
         id = derived_id(&[&id]);
     }
     taken.names.insert(name.clone());
     taken.profiles.insert(profile.clone());
-    let region = workspace.aws_sso_integration(integration);
     let partition = match region.map(|integration| integration.region.as_str()) {
         Some(region) if region.starts_with("cn-") => "aws-cn",
         Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
@@ -233,19 +257,6 @@ fn session(
         object.insert("email".to_owned(), Value::from(email.as_str()));
     }
     object
-}
-
-/// A name that every tool takes for a profile.
-fn plain(name: &str) -> String {
-    let mut plain = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_alphanumeric() || "._-@+=".contains(c) {
-            plain.push(c);
-        } else if !plain.ends_with('-') {
-            plain.push('-');
-        }
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -315,6 +326,41 @@ mod tests {
         let (plan, again) = sync(&text, &roles);
         assert!(plan.is_empty() && plan.unchanged == 3, "{plan:?}");
         assert_eq!(again, text);
+    }
+
+    #[test]
+    fn profiles_of_new_sessions_are_called_as_the_template_says() {
+        let with = EMPTY.replace(
+            "\"region\": \"eu-west-1\"",
+            "\"region\": \"eu-west-1\", \"profileTemplate\": \"{account_name}/{role}\"",
+        );
+        let roles = [
+            role("111111111111", "dev", "Admin"),
+            role("222222222222", "dev", "Admin"),
+            role("222222222222", "dev", "Read Only"),
+        ];
+        let profiles = |text: &str| -> Vec<String> {
+            let workspace = workspace(text);
+            let sessions = workspace.sessions().iter();
+            sessions
+                .map(|entry| entry.session.named_profile.clone().unwrap())
+                .collect()
+        };
+        let (_, text) = sync(&with, &roles);
+        let expected = ["dev/Admin", "dev/Admin-222222222222", "dev/Read-Only"];
+        assert_eq!(profiles(&text), expected);
+        // Another template is for those that come later.
+        let changed = text.replace("{account_name}/{role}", "{account_id}.{role}");
+        let more = [&roles[..], &[role("333333333333", "ops", "Admin")]].concat();
+        let (plan, text) = sync(&changed, &more);
+        assert_eq!((plan.added.len(), plan.changed.len()), (1, 0));
+        assert_eq!(profiles(&text)[3], "333333333333.Admin");
+        // One that is none is a warning, since all sessions work without.
+        let odd = with.replace("/{role}", "");
+        let odd = Workspace::parse(&odd, Path::new("w"), None).unwrap();
+        assert_eq!(odd.aws_sso_integrations().len(), 1);
+        let problem = odd.problems()[0].to_string();
+        assert!(problem.contains("no field {role}"), "{problem}");
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub fn sso_integration(integration: &AwsSsoIntegration) -> SsoIntegration {
         portal_url,
         region,
         sso_session,
+        profile_template: _,
     } = integration.clone();
     SsoIntegration {
         name: alias.unwrap_or_else(|| id.clone()),

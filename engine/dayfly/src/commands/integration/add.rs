@@ -3,7 +3,7 @@
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{paths, refused, workspace};
 use dayfly_integrations::{Kind, found};
-use dayfly_workspace::{WorkspaceFile, splice};
+use dayfly_workspace::{ProfileTemplate, WorkspaceFile, splice};
 use serde_json::{Map, Value};
 
 use crate::commands::init;
@@ -39,6 +39,10 @@ pub(crate) struct Args {
     /// that the file has for the portal.
     #[arg(long, value_name = "NAME", help_heading = "SSO")]
     sso_session: Option<String>,
+    /// What the named profiles of new sessions are called, for example '{account_name}/{role}'. The
+    /// fields are {account_name}, {account_id}, {role} and {email}.
+    #[arg(long, value_name = "TEXT", help_heading = "SSO")]
+    profile_template: Option<String>,
     /// The tenant: its id or its domain.
     #[arg(
         long,
@@ -96,6 +100,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let message = format!("there is already an integration \"{}\"", args.name);
         return Err(CliError::usage(message).hint("choose another name"));
     }
+    if let Some(template) = &args.profile_template {
+        ProfileTemplate::parse(template)
+            .map_err(|error| CliError::usage(error.to_string()).hint(error.hint()))?;
+    }
     let object = object(args)?;
     let file = WorkspaceFile::at(&home.workspace());
     file.edit(|text| splice::add(text, args.kind.list(), &object))
@@ -137,63 +145,37 @@ fn object(args: &Args) -> Result<Map<String, Value>, CliError> {
 type Given<'a> = (&'static str, &'static str, &'a Option<String>, Option<Kind>);
 
 /// Each field that a flag can give, as the Workspace has it.
-fn given(args: &Args) -> [Given<'_>; 11] {
-    [
+fn given(args: &Args) -> impl Iterator<Item = Given<'_>> {
+    let sso = [
+        ("portalUrl", "--portal-url", &args.portal_url),
+        ("ssoSession", "--sso-session", &args.sso_session),
         (
-            "portalUrl",
-            "--portal-url",
-            &args.portal_url,
-            Some(Kind::Sso),
+            "profileTemplate",
+            "--profile-template",
+            &args.profile_template,
         ),
-        (
-            "tenantId",
-            "--tenant-id",
-            &args.tenant_id,
-            Some(Kind::Azure),
-        ),
-        ("region", "--region", &args.region, None),
-        (
-            "credential",
-            "--credential",
-            &args.credential,
-            Some(Kind::Azure),
-        ),
-        (
-            "clientId",
-            "--client-id",
-            &args.client_id,
-            Some(Kind::Azure),
-        ),
+    ];
+    let azure = [
+        ("tenantId", "--tenant-id", &args.tenant_id),
+        ("credential", "--credential", &args.credential),
+        ("clientId", "--client-id", &args.client_id),
         (
             "certificateFile",
             "--certificate-file",
             &args.certificate_file,
-            Some(Kind::Azure),
         ),
-        (
-            "tokenFile",
-            "--token-file",
-            &args.token_file,
-            Some(Kind::Azure),
-        ),
-        ("cloud", "--cloud", &args.cloud, Some(Kind::Azure)),
-        (
-            "authorityHost",
-            "--authority-host",
-            &args.authority_host,
-            Some(Kind::Azure),
-        ),
+        ("tokenFile", "--token-file", &args.token_file),
+        ("cloud", "--cloud", &args.cloud),
+        ("authorityHost", "--authority-host", &args.authority_host),
         (
             "resourceManagerUrl",
             "--resource-manager-url",
             &args.resource_manager_url,
-            Some(Kind::Azure),
         ),
-        (
-            "ssoSession",
-            "--sso-session",
-            &args.sso_session,
-            Some(Kind::Sso),
-        ),
-    ]
+    ];
+    let of = |kind| move |(field, flag, value)| (field, flag, value, kind);
+    let both = std::iter::once(("region", "--region", &args.region)).map(of(None));
+    let sso = sso.into_iter().map(of(Some(Kind::Sso)));
+    sso.chain(azure.into_iter().map(of(Some(Kind::Azure))))
+        .chain(both)
 }

@@ -15,6 +15,10 @@ use crate::terminal::{print, print_json};
 /// Dayfly adds new sessions, updates what the portal says about existing ones, and stops and
 /// removes sessions of roles that you no longer have. Names, labels, profiles, regions, delivery
 /// and everything else you wrote do not change.
+///
+/// If the shared AWS files have a profile for one of the roles, its session takes over that profile,
+/// as with `dayfly import`: Dayfly sets the lines aside until the session is removed. Other new
+/// sessions get a profile that is named as `profileTemplate` of the integration says.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly integration sync corp --dry-run\n  dayfly integration sync corp"
@@ -28,6 +32,10 @@ pub(crate) struct Args {
     /// Remove all its sessions even if the portal lists no account at all.
     #[arg(long)]
     remove_all: bool,
+    /// Give new sessions profiles of their own, even if the shared AWS files have profiles for their
+    /// roles.
+    #[arg(long)]
+    new_profiles: bool,
     /// Print what changed as JSON.
     #[arg(long)]
     json: bool,
@@ -40,6 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let how = sso_sync::How {
         dry_run: args.dry_run,
         remove_all: args.remove_all,
+        new_profiles: args.new_profiles,
     };
     let progress = ProgressLine::start();
     let exit = match &found {
