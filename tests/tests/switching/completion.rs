@@ -87,7 +87,8 @@ fn sessions_profiles_integrations_and_policies_are_known() {
     let home = Home::new();
     home.save_workspace(&json!({ "sessions": [
         { "sessionId": "1", "sessionName": "dev", "type": "localstack", "profileName": "p-dev" },
-        { "sessionId": "2", "sessionName": "esc\u{1b}[2J", "type": "localstack" }],
+        { "sessionId": "2", "sessionName": "esc\u{1b}[2J", "type": "localstack" },
+        { "sessionId": "3", "sessionName": "Acme\u{2019}; rm x", "type": "localstack" }],
         "awsSsoIntegrations": [{ "id": "i", "alias": "corp", "portalUrl": "https://p.example", "region": "eu-west-1" }] }));
     home.save_config("[[policy]]\nname = \"keep\"\nmodule = \"builtin:keep-active\"\n");
     for (args, has) in [
@@ -105,6 +106,7 @@ fn sessions_profiles_integrations_and_policies_are_known() {
         (&["zsh", "use", "--"], "--clear\t"),
         (&["zsh", "env", "dev", "--shell", ""], "powershell\n"),
         (&["zsh", ""], "use\t"),
+        (&["powershell", "use", "Ac"], "'Acme\u{2019}\u{2019}; rm x'\n"),
     ] {
         let told = words(&home, args);
         assert!(told.contains(has), "{args:?}: {told}");

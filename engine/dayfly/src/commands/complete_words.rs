@@ -33,6 +33,11 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>, tree: clap::Command)
         }
     } else {
         for (value, help) in candidates(given, tree) {
+            // zsh and fish quote what they complete by themselves.
+            let value = match shell {
+                Shell::Powershell if !bare(&value) => shell.quoted(&value),
+                _ => value,
+            };
             text += &match help.is_empty() {
                 true => format!("{value}\n"),
                 false => format!("{value}\t{help}\n"),
@@ -41,6 +46,12 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>, tree: clap::Command)
     }
     print_data(text.as_bytes());
     Some(Exit::Done)
+}
+
+/// Whether PowerShell takes a word for itself without quotes.
+fn bare(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+".contains(c);
+    value.chars().all(plain)
 }
 
 /// What the last word may become, and what there is to say of it.

@@ -12,10 +12,10 @@ function dayfly {
 Register-ArgumentCompleter -Native -CommandName dayfly -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $dayflyWords = @($commandAst.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.ToString() } })
-    & @PROGRAM@ complete-words powershell @dayflyWords "$wordToComplete" 2>$null | ForEach-Object {
-        $dayflyValue, $dayflyHelp = $_ -split "`t", 2
-        $dayflyQuoted = if ($dayflyValue -match '^[A-Za-z0-9._/@:+=-]+$') { $dayflyValue } else { "'" + $dayflyValue.Replace("'", "''") + "'" }
-        if (-not $dayflyHelp) { $dayflyHelp = $dayflyValue }
-        [System.Management.Automation.CompletionResult]::new($dayflyQuoted, $dayflyValue, 'ParameterValue', $dayflyHelp)
+    & @PROGRAM@ complete-words powershell @dayflyWords $wordToComplete.Trim("'", '"') 2>$null | ForEach-Object {
+        # The name comes in quotes where it needs some.
+        $dayflyName, $dayflyHelp = $_ -split "`t", 2
+        if (-not $dayflyHelp) { $dayflyHelp = $dayflyName }
+        [System.Management.Automation.CompletionResult]::new($dayflyName, $dayflyName, 'ParameterValue', $dayflyHelp)
     }
 }
