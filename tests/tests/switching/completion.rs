@@ -106,7 +106,10 @@ fn sessions_profiles_integrations_and_policies_are_known() {
         (&["zsh", "use", "--"], "--clear\t"),
         (&["zsh", "env", "dev", "--shell", ""], "powershell\n"),
         (&["zsh", ""], "use\t"),
-        (&["powershell", "use", "Ac"], "'Acme\u{2019}\u{2019}; rm x'\n"),
+        (
+            &["powershell", "use", "Ac"],
+            "'Acme\u{2019}\u{2019}; rm x'\n",
+        ),
     ] {
         let told = words(&home, args);
         assert!(told.contains(has), "{args:?}: {told}");

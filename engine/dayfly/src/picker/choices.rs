@@ -9,7 +9,7 @@ use dayfly_host::uses::Uses;
 use dayfly_runtime::report::{EngineReport, SessionReport};
 use dayfly_runtime::{Home, clock};
 use dayfly_workspace::Workspace;
-use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
 /// A session as it is shown and found.
@@ -18,8 +18,11 @@ pub(super) struct Choice {
     pub(crate) id: SessionId,
     /// What is shown, the name first.
     pub(crate) cells: [String; 4],
+    /// Letters with others between them are looked for in these two,
     name: Utf32String,
-    all: Utf32String,
+    profile: Utf32String,
+    /// and words as they are in what else is known: an ARN has about every letter.
+    rest: Utf32String,
 }
 
 /// What is to be chosen from, the most used first, then those that are active.
@@ -80,9 +83,7 @@ fn choice(session: &SessionReport, workspace: &Workspace, now: Timestamp) -> Cho
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    let all = [
-        session.name.as_str(),
-        session.profile.as_deref().unwrap_or_default(),
+    let rest = [
         session.account.as_deref().unwrap_or_default(),
         role,
         session.region.as_deref().unwrap_or_default(),
@@ -94,7 +95,42 @@ fn choice(session: &SessionReport, workspace: &Workspace, now: Timestamp) -> Cho
         id: session.id.clone(),
         cells: [name, status, text(&session.profile), text(&session.account)],
         name: Utf32String::from(session.name.as_str()),
-        all: Utf32String::from(all.as_str()),
+        profile: Utf32String::from(session.profile.as_deref().unwrap_or_default()),
+        rest: Utf32String::from(rest.as_str()),
+    }
+}
+
+/// A word that was typed.
+struct Word {
+    loose: Atom,
+    whole: Atom,
+}
+
+impl Word {
+    fn new(typed: &str) -> Self {
+        let atom = |kind| {
+            Atom::new(
+                typed,
+                CaseMatching::Smart,
+                Normalization::Smart,
+                kind,
+                false,
+            )
+        };
+        Self {
+            loose: atom(AtomKind::Fuzzy),
+            whole: atom(AtomKind::Substring),
+        }
+    }
+
+    /// How well a session is meant by it: best where it stands in the name.
+    fn score(&self, choice: &Choice, matcher: &mut Matcher) -> Option<u32> {
+        let name = self.loose.score(choice.name.slice(..), matcher);
+        let profile = self.loose.score(choice.profile.slice(..), matcher);
+        let rest = self.whole.score(choice.rest.slice(..), matcher);
+        let name = name.map(|score| 2 * u32::from(score));
+        let others = profile.max(rest).map(u32::from);
+        name.max(others)
     }
 }
 
@@ -104,21 +140,17 @@ pub(super) fn matching(choices: &[Choice], typed: &str) -> Vec<usize> {
         return (0..choices.len()).collect();
     }
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::new(
-        typed,
-        CaseMatching::Smart,
-        Normalization::Smart,
-        AtomKind::Fuzzy,
-    );
+    let words: Vec<Word> = typed.split_whitespace().map(Word::new).collect();
+    let mut score = |choice: &Choice| -> Option<u32> {
+        words
+            .iter()
+            .map(|word| word.score(choice, &mut matcher))
+            .sum()
+    };
     let mut found: Vec<(u32, usize)> = choices
         .iter()
         .enumerate()
-        .filter_map(|(at, choice)| {
-            let all = pattern.score(choice.all.slice(..), &mut matcher)?;
-            // What the name says counts twice.
-            let name = pattern.score(choice.name.slice(..), &mut matcher);
-            Some((all + name.unwrap_or(0), at))
-        })
+        .filter_map(|(at, choice)| Some((score(choice)?, at)))
         .collect();
     // The more used one first where two fit as well.
     found.sort_by_key(|(score, at)| (std::cmp::Reverse(*score), *at));
@@ -191,5 +223,7 @@ pub(super) mod tests {
         assert_eq!(matching(&choices, " "), [0, 1, 2]);
         assert_eq!(matching(&choices, "admin"), [0, 1]);
         assert!(matching(&choices, "zzz").is_empty());
+        // Letters that stand somewhere in an ARN mean nothing.
+        assert!(matching(&choices, "wsir").is_empty());
     }
 }
