@@ -39,7 +39,10 @@ fn shell(name: &str) -> Option<&str> {
     }
     let all = std::env::var_os("DAYFLY_TEST_ALL");
     assert!(all.is_none(), "{name} is not installed");
-    eprintln!("not run: {name} is not installed");
+    #[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
+    {
+        eprintln!("not run: {name} is not installed");
+    }
     None
 }
 
