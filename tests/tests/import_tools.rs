@@ -143,7 +143,7 @@ fn sessions_of_leapp_go_on_under_their_names_and_their_profiles_come_back() {
 
     let told = home.run(["import", "--apply"]).ok().out;
     assert!(
-        told.contains("added 2 sessions; moved 1 key into the vault"),
+        told.contains("added 2 sessions; copied 1 key into the vault"),
         "{told}"
     );
     let again = home.run(["import", "--apply", "--json"]).ok().json();
@@ -382,7 +382,7 @@ fn keys_of_aws_vault_come_out_of_each_of_its_keyrings() {
     let told = home.run(["import", "--apply"]).ok().out;
     // Two sessions have the one key.
     let (sessions, keys) = if has_pass { (4, 3) } else { (3, 2) };
-    let wanted = format!("added {sessions} sessions; moved {keys} keys into the vault");
+    let wanted = format!("added {sessions} sessions; copied {keys} keys into the vault");
     assert!(told.contains(&wanted), "{told}");
     let daemon = Daemon::start(&home);
     for (profile, who) in [
@@ -431,7 +431,7 @@ fn encrypted_files_of_aws_vault_open_with_their_passphrase_alone() {
     refused(&home, "the passphrase does not open");
     home.set("AWS_VAULT_FILE_PASSPHRASE", "correct horse");
     let told = home.run(["import", "--apply"]).ok().out;
-    assert!(told.contains("added 1 session; moved 1 key"), "{told}");
+    assert!(told.contains("added 1 session; copied 1 key"), "{told}");
     let kept = home.run(["secret", "list"]).ok().out;
     assert!(
         kept.contains("AKIAIOSFODNN7EXAMPLE") || kept.contains("work"),

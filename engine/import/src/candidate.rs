@@ -73,6 +73,12 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Whether its key stands in a shared file, out of which it goes.
+    #[must_use]
+    pub fn moves_key(&self) -> bool {
+        self.lines.iter().any(|lines| !lines.secret.is_empty())
+    }
+
     /// Notes that its key does not come.
     pub(crate) fn without_key(&mut self) {
         for need in &mut self.requires {

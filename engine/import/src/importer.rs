@@ -41,8 +41,10 @@ pub struct Importer<'a> {
 pub struct Applied {
     /// The names of the sessions that the Workspace got.
     pub sessions: Vec<String>,
-    /// How many long-lived keys the vault got.
+    /// How many long-lived keys went out of the shared files into the vault.
     pub keys: usize,
+    /// How many the vault got that stay in the keyring of their tool as well.
+    pub copied: usize,
     /// The profiles whose lines were set aside.
     pub profiles: BTreeSet<String>,
 }
@@ -92,6 +94,7 @@ impl Importer<'_> {
                 .map(|(row, _)| row.candidate.name.clone())
                 .collect(),
             keys: 0,
+            copied: 0,
             profiles: lines
                 .iter()
                 .map(|(_, lines)| lines.profile.clone())
@@ -101,7 +104,7 @@ impl Importer<'_> {
             return Ok(applied);
         }
         self.note(plan, &lines)?;
-        applied.keys = self.keep_keys(plan)?;
+        [applied.keys, applied.copied] = self.keep_keys(plan)?;
         self.workspace.edit(|text| plan.apply(text))?;
         shared_lines::take_over(self.files, &lines)?;
         Ok(applied)
@@ -152,8 +155,9 @@ impl Importer<'_> {
         Ok(record.write(self.record)?)
     }
 
-    fn keep_keys(&self, plan: &Plan) -> Result<usize, ImportError> {
-        let mut kept = 0;
+    /// How many keys moved, and how many were copied.
+    fn keep_keys(&self, plan: &Plan) -> Result<[usize; 2], ImportError> {
+        let mut kept = [0; 2];
         for row in &plan.rows {
             let (Some(key), Some(id)) = (&row.candidate.secret, id_of(&row.verdict)) else {
                 continue;
@@ -175,7 +179,7 @@ impl Importer<'_> {
             if self.vault.access_key(&id)?.as_ref() != Some(key) {
                 return Err(ImportError::OtherKey(row.candidate.name.clone()));
             }
-            kept += 1;
+            kept[usize::from(!row.candidate.moves_key())] += 1;
         }
         Ok(kept)
     }

@@ -9,8 +9,8 @@ use std::path::Path;
 use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
 use dayfly_host::{paths, settings, vault, workspace};
 use dayfly_import::{
-    Applied, AwsProfiles, ImportError, Importer, Listing, Plan, Requirement, Row, Source,
-    SourceError, Verdict,
+    Applied, AwsProfiles, Candidate, ImportError, Importer, Listing, Plan, Requirement, Row,
+    Source, SourceError, Verdict,
 };
 use dayfly_runtime::Home;
 use dayfly_workspace::{Workspace, WorkspaceFile};
@@ -233,7 +233,11 @@ fn text(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> St
     for (row, _) in plan.added() {
         rows += 1;
         let candidate = &row.candidate;
-        let needs: Vec<&str> = candidate.requires.iter().map(|need| words(*need)).collect();
+        let needs: Vec<&str> = candidate
+            .requires
+            .iter()
+            .map(|need| words(*need, candidate))
+            .collect();
         table.row([
             sanitize(&candidate.name),
             candidate.kind.to_string(),
@@ -326,6 +330,9 @@ fn end(rows: usize, plan: &Plan, found: &[(&str, Listing)], applied: Option<&App
     if applied.keys > 0 {
         text += &format!("; moved {} into the vault", count(applied.keys, "key"));
     }
+    if applied.copied > 0 {
+        text += &format!("; copied {} into the vault", count(applied.copied, "key"));
+    }
     text += "\n";
     let startable = plan
         .added()
@@ -346,9 +353,10 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
-const fn words(need: Requirement) -> &'static str {
+fn words(need: Requirement, candidate: &Candidate) -> &'static str {
     match need {
-        Requirement::Secret => "its key moves into the vault",
+        Requirement::Secret if candidate.moves_key() => "its key moves into the vault",
+        Requirement::Secret => "its key is copied into the vault",
         Requirement::KeyByHand => "its key (`dayfly secret set`)",
         Requirement::SignIn => "a sign-in",
         Requirement::MfaCode => "an MFA code at each start",
@@ -380,6 +388,7 @@ fn as_json(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) ->
         "sessions": rows,
         "refused": refused,
         "keysMoved": applied.map(|applied| applied.keys),
+        "keysCopied": applied.map(|applied| applied.copied),
         "profilesTakenOver": applied.map(|applied| &applied.profiles),
     })
 }
