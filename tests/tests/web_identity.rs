@@ -1,6 +1,8 @@
 //! Roles assumed with the token of a workload, as Kubernetes and GitHub Actions give it, against an
 //! STS that holds the token's claims against the trust policy.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 use std::time::Duration;
 
