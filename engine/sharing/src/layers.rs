@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, Code};
+use dayfly_fs::trusted;
 use dayfly_host::{locking, orders, refused};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, IncludeSettings, ModuleSource};
@@ -173,6 +174,9 @@ fn look(home: &Home, config: &Config, include: &IncludeSettings) -> Result<Looke
         signer: None,
     };
     for part in parts {
+        if let ModuleSource::Path(path) = &part {
+            owned(path)?;
+        }
         let acquired = acquire::acquire(home, config, &part)?;
         let name = part.to_string();
         let Found::Module(bytes) = acquired.found else {
@@ -191,6 +195,16 @@ fn look(home: &Home, config: &Config, include: &IncludeSettings) -> Result<Looke
         looked.signer = acquired.signer.map(|signer| signer.key.clone());
     }
     Ok(looked)
+}
+
+/// Refuses a file that somebody else could have written: a layer can make Dayfly run programs.
+fn owned(path: &Path) -> Result<(), CliError> {
+    trusted::inspect(path).map(drop).map_err(|e| {
+        CliError::new(Code::Refused, e.to_string()).hint(
+            "nothing was changed; a layer that others keep comes from a git checkout of your own, with a \
+             signature where [[trust]] asks for one",
+        )
+    })
 }
 
 /// The Workspaces in a folder, in the order of their names.

@@ -8,6 +8,7 @@ mod control;
 mod endpoints;
 mod files;
 mod inference;
+mod layers;
 mod others;
 mod pages;
 mod ports;
