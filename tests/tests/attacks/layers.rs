@@ -19,7 +19,7 @@ fn with(layer: &str) -> (Home, PathBuf) {
     (home, path)
 }
 
-fn add(home: &Home, path: &std::path::Path) -> dayfly_tests::Ended {
+fn add(home: &Home, path: &std::path::Path) -> dayfly_tests::home::Ended {
     home.run(["layer", "add", path.to_str().expect("a text"), "--yes"])
 }
 
