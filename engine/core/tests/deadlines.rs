@@ -163,3 +163,43 @@ fn a_session_that_left_meanwhile_is_taken_back_when_it_comes() {
     stage.retracts("parent");
     assert!(stage.state.session(&id("parent")).is_none());
 }
+
+#[test]
+fn a_profile_that_a_late_answer_may_still_take_is_nobody_elses() {
+    let mut stage = Stage::new(Vec::new());
+    stage.edit(&["one@shared", "two@shared", "three@free"], "r", &[]);
+    stage.say("one@shared", Action::Start);
+    stage.issue("one@shared", HOUR);
+    stage.pass(SLOW);
+    assert!(failed(&stage), "{:?}", stage.replies);
+    stage.say("two@shared", Action::Start);
+    let Some(Reply::Failed { failure, .. }) = stage.replies.last() else {
+        panic!("{:?}", stage.replies)
+    };
+    assert!(failure.message.contains("one@shared"), "{failure:?}");
+    assert!(!stage.issues.contains_key(&id("two@shared")));
+    stage.say("three@free", Action::Start);
+    assert!(stage.issues.contains_key(&id("three@free")));
+    // Once it was answered, the profile is free again.
+    stage.deliver(Err(crate::failure()));
+    stage.say("two@shared", Action::Start);
+    assert!(stage.issues.contains_key(&id("two@shared")));
+}
+
+#[test]
+fn a_stop_waits_for_the_late_answer_about_its_own_session_only() {
+    let mut stage = Stage::new(Vec::new());
+    stage.edit(&["one", "two"], "r", &[]);
+    for name in ["one", "two"] {
+        stage.say(name, Action::Start);
+        stage.issue(name, HOUR);
+        stage.deliver(Ok(()));
+    }
+    stage.say("one", Action::Stop);
+    stage.pass(SLOW);
+    assert_eq!(stage.chain.len(), 1);
+    stage.say("two", Action::Stop);
+    assert_eq!(stage.chain.len(), 2);
+    stage.retracts("one");
+    stage.retracts("two");
+}

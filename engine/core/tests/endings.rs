@@ -271,3 +271,30 @@ fn what_took_the_place_of_foreign_credentials_is_retracted_once() {
     stage.pass(Duration::from_secs(60));
     assert!(stage.chain.is_empty(), "{:?}", stage.chain);
 }
+
+#[test]
+fn foreign_credentials_give_way_to_who_takes_their_profile_and_to_nobody_else() {
+    let found = |profile: &str| RecoveredCredentials {
+        session: id("gone"),
+        profile: Some(profile.to_owned()),
+        lease: Lease {
+            issued_at: NOW,
+            expires_at: Some(NOW.plus(HOUR)),
+        },
+        in_force: Delivery::new(),
+    };
+    for (profile, gives_way) in [("parent", vec![id("gone")]), ("elsewhere", Vec::new())] {
+        let mut stage = Stage::new(vec![found(profile)]);
+        stage.deliver(Err(failure()));
+        stage.say("parent", Action::Start);
+        stage.issue("parent", HOUR);
+        assert_eq!(stage.displaced, gives_way, "{profile}");
+    }
+    // Nobody gives way to themselves.
+    let mut stage = Stage::new(vec![found("gone")]);
+    stage.deliver(Err(failure()));
+    stage.edit(&["gone"], "r", &[]);
+    stage.say("gone", Action::Start);
+    stage.issue("gone", HOUR);
+    assert_eq!(stage.displaced, []);
+}

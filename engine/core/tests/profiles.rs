@@ -228,3 +228,35 @@ fn who_is_on_the_way_elsewhere_is_not_displaced() {
         }
     }
 }
+
+/// Why the latest command failed.
+fn failed(stage: &Stage) -> &str {
+    match stage.replies.last() {
+        Some(Reply::Failed { failure, .. }) => &failure.message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_profile_that_somebody_is_on_the_way_to_is_not_taken() {
+    const USING: &str = "session mover is using the same named profile";
+    // While the move waits for its credentials.
+    let mut stage = Stage::new();
+    stage.edit("mover", "y");
+    stage.edit("other", "y");
+    stage.start("other");
+    assert_eq!(failed(&stage), USING);
+    assert!(!stage.issues.contains_key(&id("other")));
+    // While the chain puts them there, although the session is to move on by now.
+    let mut stage = Stage::new();
+    stage.edit("mover", "y");
+    stage.issue("mover");
+    stage.edit("mover", "w");
+    stage.edit("other", "y");
+    stage.start("other");
+    assert_eq!(failed(&stage), USING);
+    // Where nobody is or goes, anybody may.
+    stage.edit("third", "free");
+    stage.start("third");
+    assert!(stage.issues.contains_key(&id("third")));
+}

@@ -42,6 +42,8 @@ pub(crate) struct Stage {
     /// Operations that were given up, and those whose credentials were thrown away.
     pub(crate) cancelled: Vec<OperationId>,
     pub(crate) discarded: Vec<OperationId>,
+    /// Whose credentials gave way to the latest publication.
+    pub(crate) displaced: Vec<SessionId>,
     /// What the journal records.
     pub(crate) recorded: Vec<JournalEvent>,
     pub(crate) next: u64,
@@ -51,7 +53,8 @@ pub(crate) fn id(name: &str) -> SessionId {
     SessionId::new(name)
 }
 
-/// `parent`, and `child`, which is chained to it.
+/// `parent`, and `child`, which is chained to it; others stand alone. Each has a named profile of its own
+/// name, or `one@profile` the one behind the sign.
 pub(crate) fn session(name: &str, role: &str) -> SessionUpsert {
     let access = if name == "child" {
         Access::AwsIamRoleChained {
@@ -68,7 +71,7 @@ pub(crate) fn session(name: &str, role: &str) -> SessionUpsert {
             name: name.to_owned(),
             region: None,
             access,
-            named_profile: Some(name.to_owned()),
+            named_profile: Some(name.split_once('@').map_or(name, |(_, own)| own).to_owned()),
             account: None,
             labels: BTreeMap::new(),
             fault: None,
@@ -92,6 +95,7 @@ impl Stage {
             replies: Vec::new(),
             cancelled: Vec::new(),
             discarded: Vec::new(),
+            displaced: Vec::new(),
             recorded: Vec::new(),
             next: 0,
         };
@@ -138,8 +142,14 @@ impl Stage {
                     self.issues.insert(session, operation);
                 }
                 Effect::Publish {
-                    operation, session, ..
-                } => self.chain.push_back((true, session, operation)),
+                    operation,
+                    session,
+                    displaced,
+                    ..
+                } => {
+                    self.displaced = displaced;
+                    self.chain.push_back((true, session, operation));
+                }
                 Effect::Retract { operation, session } => {
                     self.chain.push_back((false, session, operation));
                 }
