@@ -77,8 +77,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return tell(args, &plan, &found, None);
     }
     prepare(&mut plan, &sources)?;
-    if plan.added().next().is_some() && !home.workspace().exists() {
-        init::make_workspace(&home)?;
+    if plan.added().next().is_some() {
+        init::make_home(&home)?;
     }
     let applied = with(&home, &files, |importer| importer.apply(&plan))?;
     let told = tell(args, &plan, &found, Some(&applied))?;

@@ -40,6 +40,17 @@ pub(crate) fn run(_: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Makes what `dayfly init` makes, of what is not there; for commands that a person may begin with.
+pub(crate) fn make_home(home: &Home) -> Result<(), CliError> {
+    if home.workspace().exists() {
+        return Ok(());
+    }
+    make_workspace(home)?;
+    private_file::create(&home.config(), CONFIG.as_bytes())
+        .map(drop)
+        .map_err(|e| CliError::failed(e.to_string()))
+}
+
 /// Makes an empty Workspace.
 pub(crate) fn make_workspace(home: &Home) -> Result<(), CliError> {
     private_file::create_folder(home.folder()).map_err(|e| CliError::failed(e.to_string()))?;

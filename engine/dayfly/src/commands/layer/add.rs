@@ -35,9 +35,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    if !home.workspace().exists() {
-        init::make_workspace(&home)?;
-    }
+    init::make_home(&home)?;
     let here = std::env::current_dir()
         .map_err(|e| CliError::failed(format!("there is no current folder: {e}")))?;
     let source = IncludeSettings::source(&here, &args.source)
