@@ -31,12 +31,6 @@ pub struct Saml2aws {
 impl Saml2aws {
     fn candidate(&self, name: &str, account: &Section) -> Result<Candidate, String> {
         let place = format!("{}:{}", self.config.display(), account.line);
-        // Whichever way runs programs; an engine without one cannot have these sessions.
-        let kind = SessionType::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == "process");
-        let kind =
-            kind.ok_or("a program gives its credentials, and no session can run programs yet")?;
         let of = |key: &str| account.text(key).filter(|text| !text.is_empty());
         let role = of("role_arn")
             .ok_or("it has no role_arn, so saml2aws asks which role is wanted at each sign-in")?;
@@ -73,7 +67,7 @@ impl Saml2aws {
             id: None,
             name: profile.to_owned(),
             profile: Some(profile.to_owned()),
-            kind,
+            kind: SessionType::Process,
             fields,
             parent: None,
             portal: None,

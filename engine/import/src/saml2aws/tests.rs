@@ -36,35 +36,23 @@ fn accounts_with_a_role_come_as_the_program_that_they_are() {
         },
     };
     let listing = source.list().unwrap();
-    let can_run = SessionType::ALL
-        .iter()
-        .any(|kind| kind.as_str() == "process");
-    if can_run {
-        let comes = &listing.candidates[0];
-        assert_eq!(
-            (comes.name.as_str(), comes.profile.as_deref()),
-            ("saml", Some("saml"))
-        );
-        let command = comes.fields["command"].to_string();
-        assert!(command.contains(
-            r#""--idp-account","default","--role","arn:aws:iam::111111111111:role/Dev""#
-        ));
-        assert_eq!(comes.lines[0].keys.len(), 3);
-        assert!(comes.not_taken.iter().any(|one| one.field == "provider"));
-    }
+    let comes = &listing.candidates[0];
+    assert_eq!(comes.kind, SessionType::Process);
+    assert_eq!(
+        (comes.name.as_str(), comes.profile.as_deref()),
+        ("saml", Some("saml"))
+    );
+    let command = comes.fields["command"].to_string();
+    let wanted = r#""--idp-account","default","--role","arn:aws:iam::111111111111:role/Dev""#;
+    assert!(command.contains(wanted), "{command}");
+    assert_eq!(comes.lines[0].keys.len(), 3);
+    assert!(comes.not_taken.iter().any(|one| one.field == "provider"));
     let refused: Vec<&str> = listing
         .refused
         .iter()
         .map(|one| one.name.as_str())
         .collect();
-    assert_eq!(
-        refused,
-        if can_run {
-            vec!["asks"]
-        } else {
-            vec!["default", "asks"]
-        }
-    );
+    assert_eq!(refused, ["asks"]);
 
     std::fs::write(at("saml2aws"), "[default]\nurl\n").unwrap();
     assert!(
