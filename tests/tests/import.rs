@@ -38,7 +38,7 @@ fn a_key_and_the_roles_upon_it_go_on_under_their_names_and_come_back() {
         "# grown by hand\r\n[default]\r\nregion = eu-west-1\r\noutput = json\r\n\r\n[profile admin]\r\n\
          role_arn = {admin}\r\nsource_profile = default\r\nrole_session_name = alice-laptop\r\nregion = eu-west-1\r\n\
          ; the auditors\r\n[profile audit]\r\nrole_arn={audit}\r\nsource_profile=admin\r\nregion=eu-north-1\r\n\
-         [profile tool]\r\ncredential_process = /bin/false\r\n"
+         [profile tool]\r\ncredential_process = /bin/false 'x\r\n"
     );
     let credentials =
         format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");

@@ -183,3 +183,61 @@ fn a_configuration_that_cannot_be_read_is_told_and_nothing_comes() {
         assert_eq!(alone.code, 0, "{file}: {}", alone.err);
     }
 }
+
+#[test]
+fn an_account_of_saml2aws_goes_on_with_the_program_itself() {
+    let Some(sts) = Ministack::start() else {
+        return;
+    };
+    let role = sts.role("Dev");
+    let answer = sts.python(
+        r#"
+import boto3, json, os
+got = boto3.client("sts").assume_role(RoleArn=os.environ["ROLE"], RoleSessionName="me")["Credentials"]
+print(json.dumps({"Version": 1, "AccessKeyId": got["AccessKeyId"], "SecretAccessKey": got["SecretAccessKey"],
+    "SessionToken": got["SessionToken"], "Expiration": got["Expiration"].isoformat()}))
+"#,
+        &[("ROLE", &role)],
+    );
+    let mut home = Home::new();
+    home.save_config(&format!(
+        "[aws]\nsts-endpoint-url = \"{}\"\n",
+        sts.endpoint()
+    ));
+    // In the place of the real one, which cannot be had here: it answers to its own command line alone.
+    let wanted = format!(
+        "login --idp-account work --role {role} --profile saml --skip-prompt --quiet --credential-process"
+    );
+    write(&home, "answer", &answer);
+    let script = format!(
+        "#!/bin/sh\n[ \"$*\" = '{wanted}' ] && cat '{}/answer'\n",
+        home.path().display()
+    );
+    let program = write(&home, "bin/saml2aws", &script);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    home.set(
+        "PATH",
+        format!("{}:{path}", program.parent().unwrap().display()),
+    );
+    let account = format!(
+        "[work]\nurl         = https://id.example.com\nprovider    = Okta\nrole_arn    = {role}\n\
+         aws_profile = saml\nregion      = eu-west-1\n"
+    );
+    write(&home, ".saml2aws", &account);
+    // What it left there by itself.
+    let left = "[saml]\naws_access_key_id = ASIAOLD\naws_secret_access_key = old\naws_session_token = old\n\
+                x_security_token_expires = 2020-01-01T00:00:00Z\n";
+    let credentials = write(&home, ".aws/credentials", left);
+    let told = home.run(["import", "--apply"]).ok().out;
+    assert!(told.contains("added 1 session"), "{told}");
+    let daemon = Daemon::start(&home);
+    home.run(["session", "start", "saml"]).ok();
+    let who = aws::boto3_caller(&home, "saml", &sts.endpoint()).unwrap();
+    assert!(who.contains(":assumed-role/Dev/me"), "{who}");
+    home.run(["session", "stop", "saml"]).ok();
+    home.run(["import", "--undo"]).ok();
+    assert_eq!(std::fs::read_to_string(&credentials).unwrap(), left);
+    assert_eq!(daemon.terminate(), 0);
+}

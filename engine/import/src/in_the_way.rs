@@ -26,12 +26,14 @@ const WAYS: [&str; 11] = [
     "sso_start_url",
     "web_identity_token_file",
 ];
-/// A key that is good for some hours.
-const TEMPORARY: [&str; 4] = [
+/// A key that is good for some hours, and what tools write beside it.
+const TEMPORARY: [&str; 6] = [
     "aws_access_key_id",
     "aws_secret_access_key",
     "aws_session_token",
     "aws_security_token",
+    "x_security_token_expires",
+    "x_principal_arn",
 ];
 
 /// Whose a `credential_process` is.
@@ -211,7 +213,11 @@ fn standing(files: &AwsProfiles) -> Result<BTreeMap<String, Standing>, SourceErr
             if is_ours {
                 continue;
             }
-            for way in WAYS {
+            if !WAYS.iter().any(|way| section.keys.contains_key(*way)) {
+                continue;
+            }
+            let beside = TEMPORARY.into_iter().filter(|key| !WAYS.contains(key));
+            for way in WAYS.into_iter().chain(beside) {
                 let Some(key) = section.keys.get(way) else {
                     continue;
                 };

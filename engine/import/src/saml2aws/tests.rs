@@ -45,7 +45,7 @@ fn accounts_with_a_role_come_as_the_program_that_they_are() {
     let command = comes.fields["command"].to_string();
     let wanted = r#""--idp-account","default","--role","arn:aws:iam::111111111111:role/Dev""#;
     assert!(command.contains(wanted), "{command}");
-    assert_eq!(comes.lines[0].keys.len(), 3);
+    assert_eq!(comes.lines[0].keys.len(), 4);
     assert!(comes.not_taken.iter().any(|one| one.field == "provider"));
     let refused: Vec<&str> = listing
         .refused
