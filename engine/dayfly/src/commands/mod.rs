@@ -142,6 +142,7 @@ enum Secret {
     ImportAws(secret::import_aws::Args),
     List(secret::list::Args),
     Remove(secret::remove::Args),
+    Rotate(secret::rotate::Args),
     Rekey(secret::rekey::Args),
     Accept(secret::accept::Args),
 }
@@ -222,6 +223,7 @@ impl Dayfly {
             Command::Secret(Secret::ImportAws(args)) => end(secret::import_aws::run(&args)),
             Command::Secret(Secret::List(args)) => end(secret::list::run(&args)),
             Command::Secret(Secret::Remove(args)) => end(secret::remove::run(&args)),
+            Command::Secret(Secret::Rotate(args)) => end(secret::rotate::run(&args)),
             Command::Secret(Secret::Rekey(args)) => end(secret::rekey::run(&args)),
             Command::Secret(Secret::Accept(args)) => end(secret::accept::run(&args)),
             Command::Policy(command) => command.run(),

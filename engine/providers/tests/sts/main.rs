@@ -12,4 +12,5 @@ mod emulator;
 mod environment;
 mod faults;
 mod lifetimes;
+mod rotation;
 mod support;

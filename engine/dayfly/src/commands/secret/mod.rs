@@ -5,5 +5,6 @@ pub(crate) mod import_aws;
 pub(crate) mod list;
 pub(crate) mod rekey;
 pub(crate) mod remove;
+pub(crate) mod rotate;
 pub(crate) mod set;
 pub(crate) mod totp;

@@ -1,0 +1,242 @@
+//! Long-lived keys are rotated, against an IAM that checks signatures and has two keys a user.
+
+use std::sync::Arc;
+
+use dayfly_core::session::Session;
+use dayfly_providers::{
+    AwsSettings, Iam, KeyRotation, Rotated, RotationError, RotationStep, RotationWish,
+};
+use dayfly_vault::{AccessKey, SecretString, Vault};
+use tokio::sync::Notify;
+
+use crate::support::ministack::Ministack;
+use crate::support::{now, user};
+
+const STEPS: [RotationStep; 6] = [
+    RotationStep::Made,
+    RotationStep::PutAside,
+    RotationStep::Accepted,
+    RotationStep::InForce,
+    RotationStep::Deactivated,
+    RotationStep::Deleted,
+];
+
+struct Stage {
+    ministack: Ministack,
+    settings: AwsSettings,
+    iam: Iam,
+    vault: Vault,
+    session: Session,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn new() -> Option<Self> {
+        let ministack = Ministack::start()?;
+        let settings = AwsSettings {
+            sts_endpoint_url: Some(ministack.endpoint.clone()),
+            ..AwsSettings::default()
+        };
+        let iam = Iam::of(&settings, Some(&ministack.endpoint), "us-east-1")
+            .await
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::new(
+            folder.path().join("vault.age"),
+            folder.path().join("vault.key"),
+        );
+        Some(Self {
+            ministack,
+            settings,
+            iam,
+            vault,
+            session: user(None),
+            _folder: folder,
+        })
+    }
+
+    /// A new user whose key is in the vault.
+    fn user(&self, name: &str) -> AccessKey {
+        let printed = self.ministack.python(
+            r#"
+import boto3, json, os
+iam = boto3.client("iam")
+name = os.environ["NAME"]
+iam.create_user(UserName=name)
+iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Resource": "*", "Action": ["iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey", "sts:*"]}]}))
+key = iam.create_access_key(UserName=name)["AccessKey"]
+print(key["AccessKeyId"], key["SecretAccessKey"])
+"#,
+            &[("NAME", name)],
+        );
+        let (id, secret) = printed.split_once(' ').unwrap();
+        let key = AccessKey {
+            access_key_id: id.to_owned(),
+            secret_access_key: SecretString::from(secret.to_owned()),
+        };
+        self.vault.set_access_key(&self.session.id, &key).unwrap();
+        key
+    }
+
+    /// The ids of a user's keys.
+    fn keys(&self, name: &str) -> Vec<String> {
+        let printed = self.ministack.python(
+            r#"
+import boto3, os
+keys = boto3.client("iam").list_access_keys(UserName=os.environ["NAME"])["AccessKeyMetadata"]
+print(" ".join(key["AccessKeyId"] for key in keys))
+"#,
+            &[("NAME", name)],
+        );
+        printed.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn rotation(&self) -> KeyRotation<'_> {
+        KeyRotation {
+            aws: &self.settings,
+            iam: &self.iam,
+            vault: &self.vault,
+            session: &self.session,
+            now: now(),
+        }
+    }
+
+    /// Rotates, and is gone after this step.
+    async fn crash_after(&self, last: RotationStep) {
+        let reached = Arc::new(Notify::new());
+        let told = |step| {
+            let reached = Arc::clone(&reached);
+            async move {
+                if step == last {
+                    reached.notify_one();
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let rotation = self.rotation();
+        tokio::select! {
+            ended = rotation.run(RotationWish::default(), told) => panic!("{ended:?}"),
+            () = reached.notified() => {}
+        }
+    }
+
+    /// That the key in the vault is one that AWS accepts.
+    fn is_in_force(&self) -> String {
+        let key = self.vault.access_key(&self.session.id).unwrap().unwrap();
+        let caller = self.ministack.python(
+            r#"
+import boto3
+print(boto3.client("sts").get_caller_identity()["Arn"])
+"#,
+            &[
+                ("AWS_ACCESS_KEY_ID", &key.access_key_id),
+                ("AWS_SECRET_ACCESS_KEY", key.secret_access_key.expose()),
+            ],
+        );
+        assert!(caller.contains(":user/"), "{caller}");
+        key.access_key_id
+    }
+}
+
+fn quiet(_: RotationStep) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
+#[tokio::test]
+async fn a_key_is_replaced_and_the_old_one_is_gone() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    let old = stage.user("me");
+    let mut steps = Vec::new();
+    let told = |step| {
+        steps.push(step);
+        std::future::ready(())
+    };
+    let done = stage
+        .rotation()
+        .run(RotationWish::default(), told)
+        .await
+        .unwrap();
+    let new = stage.is_in_force();
+    let wanted = Rotated::Done {
+        old: old.access_key_id.clone(),
+        new: new.clone(),
+    };
+    assert_eq!(done, wanted);
+    assert_eq!(steps, STEPS);
+    assert_eq!(stage.keys("me"), [new.clone()]);
+    assert_eq!(stage.vault.list().unwrap().len(), 1);
+
+    // One that is young enough stays.
+    let wish = RotationWish {
+        older_than: Some(std::time::Duration::from_secs(86_400)),
+        discard: None,
+    };
+    let young = stage.rotation().run(wish, quiet).await.unwrap();
+    assert!(matches!(young, Rotated::Young { .. }), "{young:?}");
+    assert_eq!(stage.keys("me"), [new]);
+}
+
+#[tokio::test]
+async fn a_crash_at_any_step_locks_nobody_out_and_the_next_call_ends_it() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    for (n, step) in STEPS.into_iter().enumerate() {
+        let name = format!("user-{n}");
+        stage.user(&name);
+        stage.crash_after(step).await;
+        stage.is_in_force();
+        let mut ended = stage.rotation().run(RotationWish::default(), quiet).await;
+        if step == RotationStep::Made {
+            // Its secret is lost: a person says that it may go.
+            let Err(RotationError::TwoKeys { other, .. }) = ended else {
+                panic!("{ended:?}");
+            };
+            stage.is_in_force();
+            let wish = RotationWish {
+                older_than: None,
+                discard: Some(&other),
+            };
+            ended = stage.rotation().run(wish, quiet).await;
+        }
+        assert!(
+            matches!(ended, Ok(Rotated::Done { .. })),
+            "{step:?}: {ended:?}"
+        );
+        assert_eq!(stage.keys(&name), [stage.is_in_force()], "{step:?}");
+        assert_eq!(stage.vault.list().unwrap().len(), 1, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_key_is_nobodys_to_delete_but_the_persons() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    let own = stage.user("me");
+    let other = stage.ministack.python(
+        r#"
+import boto3
+print(boto3.client("iam").create_access_key(UserName="me")["AccessKey"]["AccessKeyId"])
+"#,
+        &[],
+    );
+    let refused = stage
+        .rotation()
+        .run(RotationWish::default(), quiet)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains(&other), "{refused}");
+    assert!(refused.hint().contains("--discard"), "{}", refused.hint());
+    assert_eq!(stage.keys("me").len(), 2);
+    assert_eq!(stage.is_in_force(), own.access_key_id);
+    let wrong = RotationWish {
+        older_than: None,
+        discard: Some("AKIAIOSFODNN7EXAMPLE"),
+    };
+    stage.rotation().run(wrong, quiet).await.unwrap_err();
+    assert_eq!(stage.keys("me").len(), 2);
+}
