@@ -90,7 +90,10 @@ fn sessions_profiles_integrations_and_policies_are_known() {
         { "sessionId": "2", "sessionName": "esc\u{1b}[2J", "type": "localstack" },
         { "sessionId": "3", "sessionName": "Acme\u{2019}; rm x", "type": "localstack" }],
         "awsSsoIntegrations": [{ "id": "i", "alias": "corp", "portalUrl": "https://p.example", "region": "eu-west-1" }] }));
-    home.save_config("[[policy]]\nname = \"keep\"\nmodule = \"builtin:keep-active\"\n");
+    home.save_config(
+        "[[policy]]\nname = \"keep\"\nmodule = \"builtin:keep-active\"\n\
+         [[include]]\nname = \"team\"\nsource = \"team.json\"\n",
+    );
     for (args, has) in [
         (&["zsh", "use", ""][..], "dev\tp-dev\n"),
         (&["zsh", "session", "show", ""], "2\tesc"),
@@ -102,6 +105,8 @@ fn sessions_profiles_integrations_and_policies_are_known() {
             &["zsh", "policy", "enable", ""],
             "keep\tbuiltin:keep-active\n",
         ),
+        (&["zsh", "policy", "remove", ""], "keep\t"),
+        (&["zsh", "layer", "remove", ""], "team\tteam.json\n"),
         (&["bash", "dayfly use ", ""], "dev\n"),
         (&["zsh", "use", "--"], "--clear\t"),
         (&["zsh", "env", "dev", "--shell", ""], "powershell\n"),

@@ -37,6 +37,12 @@ fn a_list_has_what_was_asked_for() {
     }
     let text = home.run(["session", "list", "--region", "us-*"]).ok().out;
     assert!(text.contains("no session is like this"), "{text}");
+    let mut workspace: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(home.workspace()).expect("a Workspace"))
+            .expect("JSON");
+    workspace["sessions"][0]["layer"] = "team".into();
+    home.save_workspace(&workspace);
+    assert_eq!(names(&home, &["--layer", "team"]), &admins[..1]);
     // `status` still counts all, and its exit code tells of all.
     let status = home.run(["status", "dev"]);
     assert_eq!(status.code, 3, "{status:?}");

@@ -81,12 +81,19 @@ fn candidates(words: Vec<OsString>, tree: clap::Command) -> Vec<(String, String)
 
 /// The tree, in which arguments that are names know where those stand.
 fn with_names(tree: clap::Command) -> clap::Command {
-    let path = tree.get_name().to_owned();
-    tree.mut_args(|arg| match names_of(&path, arg.get_id().as_str()) {
+    below("", tree)
+}
+
+/// The same of a command that stands behind this one.
+fn below(parent: &str, command: clap::Command) -> clap::Command {
+    let own = command.get_name().to_owned();
+    let named = |arg: clap::Arg| match names_of(parent, arg.get_id().as_str()) {
         Some(names) => arg.add(ArgValueCandidates::new(move || listed(names))),
         None => arg,
-    })
-    .mut_subcommands(with_names)
+    };
+    command
+        .mut_args(named)
+        .mut_subcommands(|command| below(&own, command))
 }
 
 fn listed(names: Names) -> Vec<CompletionCandidate> {

@@ -42,9 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             warning: false,
         }));
     let (headline, some) = (headline(&report), !report.sessions.is_empty());
-    args.wanted
-        .filter()
-        .apply(&mut report.sessions, clock::now());
+    args.wanted.apply(&home, &mut report.sessions)?;
     if args.json {
         print_json(&report)?;
     } else {

@@ -18,15 +18,17 @@ pub(crate) enum Names {
     Profiles,
     Integrations,
     Policies,
+    Layers,
 }
 
-/// What an argument of a command names.
-pub(crate) fn names_of(command: &str, argument: &str) -> Option<Names> {
-    match (command, argument) {
+/// What an argument names, of a command behind `parent`.
+pub(crate) fn names_of(parent: &str, argument: &str) -> Option<Names> {
+    match (parent, argument) {
         (_, "session" | "sessions" | "parent") => Some(Names::Sessions),
         (_, "profile") => Some(Names::Profiles),
         (_, "integration") => Some(Names::Integrations),
-        (_, "entry" | "policy") | ("remove", "name") => Some(Names::Policies),
+        (_, "entry" | "policy") | ("policy", "name") => Some(Names::Policies),
+        (_, "layer") | ("layer", "name" | "names") => Some(Names::Layers),
         _ => None,
     }
 }
@@ -38,7 +40,8 @@ impl Names {
             return Vec::new();
         };
         match self {
-            Self::Policies => policies(&text(&home.config())),
+            Self::Policies => configured(&text(&home.config())).policies(),
+            Self::Layers => configured(&text(&home.config())).layers(),
             _ => {
                 let text = text(&home.workspace());
                 let file = serde_json::from_str::<File<'_>>(&text).unwrap_or_default();
@@ -131,24 +134,36 @@ fn integrations(file: &File<'_>) -> Vec<(String, String)> {
     listed.collect()
 }
 
-fn policies(text: &str) -> Vec<(String, String)> {
-    #[derive(Default, Deserialize)]
-    struct Config {
-        #[serde(default)]
-        policy: Vec<Entry>,
+/// What of the configuration has a name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    policy: Vec<Entry>,
+    include: Vec<Entry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    name: String,
+    module: String,
+    source: String,
+}
+
+fn configured(text: &str) -> Config {
+    toml::from_str(text).unwrap_or_default()
+}
+
+impl Config {
+    fn policies(self) -> Vec<(String, String)> {
+        let entries = self.policy.into_iter();
+        entries.map(|entry| (entry.name, entry.module)).collect()
     }
-    #[derive(Deserialize)]
-    struct Entry {
-        name: String,
-        #[serde(default)]
-        module: String,
+
+    fn layers(self) -> Vec<(String, String)> {
+        let entries = self.include.into_iter();
+        entries.map(|entry| (entry.name, entry.source)).collect()
     }
-    let config = toml::from_str::<Config>(text).unwrap_or_default();
-    config
-        .policy
-        .into_iter()
-        .map(|entry| (entry.name, entry.module))
-        .collect()
 }
 
 #[cfg(test)]
@@ -174,7 +189,9 @@ mod tests {
         assert_eq!(names(profiles(&file)), ["p"]);
         assert_eq!(names(integrations(&file)), ["corp", "z"]);
         let config = "[[policy]]\nname = \"keep\"\nmodule = \"builtin:keep-active\"\n";
-        assert_eq!(names(policies(config)), ["keep"]);
-        assert!(policies("[[policy").is_empty());
+        assert_eq!(names(configured(config).policies()), ["keep"]);
+        assert!(configured("[[policy").policies().is_empty());
+        let config = "[[include]]\nname = \"team\"\nsource = \"../team.json\"\n";
+        assert_eq!(names(configured(config).layers()), ["team"]);
     }
 }

@@ -29,9 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         workspace::require(&home)?;
     }
     let some = !report.sessions.is_empty();
-    args.wanted
-        .filter()
-        .apply(&mut report.sessions, clock::now());
+    args.wanted.apply(&home, &mut report.sessions)?;
     if args.json {
         return print_json(&report.sessions);
     }

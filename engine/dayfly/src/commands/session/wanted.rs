@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use dayfly_dialog::CliError;
 use dayfly_dialog::time::parse_span;
+use dayfly_host::workspace;
+use dayfly_runtime::report::SessionReport;
+use dayfly_runtime::{Home, clock};
 use dayfly_views::filter::{Field, Filter};
 
 /// What a list says where no session is as it was wanted.
@@ -35,6 +39,9 @@ pub(crate) struct Wanted {
     /// Chained to this session.
     #[arg(long, value_name = "SESSION")]
     parent: Vec<String>,
+    /// From this layer.
+    #[arg(long, value_name = "NAME")]
+    layer: Option<String>,
     /// With this label.
     #[arg(long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
@@ -44,8 +51,21 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// The same for whoever filters.
-    pub(crate) fn filter(&self) -> Filter {
+    /// Leaves those that are wanted.
+    pub(crate) fn apply(
+        &self,
+        home: &Home,
+        sessions: &mut Vec<SessionReport>,
+    ) -> Result<(), CliError> {
+        self.filter().apply(sessions, clock::now());
+        if let Some(layer) = &self.layer {
+            let workspace = workspace::require(home)?;
+            sessions.retain(|session| workspace.layer(&session.id) == Some(layer));
+        }
+        Ok(())
+    }
+
+    fn filter(&self) -> Filter {
         let fields = [
             (Field::Status, &self.status),
             (Field::Type, &self.kind),
