@@ -5,7 +5,8 @@ use dayfly_dialog::{CliError, Exit};
 
 use crate::terminal::print_data;
 
-/// Print the completion script for a shell.
+/// Print the completion script for a shell. It completes commands and options; `dayfly shell init`
+/// also completes the names of your sessions.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly completions bash > ~/.local/share/bash-completion/completions/dayfly\n  dayfly completions fish > ~/.config/fish/completions/dayfly.fish"

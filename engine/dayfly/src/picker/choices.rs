@@ -1,5 +1,7 @@
 //! Sessions to choose from, and which of them a few typed letters mean.
 
+use std::collections::BTreeMap;
+
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
 use dayfly_core::session::{SessionId, Status};
@@ -43,10 +45,16 @@ pub(super) fn of(
             .then_with(|| active(b).cmp(&active(a)))
             .then_with(|| (&a.name, &a.id).cmp(&(&b.name, &b.id)))
     });
-    sessions
-        .iter()
-        .map(|session| choice(session, workspace, now))
-        .collect()
+    choices(&sessions, now)
+}
+
+fn choices(sessions: &[SessionReport], now: Timestamp) -> Vec<Choice> {
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    for session in sessions {
+        *names.entry(&session.name).or_default() += 1;
+    }
+    let choice = |session| choice(session, &names, now);
+    sessions.iter().map(choice).collect()
 }
 
 /// As the running engine has them; without one, as they are written.
@@ -59,13 +67,9 @@ fn sessions(home: &Home, workspace: &Workspace) -> Vec<SessionReport> {
     workspace.sessions().iter().map(written).collect()
 }
 
-fn choice(session: &SessionReport, workspace: &Workspace, now: Timestamp) -> Choice {
-    let known = workspace.get(&session.id);
+fn choice(session: &SessionReport, names: &BTreeMap<&str, usize>, now: Timestamp) -> Choice {
     // The name alone would not tell it from another one.
-    let alone = known.is_none_or(|entry| {
-        let named = workspace.resolve(&session.name);
-        named.is_ok_and(|found| found.session.id == entry.session.id)
-    });
+    let alone = names.get(session.name.as_str()) == Some(&1);
     let name = match alone {
         true => sanitize(&session.name),
         false => sanitize(&format!("{} ({})", session.name, session.id)),
@@ -190,10 +194,10 @@ pub(super) mod tests {
     fn read(text: &str) -> Vec<Choice> {
         let workspace = Workspace::parse(text, Path::new("w"), None).unwrap();
         let written = |entry: &dayfly_workspace::Entry| {
-            let report = SessionReport::written(&entry.session, Status::Inactive);
-            choice(&report, &workspace, Timestamp::from_millis(0))
+            SessionReport::written(&entry.session, Status::Inactive)
         };
-        workspace.sessions().iter().map(written).collect()
+        let reports: Vec<_> = workspace.sessions().iter().map(written).collect();
+        super::choices(&reports, Timestamp::from_millis(0))
     }
 
     #[test]
