@@ -53,7 +53,7 @@ impl Role {
 
     /// The role that a `credential_process` asks the tool for.
     fn asked(process: &str, default: &str) -> Option<Self> {
-        let words = words(process)?;
+        let words = split_words(process)?;
         let program = words.first()?.rsplit('/').next()?;
         if program != "aws-sso" || !words.iter().any(|word| word == "process") {
             return None;

@@ -87,7 +87,7 @@ pub enum RotationError {
         /// The session's name.
         session: String,
         /// Why not.
-        source: VaultError,
+        source: Box<VaultError>,
     },
     /// IAM did not do it.
     #[error("the access key of session \"{session}\" is not rotated to its end: {source}")]
@@ -370,7 +370,7 @@ impl KeyRotation<'_> {
     fn vault<T>(&self, result: Result<T, VaultError>) -> Result<T, RotationError> {
         result.map_err(|source| RotationError::Vault {
             session: self.session.name.clone(),
-            source,
+            source: Box::new(source),
         })
     }
 

@@ -166,7 +166,7 @@ async fn a_key_is_replaced_and_the_old_one_is_gone() {
     };
     assert_eq!(done, wanted);
     assert_eq!(steps, STEPS);
-    assert_eq!(stage.keys("me"), [new.clone()]);
+    assert_eq!(stage.keys("me"), std::slice::from_ref(&new));
     assert_eq!(stage.vault.list().unwrap().len(), 1);
 
     // One that is young enough stays.
