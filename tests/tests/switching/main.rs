@@ -31,7 +31,6 @@ fn home() -> Home {
 }
 
 /// A shell of this name; none where it is not installed.
-#[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
 fn shell(name: &str) -> Option<&str> {
     let there = Command::new(name).args(["-c", "exit 0"]).status();
     if there.is_ok_and(|status| status.success()) {
