@@ -85,3 +85,19 @@ fn a_parent_whose_renewal_failed_is_not_taken_for_one_that_was_started_for_its_c
     assert_eq!(stage.statuses(), [Status::Active, Status::Inactive]);
     assert!(stage.chain.is_empty(), "{:?}", stage.chain);
 }
+
+#[test]
+fn a_parent_that_was_started_for_two_children_stays_until_neither_needs_it() {
+    let mut stage = Stage::new(Vec::new());
+    stage.edit(&["child-2"], "r", &[]);
+    stage.say("child", Action::Start);
+    stage.say("child-2", Action::Start);
+    stage.issue("parent", HOUR);
+    stage.deliver(Ok(()));
+    stage.refuse("child");
+    assert_eq!(stage.statuses()[0], Status::Active);
+    assert!(stage.chain.is_empty(), "the other needs it");
+    stage.refuse("child-2");
+    stage.retracts("parent");
+    assert_eq!(stage.statuses()[0], Status::Inactive);
+}

@@ -53,10 +53,10 @@ pub(crate) fn id(name: &str) -> SessionId {
     SessionId::new(name)
 }
 
-/// `parent`, and `child`, which is chained to it; others stand alone. Each has a named profile of its own
+/// `parent`, and `child` and others of that beginning, which are chained to it; others stand alone. Each has a named profile of its own
 /// name, or `one@profile` the one behind the sign.
 pub(crate) fn session(name: &str, role: &str) -> SessionUpsert {
-    let access = if name == "child" {
+    let access = if name.starts_with("child") {
         Access::AwsIamRoleChained {
             role_arn: format!("arn:aws:iam::123456789012:role/{role}"),
             parent: id("parent"),
