@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use dayfly_tests::{Daemon, Home};
+use dayfly_tests::{Daemon, Home, until};
 use serde_json::{Value, json};
 
 /// A home with one session, and a layer that says this.
@@ -75,8 +76,16 @@ fn a_layer_starts_nothing_takes_no_id_and_reaches_no_terminal_as_it_stands() {
     assert_eq!(whole["sessions"][1].get("status"), None);
     assert_eq!(whole["sessions"][1]["layer"], "team");
     assert_eq!(whole.get("defaultRegion"), None);
-    assert_eq!(home.status("own"), "inactive");
-    assert_eq!(home.status("a"), "inactive");
+    let statuses = || -> Vec<String> {
+        let report = home.report();
+        let sessions = report["sessions"].as_array().expect("a list").iter();
+        let status = |one: &Value| one["status"].as_str().expect("a word").to_owned();
+        sessions.map(status).collect()
+    };
+    until(Duration::from_secs(10), "the engine knows them", || {
+        statuses().len() == 3
+    });
+    assert_eq!(statuses(), ["inactive"; 3]);
     home.run(["layer", "remove", "team", "--yes"]).ok();
     assert_eq!(daemon.terminate(), 0);
 }
