@@ -308,6 +308,19 @@ fn a_file_of_leapp_from_another_machine_is_told() {
         "{told}"
     );
     assert_eq!(home.report()["sessions"].as_array().unwrap().len(), 8);
+    // A key that was stored by hand since does not go.
+    let key = "AKIAIOSFODNN7EXAMPLE\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n";
+    home.run_with(["secret", "set", "user"], key).ok();
+    let edited = home.run(["import", "--undo"]);
+    assert_eq!(edited.code, 1, "{}", edited.out);
+    assert!(
+        edited
+            .err
+            .contains("a key was stored for session \"user\" since"),
+        "{}",
+        edited.err
+    );
+    home.run(["secret", "remove", "user"]).ok();
     home.run(["import", "--undo"]).ok();
     let after: Value =
         serde_json::from_str(&std::fs::read_to_string(home.workspace()).unwrap()).unwrap();

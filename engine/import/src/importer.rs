@@ -11,7 +11,7 @@ use dayfly_workspace::{EditError, Rejected, Workspace, WorkspaceFile};
 use serde_json::{Map, Value};
 
 use crate::aws_profiles::AwsProfiles;
-use crate::candidate::Lines;
+use crate::candidate::{Lines, Requirement};
 use crate::entries;
 use crate::plan::{Plan, Verdict};
 use crate::record::{Record, RecordError};
@@ -119,6 +119,7 @@ impl Importer<'_> {
             sessions: plan.added().map(|(_, object)| object.clone()).collect(),
             portals: plan.portals.clone(),
             entries: entries_of(plan),
+            without_key: without_key(plan),
             owners: lines.iter().map(|(owner, _)| owner.clone()).collect(),
             ..Record::default()
         };
@@ -148,6 +149,7 @@ impl Importer<'_> {
                         .splice(0..0, entries);
                 }
                 record.owners.splice(0..0, before.owners);
+                record.without_key.splice(0..0, before.without_key);
             }
         }
         record.owners.sort();
@@ -194,6 +196,7 @@ impl Importer<'_> {
         let record = Record::read(self.record)?.filter(|record| !record.is_empty());
         let record = record.ok_or(ImportError::NoRecord)?;
         let (workspace, ids) = self.unedited(&record)?;
+        self.no_key_since(&record)?;
         let owners = record.owners.iter().map(String::as_str).collect();
         shared_lines::give_all_back(self.files, self.vault, &owners)?;
         let text = |object: &Map<String, Value>, field: &str| {
@@ -217,6 +220,27 @@ impl Importer<'_> {
             .collect();
         Record::default().write(self.record)?;
         Ok(names)
+    }
+
+    /// Makes sure that no key goes which the import did not bring: the vault may be its only place.
+    fn no_key_since(&self, record: &Record) -> Result<(), ImportError> {
+        if !self.vault.path().exists() {
+            return Ok(());
+        }
+        for id in &record.without_key {
+            if self.vault.access_key(&SessionId::new(id))?.is_some() {
+                let of = |object: &&Map<String, Value>| {
+                    object.get("sessionId").and_then(Value::as_str) == Some(id)
+                };
+                let found = record.sessions.iter().find(of);
+                let name = found.and_then(|object| object.get("sessionName")?.as_str());
+                return Err(ImportError::Edited(format!(
+                    "a key was stored for session \"{}\" since",
+                    name.unwrap_or(id)
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The Workspace, and the imported sessions that it still has. An engine writes a moment later that a
@@ -252,6 +276,15 @@ fn entries_of(plan: &Plan) -> BTreeMap<String, Vec<Map<String, Value>>> {
         of_list.push(entry.object.clone());
     }
     all
+}
+
+/// The sessions whose keys a person gives.
+fn without_key(plan: &Plan) -> Vec<String> {
+    let by_hand = plan
+        .added()
+        .filter(|(row, _)| row.candidate.requires.contains(&Requirement::KeyByHand));
+    let ids = by_hand.filter_map(|(_, object)| object.get("sessionId")?.as_str());
+    ids.map(str::to_owned).collect()
 }
 
 /// The text of a Workspace file without the sessions of an import, and without what only they needed.

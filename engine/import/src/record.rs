@@ -22,6 +22,9 @@ pub struct Record {
     /// What else the Workspace got, as it got it, by the fields of the file.
     #[serde(default)]
     pub entries: BTreeMap<String, Vec<Map<String, Value>>>,
+    /// The ids of those that came without their key, which a person may have stored since.
+    #[serde(default)]
+    pub without_key: Vec<String>,
     /// The sessions that lines of the shared AWS files were set aside for, also those that were there before.
     pub owners: Vec<String>,
 }
