@@ -232,7 +232,7 @@ pub fn set_asides(source: &[u8], kind: Kind) -> Vec<Aside> {
 pub struct Owner<'a> {
     /// Whose lines.
     pub name: &'a str,
-    /// The secrets.
+    /// The secrets, and values that are others meanwhile.
     pub secrets: &'a [(&'a str, &'a str)],
 }
 
@@ -275,7 +275,7 @@ fn restored(before: &[u8], secrets: &[(&str, &str)]) -> Result<Zeroizing<Vec<u8>
         .windows(SECRET.len())
         .position(|part| part == SECRET.as_bytes());
     let Some(at) = at else {
-        return Ok(Zeroizing::new(before.to_vec()));
+        return Ok(Zeroizing::new(renewed(before, secrets)));
     };
     let key = String::from_utf8_lossy(&before[..at]);
     let key = key
@@ -291,6 +291,22 @@ fn restored(before: &[u8], secrets: &[(&str, &str)]) -> Result<Zeroizing<Vec<u8>
     text.extend_from_slice(secret.as_bytes());
     text.extend_from_slice(&before[at + SECRET.len()..]);
     Ok(text)
+}
+
+/// A line that was no secret, with the value that its key has meanwhile, where the caller knows one: the id of
+/// an access key whose secret half was replaced.
+fn renewed(before: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(before);
+    let changed = text.find(['=', ':']).and_then(|sign| {
+        let (key, value) = (text[..sign].trim(), text[sign + 1..].trim());
+        let known = values
+            .iter()
+            .find(|(name, _)| key.eq_ignore_ascii_case(name));
+        let (_, now) = known.filter(|(_, now)| *now != value && !value.is_empty())?;
+        let at = sign + 1 + text[sign + 1..].find(value)?;
+        Some(format!("{}{now}{}", &text[..at], &text[at + value.len()..]))
+    });
+    changed.map_or_else(|| before.to_vec(), String::into_bytes)
 }
 
 /// The owner and the former text of a line that is set aside.
@@ -482,6 +498,16 @@ mod tests {
         assert_eq!(
             back(&after, "id-1", &secrets).unwrap().as_slice(),
             text.as_bytes()
+        );
+        // A key that was rotated meanwhile comes back whole.
+        let secrets = [
+            ("aws_access_key_id", "AKIA2"),
+            ("aws_secret_access_key", "new"),
+        ];
+        let wanted = text.replace("AKIA1", "AKIA2").replace("s3cret/+=", "new");
+        assert_eq!(
+            back(&after, "id-1", &secrets).unwrap().as_slice(),
+            wanted.as_bytes()
         );
     }
 }

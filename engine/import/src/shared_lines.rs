@@ -16,6 +16,8 @@ use crate::candidate::Lines;
 
 /// The key whose line has the secret half of an access key.
 const SECRET: &str = "aws_secret_access_key";
+/// The key whose line has its id.
+const KEY_ID: &str = "aws_access_key_id";
 /// The longest file that is changed, in bytes.
 const LIMIT: u64 = 64 << 20;
 /// How long another process may keep a file locked.
@@ -124,10 +126,12 @@ fn give_back_in(path: &Path, owners: &BTreeMap<&str, Option<AccessKey>>) -> Resu
     let secrets: Vec<(&str, Vec<(&str, &str)>)> = owners
         .iter()
         .map(|(name, key)| {
-            let secret = key
-                .as_ref()
-                .map(|key| (SECRET, key.secret_access_key.expose()));
-            (*name, secret.into_iter().collect())
+            // A key that was rotated meanwhile has another id too.
+            let halves = key.as_ref().map(|key| {
+                let secret = key.secret_access_key.expose();
+                [(SECRET, secret), (KEY_ID, key.access_key_id.as_str())]
+            });
+            (*name, halves.into_iter().flatten().collect())
         })
         .collect();
     let whose: Vec<Owner<'_>> = secrets

@@ -500,6 +500,12 @@ fn a_cloud_does_not_do_what_is_asked() {
         "integration remove corp",
         "integration logout corp",
     ]);
+    said.now("a key that cannot be rotated");
+    said.runs(&[
+        "secret rotate user",
+        "secret rotate role",
+        "secret rotate sso",
+    ]);
     said.now("a program that prints no credentials, and a machine that has none");
     said.runs(&[
         "session add tool --id id-tool --type process --profile tool",
