@@ -321,7 +321,12 @@ fn split<'a>(line: &'a Line<'_>) -> Option<(&'a str, &'a [u8])> {
 mod tests {
     use super::*;
 
-    const KEYS: [&str; 3] = ["role_arn", "source_profile", "sso_session"];
+    const KEYS: [&str; 4] = [
+        "role_arn",
+        "source_profile",
+        "sso_session",
+        "aws_access_key_id",
+    ];
 
     fn set_for(text: &str, kind: Kind, profile: &str, owner: &str) -> Result<String, AsideError> {
         let wanted = Wanted {

@@ -87,7 +87,11 @@ fn what_changes_by_itself_changes_no_answer() {
 #[test]
 fn wrong_expressions_are_refused_with_the_place_and_what_there_is() {
     for (text, column, part) in [
-        ("labels.env == ", 15, "something has to follow"),
+        (
+            "labels.env == ",
+            15,
+            "a name, a value or a bracket must follow",
+        ),
         ("nam == 'x'", 1, "no \"nam\"; the fields are id, name"),
         ("true || status == 'active'", 9, "changes while Dayfly runs"),
         (
@@ -103,8 +107,8 @@ fn wrong_expressions_are_refused_with_the_place_and_what_there_is() {
             "no `+` between a text and a whole number",
         ),
         ("name == 'a' @ b", 13, "`@` has no meaning here"),
-        ("name.like('[A-Z]*')", 11, "`like` knows `*` only"),
-        ("name.matches('a(')", 14, "no regular expression"),
+        ("name.like('[A-Z]*')", 11, "`like` knows only `*`"),
+        ("name.matches('a(')", 14, "not a regular expression"),
         ("", 1, "it is empty"),
     ] {
         let error = session_expression(text, false).expect_err(text);
