@@ -172,6 +172,32 @@ fn sessions_of_leapp_go_on_under_their_names_and_their_profiles_come_back() {
 }
 
 #[test]
+fn sessions_that_share_a_profile_hand_its_lines_on() {
+    let mut home = Home::new();
+    home.set("DAYFLY_MACHINE_ID", MACHINE);
+    let session = |id: &str| json!({ "sessionId": id, "sessionName": id, "type": "localstack", "profileId": "p" });
+    let workspace = json!({
+        "_profiles": [{ "id": "p", "name": "shared" }],
+        "_sessions": [session("one"), session("two"), session("three")],
+    });
+    write(&home, ".Leapp/Leapp-lock.json", &leapp_file(&workspace));
+    // What Leapp left there stands where Dayfly writes.
+    let left = "[shared]\r\naws_access_key_id = ASIA1\r\naws_secret_access_key = s\r\naws_session_token = t\r\n";
+    let left = write(&home, ".aws/credentials", left);
+    let before = read(&[&left]);
+    home.run(["import", "--apply"]).ok();
+    for (gone, next) in [("one", "two"), ("two", "three")] {
+        home.run(["session", "remove", gone, "--yes"]).ok();
+        // The profile is still Dayfly's, for those that are left.
+        home.run(["session", "start", next]).ok();
+        assert!(home.credentials_text().contains("dayfly_session"));
+        home.run(["session", "stop", next]).ok();
+    }
+    home.run(["import", "--undo"]).ok();
+    assert_eq!(read(&[&left]), before);
+}
+
+#[test]
 fn what_a_file_of_somebody_else_says_reaches_no_terminal_as_it_stands() {
     let mut home = Home::new();
     home.set("DAYFLY_MACHINE_ID", MACHINE);

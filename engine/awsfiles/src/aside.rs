@@ -269,6 +269,33 @@ pub fn give_back(source: &[u8], owners: &[Owner<'_>]) -> Result<Zeroizing<Vec<u8
     Ok(text)
 }
 
+/// The text in which what is set aside for one owner is set aside for another; the same text where nothing is, or
+/// where it has a secret, which is not the other's.
+#[must_use]
+pub fn hand_over(source: &[u8], from: &str, to: &str) -> Zeroizing<Vec<u8>> {
+    let mut document = Document::parse(source);
+    let lines = document
+        .sections
+        .iter_mut()
+        .flat_map(|section| &mut section.lines);
+    let mut theirs: Vec<&mut Line<'_>> = lines
+        .filter(|line| split(line).is_some_and(|(owner, _)| owner == from))
+        .collect();
+    let has_secret = |line: &Line<'_>| {
+        let mut parts = line.text().windows(SECRET.len());
+        parts.any(|part| part == SECRET.as_bytes())
+    };
+    if theirs.iter().any(|line| has_secret(line)) {
+        return Zeroizing::new(source.to_vec());
+    }
+    for line in &mut theirs {
+        let mut text = Zeroizing::new(format!("{BEGINS}{to}: ").into_bytes());
+        text.extend_from_slice(split(line).map_or(&[][..], |(_, before)| before));
+        **line = line.with_text(text, ini::Kind::Comment);
+    }
+    document.render()
+}
+
 /// The line that was set aside, with its secret.
 fn restored(before: &[u8], secrets: &[(&str, &str)]) -> Result<Zeroizing<Vec<u8>>, AsideError> {
     let at = before
@@ -472,6 +499,35 @@ mod tests {
             let told = set_for("[a]\nrole_arn = x\n", Kind::Credentials, "a", owner);
             assert_eq!(told, Err(AsideError::Owner(owner.to_owned())));
         }
+    }
+
+    #[test]
+    fn lines_are_handed_over_but_for_those_of_a_secret() {
+        let text = "[profile a]\r\n  role_arn=x\r\nregion = r\r\n[profile b]\nsso_session = y";
+        let both = set(text, Kind::Config, "a").unwrap();
+        let both = set_for(&both, Kind::Config, "b", "id-2").unwrap();
+        let after = hand_over(both.as_bytes(), "id-1", "id-3");
+        let after = std::str::from_utf8(&after).unwrap();
+        let owners: Vec<_> = set_asides(after.as_bytes(), Kind::Config)
+            .into_iter()
+            .map(|aside| aside.owner)
+            .collect();
+        assert_eq!(owners, ["id-3", "id-2"]);
+        let given = give_back(
+            after.as_bytes(),
+            &["id-3", "id-2"].map(|name| Owner { name, secrets: &[] }),
+        );
+        assert_eq!(given.unwrap().as_slice(), text.as_bytes());
+        assert_eq!(
+            hand_over(both.as_bytes(), "id-9", "id-3").as_slice(),
+            both.as_bytes()
+        );
+        let key = "[a]\naws_access_key_id = AKIA1\naws_secret_access_key = s\nrole_arn = x\n";
+        let key = set(key, Kind::Credentials, "a").unwrap();
+        assert_eq!(
+            hand_over(key.as_bytes(), "id-1", "id-3").as_slice(),
+            key.as_bytes()
+        );
     }
 
     #[test]

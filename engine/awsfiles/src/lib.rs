@@ -34,7 +34,9 @@ mod shell;
 mod white;
 mod without;
 
-pub use aside::{Aside, AsideError, NotAside, Owner, Wanted, give_back, set_aside, set_asides};
+pub use aside::{
+    Aside, AsideError, NotAside, Owner, Wanted, give_back, hand_over, set_aside, set_asides,
+};
 pub use fault::{Fault, Faults, What};
 pub use file::{AwsFile, Both, Kind, profile_of};
 pub use load::{Unreadable, Why, load, load_with_text};

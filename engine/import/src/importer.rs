@@ -197,7 +197,11 @@ impl Importer<'_> {
         let record = record.ok_or(ImportError::NoRecord)?;
         let (workspace, ids) = self.unedited(&record)?;
         self.no_key_since(&record)?;
-        let owners = record.owners.iter().map(String::as_str).collect();
+        // Lines of a session that was removed may be another's by now.
+        let sessions = record.sessions.iter();
+        let imported = sessions.filter_map(|object| object.get("sessionId")?.as_str());
+        let owners = record.owners.iter().map(String::as_str).chain(imported);
+        let owners = owners.collect();
         shared_lines::give_all_back(self.files, self.vault, &owners)?;
         let text = |object: &Map<String, Value>, field: &str| {
             object

@@ -42,5 +42,5 @@ pub use leapp::Leapp;
 pub use plan::{Plan, Row, Verdict};
 pub use record::{Record, RecordError};
 pub use saml2aws::Saml2aws;
-pub use shared_lines::{LinesError, give_lines_back, sessions_with_lines};
+pub use shared_lines::{LinesError, give_lines_back, hand_lines_over, sessions_with_lines};
 pub use source::{Source, SourceError};

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dayfly_awsfiles::{AsideError, Kind, Owner, Wanted, give_back, set_aside, set_asides};
+use dayfly_awsfiles::{
+    AsideError, Kind, Owner, Wanted, give_back, hand_over, set_aside, set_asides,
+};
 use dayfly_core::session::SessionId;
 use dayfly_fs::private_file::PrivateFileError;
 use dayfly_fs::shared_file::{self, SharedFile};
@@ -86,6 +88,35 @@ pub fn give_lines_back(
     session: &SessionId,
 ) -> Result<bool, LinesError> {
     give_all_back(files, vault, &BTreeSet::from([session.as_str()]))
+}
+
+/// Hands the lines that were set aside for a session over to another that has the same named profile; whether
+/// there were any, and all of them could go.
+///
+/// # Errors
+/// [`LinesError`]; what has been handed over in the other file stays so.
+pub fn hand_lines_over(
+    files: &AwsProfiles,
+    from: &SessionId,
+    to: &SessionId,
+) -> Result<bool, LinesError> {
+    for kind in [Kind::Config, Kind::Credentials] {
+        let path = files.path(kind);
+        if owns(path, kind, from)? {
+            edit(path, |before| {
+                Ok(hand_over(before, from.as_str(), to.as_str()))
+            })?;
+        }
+    }
+    Ok(!owns(&files.config, Kind::Config, from)?
+        && !owns(&files.credentials, Kind::Credentials, from)?)
+}
+
+/// Whether a file has lines that were set aside for a session.
+fn owns(path: &Path, kind: Kind, session: &SessionId) -> Result<bool, LinesError> {
+    let seen = shared_file::peek(path, LIMIT)?;
+    let mut lines = set_asides(seen.bytes(), kind).into_iter();
+    Ok(lines.any(|aside| aside.owner == session.as_str()))
 }
 
 /// Gives back the lines that were set aside for any of these sessions; whether there were any.

@@ -8,7 +8,9 @@ use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{orders, paths, reports, settings, vault, workspace};
-use dayfly_import::{AwsProfiles, LinesError, give_lines_back, sessions_with_lines};
+use dayfly_import::{
+    AwsProfiles, LinesError, give_lines_back, hand_lines_over, sessions_with_lines,
+};
 use dayfly_runtime::report::SessionReport;
 use dayfly_vault::Vault;
 use dayfly_workspace::splice::{self, List};
@@ -78,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print(&format!("removed {}\n", sanitize(name)));
         let vault = vault::open(&home)?;
         if taken_over.contains(id) {
-            give_back(&files, &vault, id)?;
+            pass_on(&files, &vault, id, heir(&workspace, id, &ids))?;
         }
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
             print(&format!(
@@ -87,6 +89,33 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Hands the lines of its profile on to another session of that profile, or gives them back.
+fn pass_on(
+    files: &AwsProfiles,
+    vault: &Vault,
+    id: &SessionId,
+    heir: Option<&SessionId>,
+) -> Result<(), CliError> {
+    let handed = heir.map(|heir| hand_lines_over(files, id, heir));
+    match handed.transpose().map_err(|e| not_readable(&e))? {
+        Some(true) => Ok(()),
+        _ => give_back(files, vault, id),
+    }
+}
+
+/// Another session that is published under the named profile of one that goes.
+fn heir<'a>(
+    workspace: &'a dayfly_workspace::Workspace,
+    id: &SessionId,
+    going: &BTreeSet<&SessionId>,
+) -> Option<&'a SessionId> {
+    let profile = workspace.get(id)?.session.named_profile.as_ref()?;
+    let mut others = workspace.sessions().iter().map(|entry| &entry.session);
+    let found = others
+        .find(|other| !going.contains(&other.id) && other.named_profile.as_ref() == Some(profile));
+    found.map(|other| &other.id)
 }
 
 /// Gives the lines of its profile back that were set aside for a session.
