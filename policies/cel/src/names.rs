@@ -59,13 +59,13 @@ fn unknown(name: &str, method: bool) -> String {
         .filter(|_| method);
     let also = (!method).then_some("has");
     match closest(name, known.chain(macros).chain(also)) {
-        Some(meant) => format!("there is not a function `{name}`; did you mean `{meant}`?"),
+        Some(meant) => format!("there is no function `{name}`; did you mean `{meant}`?"),
         None if method => format!(
-            "there is not a function `{name}`; texts have `contains`, `startsWith`, `endsWith`, \
+            "there is no function `{name}`; texts have `contains`, `startsWith`, `endsWith`, \
              `like`, `matches`, and moments `timeOfDay`, `getHours`, `getDayOfWeek` and the like"
         ),
         None => format!(
-            "there is not a function `{name}`; there are `has`, `duration`, `timestamp`, `size`, \
+            "there is no function `{name}`; there are `has`, `duration`, `timestamp`, `size`, \
              `min`, `max`, `int`, `double`, `string`"
         ),
     }

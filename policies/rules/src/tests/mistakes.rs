@@ -68,12 +68,12 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
         (
             "session.name.startWith('a')",
             14,
-            "there is not a function `startWith`; did you mean `startsWith`?",
+            "there is no function `startWith`; did you mean `startsWith`?",
         ),
         (
             "sizeof(session.name) > 1",
             1,
-            "there is not a function `sizeof`; did you mean `size`?",
+            "there is no function `sizeof`; did you mean `size`?",
         ),
         (
             "session.name.like('[A-Z]*-[0-9]*')",
