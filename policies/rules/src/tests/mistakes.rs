@@ -36,9 +36,9 @@ fn mistakes_in_conditions_have_a_rule_a_column_and_a_suggestion() {
             "there is no `session.statsu`; did you mean `session.status`?",
         ),
         (
-            "session.colour == 'red'",
+            "session.weather == 'red'",
             9,
-            "there is no `session.colour`; its fields are id, name, type, status, region, profile, account, role, labels, chained, started_at, expires_at, last_use, age, left, idle, reason, error, failures",
+            "there is no `session.weather`; its fields are id, name, type, cloud, status, region, profile, account, role, labels, chained, started_at, expires_at, last_use, age, left, idle, reason, error, failures",
         ),
         (
             "labels.env == 'x'",
