@@ -175,6 +175,7 @@ fn sessions_of_leapp_go_on_under_their_names_and_their_profiles_come_back() {
 fn sessions_that_share_a_profile_hand_its_lines_on() {
     let mut home = Home::new();
     home.set("DAYFLY_MACHINE_ID", MACHINE);
+    home.save_config("[delivery]\ntargets = [\"credentials-file\"]\n");
     let session = |id: &str| json!({ "sessionId": id, "sessionName": id, "type": "localstack", "profileId": "p" });
     let workspace = json!({
         "_profiles": [{ "id": "p", "name": "shared" }],
