@@ -24,7 +24,7 @@ use crate::terminal::{print, print_json};
 ///
 /// A browser signs you out of one console when you open another. To have several open side by side,
 /// give each a container of Firefox or a profile of Chromium with --browser, or set
-/// `console-browser` under [aws] in dayfly.toml.
+/// `console-browser` under `[aws]` in dayfly.toml.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly console deploy --open\n  dayfly console --open\n  dayfly console deploy --service s3 --open\n  dayfly console deploy --page https://eu-west-1.console.aws.amazon.com/lambda/home#/functions --open\n  dayfly console prod --open --browser firefox-container"

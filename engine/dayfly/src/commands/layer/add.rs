@@ -13,7 +13,7 @@ use crate::terminal::{print, print_json};
 /// Merge the Workspace of others into yours: shows what would come, then asks for confirmation.
 ///
 /// A source is the path of a Workspace or of a folder of them, or git:FOLDER//FILE?ref=REVISION. Where a
-/// [[trust]] table of dayfly.toml names it, the Workspace has to be signed. Your own sessions and the fields
+/// `[[trust]]` table of dayfly.toml names it, the Workspace has to be signed. Your own sessions and the fields
 /// that you change in theirs stay yours; `dayfly layer update` brings the rest up to date.
 #[derive(Debug, clap::Args)]
 #[command(
