@@ -33,7 +33,7 @@ impl Adoption {
         integration: &AwsSsoIntegration,
         roles: &[ListedRole],
     ) -> Result<Self, CliError> {
-        let files = files(home)?;
+        let files = aws_profiles(home)?;
         let listing = files.list().map_err(|error| {
             let hint = format!(
                 "{}; or pass --new-profiles, which looks at none of its profiles",
@@ -102,7 +102,7 @@ pub(crate) fn give_back(home: &Home, removed: &BTreeSet<SessionId>) -> Result<()
     if removed.is_empty() {
         return Ok(());
     }
-    let files = files(home)?;
+    let files = aws_profiles(home)?;
     let still = |error: &LinesError| {
         let message = format!(
             "the sessions are removed, but lines of their profiles are still set aside: {error}"
@@ -121,7 +121,11 @@ pub(crate) fn give_back(home: &Home, removed: &BTreeSet<SessionId>) -> Result<()
     Ok(())
 }
 
-fn files(home: &Home) -> Result<AwsProfiles, CliError> {
+/// The shared AWS files, where the configuration in force has them.
+///
+/// # Errors
+/// The configuration cannot be read, or the person's own folder is not known.
+pub fn aws_profiles(home: &Home) -> Result<AwsProfiles, CliError> {
     let config = settings::in_force(home)?;
     Ok(AwsProfiles {
         config: settings::config_file(&config)?,

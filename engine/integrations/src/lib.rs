@@ -16,6 +16,7 @@ pub mod sso;
 pub mod sso_login;
 pub mod sso_sync;
 
+pub use adopt::aws_profiles;
 pub use found::{Found, find};
 pub use kind::Kind;
 pub use progress::Progress;

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
-use dayfly_host::{paths, settings, vault, workspace};
+use dayfly_host::{paths, vault, workspace};
 use dayfly_import::{
     Applied, AwsProfiles, Candidate, ImportError, Importer, Listing, Plan, Requirement, Row,
     Source, SourceError, Verdict,
 };
+use dayfly_integrations::aws_profiles;
 use dayfly_runtime::Home;
 use dayfly_workspace::{Workspace, WorkspaceFile};
 use serde_json::{Value, json};
@@ -57,11 +58,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let config = settings::in_force(&home)?;
-    let files = AwsProfiles {
-        config: settings::config_file(&config)?,
-        credentials: settings::credentials_file(&config)?,
-    };
+    let files = aws_profiles(&home)?;
     if args.undo {
         return undo(args, &home, &files);
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use dayfly_control::protocol::not_found;
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, Code, Exit, sanitize};
-use dayfly_host::{paths, settings, vault, workspace};
-use dayfly_import::{AwsProfiles, sessions_with_lines};
+use dayfly_host::{paths, vault, workspace};
+use dayfly_import::sessions_with_lines;
+use dayfly_integrations::aws_profiles;
 use dayfly_providers::TOTP_SEED;
 use dayfly_runtime::Home;
 use dayfly_vault::ACCESS_KEY;
@@ -15,11 +16,7 @@ use crate::terminal::print;
 
 /// Refuses where the key came out of a profile that gets it back with its lines.
 fn refuse_only_copy(home: &Home, id: &SessionId) -> Result<(), CliError> {
-    let config = settings::in_force(home)?;
-    let files = AwsProfiles {
-        config: settings::config_file(&config)?,
-        credentials: settings::credentials_file(&config)?,
-    };
+    let files = aws_profiles(home)?;
     let taken_over = sessions_with_lines(&files, &BTreeSet::from([id]))
         .map_err(|e| CliError::failed(format!("{e}; nothing was removed")))?;
     if taken_over.is_empty() {

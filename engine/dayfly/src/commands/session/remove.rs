@@ -7,10 +7,11 @@ use dayfly_control::protocol::SessionOrder;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{orders, paths, reports, settings, vault, workspace};
+use dayfly_host::{orders, paths, reports, vault, workspace};
 use dayfly_import::{
     AwsProfiles, LinesError, give_lines_back, hand_lines_over, sessions_with_lines,
 };
+use dayfly_integrations::aws_profiles;
 use dayfly_runtime::report::SessionReport;
 use dayfly_vault::Vault;
 use dayfly_workspace::splice::{self, List};
@@ -61,11 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print("removed nothing\n");
         return Ok(Exit::Failed);
     }
-    let config = settings::in_force(&home)?;
-    let files = AwsProfiles {
-        config: settings::config_file(&config)?,
-        credentials: settings::credentials_file(&config)?,
-    };
+    let files = aws_profiles(&home)?;
     let taken_over = sessions_with_lines(&files, &ids).map_err(|e| not_readable(&e))?;
     stop_first(&home, &ids, &taken_over)?;
     // In one edit, so that no child is without its parent in between.
