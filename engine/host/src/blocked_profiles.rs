@@ -1,6 +1,6 @@
 //! Named profiles that other programs' lines hold: told when a session is added, not at its first START.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_chain::ChainError;
 use dayfly_core::delivery::{self, Delivery};
@@ -9,7 +9,7 @@ use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
 use dayfly_workspace::Workspace;
 
-use crate::{chain, settings};
+use crate::{chain, settings, vault};
 
 /// A session whose credentials Dayfly could not publish now.
 #[derive(Debug)]
@@ -42,7 +42,8 @@ pub fn blocked(
     workspace: &Workspace,
     sessions: &BTreeSet<SessionId>,
 ) -> Result<Vec<Blocked>, CliError> {
-    let usual = settings::in_force(home)?.delivery;
+    let config = settings::in_force(home)?;
+    let usual = config.delivery.clone();
     let usual = usual.unwrap_or_else(delivery::usual);
     let entries = sessions.iter().filter_map(|id| workspace.get(id));
     let wanted: Vec<(&Session, &str, &Delivery)> = entries
@@ -52,24 +53,17 @@ pub fn blocked(
             Some((session, session.named_profile.as_deref()?, delivery))
         })
         .collect();
-    let chain = chain::in_force(home)?;
-    let mut found = chain.blocked(
-        wanted
-            .iter()
-            .map(|(_, profile, places)| (*profile, *places)),
-    );
+    let chain = chain::of(home, &config, &vault::of(home, &config))?;
+    let places = wanted
+        .iter()
+        .map(|(_, profile, places)| (*profile, *places));
     // A profile that two places hold is told once.
-    found.dedup_by(|a, b| a.0 == b.0);
-    let named = |(profile, error): (String, ChainError)| {
-        let holders = wanted
-            .iter()
-            .filter(move |(_, wanted, _)| *wanted == profile);
-        holders
-            .map(|(session, ..)| Blocked {
-                session: session.name.clone(),
-                error: error.clone(),
-            })
-            .collect::<Vec<_>>()
+    let found: BTreeMap<String, ChainError> = chain.blocked(places).into_iter().collect();
+    let held = |(session, profile, _): &(&Session, &str, &Delivery)| {
+        Some(Blocked {
+            session: session.name.clone(),
+            error: found.get(*profile)?.clone(),
+        })
     };
-    Ok(found.into_iter().flat_map(named).collect())
+    Ok(wanted.iter().filter_map(held).collect())
 }
