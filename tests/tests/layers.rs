@@ -276,3 +276,40 @@ fn what_is_exported_is_a_layer_of_somebody_else_and_runs_under_its_profile() {
         .json();
     assert_eq!(listed[0]["status"], "inactive");
 }
+
+#[test]
+fn a_chain_that_a_session_of_ones_own_hangs_on_stays_whole() {
+    let home = home();
+    let source = team(&home);
+    let role = |id: &str, parent: &str| {
+        json!({ "sessionId": id, "sessionName": id, "type": "awsIamRoleChained", "region": "eu-west-1",
+            "parentSessionId": parent, "roleArn": format!("arn:aws:iam::123456789012:role/{id}") })
+    };
+    let user = json!({ "sessionId": "user", "sessionName": "user", "type": "awsIamUser", "region": "eu-west-1" });
+    write(
+        &source,
+        &[user, role("middle", "user"), role("leaf", "user")],
+    );
+    home.run(["layer", "add", source.to_str().unwrap(), "--yes"])
+        .ok();
+    let arn = "arn:aws:iam::123456789012:role/child";
+    let child = ["--type", "awsIamRoleChained", "--parent", "middle"];
+    let add = [
+        "session",
+        "add",
+        "child",
+        "--region",
+        "eu-west-1",
+        "--role-arn",
+        arn,
+    ];
+    home.run(add.into_iter().chain(child)).ok();
+    write(&source, &[]);
+    let told = home.run(["layer", "update", "--yes"]).ok().out;
+    for line in ["! keep    middle", "! keep    user", "- remove  leaf"] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    for (id, stays) in [("user", true), ("middle", true), ("leaf", false)] {
+        assert_eq!(home.session(id).is_some(), stays, "{id}");
+    }
+}

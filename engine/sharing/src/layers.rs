@@ -68,7 +68,7 @@ pub fn merge(
     };
     let mut lock = locking::load_to_write(home)?;
     let before = before(home, &lock, &include.name)?;
-    let mut merging = Merging {
+    let merging = Merging {
         home,
         name: &include.name,
         before: &before,
@@ -109,7 +109,7 @@ pub fn take_out(
     let mut lock = locking::load_to_write(home)?;
     let before = before(home, &lock, name)?;
     let source = lock.layer(name).map(|layer| layer.source.clone());
-    let mut merging = Merging {
+    let merging = Merging {
         home,
         name,
         before: &before,
@@ -245,7 +245,7 @@ type Kept = Vec<(String, String)>;
 
 impl Merging<'_> {
     /// What would change, by what the Workspace says now.
-    fn plan(&mut self) -> Result<(LayerPlan, Kept), CliError> {
+    fn plan(&self) -> Result<(LayerPlan, Kept), CliError> {
         let workspace = dayfly_host::workspace::require(self.home)?;
         self.of(&workspace)
             .map_err(|e| CliError::failed(e.to_string()).hint("nothing was changed"))
@@ -254,20 +254,26 @@ impl Merging<'_> {
     fn of(&self, workspace: &Workspace) -> Result<(LayerPlan, Kept), LayerError> {
         let (text, restore) = (workspace.source(), self.how.restore);
         let mut plan = LayerPlan::new(text, self.before, self.now, self.name, restore)?;
-        let going: BTreeSet<SessionId> = plan
-            .removed_sessions()
-            .into_iter()
-            .map(SessionId::new)
-            .collect();
-        let stays = workspace.sessions().iter().map(|entry| &entry.session);
-        let stays = stays.filter(|session| !going.contains(&session.id));
-        let kept: Kept = stays
-            .filter_map(|session| {
-                let parent = session.parent().filter(|parent| going.contains(*parent))?;
-                Some((parent.to_string(), session.name.clone()))
-            })
-            .collect();
-        plan.keep(&kept.iter().map(|(id, _)| id.clone()).collect());
+        let mut kept = Kept::new();
+        // Those that stay may be chained to others that were to go.
+        loop {
+            let going: BTreeSet<&str> = plan.removed_sessions().into_iter().collect();
+            let stays = workspace.sessions().iter().map(|entry| &entry.session);
+            let stays = stays.filter(|session| !going.contains(session.id.as_str()));
+            let more: Kept = stays
+                .filter_map(|session| {
+                    let parent = session.parent()?.as_str();
+                    going
+                        .contains(parent)
+                        .then(|| (parent.to_owned(), session.name.clone()))
+                })
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            plan.keep(&more.iter().map(|(id, _)| id.clone()).collect());
+            kept.extend(more);
+        }
         Ok((plan, kept))
     }
 
