@@ -4,8 +4,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use dayfly_tests::{Home, Ministack, portal};
+use dayfly_tests::{Home, Ministack, portal, wait};
 use serde_json::json;
 
 /// A federation endpoint that gives everybody a token.
@@ -88,6 +89,16 @@ fn opened(home: &Home, args: &[&str]) -> (String, String) {
     (text, std::fs::read_to_string(argv).unwrap_or_default())
 }
 
+/// Where the browsers were sent, once as many wrote it down: Dayfly waits until a browser came, not until it ends.
+fn sent_on(home: &Home, browsers: usize) -> String {
+    let read = || std::fs::read_to_string(home.path().join("sent")).unwrap_or_default();
+    let what = format!("{browsers} browsers were sent on");
+    wait::until(Duration::from_secs(60), &what, || {
+        read().lines().count() >= browsers
+    });
+    read()
+}
+
 #[test]
 fn each_session_has_a_container_or_a_profile_of_its_own() {
     let Some(sts) = Ministack::start() else {
@@ -135,8 +146,7 @@ fn each_session_has_a_container_or_a_profile_of_its_own() {
     );
     let folder = std::fs::metadata(home.path().join("state/browsers")).expect("it is there");
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
-    let sent = std::fs::read_to_string(home.path().join("sent")).expect("it was sent on");
-    assert_eq!(sent.lines().count(), 6, "{sent}");
+    let sent = sent_on(&home, 6);
     assert!(sent.contains("dynamodbv2%2Fhome"), "{sent}");
     // A page of the console, and no other.
     let page = "https://eu-west-1.console.aws.amazon.com/lambda/home#/functions";
@@ -144,7 +154,7 @@ fn each_session_has_a_container_or_a_profile_of_its_own() {
         &home,
         &["one", "--page", page, "--browser", "firefox-container"],
     );
-    let sent = std::fs::read_to_string(home.path().join("sent")).expect("it was sent on");
+    let sent = sent_on(&home, 7);
     assert!(
         sent.contains("eu-west-1.console.aws.amazon.com%2Flambda%2Fhome%23%2Ffunctions"),
         "{sent}"
