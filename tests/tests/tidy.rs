@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: [(&str, u8); 30] = [
     ("core", 0),
     ("fs", 0),
     ("awsfiles", 0),
     (WITH_GUESTS, 0),
     ("vault", 1),
     ("net", 1),
+    ("supervisor", 1),
+    ("service", 2),
     ("dialog", 1),
     ("workspace", 2),
     ("policy", 2),

@@ -50,7 +50,8 @@ fn connect(home: &Home) -> Option<Result<UnixStream, CliError>> {
     };
     let own = rustix::process::geteuid().as_raw();
     match owner(&stream, &path) {
-        Ok(user) if user == own => Some(Ok(stream)),
+        // The system's service manager listens for engines that it starts. Against this user nothing keeps it out.
+        Ok(user) if user == own || user == 0 => Some(Ok(stream)),
         Ok(user) => Some(Err(of_another(user))),
         Err(e) => Some(Err(unreached(home, &path, &e))),
     }

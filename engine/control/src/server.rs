@@ -10,11 +10,13 @@ use dayfly_core::input::UserInput;
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::{Handle, Home};
+use dayfly_supervisor::Sockets;
 use dayfly_vault::private_file;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -34,30 +36,78 @@ pub trait Endpoints: Send + Sync + 'static {
     fn access(&self, session: &str, by: By, renew: bool) -> Result<Access, CliError>;
 }
 
-/// A listening socket; gone when dropped.
+/// The name of this socket among those that outlive a process.
+pub const SOCKET: &str = "control";
+
+/// A listening socket; gone when dropped, where Dayfly opened it itself.
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
     task: JoinHandle<()>,
+    /// Ends with the last conversation.
+    talking: mpsc::Receiver<()>,
+    sockets: Arc<Sockets>,
+    left_open: bool,
 }
 
 impl Server {
     /// Listens. The caller has to be the one engine of this home: a socket that is there already
-    /// is taken for one that a killed engine left.
-    pub fn start(home: &Home, handle: Handle, doors: Arc<dyn Endpoints>) -> Result<Self, CliError> {
+    /// is taken for one that a killed engine left. One that came with this process is used, if it is the
+    /// socket of this home.
+    pub fn start(
+        home: &Home,
+        handle: Handle,
+        doors: Arc<dyn Endpoints>,
+        sockets: Arc<Sockets>,
+    ) -> Result<Self, CliError> {
         let path = home.socket();
-        let listener = bind(&path).map_err(|e| {
+        let came = sockets.unix(SOCKET).filter(|socket| is_at(socket, &path));
+        let listener = match came {
+            Some(socket) => UnixListener::from_std(socket),
+            None => bind(&path),
+        };
+        let listener = listener.map_err(|e| {
             let message = format!("cannot listen at {}: {e}", path.display());
             CliError::failed(message)
         })?;
-        let task = tokio::spawn(serve(listener, handle, doors));
-        Ok(Self { path, task })
+        sockets.keep(SOCKET, &listener);
+        let (talk, talking) = mpsc::channel(1);
+        let task = tokio::spawn(serve(listener, handle, doors, talk));
+        Ok(Self {
+            path,
+            task,
+            talking,
+            left_open: sockets.is_of_manager(SOCKET),
+            sockets,
+        })
     }
+
+    /// Takes no more connections, which then wait for the process after this one, and gives those that talk this long
+    /// to end.
+    pub async fn hand_over(mut self, patience: Duration) {
+        self.left_open = true;
+        self.task.abort();
+        let _ = timeout(patience, self.talking.recv()).await;
+    }
+}
+
+/// Whether the socket is the one at this path.
+fn is_at(socket: &std::os::unix::net::UnixListener, path: &Path) -> bool {
+    let address = socket.local_addr();
+    let at = address.is_ok_and(|address| address.as_pathname() == Some(path));
+    at && fs::symlink_metadata(path).is_ok_and(|meta| {
+        use std::os::unix::fs::FileTypeExt as _;
+        meta.file_type().is_socket() && meta.mode() & 0o077 == 0
+    })
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
+        if self.left_open {
+            return;
+        }
+        self.sockets.forget(SOCKET);
         // Where it cannot be removed, the next engine does it.
         let _ = fs::remove_file(&self.path);
     }
@@ -86,7 +136,12 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, handle: Handle, doors: Arc<dyn Endpoints>) {
+async fn serve(
+    listener: UnixListener,
+    handle: Handle,
+    doors: Arc<dyn Endpoints>,
+    talk: mpsc::Sender<()>,
+) {
     let places = Arc::new(RequestSlots::new());
     loop {
         let stream = match listener.accept().await {
@@ -99,7 +154,9 @@ async fn serve(listener: UnixListener, handle: Handle, doors: Arc<dyn Endpoints>
         };
         let (handle, doors) = (handle.clone(), Arc::clone(&doors));
         let (places, silent) = (Arc::clone(&places), places.accept().await);
+        let talk = talk.clone();
         tokio::spawn(async move {
+            let _talk = talk;
             // A peer that goes away is no matter.
             let _ = converse(stream, &handle, &*doors, &places, silent).await;
         });

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dayfly_core::text;
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::person::Person;
+use dayfly_supervisor::{Level, Log};
 use dayfly_vault::SecretString;
 
 use crate::prompt;
@@ -96,7 +97,16 @@ pub(crate) fn lost_something() -> bool {
 
 /// Tells the person something beside what a command prints.
 pub(crate) fn warn(text: &str) {
-    say(&format!("warning: {text}"));
+    log(Level::Warning, &format!("warning: {text}"));
+}
+
+/// Tells what a command failed with.
+pub(crate) fn fail(text: &str) {
+    log(Level::Error, text);
+}
+
+fn log(level: Level, text: &str) {
+    say(&Log::of(io::stderr()).marked(level, text));
 }
 
 /// Tells the person at the standard error something, on lines of its own.

@@ -9,6 +9,7 @@ mod network;
 mod published;
 mod reachability;
 mod seen;
+mod service;
 mod set_aside;
 
 pub use crate::disk::room;
@@ -20,4 +21,5 @@ pub use crate::network::network;
 pub use crate::published::published;
 pub use crate::reachability::{clouds, endpoint};
 pub use crate::seen::newest;
+pub use crate::service::installed_service;
 pub use crate::set_aside::set_aside_lines;

@@ -1,8 +1,10 @@
 //! The endpoint for container credentials and managed identities, with the tokens that open it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dayfly_dialog::CliError;
+use dayfly_supervisor::Sockets;
 use tokio::task::JoinHandle;
 
 use crate::container::Container;
@@ -26,11 +28,12 @@ impl Endpoint {
         source: Arc<dyn Source>,
         tokens: Tokens,
         told: impl Told,
+        sockets: Arc<Sockets>,
     ) -> Result<Self, CliError> {
         let tokens = Arc::new(tokens);
         let handler = Container::new(source, Arc::clone(&tokens));
         let port = tokens.port().map_or(Port::Any, Port::Rather);
-        let listening = Listening::start(port, handler, told).await?;
+        let listening = Listening::start(port, handler, told, sockets).await?;
         tokens.set_port(listening.address.port())?;
         let turned = Arc::clone(&tokens);
         let turning = tokio::spawn(async move {
@@ -65,6 +68,12 @@ impl Endpoint {
     pub fn identity_url(&self, session: &str) -> String {
         let address = self.listening.address;
         format!("http://{address}{}", identity::path(session))
+    }
+
+    /// Takes no more connections, which then wait for the process after this one, and gives those that talk this long
+    /// to end.
+    pub async fn hand_over(&self, patience: Duration) {
+        self.listening.hand_over(patience).await;
     }
 
     /// Which token opens which session.

@@ -7,6 +7,7 @@ use dayfly_core::effect::{JournalEntry, JournalEvent};
 use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::Handle;
 use dayfly_runtime::config::Imds;
+use dayfly_supervisor::Sockets;
 use dayfly_workspace::Workspace;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -42,6 +43,7 @@ pub struct Follow {
     say: Say,
     handle: Handle,
     doors: Arc<Endpoints>,
+    sockets: Arc<Sockets>,
     /// The port that is open, and who is shown there.
     open: Option<(u16, Identity)>,
     /// What was said last of why there is none.
@@ -53,6 +55,7 @@ impl Follow {
     pub fn new(
         handle: &Handle,
         doors: &Arc<Endpoints>,
+        sockets: Arc<Sockets>,
         workspace: ReadWorkspace,
         say: Say,
     ) -> Self {
@@ -61,6 +64,7 @@ impl Follow {
             say,
             handle: handle.clone(),
             doors: Arc::clone(doors),
+            sockets,
             open: None,
             said: None,
         }
@@ -138,7 +142,9 @@ impl Follow {
         let opened = loop {
             let source = Arc::new(self.handle.clone());
             let told = self.handle.clone();
-            let opened = Metadata::start(Port::Only(port), source, identity.clone(), told).await;
+            let sockets = Arc::clone(&self.sockets);
+            let opened =
+                Metadata::start(Port::Only(port), source, identity.clone(), told, sockets).await;
             // The one before may have its port for a moment still.
             if opened.is_ok() || !other_port || since.elapsed() >= GONE {
                 break opened;

@@ -15,6 +15,7 @@ use dayfly_core::session::Session;
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
 use dayfly_runtime::clock;
+use dayfly_supervisor::Sockets;
 use dayfly_workspace::Workspace;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::body::Incoming;
@@ -67,7 +68,7 @@ impl Identity {
 /// A metadata service that listens; gone when dropped.
 #[derive(Debug)]
 pub struct Metadata {
-    listening: Listening,
+    listening: Arc<Listening>,
     shown: Shown,
 }
 
@@ -81,6 +82,7 @@ impl Metadata {
         source: Arc<dyn Source>,
         identity: Identity,
         told: impl Told,
+        sockets: Arc<Sockets>,
     ) -> Result<Self, CliError> {
         let shown = Arc::new(Mutex::new(Arc::new(identity)));
         let handler = Imds {
@@ -88,8 +90,14 @@ impl Metadata {
             shown: Arc::clone(&shown),
             passes: MetadataTokens::new(),
         };
-        let listening = Listening::start(port, handler, told).await?;
+        let listening = Listening::start(port, handler, told, sockets).await?;
+        let listening = Arc::new(listening);
         Ok(Self { listening, shown })
+    }
+
+    /// What listens.
+    pub(crate) fn listening(&self) -> Arc<Listening> {
+        Arc::clone(&self.listening)
     }
 
     /// Shows this from now on.

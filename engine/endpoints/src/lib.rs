@@ -18,6 +18,7 @@ pub mod source;
 pub mod tokens;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dayfly_control::protocol::{Access, By};
 use dayfly_dialog::{CliError, Code};
@@ -42,6 +43,24 @@ impl Endpoints {
         Self {
             endpoint,
             metadata: Mutex::new(None),
+        }
+    }
+
+    /// Takes no more connections, which then wait for the process after this one, and gives those that talk this long
+    /// to end.
+    pub async fn hand_over(&self, patience: Duration) {
+        let metadata = match &*self.lock() {
+            Some(Ok((_, metadata))) => Some(metadata.listening()),
+            _ => None,
+        };
+        match metadata {
+            Some(metadata) => {
+                tokio::join!(
+                    self.endpoint.hand_over(patience),
+                    metadata.hand_over(patience)
+                );
+            }
+            None => self.endpoint.hand_over(patience).await,
         }
     }
 

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use dayfly_dialog::CliError;
 use dayfly_net::peer;
+use dayfly_supervisor::Sockets;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::answer::Answer;
 use crate::authorization;
@@ -56,31 +58,63 @@ pub(crate) trait EndpointHandler: Send + Sync + 'static {
 pub(crate) struct Listening {
     pub address: SocketAddr,
     task: JoinHandle<()>,
+    /// Ends with the last conversation.
+    talking: tokio::sync::Mutex<mpsc::Receiver<()>>,
+    sockets: Arc<Sockets>,
+    name: &'static str,
+    left_open: AtomicBool,
 }
 
 impl Listening {
-    /// Listens on this port where it is free, else, where it need not be that one, on another.
+    /// Listens on this port where it is free, else, where it need not be that one, on another. A socket that the process
+    /// before handed over is used where it has the wanted port.
     pub(crate) async fn start(
         port: Port,
         handler: impl EndpointHandler,
         told: impl Told,
+        sockets: Arc<Sockets>,
     ) -> Result<Self, CliError> {
         let failed = |e: io::Error| CliError::failed(format!("cannot listen on loopback: {e}"));
-        let listener = match port {
-            Port::Any => listen(0).map_err(failed)?,
-            Port::Rather(port) => match listen(port) {
-                Ok(listener) => listener,
-                Err(_) => listen(0).map_err(failed)?,
-            },
-            Port::Only(port) => listen(port).map_err(|e| {
-                CliError::failed(format!("cannot listen on port {port} of 127.0.0.1: {e}"))
-            })?,
+        let name = handler.name();
+        let came = sockets.tcp(name).filter(|socket| port.is_of(socket));
+        let came = came.map(TcpListener::from_std).transpose();
+        let listener = match came.map_err(failed)? {
+            Some(listener) => listener,
+            None => open(port)?,
         };
         let address = listener.local_addr().map_err(failed)?;
-        let refusals = Refusals::new(handler.name(), told);
+        sockets.keep(name, &listener);
+        let refusals = Refusals::new(name, told);
         let shared = Arc::new((handler, refusals));
-        let task = tokio::spawn(serve(listener, shared, address));
-        Ok(Self { address, task })
+        let (talk, talking) = mpsc::channel(1);
+        let task = tokio::spawn(serve(listener, shared, address, talk));
+        Ok(Self {
+            address,
+            task,
+            talking: tokio::sync::Mutex::new(talking),
+            sockets,
+            name,
+            left_open: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes no more connections, which then wait for the process after this one, and gives those that talk this long
+    /// to end.
+    pub(crate) async fn hand_over(&self, patience: Duration) {
+        self.left_open.store(true, Ordering::SeqCst);
+        self.task.abort();
+        let _ = timeout(patience, self.talking.lock().await.recv()).await;
+    }
+}
+
+fn open(port: Port) -> Result<TcpListener, CliError> {
+    let failed = |e: io::Error| CliError::failed(format!("cannot listen on loopback: {e}"));
+    match port {
+        Port::Any => listen(0).map_err(failed),
+        Port::Rather(port) => listen(port).or_else(|_| listen(0)).map_err(failed),
+        Port::Only(port) => listen(port).map_err(|e| {
+            CliError::failed(format!("cannot listen on port {port} of 127.0.0.1: {e}"))
+        }),
     }
 }
 
@@ -103,9 +137,26 @@ pub enum Port {
     Only(u16),
 }
 
+impl Port {
+    /// Whether this socket on loopback has the port.
+    fn is_of(self, socket: &std::net::TcpListener) -> bool {
+        let address = socket.local_addr();
+        address.is_ok_and(|address| {
+            let fits = match self {
+                Self::Any => true,
+                Self::Rather(port) | Self::Only(port) => address.port() == port,
+            };
+            fits && address.ip() == Ipv4Addr::LOCALHOST
+        })
+    }
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();
+        if !self.left_open.load(Ordering::SeqCst) {
+            self.sockets.forget(self.name);
+        }
     }
 }
 
@@ -113,6 +164,7 @@ async fn serve<D: EndpointHandler, T: Told>(
     listener: TcpListener,
     shared: Arc<(D, Refusals<T>)>,
     own: SocketAddr,
+    talk: mpsc::Sender<()>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let requests = Arc::new(Semaphore::new(REQUESTS));
@@ -134,7 +186,9 @@ async fn serve<D: EndpointHandler, T: Told>(
         };
         let (shared, guest) = (Arc::clone(&shared), guests.accept(place));
         let requests = Arc::clone(&requests);
+        let talks = talk.clone();
         tokio::spawn(async move {
+            let _talks = talks;
             let talk = converse(stream, from, shared, own, &guest, &requests);
             tokio::pin!(talk);
             // A client that goes away is no matter.

@@ -16,6 +16,7 @@ pub mod policies;
 mod refused_edit;
 pub mod reports;
 pub mod saml_login;
+pub mod service;
 pub mod settings;
 pub mod user_prompts;
 pub mod uses;

@@ -23,6 +23,11 @@ pub fn home_at(folder: &Path) -> Result<Home, CliError> {
     Ok(Home::in_one(folder))
 }
 
+/// Whether this is the home of who sets no `DAYFLY_HOME`.
+pub fn is_usual(home: &Home) -> bool {
+    usual_home().is_ok_and(|usual| usual == *home)
+}
+
 fn usual_home() -> Result<Home, CliError> {
     let strategy = etcetera::choose_base_strategy().map_err(|_| {
         CliError::failed("this user has no home directory").hint("set DAYFLY_HOME to a folder")
@@ -38,10 +43,9 @@ fn usual_home() -> Result<Home, CliError> {
 /// How clients are to run this program for credentials of this home.
 pub fn process(home: &Home) -> Result<Process, CliError> {
     let program = program()?;
-    let usual = usual_home().is_ok_and(|usual| usual == *home);
     Ok(Process {
         program,
-        home: (!usual).then(|| home.folder().to_owned()),
+        home: (!is_usual(home)).then(|| home.folder().to_owned()),
     })
 }
 

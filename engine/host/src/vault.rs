@@ -18,9 +18,13 @@ pub fn open(home: &Home) -> Result<Vault, CliError> {
 
 /// The same for an engine that starts, which works without a configuration too.
 pub(crate) fn at_start(home: &Home) -> Vault {
+    of(home, &config_at_start(home))
+}
+
+fn config_at_start(home: &Home) -> Config {
     let known = Config::at_start(home).map(|known| known.config);
     // Without one, the key is where it is already; nothing is obtained that could be kept with a new one.
-    of(home, &known.unwrap_or_default())
+    known.unwrap_or_default()
 }
 
 /// Opens the vault while a person can still be asked for its passphrase, and asks nobody later.
@@ -68,6 +72,16 @@ pub fn source(home: &Home, key: VaultKey) -> KeySource {
         }),
         VaultKey::Passphrase => KeySource::passphrase(home.wrapped_vault_key(), passphrase),
     }
+}
+
+/// Whether the vault opens with a passphrase that a person has to type.
+pub fn needs_person(home: &Home) -> bool {
+    let asks = match config_at_start(home).vault.key {
+        VaultKey::Passphrase => true,
+        VaultKey::Auto => !home.vault_key().exists() && home.wrapped_vault_key().exists(),
+        VaultKey::File | VaultKey::Keyring => false,
+    };
+    asks && std::env::var_os("DAYFLY_PASSPHRASE_FILE").is_none()
 }
 
 /// The passphrase, from the file that `DAYFLY_PASSPHRASE_FILE` names, or from the terminal.

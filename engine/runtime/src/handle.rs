@@ -183,6 +183,14 @@ impl Handle {
         self.ask(Ask::Quiet).await
     }
 
+    /// Waits until the engine has taken what came before this, which shows that it is not stuck.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn alive(&self) -> Result<(), Stopped> {
+        self.ask(Ask::Alive).await
+    }
+
     /// Asks the engine to stop; [`crate::Engine::ended`] tells when it has.
     pub async fn halt(&self) {
         // One that is gone has stopped.

@@ -112,6 +112,7 @@ pub(crate) enum Ask {
         answer: oneshot::Sender<()>,
     },
     Quiet(oneshot::Sender<()>),
+    Alive(oneshot::Sender<()>),
     Halt,
 }
 

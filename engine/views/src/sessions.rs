@@ -8,6 +8,25 @@ use dayfly_dialog::time::{relative, span};
 use dayfly_dialog::{Table, sanitize};
 use dayfly_runtime::report::SessionReport;
 
+/// How many sessions are in which state, in one line.
+pub fn summary(sessions: &[SessionReport]) -> String {
+    let counted = |status| sessions.iter().filter(|s| s.status == status).count();
+    let mut parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
+        .into_iter()
+        .map(|status| (counted(status), status))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{count} {status}"))
+        .collect();
+    let needy = sessions.iter().filter(|s| s.needs.is_some()).count();
+    if needy > 0 {
+        parts.push(format!("{needy} waiting for your input (`dayfly respond`)"));
+    }
+    match parts.is_empty() {
+        true => "no sessions".to_owned(),
+        false => format!("sessions: {}", parts.join(", ")),
+    }
+}
+
 /// The table; nothing where there are no sessions.
 pub fn table(sessions: &[SessionReport], now: Timestamp) -> String {
     if sessions.is_empty() {

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
     let mut findings = Findings::default();
     dayfly_doctor::engine_runs(&home, &mut findings);
+    dayfly_doctor::installed_service(&home, &mut findings);
     let workspace = dayfly_doctor::workspace(&home, &mut findings);
     let workspace = workspace.as_deref();
     dayfly_doctor::configuration(&home, &mut findings);

@@ -22,6 +22,7 @@ pub(crate) mod replay;
 mod respond;
 mod run;
 pub(crate) mod secret;
+pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod shell;
 mod status;
@@ -56,6 +57,9 @@ enum Command {
     Import(import::Args),
     Run(run::Args),
     Status(status::Args),
+    /// Have the service manager of this system run the engine.
+    #[command(subcommand)]
+    Service(Service),
     /// List, add, change and remove sessions; start, stop and rotate them.
     #[command(subcommand)]
     Session(Session),
@@ -170,6 +174,23 @@ enum Policy {
 }
 
 #[derive(Debug, Subcommand)]
+enum Service {
+    Install(service::install::Args),
+    /// Start the service, and the socket that starts it when a command asks.
+    #[command(after_help = "Example:\n  dayfly service start")]
+    Start(service::control::Args),
+    /// End the service, and the socket that would start it again.
+    #[command(after_help = "Example:\n  dayfly service stop")]
+    Stop(service::control::Args),
+    /// Have the program that is installed now take over: programs that ask for credentials meanwhile wait.
+    #[command(after_help = "Example:\n  dayfly service reload    # after an upgrade")]
+    Reload(service::control::Args),
+    Status(service::status::Args),
+    Logs(service::logs::Args),
+    Uninstall(service::uninstall::Args),
+}
+
+#[derive(Debug, Subcommand)]
 enum Shell {
     Init(shell::init::Args),
 }
@@ -191,6 +212,7 @@ impl Dayfly {
             Command::Completions(args) => end(completions::run(&args, Self::command())),
             Command::Run(args) => end(run::run(&args)),
             Command::Status(args) => end(status::run(&args)),
+            Command::Service(command) => command.run(),
             Command::Session(Session::List(args)) => end(session::list::run(&args)),
             Command::Session(Session::Show(args)) => end(session::show::run(&args)),
             Command::Session(Session::Add(args)) => end(session::add::run(&args)),
@@ -236,6 +258,21 @@ impl Dayfly {
             Command::Workspace(Workspace::Validate(args)) => end(workspace::validate::run(&args)),
             Command::Workspace(Workspace::Schema(args)) => end(workspace::schema::run(&args)),
             Command::Workspace(Workspace::Export(args)) => end(workspace::export::run(&args)),
+        }
+    }
+}
+
+impl Service {
+    fn run(self) -> Exit {
+        use service::control::Verb;
+        match self {
+            Self::Install(args) => end(service::install::run(&args)),
+            Self::Start(args) => end(service::control::run(&args, Verb::Start)),
+            Self::Stop(args) => end(service::control::run(&args, Verb::Stop)),
+            Self::Reload(args) => end(service::control::run(&args, Verb::Reload)),
+            Self::Status(args) => end(service::status::run(&args)),
+            Self::Logs(args) => end(service::logs::run(&args)),
+            Self::Uninstall(args) => end(service::uninstall::run(&args)),
         }
     }
 }
@@ -319,7 +356,7 @@ fn end(result: Result<Exit, CliError>) -> Exit {
         Ok(Exit::Done) if terminal::lost_something() => Exit::Failed,
         Ok(exit) => exit,
         Err(trouble) => {
-            terminal::say(&trouble.to_string());
+            terminal::fail(&trouble.to_string());
             trouble.exit()
         }
     }

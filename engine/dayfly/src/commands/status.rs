@@ -1,6 +1,5 @@
 //! `dayfly status`
 
-use dayfly_core::session::Status;
 use dayfly_dialog::{CliError, Exit, sanitize, time};
 use dayfly_doctor::disk;
 use dayfly_host::{paths, reports};
@@ -114,25 +113,8 @@ fn headline(report: &EngineReport) -> String {
         ),
         None => "no engine is running; start one with `dayfly run`".to_owned(),
     };
-    let counted = |status| {
-        report
-            .sessions
-            .iter()
-            .filter(|s| s.status == status)
-            .count()
-    };
-    let mut parts: Vec<String> = [Status::Active, Status::Pending, Status::Inactive]
-        .into_iter()
-        .map(|status| (counted(status), status))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, status)| format!("{count} {status}"))
-        .collect();
-    let needy = report.sessions.iter().filter(|s| s.needs.is_some()).count();
-    if needy > 0 {
-        parts.push(format!("{needy} waiting for your input (`dayfly respond`)"));
-    }
-    if !parts.is_empty() {
-        text += &format!(" · sessions: {}", parts.join(", "));
+    if !report.sessions.is_empty() {
+        text += &format!(" · {}", sessions::summary(&report.sessions));
     }
     text
 }

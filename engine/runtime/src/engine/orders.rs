@@ -58,6 +58,9 @@ impl EngineLoop {
                 let _ = answer.send(());
             }
             Ask::Quiet(answer) => self.callers.quiet.push(answer),
+            Ask::Alive(answer) => {
+                let _ = answer.send(());
+            }
             Ask::Halt => self.halting = true,
         }
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use dayfly_core::session::{Session, SessionType};
 use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_runtime::Home;
+use dayfly_supervisor::Sockets;
 use dayfly_workspace::Workspace;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::SignalKind;
@@ -115,14 +116,16 @@ fn run_aws(
         }
         if args.imds {
             let identity = Identity::of(workspace, session);
-            let metadata = Metadata::start(Port::Any, source, identity, Nobody).await?;
+            let metadata =
+                Metadata::start(Port::Any, source, identity, Nobody, Sockets::none()).await?;
             let url = metadata.url();
             let environment =
                 Environment::endpoint(At::Metadata { url: &url }, region, &hiding_files());
             return attended(environment).await;
         }
         let folder = home.tokens().join(format!("exec-{}", std::process::id()));
-        let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
+        let endpoint =
+            Endpoint::start(source, Tokens::fleeting(&folder), Nobody, Sockets::none()).await?;
         let url = endpoint.url(id);
         let environment = if args.token_file {
             let file = endpoint.tokens().file(id)?;
@@ -167,7 +170,8 @@ fn run_azure(
         let id = session.id.as_str();
         let source: Arc<dyn Source> = Arc::new(ForCommand::of_azure(home, &vault, &session.id));
         let folder = home.tokens().join(format!("exec-{}", std::process::id()));
-        let endpoint = Endpoint::start(source, Tokens::fleeting(&folder), Nobody).await?;
+        let endpoint =
+            Endpoint::start(source, Tokens::fleeting(&folder), Nobody, Sockets::none()).await?;
         let (url, header) = (endpoint.identity_url(id), endpoint.tokens().token(id)?);
         let host = authority.host.as_deref();
         let environment = azure_environment::environment(session, &url, &header, host);

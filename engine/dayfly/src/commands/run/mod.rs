@@ -1,29 +1,36 @@
 //! `dayfly run`
 
+mod log;
+mod supervised;
+mod upgrade;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
-use dayfly_control::server::Server;
-use dayfly_core::effect::JournalEntry;
-use dayfly_dialog::{CliError, Exit, time};
+use dayfly_control::server::{SOCKET, Server};
+use dayfly_dialog::{CliError, Exit};
 use dayfly_endpoints::Endpoints;
 use dayfly_endpoints::endpoint::Endpoint;
 use dayfly_endpoints::follow::{Follow, Said};
 use dayfly_endpoints::tokens::Tokens;
 use dayfly_host::{engine, paths, vault, workspace};
 use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
-use dayfly_views::journal_line::{self, Names};
+use dayfly_supervisor::{Notifier, Sockets};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
 
+use self::log::Wanted;
+use self::upgrade::Upgrade;
 use crate::signals::Listener;
 use crate::terminal::{print, warn};
 
 /// Run the engine: watch the Workspace, evaluate the policies, renew and publish credentials.
 ///
-/// Ctrl-C or SIGTERM ends it. Published credentials then stay in place until they expire.
+/// Ctrl-C or SIGTERM ends it. Published credentials then stay in place until they expire. SIGUSR2 has the program that
+/// is installed now go on in its place: programs that ask for credentials meanwhile wait.
+///
+/// `dayfly service install` has the service manager of the system run it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly run\n  dayfly run --once    # do what is to be done now, and end"
@@ -42,19 +49,36 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    // One that runs is not waited for, a single command is.
-    let taken = client::ask::<serde_json::Value>(&home, &Request::Report {}).is_some();
+    let upgrade = Upgrade::of_this_program();
+    let sockets = Sockets::of_this_process();
+    // One that runs is not waited for, a single command is. Where the socket came with this process, nobody else
+    // answers there.
+    let taken = !sockets.has(SOCKET)
+        && client::ask::<serde_json::Value>(&home, &Request::Report {}).is_some();
     let patience = Duration::from_secs(if taken { 0 } else { 15 });
     // A person may be asked for the passphrase now, while Ctrl-C still ends this process by itself.
     let vault = vault::unlocked(&home)?;
     let options = engine::options(&home, Policies::All, !args.once, patience, vault)?;
     let runtime = engine::threads(None)?;
     raise_descriptors();
-    let done = runtime.block_on(serve(args, &home, options));
+    let done = runtime.block_on(serve(args, &home, options, &sockets, &upgrade));
     // What still waits for a lock or a disk is not waited for.
     runtime.shutdown_background();
-    done
+    match done? {
+        Ended::Done(exit) => Ok(exit),
+        Ended::Replaced => Err(upgrade.replace(&sockets)),
+    }
 }
+
+/// How the engine of this process ended.
+enum Ended {
+    Done(Exit),
+    /// Another program is to go on.
+    Replaced,
+}
+
+/// How long programs that are being answered may keep another program from going on.
+const TALK: Duration = Duration::from_secs(1);
 
 /// Descriptors that this process may have open, where the system lets it: each program that waits at
 /// a socket or an endpoint takes one. Not more, as some programs that are run from here close each one
@@ -79,10 +103,17 @@ fn raise_descriptors() {
     }
 }
 
-async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliError> {
+async fn serve(
+    args: &Args,
+    home: &Home,
+    options: Options,
+    sockets: &Arc<Sockets>,
+    upgrade: &Upgrade,
+) -> Result<Ended, CliError> {
     let cannot_listen = |e| CliError::failed(format!("cannot listen for signals: {e}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
+    let mut usr2 = signal(SignalKind::user_defined2()).map_err(cannot_listen)?;
     let mut hangup = Listener::start(SignalKind::hangup()).map_err(cannot_listen)?;
     let ends = async {
         tokio::select! {
@@ -100,45 +131,65 @@ async fn serve(args: &Args, home: &Home, options: Options) -> Result<Exit, CliEr
     let mut running = started.map_err(|e| engine::not_started(e, home))?;
     let handle = running.handle().clone();
     let notes = running.listen();
-    let doors = Arc::new(Endpoints::new(endpoint(home, &handle).await?));
-    let server = Server::start(home, handle.clone(), doors.clone())?;
+    let doors = Arc::new(Endpoints::new(endpoint(home, &handle, sockets).await?));
+    let server = Server::start(home, handle.clone(), doors.clone(), Arc::clone(sockets))?;
     if !args.quiet {
         print(&greeting(home));
     }
-    let mut metadata = metadata(home, &handle, &doors, args.quiet);
+    let mut metadata = metadata(home, &handle, &doors, sockets, args.quiet);
     let mut imds = running.imds();
     let changes = handle.notes();
     metadata.apply(imds.borrow_and_update().clone()).await;
+    sockets.close_unclaimed();
     let following = tokio::spawn(metadata.follow(imds, changes));
     let printing = notes.map(|notes| {
-        tokio::spawn(show(
-            notes,
-            workspace::names(home),
-            args.quiet,
-            args.verbose,
-        ))
+        let wanted = Wanted::of(args.quiet, args.verbose);
+        tokio::spawn(log::show(notes, workspace::names(home), wanted))
     });
-    let mut exit = Exit::Done;
+    let notifier = Notifier::from_env();
+    let supervised = tokio::spawn(supervised::supervise(notifier.clone(), handle.clone()));
+    let mut done = Ended::Done(Exit::Done);
     let ended = running.ended();
     tokio::pin!(ended);
     if args.once {
         tokio::select! {
             () = &mut ends => {}
-            result = once(&handle) => exit = result?,
-            broken = &mut ended => return finish(broken, printing).await.map(|()| Exit::Failed),
+            result = once(&handle) => done = Ended::Done(result?),
+            broken = &mut ended => return broke(broken, printing).await,
         }
     } else {
         tokio::select! {
             () = &mut ends => {}
-            broken = &mut ended => return finish(broken, printing).await.map(|()| Exit::Failed),
+            () = upgrade.wanted(home, &mut usr2) => done = Ended::Replaced,
+            broken = &mut ended => return broke(broken, printing).await,
         }
     }
+    supervised.abort();
     following.abort();
-    drop((server, doors, following.await));
+    match done {
+        Ended::Done(_) => {
+            notifier.stopping();
+            drop(server);
+        }
+        Ended::Replaced => {
+            notifier.reloading();
+            tokio::join!(server.hand_over(TALK), doors.hand_over(TALK));
+        }
+    }
+    drop((doors, following.await));
     handle.halt().await;
     drop(handle);
     finish(ended.await, printing).await?;
-    Ok(exit)
+    Ok(done)
+}
+
+/// The engine ended by itself.
+async fn broke(
+    ended: Result<(), dayfly_runtime::EngineError>,
+    printing: Option<tokio::task::JoinHandle<()>>,
+) -> Result<Ended, CliError> {
+    finish(ended, printing).await?;
+    Ok(Ended::Done(Exit::Failed))
 }
 
 fn greeting(home: &Home) -> String {
@@ -150,11 +201,15 @@ fn greeting(home: &Home) -> String {
 }
 
 /// Opens what programs ask.
-async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, CliError> {
+async fn endpoint(
+    home: &Home,
+    handle: &Handle,
+    sockets: &Arc<Sockets>,
+) -> Result<Endpoint, CliError> {
     let tokens = Tokens::kept(&home.endpoint(), &home.tokens());
     let before = tokens.port();
     let source = Arc::new(handle.clone());
-    let endpoint = Endpoint::start(source, tokens, handle.clone()).await?;
+    let endpoint = Endpoint::start(source, tokens, handle.clone(), Arc::clone(sockets)).await?;
     if let Some(before) = before.filter(|before| *before != endpoint.port()) {
         warn(&format!(
             "another program uses port {before}, so the endpoint is now on port {}, with new \
@@ -167,14 +222,26 @@ async fn endpoint(home: &Home, handle: &Handle) -> Result<Endpoint, CliError> {
 }
 
 /// Keeps the metadata endpoint as it is wanted, and tells the person.
-fn metadata(home: &Home, handle: &Handle, doors: &Arc<Endpoints>, quiet: bool) -> Follow {
+fn metadata(
+    home: &Home,
+    handle: &Handle,
+    doors: &Arc<Endpoints>,
+    sockets: &Arc<Sockets>,
+    quiet: bool,
+) -> Follow {
     let from = home.clone();
     let say = move |said| match said {
         Said::Opened(_) if quiet => {}
         Said::Opened(text) | Said::Trouble(text) => print(&text),
     };
     let read = move || workspace::require(&from);
-    Follow::new(handle, doors, Box::new(read), Box::new(say))
+    Follow::new(
+        handle,
+        doors,
+        Arc::clone(sockets),
+        Box::new(read),
+        Box::new(say),
+    )
 }
 
 async fn once(handle: &Handle) -> Result<Exit, CliError> {
@@ -195,34 +262,4 @@ async fn finish(
         let _ = tokio::time::timeout(Duration::from_secs(2), printing).await;
     }
     ended.map_err(|e| CliError::failed(e.to_string()))
-}
-
-async fn show(
-    mut notes: tokio::sync::broadcast::Receiver<Arc<JournalEntry>>,
-    mut names: Names,
-    quiet: bool,
-    verbose: bool,
-) {
-    loop {
-        match notes.recv().await {
-            Ok(note) => {
-                journal_line::learn(&mut names, &note);
-                let (mark, text) = journal_line::text(&note, &names);
-                let wanted = match (quiet, verbose) {
-                    (true, _) => matches!(mark, '!' | '✗'),
-                    (_, true) => true,
-                    _ => journal_line::is_main(&note.what),
-                };
-                if wanted {
-                    print(&format!("{} {mark} {text}\n", time::clock(note.at)));
-                }
-            }
-            Err(RecvError::Lagged(missed)) => {
-                print(&format!(
-                    "({missed} lines not shown; `dayfly events` shows all)\n"
-                ));
-            }
-            Err(RecvError::Closed) => return,
-        }
-    }
 }

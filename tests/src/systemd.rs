@@ -1,0 +1,182 @@
+//! A real service manager of one person: systemd, in a mount namespace of its own, as the machine need not have been
+//! started by systemd.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::home::{Ended, program};
+use crate::wait;
+
+/// systemd for one person whose home is thrown away; gone when dropped, with all that it started.
+#[derive(Debug)]
+pub struct Systemd {
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Systemd {
+    /// Starts the program that `DAYFLY_TEST_SYSTEMD` names; none where it is not set.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        let Some(systemd) = std::env::var_os("DAYFLY_TEST_SYSTEMD") else {
+            assert!(
+                std::env::var_os("DAYFLY_TEST_ALL").is_none(),
+                "the variables that tests/tools prints are not set"
+            );
+            #[expect(clippy::print_stderr, reason = "so that nobody takes it for a pass")]
+            {
+                eprintln!("not run: needs the variables that tests/tools prints");
+            }
+            return None;
+        };
+        let folder = tempfile::Builder::new().prefix("dayfly-test-").tempdir();
+        let folder = folder.expect("a folder");
+        for name in ["runtime", "home"] {
+            use std::os::unix::fs::DirBuilderExt as _;
+            let mut builder = std::fs::DirBuilder::new();
+            let made = builder.mode(0o700).create(folder.path().join(name));
+            made.expect("a folder");
+        }
+        // systemd looks there for whether the machine was started by it, before it manages a person's services.
+        let script = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && \
+                      exec \"$0\" --user --unit=basic.target";
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-current-user");
+        }
+        command.args(["--mount", "--fork", "--kill-child", "sh", "-c", script]);
+        command.arg(systemd);
+        command.env_clear().envs(environment(folder.path()));
+        command.env("SYSTEMD_LOG_TARGET", "console");
+        let log = std::fs::File::create(folder.path().join("log")).expect("a file");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.stderr(log).spawn().expect("unshare runs");
+        let this = Self { folder, child };
+        wait::within(Duration::from_secs(60), "systemd answers", || {
+            let ended = this.run("systemctl", &["--user", "show", "--property=Version"]);
+            match ended.code {
+                0 => Ok(()),
+                _ => Err(format!("{}{}", ended.err, this.log())),
+            }
+        });
+        Some(this)
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The home of the person.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// The units that this person installed.
+    #[must_use]
+    pub fn units(&self) -> PathBuf {
+        self.home().join(".config/systemd/user")
+    }
+
+    /// A program of the person.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null());
+        command
+            .env_clear()
+            .envs(environment(self.folder.path()))
+            .current_dir(self.home());
+        command
+    }
+
+    /// The same, run.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn run(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Ended {
+        Ended::of(self.command(program, args).output().expect("it runs"))
+    }
+
+    /// Dayfly, as the person has it.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn dayfly(&self, args: &[&str]) -> Ended {
+        self.run(self.program(), args)
+    }
+
+    /// The program of the person: a copy, which a test may replace.
+    ///
+    /// # Panics
+    /// There is no room.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        let own = self.home().join("bin/dayfly");
+        if !own.exists() {
+            self.replace_program();
+        }
+        own
+    }
+
+    /// Installs the program anew in the place of the one that is there, as a package manager does.
+    ///
+    /// # Panics
+    /// There is no room.
+    pub fn replace_program(&self) {
+        let folder = self.home().join("bin");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let part = folder.join("dayfly.part");
+        std::fs::copy(program(), &part).expect("it is copied");
+        std::fs::rename(part, folder.join("dayfly")).expect("it is there");
+    }
+
+    /// A property of a unit.
+    #[must_use]
+    pub fn property(&self, unit: &str, name: &str) -> String {
+        let ended = self.run(
+            "systemctl",
+            &["--user", "show", "--value", "-p", name, unit],
+        );
+        ended.ok().out.trim().to_owned()
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        // All of its units end; what does not is killed with it.
+        let _ = self.run("systemctl", &["--user", "exit"]);
+        let since = std::time::Instant::now();
+        while since.elapsed() < Duration::from_secs(20) {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            // Sleeps between two looks, until the deadline.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn environment(folder: &Path) -> Vec<(&'static str, std::ffi::OsString)> {
+    let home = folder.join("home");
+    let units = format!(
+        "{}/.config/systemd/user:/usr/lib/systemd/user",
+        home.display()
+    );
+    vec![
+        ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+        ("HOME", home.into()),
+        ("XDG_RUNTIME_DIR", folder.join("runtime").into()),
+        // Without what this machine starts for every person.
+        ("SYSTEMD_UNIT_PATH", units.into()),
+        ("TZ", "UTC".into()),
+    ]
+}
