@@ -17,6 +17,8 @@ pub(crate) struct StepContext<'a> {
     pub(crate) effects: Vec<Effect>,
     /// Sessions for which something changed that may change what is to be done.
     pub(crate) reconsider: BTreeSet<SessionId>,
+    /// Sessions whose long-lived keys may have something done about them.
+    pub(crate) keys: BTreeSet<SessionId>,
     /// Credentials may not be where they should be, once it is clear what is done to their sessions.
     pub(crate) realign: bool,
 }

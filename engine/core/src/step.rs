@@ -19,6 +19,7 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Effect> {
         now,
         effects: Vec::new(),
         reconsider: BTreeSet::new(),
+        keys: BTreeSet::new(),
         realign: false,
     };
     context.take(input);
@@ -41,6 +42,12 @@ impl StepContext<'_> {
             Input::Policies(entries) => self.policies(entries),
             Input::Settings(settings) => self.state.settings = settings,
             Input::Deliveries(wanted) => self.deliveries(wanted),
+            Input::KeyRules(rules) => self.key_rules(&rules),
+            Input::KeyAnswered {
+                call,
+                session,
+                result,
+            } => self.key_answered(call, &session, result),
             Input::Command { id, session, order } => self.command_of_person(id, &session, order),
             Input::Evaluated {
                 entry,
@@ -85,6 +92,9 @@ impl StepContext<'_> {
                 self.timer(due, key);
             } else if let Some(id) = self.reconsider.pop_first() {
                 self.reconcile(&id);
+                self.keys.insert(id);
+            } else if let Some(id) = self.keys.pop_first() {
+                self.consider_key(&id);
             } else if !self.issue_next() {
                 break;
             }
@@ -99,6 +109,9 @@ impl StepContext<'_> {
             TimerKey::Deadline(id) => self.deadline_passed(&id),
             TimerKey::Reconsider(id) => {
                 self.reconsider.insert(id);
+            }
+            TimerKey::Key(id) => {
+                self.keys.insert(id);
             }
             TimerKey::Orphan(id) => self.retract_orphan(&id),
             TimerKey::Wake(entry, id) => self.wake(&entry, &id, due),

@@ -1,5 +1,6 @@
 //! Random walks through a small world: what the chain holds and what the core believes agree.
 
+mod key_calls;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,6 +29,7 @@ use dayfly_core::settings::Settings;
 use dayfly_core::state::{Phase, State};
 use dayfly_core::step::step;
 use dayfly_core::time::Timestamp;
+use key_calls::KeyCalls;
 use places::Places;
 use proptest::prelude::*;
 
@@ -49,6 +51,7 @@ struct World {
     /// Named profile to the session whose credentials stand there, and what they are.
     chain: BTreeMap<String, (SessionId, Lease)>,
     places: Places,
+    keys: KeyCalls,
     to_chain: VecDeque<Effect>,
     to_provider: Vec<OperationId>,
     leases: BTreeMap<OperationId, Lease>,
@@ -137,6 +140,7 @@ impl World {
             random: Random::new(seed ^ 0x5eed),
             chain: BTreeMap::new(),
             places: Places::new(seed, faulty_places),
+            keys: KeyCalls::new(seed),
             to_chain: VecDeque::new(),
             to_provider: Vec::new(),
             leases: BTreeMap::new(),
@@ -339,6 +343,9 @@ impl World {
                 Effect::TellDelivery { session, problem } => {
                     let before = self.told.insert(session, problem.clone());
                     assert_ne!(before, Some(problem), "told twice");
+                }
+                Effect::LookAtKey { .. } | Effect::RotateKey { .. } => {
+                    self.keys.take(&self.state, self.now, &effect);
                 }
                 Effect::TellLeftover { .. }
                 | Effect::Remember { .. }
@@ -601,6 +608,9 @@ impl World {
             if self.places.chance(8) {
                 self.others_meddle();
             }
+            if let Some(input) = self.keys.next(&self.state, self.now, SESSIONS) {
+                self.input(input);
+            }
             match self.random.up_to(11) {
                 11 if self.random.up_to(5) == 0 => self.policies_come(),
                 10 => self.person_attends(),
@@ -741,6 +751,19 @@ fn walks_reach_every_kind_of_effect() {
         }
     }
     assert_eq!(seen, [true; 7]);
+}
+
+#[test]
+fn walks_meet_everything_that_happens_to_keys() {
+    let mut met = [0; 5];
+    for seed in 0..200 {
+        let mut world = World::new(seed);
+        world.walk(300);
+        let of = world.keys.met;
+        let of = [of.looks, of.rotations, of.failures, of.late, of.held];
+        met = std::array::from_fn(|n| met[n] + of[n]);
+    }
+    assert!(met.iter().all(|n| *n > 0), "{met:?}");
 }
 
 #[test]

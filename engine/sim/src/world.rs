@@ -402,7 +402,10 @@ impl<'a> World<'a> {
                 self.forget(&session);
                 None
             }
-            Effect::Project { .. }
+            // No session of a scenario has a rule for its long-lived key.
+            Effect::LookAtKey { .. }
+            | Effect::RotateKey { .. }
+            | Effect::Project { .. }
             | Effect::Remember { .. }
             | Effect::AwaitPolicies
             | Effect::TellDelivery { .. }

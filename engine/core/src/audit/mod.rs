@@ -8,6 +8,7 @@ mod chain;
 mod delivery;
 mod delivery_violation;
 mod entries;
+mod keys;
 mod operations;
 mod sessions;
 mod text;
@@ -51,6 +52,7 @@ pub fn audit(state: &State, now: Timestamp, chain: Chain<'_>) -> Vec<Violation> 
     audit.providers();
     audit.entries();
     audit.sign_ins();
+    audit.keys();
     audit.deliveries();
     if let Some(due) = state.next_wake().filter(|at| *at <= now) {
         audit.found.push(Violation::Overdue { due });

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::audit::violation::Violation;
-use crate::audit::{chain, delivery, entries, operations, sessions};
+use crate::audit::{chain, delivery, entries, keys, operations, sessions};
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -13,6 +13,7 @@ impl fmt::Display for Violation {
             sessions::text,
             operations::text,
             entries::text,
+            keys::text,
         ];
         match families.iter().find_map(|text| text(self)) {
             Some(text) => f.write_str(&text),

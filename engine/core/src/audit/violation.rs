@@ -165,6 +165,11 @@ pub enum Violation {
         /// When it ends.
         ends: Timestamp,
     },
+    /// Nothing will happen to a long-lived key when it is due, or when a call about it takes too long.
+    ForgottenKey {
+        /// The session.
+        session: SessionId,
+    },
     /// Credentials are not where they should be, or the core has lost track of where they are.
     Delivery(DeliveryViolation),
     /// Policies or the Workspace file have another status than the session.

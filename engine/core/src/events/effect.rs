@@ -5,7 +5,8 @@ pub use crate::events::journal::{JournalEntry, JournalEvent, Loss, SeenFile};
 use crate::model::delivery::Delivery;
 use crate::model::failure::Failure;
 use crate::model::ids::CommandId;
-pub use crate::model::ids::{Cause, OperationId};
+use std::time::Duration;
+pub use crate::model::ids::{Cause, KeyCall, OperationId};
 use crate::model::placement::DeliveryProblem;
 use crate::model::policy::{Context, EntryName, EvaluationId, Event};
 use crate::model::session::Lease;
@@ -47,8 +48,8 @@ pub enum Reply {
     NotFound,
 }
 
-/// Something that the runtime is to do. `Evaluate`, `Issue`, `Publish`, `Retract`, `Align` and
-/// `ClearLeftover` are answered by exactly one input each, the others by none.
+/// Something that the runtime is to do. `Evaluate`, `Issue`, `Publish`, `Retract`, `Align`,
+/// `ClearLeftover`, `LookAtKey` and `RotateKey` are answered by exactly one input each, the others by none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {
@@ -111,6 +112,23 @@ pub enum Effect {
     ClearLeftover {
         /// Of which session.
         session: SessionId,
+    },
+    /// Find out how old the long-lived key of a session is; answered by `KeyAnswered`.
+    LookAtKey {
+        /// Names the call.
+        call: KeyCall,
+        /// The session.
+        session: SessionId,
+    },
+    /// Replace the long-lived key of a session, or bring a rotation to its end that was interrupted;
+    /// answered by `KeyAnswered`.
+    RotateKey {
+        /// Names the call.
+        call: KeyCall,
+        /// The session.
+        session: SessionId,
+        /// Not if it is younger; none: only bring to its end what was interrupted.
+        older_than: Option<Duration>,
     },
     /// A person is to know what is wrong with the places of a session's credentials.
     TellDelivery {

@@ -11,7 +11,8 @@ use crate::model::delivery::Delivery;
 use crate::model::failure::Failure;
 use crate::model::grant::Grant;
 pub use crate::model::ids::CommandId;
-use crate::model::ids::OperationId;
+use crate::model::ids::{KeyCall, OperationId};
+use crate::model::key_rotation::{KeyAnswer, KeyRules};
 use crate::model::placement::{ChangedPlace, Placement, WantedDeliveries};
 use crate::model::policy::{
     Action, Actions, BranchChange, EntryName, EvaluationId, Fault, FileChange, Subscription,
@@ -212,6 +213,18 @@ pub enum Input {
     Settings(Settings),
     /// Where credentials are to be put, as the Workspace and the configuration have it.
     Deliveries(WantedDeliveries),
+    /// The sessions whose long-lived keys are looked after, all of them, as the Workspace and the
+    /// configuration have it.
+    KeyRules(KeyRules),
+    /// A call about the long-lived key of a session ended.
+    KeyAnswered {
+        /// Names the call.
+        call: KeyCall,
+        /// The session.
+        session: SessionId,
+        /// What came of it.
+        result: Result<KeyAnswer, Failure>,
+    },
     /// A person gave a command.
     Command {
         /// Names it in the reply.

@@ -326,6 +326,45 @@ pub enum JournalEvent {
         /// The session that they were published for.
         session: SessionId,
     },
+    /// The long-lived key of a session is to be replaced.
+    KeyDue {
+        /// The session.
+        session: SessionId,
+        /// When the cloud made it.
+        created: Timestamp,
+        /// How old it may become by its rule, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        every_seconds: Option<u64>,
+        /// Whether a rotation that was interrupted is brought to its end.
+        interrupted: bool,
+    },
+    /// A policy forbids to replace it now.
+    KeyHeld {
+        /// The session.
+        session: SessionId,
+        /// Who forbids it.
+        by: Actor,
+        /// Why.
+        why: String,
+    },
+    /// Another took its place, and it is deleted.
+    KeyRotated {
+        /// The session.
+        session: SessionId,
+        /// Its id.
+        old: String,
+        /// The id of the other.
+        new: String,
+    },
+    /// It could not be looked at, or not be replaced.
+    KeyFailed {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        failure: Failure,
+        /// When that is tried again at the earliest.
+        retry_at: Timestamp,
+    },
     /// A policy has a message for the person.
     Notice {
         /// The entry.
@@ -389,6 +428,10 @@ impl JournalEvent {
             | Self::Began { session, .. }
             | Self::Ended { session, .. }
             | Self::Displaced { session, .. }
+            | Self::KeyDue { session, .. }
+            | Self::KeyHeld { session, .. }
+            | Self::KeyRotated { session, .. }
+            | Self::KeyFailed { session, .. }
             | Self::Orphan { session } => Some(session),
             Self::Dropped { session, .. } => session.as_ref(),
             Self::Booted { .. }

@@ -5,6 +5,7 @@ mod ending;
 mod expiry;
 mod failures;
 mod issue;
+mod keys;
 mod operation_approval;
 mod orphans;
 mod outages;

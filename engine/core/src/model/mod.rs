@@ -6,6 +6,7 @@ pub mod delivery;
 pub(crate) mod failure;
 pub mod grant;
 pub(crate) mod ids;
+pub mod key_rotation;
 pub mod placement;
 pub mod policy;
 pub mod random;

@@ -15,6 +15,8 @@ pub struct Settings {
     pub issue_deadline: Duration,
     /// How long the chain may take to put credentials in force or to retract them.
     pub delivery_deadline: Duration,
+    /// How long a call about a long-lived key may take.
+    pub key_deadline: Duration,
     /// Waits after failed operations.
     pub retry: Backoff,
     /// Waits after failures to reach the cloud: short, since nobody is asked too much.
@@ -129,6 +131,7 @@ impl Default for Settings {
             issuing_max: 16,
             issue_deadline: Duration::from_secs(90),
             delivery_deadline: Duration::from_secs(60),
+            key_deadline: Duration::from_secs(300),
             retry: Backoff {
                 first: Duration::from_secs(2),
                 longest: Duration::from_secs(300),

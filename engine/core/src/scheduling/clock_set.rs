@@ -21,8 +21,9 @@ impl StepContext<'_> {
             | TimerKey::Ask(_)
             | TimerKey::Lane(_)
             | TimerKey::Delivery => true,
-            // All sessions are considered again.
+            // All sessions and keys are considered again.
             TimerKey::Reconsider(_)
+            | TimerKey::Key(_)
             | TimerKey::Expiry(_)
             | TimerKey::Expiring(_)
             | TimerKey::Wake(..)
@@ -38,6 +39,7 @@ impl StepContext<'_> {
         }
         self.state.unreachable.shift(shift);
         self.state.deliveries.shift(shift);
+        self.state.keys.shift(shift);
     }
 
     /// The clock jumped: nobody waits longer than from now on.
@@ -55,5 +57,6 @@ impl StepContext<'_> {
         let calls = self.state.settings.calls;
         self.state.queue.settle(&calls, now);
         self.reconsider.extend(self.state.sessions.keys().cloned());
+        self.keys.extend(self.state.keys.of.keys().cloned());
     }
 }

@@ -21,6 +21,7 @@ impl StepContext<'_> {
             TimerKey::Expiring(id.clone()),
             TimerKey::Deadline(id.clone()),
             TimerKey::Reconsider(id.clone()),
+            TimerKey::Key(id.clone()),
         ] {
             self.state.timers.clear(&key);
         }

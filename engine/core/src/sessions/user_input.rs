@@ -32,6 +32,7 @@ impl StepContext<'_> {
             UserInput::SignIn(id) => self.sessions_needing(id),
         };
         for id in waited {
+            self.look_at_key_again(&id);
             if let Some(state) = self.state.sessions.get_mut(&id)
                 && std::mem::take(&mut state.needs_person)
             {

@@ -59,6 +59,12 @@ impl State {
         self.issuing
     }
 
+    /// When the long-lived key of a session is looked after next.
+    #[must_use]
+    pub fn key_timer(&self, session: &SessionId) -> Option<Timestamp> {
+        self.timers.get(&TimerKey::Key(session.clone()))
+    }
+
     /// When the end of a session's credentials is looked after.
     #[must_use]
     pub fn expiry(&self, session: &SessionId) -> Option<Timestamp> {

@@ -6,6 +6,7 @@ mod delivery_facts;
 pub(crate) mod entry_state;
 mod facts;
 pub(crate) mod index;
+pub(crate) mod keys;
 pub(crate) mod lane;
 pub(crate) mod overdue;
 pub(crate) mod phase;
@@ -27,6 +28,7 @@ use crate::model::settings::Settings;
 use crate::model::time::Timestamp;
 use crate::state::deliveries::DeliveryStates;
 use crate::state::index::Index;
+use crate::state::keys::KeyStates;
 use crate::state::overdue::OverdueChange;
 use crate::state::profile_owners::ProfileOwners;
 use crate::state::queue::Queue;
@@ -35,6 +37,7 @@ use crate::state::unreachable::UnreachableClouds;
 
 pub use crate::state::deliveries::DeliveryState;
 pub use crate::state::entry_state::EntryState;
+pub use crate::state::keys::KeyState;
 pub use crate::state::phase::{Operation, OperationStage, Phase};
 pub use crate::state::session_state::SessionState;
 
@@ -72,6 +75,8 @@ pub struct State {
     pub(crate) orphans: BTreeMap<SessionId, Orphan>,
     /// Where credentials are, and where they should be.
     pub(crate) deliveries: DeliveryStates,
+    /// Long-lived keys that are looked after.
+    pub(crate) keys: KeyStates,
     /// Changes of the chain that were not answered in time.
     pub(crate) overdue: BTreeMap<OperationId, OverdueChange>,
     pub(crate) recovered_overrides: BTreeMap<SessionId, ManualOverride>,
@@ -108,6 +113,7 @@ impl State {
             recovered: BTreeMap::new(),
             orphans: BTreeMap::new(),
             deliveries: DeliveryStates::default(),
+            keys: KeyStates::default(),
             overdue: BTreeMap::new(),
             recovered_overrides: BTreeMap::new(),
             sign_ins: BTreeMap::new(),

@@ -30,6 +30,8 @@ pub(crate) enum TimerKey {
     Schedule(EntryName, usize),
     /// The end of a sign-in is to be announced, by the id of its integration.
     SignIn(String),
+    /// The long-lived key of a session is due, is tried again, or a call about it has taken too long.
+    Key(SessionId),
     /// Places that credentials could not be put in, or taken away from, are tried again.
     Delivery,
 }

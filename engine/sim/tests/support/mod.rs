@@ -247,7 +247,10 @@ impl Machine {
                     *answered = true;
                 }
             }
-            Effect::TellDelivery { .. }
+            // No session here has a rule for its long-lived key.
+            Effect::LookAtKey { .. }
+            | Effect::RotateKey { .. }
+            | Effect::TellDelivery { .. }
             | Effect::TellLeftover { .. }
             | Effect::CommitPolicyState { .. }
             | Effect::ForgetSession { .. }
