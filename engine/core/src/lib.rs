@@ -96,7 +96,7 @@ pub mod step;
 pub use decisions::session_proposals;
 pub use events::{effect, input};
 pub use model::{
-    backoff, delivery, grant, key_rotation, placement, policy, random, rates, role_lifetime, schedule, session,
-    settings, sso_role, text, time,
+    backoff, delivery, grant, key_rotation, placement, policy, random, rates, role_lifetime,
+    schedule, session, settings, sso_role, text, time,
 };
 pub use policies::sign_ins;

@@ -116,7 +116,9 @@ impl Stage {
     /// The only call that is under way: whose, and whether it replaces the key.
     fn call(&self) -> Option<(&str, bool)> {
         assert!(self.calls.len() <= 1, "{:?}", self.calls);
-        self.calls.first().map(|(_, session, rotates)| (session.as_str(), *rotates))
+        self.calls
+            .first()
+            .map(|(_, session, rotates)| (session.as_str(), *rotates))
     }
 
     fn answer(&mut self, result: Result<KeyAnswer, Failure>) {

@@ -174,7 +174,7 @@ impl Provider for AwsIamRoleChained {
                     (Signer::Key(key), own.or(parents))
                 }
             };
-            let role = Role {
+            let mut role = Role {
                 arn: role_arn,
                 parent,
                 assume,
@@ -188,6 +188,14 @@ impl Provider for AwsIamRoleChained {
             let now = || request.now.plus(begin.elapsed());
             let code = mfa::code(&*self.codes, session, device, now()).await?;
             match self.call(&request, &role, code.as_ref(), now()).await {
+                Err(error) if error.is_unknown_key() => {
+                    let Signer::Key(key) = &role.signer else {
+                        return Err(error);
+                    };
+                    let key = keys::other_than(&self.keys, session, parent, key, error).await?;
+                    role.signer = Signer::Key(key);
+                    self.call(&request, &role, code.as_ref(), now()).await
+                }
                 Err(error) if mfa::try_another(code.as_ref(), &error) => {
                     let code = mfa::code(&*self.codes, session, device, now()).await?;
                     self.call(&request, &role, code.as_ref(), now()).await

@@ -95,6 +95,11 @@ impl Provider for AwsIamUser {
             let device = mfa_device.as_deref();
             let code = mfa::code(&*self.codes, session, device, now()).await?;
             match session_token(&self.sts, session, &key, code.as_ref(), seconds, now()).await {
+                Err(error) if error.is_unknown_key() => {
+                    let key =
+                        keys::other_than(&self.keys, session, &session.id, &key, error).await?;
+                    session_token(&self.sts, session, &key, code.as_ref(), seconds, now()).await
+                }
                 Err(error) if mfa::try_another(code.as_ref(), &error) => {
                     let code = mfa::code(&*self.codes, session, device, now()).await?;
                     session_token(&self.sts, session, &key, code.as_ref(), seconds, now()).await

@@ -7,8 +7,9 @@ use dayfly_vault::VaultError;
 use crate::azure::AzureError;
 use crate::errors_handed::HandedProblem;
 use crate::errors_sign_in::{SignIn, TokenProblem};
-use crate::hints::{CLOCK_HINT, quoted, set_secret};
+use crate::hints::{CLOCK_HINT, set_secret};
 use crate::unreachable::Unreachable;
+use dayfly_core::text::shell_word;
 
 /// Why a session got no credentials. Carries no secret, in no representation.
 #[derive(Debug, thiserror::Error)]
@@ -255,6 +256,13 @@ impl Refusal {
 }
 
 impl ProviderError {
+    /// Whether the cloud does not know the key that the call was signed with.
+    ///
+    /// Source: IAM User Guide, "Troubleshooting", `InvalidClientTokenId`.
+    pub(crate) fn is_unknown_key(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.code == "InvalidClientTokenId")
+    }
+
     /// The error of a provider that is asked for a session that it is not for.
     pub(crate) fn wrong_provider(session: &Session, expected: SessionType) -> Self {
         Self::WrongProvider {
@@ -314,17 +322,17 @@ impl ProviderError {
                 ..
             } => Some(format!(
                 "store the seed again with `dayfly secret set {} --totp`",
-                quoted(session)
+                shell_word(session)
             )),
             Self::NeedsMfa { session, .. } => Some(format!(
                 "enter it with `dayfly respond {}`",
-                quoted(session)
+                shell_word(session)
             )),
             Self::SamlSignIn { session, how, .. } => Some(how.hint(session)),
             Self::NotOffered { session, .. } => Some(format!(
                 "ask the operator of the identity provider for the role, sign in as another user, \
                  or change the role with `dayfly session edit {}`",
-                quoted(session)
+                shell_word(session)
             )),
             Self::Token { session, problem } => Some(problem.hint(session)),
             Self::Handed { session, problem } => Some(problem.hint(session)),
@@ -335,11 +343,11 @@ impl ProviderError {
             ),
             Self::Parent { parent, .. } => Some(format!(
                 "start it with `dayfly session start {}`",
-                quoted(parent)
+                shell_word(parent)
             )),
             Self::Field { session, .. } => Some(format!(
                 "fix it with `dayfly session edit {}`",
-                quoted(session)
+                shell_word(session)
             )),
             Self::Refused(refusal) => refusal.hint.clone(),
             Self::Unreachable { how, .. } => Some(how.hint()),

@@ -3,7 +3,7 @@
 use dayfly_core::session::ErrorKind;
 use dayfly_vault::helper::HelperError;
 
-use crate::hints::quoted;
+use dayfly_core::text::shell_word;
 
 /// Who hands credentials over that Dayfly did not ask a cloud for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl HandedProblem {
 
     /// What a person can do next.
     pub(crate) fn hint(&self, session: &str) -> String {
-        let session = quoted(session);
+        let session = shell_word(session);
         match self {
             Self::Command { .. }
             | Self::Unusable {

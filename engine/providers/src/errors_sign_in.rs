@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use dayfly_core::session::ErrorKind;
 
-use crate::hints::{CLOCK_HINT, quoted};
+use crate::hints::CLOCK_HINT;
 use crate::saml::assertion::AssertionError;
 use crate::token_services::ServiceProblem;
+use dayfly_core::text::shell_word;
 use dayfly_vault::helper::HelperError;
 
 /// Why a session has no SAML assertion that could be used.
@@ -53,7 +54,7 @@ impl SignIn {
 
     /// What a person can do next.
     pub(crate) fn hint(&self, session: &str) -> String {
-        let session = quoted(session);
+        let session = shell_word(session);
         match self {
             Self::Command(HelperError::Deadline { .. }) | Self::Nobody | Self::Asking => {
                 format!("sign in with `dayfly session login {session}`")
@@ -114,7 +115,7 @@ impl TokenProblem {
 
     /// What a person can do next.
     pub(crate) fn hint(&self, session: &str) -> String {
-        let session = quoted(session);
+        let session = shell_word(session);
         match self {
             Self::File { .. } | Self::NoToken => format!(
                 "check that the workload has its token, or change the path with `dayfly session \

@@ -14,6 +14,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use dayfly_core::session::ErrorKind;
 use dayfly_core::time::Timestamp;
 use dayfly_net::{Connector, Unusable};
 use dayfly_vault::{AccessKey, SecretString};
@@ -68,6 +69,25 @@ impl IamError {
     /// Whether it said no with this code.
     pub(crate) fn is(&self, wanted: &str) -> bool {
         matches!(self, Self::Refused { code, .. } if code == wanted)
+    }
+}
+
+impl IamError {
+    /// What sort of failure it is.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoAnswer { .. } => ErrorKind::Network,
+            Self::NotIam { .. } => ErrorKind::Other,
+            Self::Refused { code, .. } => match code.as_str() {
+                "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => {
+                    ErrorKind::Throttled
+                }
+                "ServiceFailure" | "InternalFailure" | "ServiceUnavailable" => {
+                    ErrorKind::Unavailable
+                }
+                _ => ErrorKind::Denied,
+            },
+        }
     }
 }
 

@@ -61,6 +61,22 @@ pub(crate) async fn of(
         })
 }
 
+/// The key that took the place of one that the cloud does not know any more, while a call with it was under
+/// way; `refused` where it is still the same.
+pub(crate) async fn other_than(
+    keys: &Arc<dyn LongLivedKeys>,
+    session: &Session,
+    owner: &SessionId,
+    before: &AccessKey,
+    refused: ProviderError,
+) -> Result<AccessKey, ProviderError> {
+    let key = of(keys, session, owner).await?;
+    match key.access_key_id == before.access_key_id {
+        true => Err(refused),
+        false => Ok(key),
+    }
+}
+
 impl LongLivedKeys for Vault {
     fn access_key(&self, session: &SessionId) -> Result<Option<AccessKey>, VaultError> {
         Self::access_key(self, session)

@@ -61,7 +61,9 @@ pub use errors::{ProviderError, Refusal};
 pub use errors_handed::{Giver, HandedProblem};
 pub use errors_sign_in::{SignIn, TokenProblem};
 pub use iam::{Iam, IamError};
-pub use key_rotation::{KeyRotation, Rotated, RotationError, RotationStep, RotationWish};
+pub use key_rotation::{
+    Kept, KeyRotation, Rotated, RotationError, RotationStep, RotationWish, interrupted_rotations,
+};
 pub use keys::{LongLivedKeys, TOTP_SEED};
 pub use limiter::{Limiter, PortalPaces};
 pub use limits::{Limit, Limits};

@@ -7,7 +7,8 @@ use dayfly_core::session::{Access, ErrorKind};
 
 use crate::answer::Answer;
 use crate::aws_sts::Call;
-use crate::hints::{CLOCK_HINT, quoted, set_secret};
+use crate::hints::{CLOCK_HINT, set_secret};
+use dayfly_core::text::shell_word;
 
 /// What a code is about.
 #[derive(Clone, Copy)]
@@ -152,7 +153,7 @@ impl Call<'_> {
             Case::Field | Case::OtherField => {
                 let hint = format!(
                     "fix the session with `dayfly session edit {}`",
-                    quoted(session)
+                    shell_word(session)
                 );
                 Verdict::theirs(ErrorKind::Misconfigured, Some(hint))
             }
@@ -252,7 +253,7 @@ impl Call<'_> {
             Some(format!(
                 "activate the region in the account settings of IAM, or change the region with \
                  `dayfly session edit {}`",
-                quoted(session)
+                shell_word(session)
             )),
         )
     }
@@ -263,7 +264,7 @@ impl Call<'_> {
             Some(format!(
                 "change its lifetime with `dayfly session edit {} --duration 1h`: STS allows at \
                  least 15 minutes, and at most the role's MaxSessionDuration (an hour by default)",
-                quoted(&self.session.name)
+                shell_word(&self.session.name)
             )),
         )
     }
@@ -343,7 +344,7 @@ impl Call<'_> {
             ErrorKind::Misconfigured,
             Some(format!(
                 "{problem}: fix it with `dayfly session edit {}`",
-                quoted(&self.session.name)
+                shell_word(&self.session.name)
             )),
         )
     }
@@ -351,7 +352,7 @@ impl Call<'_> {
     /// What was shown in place of a signature has expired.
     fn evidence_expired(&self) -> Verdict {
         let (service, name) = (&self.service, &self.session.name);
-        let session = quoted(name);
+        let session = shell_word(name);
         match &self.session.access {
             Access::AwsIamRoleFederated { .. } => Verdict::ours(
                 ErrorKind::NeedsSignIn,
@@ -386,7 +387,7 @@ impl Call<'_> {
     }
 
     fn code_hint(&self) -> String {
-        let session = quoted(&self.session.name);
+        let session = shell_word(&self.session.name);
         if self.generated {
             return format!(
                 "set this machine's clock if it is wrong; otherwise the stored seed is not that of \
@@ -431,7 +432,7 @@ impl Call<'_> {
 fn rotate(parent: &str) -> String {
     format!(
         "get new ones with `dayfly session rotate {}`",
-        quoted(parent)
+        shell_word(parent)
     )
 }
 

@@ -8,10 +8,17 @@ impl Audit<'_> {
     /// at or replaced has a deadline.
     pub(super) fn keys(&mut self) {
         for (id, key) in self.state.keys() {
-            if self.state.session(id).is_none_or(|session| !session.present) {
+            if self
+                .state
+                .session(id)
+                .is_none_or(|session| !session.present)
+            {
                 continue;
             }
-            let at_work = self.state.key_call().is_some_and(|(session, _)| session == id);
+            let at_work = self
+                .state
+                .key_call()
+                .is_some_and(|(session, _)| session == id);
             let due = key.due().filter(|_| !key.outdated);
             let later = [due, key.retry_at].into_iter().flatten().max();
             let later = later.filter(|at| *at > self.now && !key.is_settled());

@@ -5,13 +5,13 @@ pub use crate::events::journal::{JournalEntry, JournalEvent, Loss, SeenFile};
 use crate::model::delivery::Delivery;
 use crate::model::failure::Failure;
 use crate::model::ids::CommandId;
-use std::time::Duration;
 pub use crate::model::ids::{Cause, KeyCall, OperationId};
 use crate::model::placement::DeliveryProblem;
 use crate::model::policy::{Context, EntryName, EvaluationId, Event};
 use crate::model::session::Lease;
 use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
+use std::time::Duration;
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

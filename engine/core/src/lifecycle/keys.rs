@@ -31,7 +31,10 @@ impl StepContext<'_> {
     /// It is said anew whose keys are looked after.
     pub(crate) fn key_rules(&mut self, rules: &KeyRules) {
         let known = self.state.keys.of.keys();
-        let gone: Vec<SessionId> = known.filter(|id| !rules.contains_key(*id)).cloned().collect();
+        let gone: Vec<SessionId> = known
+            .filter(|id| !rules.contains_key(*id))
+            .cloned()
+            .collect();
         for id in gone {
             self.state.keys.of.remove(&id);
             if self.deadline_of_key(&id).is_none() {

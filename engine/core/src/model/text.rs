@@ -1,4 +1,5 @@
-//! Text of others, made safe to be shown to a person: on a terminal, in a log, on a page.
+//! Text of others, made safe to be shown to a person: on a terminal, in a log, on a page, and to be copied
+//! into a shell.
 //!
 //! A name or an answer can hold characters that a terminal obeys instead of showing, that turn the
 //! direction of writing, or that nobody sees. They are shown escaped, so that a reader sees that
@@ -99,9 +100,32 @@ pub fn one_line(words: &str, most: usize) -> String {
     line
 }
 
+/// A word as a shell takes it: every hint that a person copies into one has its words in this form. Not the crate `shlex`: it also quotes words with `=` and `,`, which
+/// names in IAM may have and no shell takes for anything else.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-.,:/@+=".contains(c));
+    if plain {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hints_can_be_pasted_into_a_shell() {
+        assert_eq!(shell_word("prod-admin"), "prod-admin");
+        assert_eq!(shell_word("Prod admin"), "'Prod admin'");
+        assert_eq!(shell_word("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(shell_word(""), "''");
+    }
 
     #[test]
     fn what_steers_is_shown_and_the_rest_is_as_it_was() {

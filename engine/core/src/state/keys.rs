@@ -56,7 +56,8 @@ impl KeyState {
     /// Whether nothing is to be done about it any more.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.known().is_some_and(|facts| facts.due(self.rule).is_none())
+        self.known()
+            .is_some_and(|facts| facts.due(self.rule).is_none())
     }
 }
 

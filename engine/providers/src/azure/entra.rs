@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::errors::{AzureError, login};
 use super::http::{Answer, one_line, word};
 use super::integration::{AzureCredential, AzureIntegration};
-use crate::hints::{CLOCK_HINT, quoted};
+use crate::hints::CLOCK_HINT;
+use dayfly_core::text::shell_word;
 
 /// An error answer.
 #[derive(Debug, Default, Deserialize)]
@@ -130,7 +131,7 @@ pub(crate) fn refused(
         Hint::NewSecret => Some(match integration.credential {
             AzureCredential::ClientSecret | AzureCredential::ClientCertificate => format!(
                 "give a new one with `dayfly integration login {}`",
-                quoted(name)
+                shell_word(name)
             ),
             _ => "check the application in Entra ID".to_owned(),
         }),

@@ -6,8 +6,8 @@ use dayfly_core::session::{ErrorKind, Failure};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
-use crate::hints::quoted;
 use crate::unreachable::Unreachable;
+use dayfly_core::text::shell_word;
 
 /// Why an integration has no token. Carries no secret, in no representation.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -126,7 +126,7 @@ impl AzureError {
             Self::NotSignedIn(integration) => Some(login(integration)),
             Self::NoSecret { integration, .. } => Some(format!(
                 "store it with `dayfly integration login {}`",
-                quoted(integration)
+                shell_word(integration)
             )),
             Self::Misconfigured { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Unreachable { how, .. } => Some(reach(how)),
@@ -182,7 +182,7 @@ impl AzureError {
 pub(crate) fn login(integration: &str) -> String {
     format!(
         "sign in with `dayfly integration login {}`",
-        quoted(integration)
+        shell_word(integration)
     )
 }
 

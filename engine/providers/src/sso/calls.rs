@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::error::SsoError;
 use super::integration::SsoIntegration;
 use crate::answer::{Answer, Reply, clean};
-use crate::hints::quoted;
+use dayfly_core::text::shell_word;
 
 /// A call, for what its errors say.
 pub(crate) struct Asked<'a> {
@@ -88,7 +88,7 @@ impl Asked<'_> {
                 let hint = format!(
                     "ask for the assignment, or remove sessions of roles that you lost with \
                      `dayfly integration sync {}`",
-                    quoted(&self.integration.name)
+                    shell_word(&self.integration.name)
                 );
                 self.their_words(answer, now, ErrorKind::Denied, Some(hint))
             }

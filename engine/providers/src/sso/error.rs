@@ -4,8 +4,9 @@ use dayfly_core::session::{ErrorKind, Session};
 use dayfly_core::time::Timestamp;
 
 use crate::errors::{ProviderError, Refusal};
-use crate::hints::{CLOCK_HINT, quoted};
+use crate::hints::CLOCK_HINT;
 use crate::unreachable::Unreachable;
+use dayfly_core::text::shell_word;
 
 /// Why a sign-in cannot be had or used. Carries no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,7 +141,7 @@ impl SsoError {
             | Self::NotAccepted { integration, .. }
             | Self::NotCompleted { integration, .. } => Some(format!(
                 "sign in with `dayfly integration login {}`",
-                quoted(integration)
+                shell_word(integration)
             )),
             Self::Refused { hint, .. } => hint.clone(),
             Self::Unreachable { how, .. } => Some(how.hint()),

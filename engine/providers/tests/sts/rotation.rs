@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use dayfly_core::session::Session;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use dayfly_core::session::{ErrorKind, Session, SessionId};
 use dayfly_providers::{
-    AwsSettings, Iam, KeyRotation, Rotated, RotationError, RotationStep, RotationWish,
+    AwsSettings, Iam, Kept, KeyRotation, LongLivedKeys, Providers, ProvidersConfig, Rotated,
+    RotationError, RotationStep, RotationWish, interrupted_rotations,
 };
-use dayfly_vault::{AccessKey, SecretString, Vault};
+use dayfly_vault::{AccessKey, SecretString, Vault, VaultError, private_file};
 use tokio::sync::Notify;
 
 use crate::support::ministack::Ministack;
-use crate::support::{now, user};
+use crate::support::{issue, now, parts, user};
+
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 const STEPS: [RotationStep; 6] = [
     RotationStep::Made,
@@ -189,6 +195,14 @@ async fn a_crash_at_any_step_locks_nobody_out_and_the_next_call_ends_it() {
         stage.user(&name);
         stage.crash_after(step).await;
         stage.is_in_force();
+        let begun = interrupted_rotations(&stage.vault).unwrap();
+        assert_eq!(begun, [stage.session.id.clone()], "{step:?}");
+        match (step, stage.rotation().look().await) {
+            // Nobody can end it but a person, who hears of it.
+            (RotationStep::Made, Err(RotationError::TwoKeys { .. })) => {}
+            (RotationStep::Made, other) => panic!("{other:?}"),
+            (_, facts) => assert!(facts.unwrap().interrupted, "{step:?}"),
+        }
         let mut ended = stage.rotation().run(RotationWish::default(), quiet).await;
         if step == RotationStep::Made {
             // Its secret is lost: a person says that it may go.
@@ -202,6 +216,8 @@ async fn a_crash_at_any_step_locks_nobody_out_and_the_next_call_ends_it() {
             };
             ended = stage.rotation().run(wish, quiet).await;
         }
+        assert_eq!(interrupted_rotations(&stage.vault).unwrap(), []);
+        assert!(!stage.rotation().look().await.unwrap().interrupted);
         assert!(
             matches!(ended, Ok(Rotated::Done { .. })),
             "{step:?}: {ended:?}"
@@ -239,4 +255,181 @@ print(boto3.client("iam").create_access_key(UserName="me")["AccessKey"]["AccessK
     };
     stage.rotation().run(wrong, quiet).await.unwrap_err();
     assert_eq!(stage.keys("me").len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_begun_is_ended_also_where_the_key_is_young() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    for step in [RotationStep::PutAside, RotationStep::InForce] {
+        let name = format!("{step:?}");
+        stage.user(&name);
+        stage.crash_after(step).await;
+        let wish = RotationWish {
+            older_than: Some(YEAR),
+            discard: None,
+        };
+        let ended = stage.rotation().run(wish, quiet).await.unwrap();
+        assert!(matches!(ended, Rotated::Done { .. }), "{step:?}: {ended:?}");
+        assert_eq!(stage.keys(&name), [stage.is_in_force()]);
+    }
+}
+
+#[tokio::test]
+async fn no_key_is_made_that_the_vault_cannot_take() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    let old = stage.user("me");
+    let lock = stage.vault.path().with_extension("lock");
+    let locked = private_file::lock(&lock, Duration::from_secs(5)).unwrap();
+    let mut steps = Vec::new();
+    let told = |step| {
+        steps.push(step);
+        std::future::ready(())
+    };
+    let refused = stage.rotation().run(RotationWish::default(), told).await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(
+            &refused,
+            RotationError::Vault {
+                kept: Kept::Unchanged,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(refused.failure().kind, ErrorKind::Misconfigured);
+    assert_eq!(steps, []);
+    assert_eq!(stage.keys("me"), [old.access_key_id.clone()]);
+
+    // It can be written again, but no more once the key is made: the key does not stay at AWS.
+    drop(locked);
+    let locked = Mutex::new(None);
+    let told = |step| {
+        if step == RotationStep::Made {
+            let lock = private_file::lock(&lock, Duration::from_secs(5));
+            *locked.lock().unwrap() = Some(lock.unwrap());
+        }
+        std::future::ready(())
+    };
+    let refused = stage.rotation().run(RotationWish::default(), told).await;
+    let refused = refused.unwrap_err();
+    assert!(
+        refused.to_string().contains("nothing was changed"),
+        "{refused}"
+    );
+    assert_eq!(stage.keys("me"), [old.access_key_id.clone()]);
+    drop(locked);
+    assert_eq!(stage.is_in_force(), old.access_key_id);
+    assert!(!stage.rotation().look().await.unwrap().interrupted);
+}
+
+#[tokio::test]
+async fn an_unreachable_service_is_named_with_what_was_kept_and_what_to_do() {
+    let Some(mut stage) = Stage::new().await else {
+        return;
+    };
+    stage.user("me");
+    let endpoint = stage.ministack.endpoint.clone();
+    let nowhere = "http://127.0.0.1:1";
+    // STS is asked first.
+    stage.settings.sts_endpoint_url = Some(nowhere.to_owned());
+    let refused = stage.rotation().run(RotationWish::default(), quiet).await;
+    let refused = refused.unwrap_err();
+    let (text, hint) = (refused.to_string(), refused.hint());
+    assert!(text.starts_with("Dayfly did not rotate the access key of session \"dev box\""));
+    assert!(text.contains("127.0.0.1:1"), "{text}");
+    assert!(
+        text.ends_with("nothing was changed, and the key stays in force"),
+        "{text}"
+    );
+    assert!(
+        hint.contains("to try again, run `dayfly secret rotate 'dev box'`"),
+        "{hint}"
+    );
+    assert_eq!(refused.failure().kind, ErrorKind::Network);
+
+    // Then IAM, here once the new key is put aside.
+    stage.settings.sts_endpoint_url = Some(endpoint.clone());
+    stage.crash_after(RotationStep::PutAside).await;
+    stage.iam = Iam::of(&stage.settings, Some(nowhere), "us-east-1")
+        .await
+        .unwrap();
+    let refused = stage.rotation().run(RotationWish::default(), quiet).await;
+    let refused = refused.unwrap_err();
+    let (text, hint) = (refused.to_string(), refused.hint());
+    assert!(text.contains("did not answer ListAccessKeys"), "{text}");
+    assert!(
+        text.contains("the old key stays in force, and the vault keeps the new one"),
+        "{text}"
+    );
+    assert!(
+        hint.contains("to go on where it ended, run `dayfly secret rotate 'dev box'`"),
+        "{hint}"
+    );
+    assert_eq!(refused.failure().kind, ErrorKind::Network);
+
+    // And once the new key is in force.
+    stage.iam = Iam::of(&stage.settings, Some(&endpoint), "us-east-1")
+        .await
+        .unwrap();
+    stage.crash_after(RotationStep::InForce).await;
+    stage.iam = Iam::of(&stage.settings, Some(nowhere), "us-east-1")
+        .await
+        .unwrap();
+    let refused = stage.rotation().run(RotationWish::default(), quiet).await;
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("is in force; the old one"), "{text}");
+}
+
+/// A vault in which the key was replaced after a call had read it.
+struct Replaced {
+    keys: Mutex<Vec<AccessKey>>,
+}
+
+impl LongLivedKeys for Replaced {
+    fn access_key(&self, _: &SessionId) -> Result<Option<AccessKey>, VaultError> {
+        let mut keys = self.keys.lock().unwrap();
+        let last = keys.len() == 1;
+        Ok(Some(if last {
+            keys[0].clone()
+        } else {
+            keys.remove(0)
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_call_with_the_key_of_before_is_made_again_with_the_new_one() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    let old = stage.user("me");
+    stage
+        .rotation()
+        .run(RotationWish::default(), quiet)
+        .await
+        .unwrap();
+    let new = stage.vault.access_key(&stage.session.id).unwrap().unwrap();
+    let asked = async |keys: Vec<AccessKey>| {
+        let config = ProvidersConfig {
+            aws: stage.settings.clone(),
+            ..ProvidersConfig::default()
+        };
+        let keys = Mutex::new(keys);
+        let providers = Providers::new(config, Arc::new(Replaced { keys }));
+        issue(&providers, &stage.session, None).await
+    };
+    let credentials = asked(vec![old.clone(), new]).await.unwrap();
+    assert!(
+        stage
+            .ministack
+            .caller(parts(&credentials))
+            .contains(":user/me")
+    );
+    // The same key again is no reason to try again.
+    asked(vec![old]).await.unwrap_err();
 }
