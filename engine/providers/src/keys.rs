@@ -30,6 +30,11 @@ pub trait LongLivedKeys: Send + Sync {
         let _ = device;
         Ok(None)
     }
+
+    /// The vault that the keys are in, where they can be replaced there.
+    fn vault(&self) -> Option<&Vault> {
+        None
+    }
 }
 
 /// The access key that is kept for `owner`, for a call in the name of a session.
@@ -85,6 +90,10 @@ impl LongLivedKeys for Vault {
     fn totp_seed(&self, device: &str) -> Result<Option<SecretString>, VaultError> {
         self.get(&format!("{TOTP_SEED}{device}"))
     }
+
+    fn vault(&self) -> Option<&Vault> {
+        Some(self)
+    }
 }
 
 impl<K: LongLivedKeys + ?Sized> LongLivedKeys for Arc<K> {
@@ -94,5 +103,9 @@ impl<K: LongLivedKeys + ?Sized> LongLivedKeys for Arc<K> {
 
     fn totp_seed(&self, device: &str) -> Result<Option<SecretString>, VaultError> {
         (**self).totp_seed(device)
+    }
+
+    fn vault(&self) -> Option<&Vault> {
+        (**self).vault()
     }
 }

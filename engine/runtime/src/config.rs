@@ -91,6 +91,9 @@ pub struct Config {
 pub struct Aws {
     /// The region of sessions that name none, where the Workspace names none either.
     pub default_region: Option<String>,
+    /// Access keys of IAM users are replaced once they are older than so many days, where the session says nothing
+    /// of it (`rotateKeyDays`); none or 0: never by themselves.
+    pub rotate_key_days: Option<u32>,
     /// Where STS is, before what the environment and the AWS config file say.
     pub sts_endpoint_url: Option<String>,
     /// Where the API of the SSO portal is, likewise.

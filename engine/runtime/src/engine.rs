@@ -12,6 +12,7 @@ mod deferred_orders;
 mod delivery;
 mod engine_loop;
 mod evaluations;
+mod keys;
 mod opened;
 mod orders;
 mod perform;

@@ -160,6 +160,12 @@ impl Home {
         self.state.join("engine.lock")
     }
 
+    /// Locked by whoever replaces a long-lived key.
+    #[must_use]
+    pub fn key_rotation_lock(&self) -> PathBuf {
+        self.state.join("key-rotation.lock")
+    }
+
     /// A word for this home, the same at all times and of no other: what it publishes is marked
     /// with it.
     #[must_use]

@@ -23,6 +23,7 @@ pub mod handle;
 pub mod home;
 mod input_brokers;
 pub mod journal;
+mod key_calls;
 mod mailbox;
 pub mod message;
 mod persistent_state;

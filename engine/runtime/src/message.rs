@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use dayfly_chain::{PublicationCheck, PublicationPlace};
 use dayfly_core::delivery::Delivery;
-use dayfly_core::effect::{OperationId, Reply};
+use dayfly_core::effect::{KeyCall, OperationId, Reply};
 use dayfly_core::input::{ObservedPath, Order, SignIn, UserInput};
+use dayfly_core::key_rotation::KeyAnswer;
 use dayfly_core::placement::Placement;
 use dayfly_core::policy::{EntryName, EvaluationId};
 use dayfly_core::session::{Failure, SessionId};
@@ -41,6 +42,12 @@ pub(crate) enum Message {
     Issued {
         operation: OperationId,
         result: Result<Arc<TemporaryCredentials>, Failure>,
+    },
+    /// A call about a long-lived key ended.
+    KeyAnswered {
+        call: KeyCall,
+        session: SessionId,
+        result: Result<KeyAnswer, Failure>,
     },
     /// The chain answered.
     Delivered {

@@ -1,20 +1,27 @@
 //! What a person can be told: the same words for `--json`, the socket and the terminal.
 
+mod failure;
+mod key;
+mod moments;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use dayfly_core::arbitration::{Actor, Tier};
 use dayfly_core::delivery::Place;
 use dayfly_core::input::ManualOverride;
 use dayfly_core::policy::{Action, Fault, Reason};
-use dayfly_core::session::{ErrorKind, Failure, Lease, Session, SessionId, SessionType, Status};
+use dayfly_core::session::{ErrorKind, Lease, Session, SessionId, SessionType, Status};
 use dayfly_core::session_proposals::SessionProposal;
 use dayfly_core::state::{EntryState, OperationStage, Phase, SessionState};
 use dayfly_core::time::Timestamp;
 use dayfly_workspace::{Problem, Severity};
 use serde::{Deserialize, Serialize};
 
+pub use self::failure::FailureReport;
+pub use self::key::KeyReport;
+pub use self::moments::moment;
+use self::moments::{iso, iso_option};
 use crate::entries::Prepared;
 
 /// The whole of it.
@@ -131,33 +138,9 @@ pub struct SessionReport {
     /// Why it cannot be started as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
-}
-
-/// A failed attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FailureReport {
-    /// What sort.
-    pub kind: ErrorKind,
-    /// What happened.
-    pub message: String,
-    /// What to do next.
+    /// Its long-lived key, where the engine looks after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The cloud's id of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-}
-
-impl From<&Failure> for FailureReport {
-    fn from(failure: &Failure) -> Self {
-        Self {
-            kind: failure.kind,
-            message: failure.message.clone(),
-            hint: failure.hint.clone(),
-            request_id: failure.request_id.clone(),
-        }
-    }
+    pub key: Option<KeyReport>,
 }
 
 /// What a session waits for a person to do.
@@ -375,6 +358,7 @@ impl SessionReport {
             needs: None,
             word: None,
             fault: session.fault.clone(),
+            key: None,
         }
     }
 
@@ -455,56 +439,5 @@ impl ProblemReport {
             hint: problem.hint.clone(),
             warning: problem.severity == Severity::Warning,
         }
-    }
-}
-
-/// A moment as RFC 3339 in UTC; as milliseconds where the calendar has no such moment.
-#[must_use]
-pub fn moment(moment: Timestamp) -> String {
-    let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
-    match DateTime::<Utc>::from_timestamp_millis(millis) {
-        Some(date) => date.to_rfc3339_opts(SecondsFormat::Millis, true),
-        None => moment.to_string(),
-    }
-}
-
-mod iso {
-    use super::{DateTime, Timestamp, moment};
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&moment(*at))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(from)?;
-        let date = DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
-        let millis = u64::try_from(date.timestamp_millis()).map_err(de::Error::custom)?;
-        Ok(Timestamp::from_millis(millis))
-    }
-}
-
-mod iso_option {
-    use super::{Timestamp, moment};
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[derive(Deserialize)]
-    struct Wrapped(#[serde(with = "super::iso")] Timestamp);
-
-    #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
-    pub(super) fn serialize<S: Serializer>(
-        at: &Option<Timestamp>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match at {
-            Some(at) => to.serialize_some(&moment(*at)),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
     }
 }

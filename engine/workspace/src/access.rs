@@ -26,6 +26,12 @@ impl Reader<'_> {
         Some(seconds)
     }
 
+    pub(crate) fn rotate_key_days(&mut self, field: Option<Field<'_, u32>>) -> Option<u32> {
+        let (days, offset) = self.take("rotateKeyDays", field)?;
+        self.note(offset, check::rotate_key_days(days));
+        Some(days)
+    }
+
     /// The access method with its fields, and the entry of another list that it needs; none where
     /// a field that it cannot do without is missing or wrong.
     pub(crate) fn access(

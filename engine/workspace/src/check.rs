@@ -351,6 +351,20 @@ pub(crate) fn duration(seconds: u32, (least, most): (u32, u32)) -> Option<Findin
     }
 }
 
+/// The most days of `rotateKeyDays`: ten years.
+const KEY_DAYS: u32 = 3_650;
+
+/// How old a key may become; 0: as old as it likes.
+pub(crate) fn rotate_key_days(days: u32) -> Option<Finding> {
+    match days {
+        ..=KEY_DAYS => None,
+        _ => Finding::wrong(
+            format!("`rotateKeyDays` is {days}, but the most is {KEY_DAYS}"),
+            "write 0 if the key is not to be replaced by itself",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -105,6 +105,10 @@ pub(crate) struct SessionObject<'a> {
     pub(crate) role_session_name: Option<Field<'a, String>>,
     /// Wished lifetime of the credentials in seconds.
     pub(crate) duration_seconds: Option<Field<'a, u32>>,
+    /// The user's access key is replaced once it is older than so many days; 0: never by itself, whatever
+    /// `dayfly.toml` says.
+    #[schemars(range(max = 3650))]
+    pub(crate) rotate_key_days: Option<Field<'a, u32>>,
     /// `ExternalId` that the role's trust policy asks for.
     #[schemars(
         length(min = 2, max = 1224),
@@ -193,6 +197,7 @@ impl SessionObject<'_> {
             ("parentSessionId", of(&self.parent_session_id)),
             ("roleSessionName", of(&self.role_session_name)),
             ("durationSeconds", of(&self.duration_seconds)),
+            ("rotateKeyDays", of(&self.rotate_key_days)),
             ("externalId", of(&self.external_id)),
             ("sourceIdentity", of(&self.source_identity)),
             ("sessionPolicy", of(&self.session_policy)),

@@ -42,6 +42,7 @@ const METHODS: [Method; 9] = [
             "mfaDevice",
             "awsAccount",
             "durationSeconds",
+            "rotateKeyDays",
         ],
         duration: Some(SESSION_TOKEN_SECONDS),
     },

@@ -30,6 +30,8 @@ pub(crate) struct Draft {
     pub(crate) profile_name: Option<FieldText>,
     pub(crate) delivery: Option<Delivery>,
     pub(crate) layer: Option<String>,
+    /// `rotateKeyDays`.
+    pub(crate) rotate_key_days: Option<u32>,
     /// What it needs from another list of the file.
     pub(crate) integration: Option<(Integration, FieldText)>,
     /// Where `parentSessionId` stands.
@@ -146,6 +148,7 @@ impl<'a> Reader<'a> {
         let labels = self.take("labels", object.labels.take()).map(|(l, _)| l);
         let delivery = self.take("delivery", object.delivery.take());
         let layer = self.take("layer", object.layer.take());
+        let rotate_key_days = self.rotate_key_days(object.rotate_key_days.take());
         let projection = self.projection(&mut object);
         let id = self.filled("sessionId", object.session_id.take());
         let name = self.filled("sessionName", object.session_name.take());
@@ -179,6 +182,7 @@ impl<'a> Reader<'a> {
             profile_name: profile_name.filter(|_| takes_profile),
             delivery: delivery.map(|(words, _)| words.0),
             layer: layer.map(|(name, _)| name),
+            rotate_key_days,
             integration,
             parent_offset,
             notes: Vec::new(),

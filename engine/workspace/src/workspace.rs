@@ -125,6 +125,12 @@ impl Workspace {
         entries.filter_map(|e| Some((&e.session.id, e.draft.delivery.as_ref()?)))
     }
 
+    /// How many days old the access key of a session may become, as the session says; 0: as old as it likes.
+    #[must_use]
+    pub fn rotate_key_days(&self, session: &SessionId) -> Option<u32> {
+        self.get(session)?.draft.rotate_key_days
+    }
+
     /// The layer that a session came from; none where a person or a command added it.
     #[must_use]
     pub fn layer(&self, session: &SessionId) -> Option<&str> {

@@ -7,7 +7,7 @@ use crate::timestamp;
 use dayfly_core::input::PersistedStatus;
 
 /// The fields that a person may expect first, in this order; others follow as they come.
-pub(crate) const ORDER: [&str; 46] = [
+pub(crate) const ORDER: [&str; 47] = [
     "sessionId",
     "sessionName",
     "status",
@@ -26,6 +26,7 @@ pub(crate) const ORDER: [&str; 46] = [
     "roleSessionName",
     "mfaDevice",
     "durationSeconds",
+    "rotateKeyDays",
     "externalId",
     "sourceIdentity",
     "sessionPolicy",

@@ -19,6 +19,7 @@ use super::callers::Callers;
 use super::chain_changes::Deliveries;
 use super::cloud_access::CloudAccess;
 use super::engine_loop::{EngineLoop, MEND};
+use super::keys::LongLived;
 use super::opened::Opened;
 use super::policy_entries::PolicyEntries;
 use super::records::Records;
@@ -29,6 +30,7 @@ use crate::azure::AzureInForce;
 use crate::chain_worker::KEPT;
 use crate::clock::{self, Clocks};
 use crate::config::{Config, RecordingSettings};
+use crate::configured::Policies;
 use crate::credential_cache::CredentialCache;
 use crate::destinations;
 use crate::home::Home;
@@ -65,6 +67,7 @@ impl EngineLoop {
         let files = options.chain.targets();
         let files = files.map(|t| (t.place(), t.path().to_owned())).collect();
         let keys = Arc::clone(&options.keys);
+        let looked_after = options.policies == Policies::All;
         let file = Arc::new(WorkspaceFile::at(&options.home.workspace()));
         let forgot = opened.forgot.take();
         let (workers, sign_ins) = Workers::start(options, &opened, Arc::clone(&file), &messages)?;
@@ -90,6 +93,8 @@ impl EngineLoop {
         let records = Records::new(notes, opened.troubles_told.clone());
         let deliveries = Deliveries::new(files);
         let mut this = Self::of(opened, workers, cloud, deliveries, messages, records, held);
+        this.keys.looked_after = looked_after;
+        this.find_interrupted_rotations();
         if let Some(problem) = forgot {
             let hint = "Dayfly no longer knows which sessions you started or stopped yourself; run \
                         those commands again";
@@ -140,6 +145,7 @@ impl EngineLoop {
             rejected: None,
             held,
             deliveries,
+            keys: LongLived::default(),
             suspended: opened.suspended,
             halting: false,
             issuing: Issuing::default(),

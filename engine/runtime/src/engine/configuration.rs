@@ -71,6 +71,7 @@ impl EngineLoop {
             self.provide();
         }
         self.tell_wanted_deliveries();
+        self.tell_key_rules();
     }
 
     /// The configuration cannot be read.

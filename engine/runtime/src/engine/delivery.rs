@@ -19,7 +19,7 @@ use super::engine_loop::EngineLoop;
 use super::sources::default_region;
 use crate::chain_job::{Job, Purpose};
 use crate::chain_worker::KEPT;
-use crate::report::{FailureReport, PlaceReport, SessionReport};
+use crate::report::{FailureReport, KeyReport, PlaceReport, SessionReport};
 
 impl EngineLoop {
     /// Tells the core where credentials are to be put: what a session says itself, else the
@@ -274,6 +274,7 @@ impl EngineLoop {
     /// A session as a person is told of it.
     pub(super) fn session_report(&self, tracked: &SessionState) -> SessionReport {
         let mut report = SessionReport::of(tracked);
+        report.key = KeyReport::of(&self.state, &tracked.session.id);
         if let Some(needs) = &mut report.needs {
             needs.asking = match needs.sign_in.as_deref() {
                 Some(idp) => self.cloud.input_brokers.assertions.is_asking(idp),

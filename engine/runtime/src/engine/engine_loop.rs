@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::callers::Callers;
 use super::chain_changes::Deliveries;
 use super::cloud_access::CloudAccess;
+use super::keys::LongLived;
 use super::policy_entries::PolicyEntries;
 use super::records::Records;
 use crate::chain_worker::ChainWorker;
@@ -56,6 +57,8 @@ pub(super) struct EngineLoop {
     /// Credentials that are in the chain.
     pub(super) held: Arc<CredentialCache>,
     pub(super) deliveries: Deliveries,
+    /// Which long-lived keys are looked after.
+    pub(super) keys: LongLived,
     /// Why nothing is started, renewed or published: no configuration was ever in force.
     pub(super) suspended: Option<String>,
     pub(super) halting: bool,
@@ -153,6 +156,15 @@ impl EngineLoop {
                 });
                 self.enter(Input::Issued { operation, result });
             }
+            Message::KeyAnswered {
+                call,
+                session,
+                result,
+            } => self.enter(Input::KeyAnswered {
+                call,
+                session,
+                result,
+            }),
             Message::Delivered {
                 purpose,
                 result,

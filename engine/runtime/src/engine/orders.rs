@@ -105,6 +105,7 @@ impl EngineLoop {
             && self.policies.evaluating == 0
             && self.state.queue().next().is_none()
             && self.issuing.is_empty()
+            && self.state.key_call().is_none()
             && self.deliveries.is_idle()
             && self.state.aligning().next().is_none()
             && self.callers.tickets.is_empty()

@@ -9,6 +9,7 @@ use dayfly_core::session::{ErrorKind, Failure, SessionId};
 
 use super::engine_loop::{EngineLoop, MEND};
 use crate::clock;
+use crate::key_calls::KeyWork;
 use crate::message::Ordered;
 use crate::question::Question;
 use crate::recording::Recording;
@@ -42,6 +43,14 @@ impl EngineLoop {
                 profile,
                 delivery,
             } => self.align(session, profile, delivery),
+            Effect::LookAtKey { call, session } => {
+                self.call_about_key(call, session, KeyWork::Look)
+            }
+            Effect::RotateKey {
+                call,
+                session,
+                older_than,
+            } => self.call_about_key(call, session, KeyWork::Rotate(older_than)),
             effect => {
                 self.carry_out(effect);
                 None
@@ -56,6 +65,8 @@ impl EngineLoop {
             Effect::Evaluate { .. }
             | Effect::Issue { .. }
             | Effect::Publish { .. }
+            | Effect::LookAtKey { .. }
+            | Effect::RotateKey { .. }
             | Effect::Align { .. } => {}
             Effect::Retract { operation, session } => self.retract(operation, session),
             Effect::ClearLeftover { session } => self.clear_leftover(session),

@@ -39,15 +39,22 @@ impl EngineLoop {
         }
     }
 
+    /// A key that is replaced is waited for as well: where it is cut off between two steps, the next
+    /// engine has to go on.
+    fn replaces_key(&self) -> bool {
+        self.state.key_call().is_some_and(|(_, rotates)| rotates)
+    }
+
     /// Ends what is under way: changes of the chain are waited for, calls of providers are
     /// abandoned, and the Workspace says what the chain holds.
     pub(super) async fn part(&mut self, incoming: &mut mpsc::Receiver<Message>) {
         self.shut_down_in_order(incoming).await;
         self.issuing = Issuing::default();
         let deadline = tokio::time::Instant::now() + PARTING;
-        while !self.deliveries.is_idle() {
+        while !self.deliveries.is_idle() || self.replaces_key() {
             let next = tokio::time::timeout_at(deadline, incoming.recv()).await;
             match next {
+                Ok(Some(answer @ Message::KeyAnswered { .. })) => self.take(answer),
                 Ok(Some(Message::Delivered {
                     purpose,
                     result,

@@ -83,6 +83,17 @@ pub(super) fn default_region<'a>(
     written.or(config.aws.default_region.as_deref())
 }
 
+/// How AWS is called.
+pub(super) fn aws_settings(config: &Config, workspace: Option<&Workspace>) -> AwsSettings {
+    let usual = AwsSettings::default();
+    let region = default_region(config, workspace).map(str::to_owned);
+    AwsSettings {
+        default_region: region.unwrap_or(usual.default_region),
+        sts_endpoint_url: config.aws.sts_endpoint_url.clone(),
+        timeouts: usual.timeouts,
+    }
+}
+
 pub(super) fn providers(
     config: &Config,
     workspace: Option<&Workspace>,
@@ -91,19 +102,12 @@ pub(super) fn providers(
     azure: &Arc<AzureTokens>,
     limiter: &Limiter,
 ) -> (Arc<Providers>, Arc<Sso>) {
-    let usual = AwsSettings::default();
-    let region = default_region(config, workspace).map(str::to_owned);
-    let aws = AwsSettings {
-        default_region: region.unwrap_or(usual.default_region),
-        sts_endpoint_url: config.aws.sts_endpoint_url.clone(),
-        timeouts: usual.timeouts,
-    };
     let sso = Arc::new(Sso::new(SsoSettings {
         paces: limiter.portals(),
         ..sso_settings(config)
     }));
     let settings = ProvidersConfig {
-        aws,
+        aws: aws_settings(config, workspace),
         sso: Some(Arc::clone(&sso)),
         sso_integrations: workspace.map(integrations).unwrap_or_default(),
         limiter: limiter.clone(),

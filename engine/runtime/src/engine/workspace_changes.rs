@@ -32,6 +32,7 @@ impl EngineLoop {
             if realign {
                 self.tell_wanted_deliveries();
             }
+            self.tell_key_rules();
         }
         self.rejected = looked.rejected;
         let problem = self.rejected.as_ref().map(|rejected| {
