@@ -190,6 +190,13 @@ pub fn respond(home: &Home, response: &Response) -> Result<OrderDone, CliError> 
     })
 }
 
+/// Tells the running engine that a person looked after what this session waits for, so that it is tried again.
+/// Where no engine runs, nothing waits.
+pub fn tell_attended(home: &Home, session: &SessionId) {
+    let session = session.to_string();
+    let _ = client::ask::<serde_json::Value>(home, &Request::Attended { session });
+}
+
 fn id(home: &Home, asked: &str) -> Result<String, CliError> {
     let known = workspace::require(home)?;
     let entry = known.resolve(asked).map_err(|e| not_found(&e))?;

@@ -62,7 +62,8 @@ pub use errors_handed::{Giver, HandedProblem};
 pub use errors_sign_in::{SignIn, TokenProblem};
 pub use iam::{Iam, IamError};
 pub use key_rotation::{
-    Kept, KeyRotation, Rotated, RotationError, RotationStep, RotationWish, interrupted_rotations,
+    Kept, KeyRotation, ROTATION_ASIDE, Rotated, RotationError, RotationStep, RotationWish,
+    interrupted_rotations,
 };
 pub use keys::{LongLivedKeys, TOTP_SEED};
 pub use limiter::{Limiter, PortalPaces};

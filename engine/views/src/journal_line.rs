@@ -6,6 +6,7 @@ use dayfly_core::policy::{FileChangeKind, Severity};
 
 mod engine;
 mod event;
+mod key;
 mod person;
 mod policy;
 mod session;
@@ -73,6 +74,9 @@ fn of(what: &JournalEvent) -> fn(&JournalEvent, &Names) -> Option<Line> {
         J::Proposed { .. } | J::Held { .. } => policy::wants,
         J::Dropped { .. } | J::ShadowDiffers { .. } => policy::comes_to_nothing,
         J::Deferred { .. } | J::Frozen { .. } => session::waits,
+        J::KeyDue { .. } | J::KeyHeld { .. } | J::KeyRotated { .. } | J::KeyFailed { .. } => {
+            key::of_key
+        }
         J::Decided { .. }
         | J::Began { .. }
         | J::Ended { .. }
@@ -83,9 +87,10 @@ fn of(what: &JournalEvent) -> fn(&JournalEvent, &Names) -> Option<Line> {
 
 #[cfg(test)]
 mod tests {
-    const SOURCES: [(&str, &str); 5] = [
+    const SOURCES: [(&str, &str); 6] = [
         ("engine", include_str!("journal_line/engine.rs")),
         ("event", include_str!("journal_line/event.rs")),
+        ("key", include_str!("journal_line/key.rs")),
         ("person", include_str!("journal_line/person.rs")),
         ("policy", include_str!("journal_line/policy.rs")),
         ("session", include_str!("journal_line/session.rs")),

@@ -3,6 +3,7 @@
 
 pub mod filter;
 pub mod journal_line;
+pub mod keys;
 pub mod permissions;
 pub mod policies;
 pub mod replayed;

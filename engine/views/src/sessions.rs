@@ -8,6 +8,8 @@ use dayfly_dialog::time::{relative, span};
 use dayfly_dialog::{Table, sanitize};
 use dayfly_runtime::report::SessionReport;
 
+use crate::keys;
+
 /// How many sessions are in which state, in one line.
 pub fn summary(sessions: &[SessionReport]) -> String {
     let counted = |status| sessions.iter().filter(|s| s.status == status).count();
@@ -131,6 +133,7 @@ pub fn note(session: &SessionReport, now: Timestamp) -> String {
     } else if let Some(doing) = &session.doing {
         notes.push(doing.clone());
     }
+    notes.extend(session.key.as_ref().and_then(|key| keys::note(key, now)));
     let problems = session.delivery.iter().filter_map(|place| place.problem());
     notes.extend(problems.map(|problem| sanitize(&problem)));
     if let Some(word) = &session.word

@@ -6,13 +6,14 @@ use dayfly_core::arbitration::{Actor, Lost, Tier};
 use dayfly_core::effect::{JournalEvent, Loss};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
+use dayfly_core::time::Timestamp;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::journal::{Line, Reader};
-use dayfly_runtime::report::{EngineReport, SessionReport, StandingReport};
+use dayfly_runtime::report::{EngineReport, KeyReport, SessionReport, StandingReport};
 use dayfly_runtime::{Home, clock};
 use dayfly_views::journal_line::{self, Names};
-use dayfly_views::sessions;
+use dayfly_views::{keys, sessions};
 use serde_json::json;
 
 use crate::terminal::{print, print_json};
@@ -141,6 +142,19 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
             wanted[index] |= index > from && about(line) && (&line.run) == origin.0;
         }
     }
+    // What happened last to its key may be long ago.
+    let of_key = lines.iter().rposition(|line| {
+        let ended = matches!(
+            line.note.what,
+            JournalEvent::KeyRotated { .. }
+                | JournalEvent::KeyFailed { .. }
+                | JournalEvent::KeyHeld { .. }
+        );
+        ended && about(line)
+    });
+    if let Some(index) = of_key {
+        wanted[index] = true;
+    }
     for (index, line) in lines.iter().enumerate().skip(last + 1) {
         wanted[index] |= about(line);
     }
@@ -224,8 +238,23 @@ fn text(
             }
         }
     }
+    if let Some(key) = &session.key {
+        text += &access_key(key, now);
+    }
     text += "\nnext\n";
     text += &next(report, session, waits(story));
+    text
+}
+
+/// How old its access key is, what happens to it, and why nothing does.
+fn access_key(key: &KeyReport, now: Timestamp) -> String {
+    let mut text = format!("\naccess key\n  {}\n", keys::age(key, now));
+    if let Some(note) = keys::note(key, now) {
+        text += &format!("  {note}\n");
+    }
+    if let Some(hint) = key.error.as_ref().and_then(|error| error.hint.as_ref()) {
+        text += &format!("  {}\n", sanitize(hint));
+    }
     text
 }
 
@@ -358,7 +387,6 @@ fn next(report: &EngineReport, session: &SessionReport, waits: Option<String>) -
 mod tests {
     use dayfly_core::effect::{Cause, JournalEntry, OperationId};
     use dayfly_core::policy::{Action, Reason};
-    use dayfly_core::time::Timestamp;
 
     use super::*;
 

@@ -89,9 +89,10 @@ fn text(report: &EngineReport, headline: &str, none_fits: bool) -> String {
             }
         }
     }
-    let errors = report.sessions.iter().filter_map(|s| {
-        let hint = s.error.as_ref()?.hint.as_ref()?;
-        Some((s, hint))
+    let errors = report.sessions.iter().flat_map(|s| {
+        let of_key = s.key.as_ref().and_then(|key| key.error.as_ref());
+        let errors = s.error.iter().chain(of_key);
+        errors.filter_map(move |error| Some((s, error.hint.as_ref()?)))
     });
     let hints: Vec<String> = errors
         .map(|(session, hint)| format!("  {}: {}\n", sanitize(&session.name), sanitize(hint)))

@@ -5,7 +5,7 @@ use dayfly_vault::{AccessKey, SecretString, Vault, VaultError};
 use serde::{Deserialize, Serialize};
 
 /// How names of what a rotation put aside begin in the vault; the session's id follows.
-const ASIDE: &str = "access-key-rotation/";
+pub const ROTATION_ASIDE: &str = "access-key-rotation/";
 
 /// The key that is replaced, and the one that is on its way into force, once there is one.
 #[derive(Deserialize, Serialize)]
@@ -86,10 +86,10 @@ impl Aside {
 /// The vault cannot be read.
 pub fn interrupted_rotations(vault: &Vault) -> Result<Vec<SessionId>, VaultError> {
     let all = vault.list()?.into_iter();
-    let of = |name: &str| name.strip_prefix(ASIDE).map(SessionId::new);
+    let of = |name: &str| name.strip_prefix(ROTATION_ASIDE).map(SessionId::new);
     Ok(all.filter_map(|info| of(&info.name)).collect())
 }
 
 fn name_of(session: &SessionId) -> String {
-    format!("{ASIDE}{session}")
+    format!("{ROTATION_ASIDE}{session}")
 }

@@ -22,7 +22,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_vault::{AccessKey, Vault, VaultError};
 
 use self::aside::Aside;
-pub use self::aside::interrupted_rotations;
+pub use self::aside::{ROTATION_ASIDE, interrupted_rotations};
 pub use self::error::{Kept, RotationError};
 use crate::aws_sts::{Identity, Sts};
 use crate::errors::ProviderError;

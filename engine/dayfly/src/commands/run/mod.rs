@@ -16,6 +16,7 @@ use dayfly_endpoints::endpoint::Endpoint;
 use dayfly_endpoints::follow::{Follow, Said};
 use dayfly_endpoints::tokens::Tokens;
 use dayfly_host::{engine, paths, vault, workspace};
+use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
 use dayfly_supervisor::{Notifier, Sockets};
 use tokio::signal::unix::{SignalKind, signal};
@@ -248,7 +249,11 @@ async fn once(handle: &Handle) -> Result<Exit, CliError> {
     let stopped = dayfly_control::protocol::stopped;
     handle.quiet().await.map_err(stopped)?;
     let report = handle.report().await.map_err(stopped)?;
-    let failed = report.sessions.iter().any(|s| s.error.is_some());
+    let of_key = |s: &SessionReport| s.key.as_ref().is_some_and(|key| key.error.is_some());
+    let failed = report
+        .sessions
+        .iter()
+        .any(|s| s.error.is_some() || of_key(s));
     let well = !failed && report.problems.is_empty();
     Ok(if well { Exit::Done } else { Exit::Failed })
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
 use dayfly_host::{paths, vault, workspace};
-use dayfly_providers::TOTP_SEED;
 use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
+use dayfly_providers::{ROTATION_ASIDE, TOTP_SEED};
 use dayfly_runtime::{Home, clock, report};
 use dayfly_sharing::keys::SIGNING_KEY;
 use dayfly_vault::ACCESS_KEY;
@@ -47,6 +47,7 @@ struct Row {
 fn kind(name: &str) -> &'static str {
     [
         (ACCESS_KEY, "access key"),
+        (ROTATION_ASIDE, "rotation of the access key"),
         (TOTP_SEED, "MFA seed"),
         (SIGNING_KEY, "signing key"),
         (AZURE_SIGN_IN, "Azure sign-in"),
@@ -84,8 +85,10 @@ fn rows(home: &Home) -> Result<Vec<Row>, CliError> {
         .collect();
     let mut rows = Vec::new();
     for info in vault.list().map_err(failed)? {
-        let session = info.name.strip_prefix(ACCESS_KEY).map(str::to_owned);
-        let access_key_id = match &session {
+        let of_key = info.name.strip_prefix(ACCESS_KEY);
+        let session = of_key.or_else(|| info.name.strip_prefix(ROTATION_ASIDE));
+        let session = session.map(str::to_owned);
+        let access_key_id = match of_key {
             Some(id) => {
                 let id = dayfly_core::session::SessionId::new(id);
                 vault

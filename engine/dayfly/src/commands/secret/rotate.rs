@@ -5,8 +5,9 @@ use std::time::Duration;
 use dayfly_core::session::SessionType;
 use dayfly_dialog::time::{parse_span, span};
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{engine, paths, settings, vault, workspace};
+use dayfly_host::{engine, orders, paths, settings, vault, workspace};
 use dayfly_providers::{AwsSettings, Iam, KeyRotation, Rotated, RotationStep, RotationWish};
+use dayfly_vault::private_file;
 use serde_json::json;
 
 use crate::terminal::{print, print_json, warn};
@@ -31,6 +32,9 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// How long an engine may be busy with a key of this home.
+const LOCK: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
@@ -57,6 +61,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         older_than: args.if_older_than,
         discard: args.discard.as_deref(),
     };
+    let locked = private_file::lock(&home.key_rotation_lock(), LOCK).map_err(|error| {
+        let message = format!(
+            "Dayfly replaces a key already, or the lock cannot be taken: {}; nothing was changed",
+            error.with_cause()
+        );
+        CliError::failed(message)
+            .hint("`dayfly status` shows what the engine does; try again later")
+    })?;
     let rotated = engine::plain_runtime()?.block_on(async {
         let iam = Iam::of(&aws, None, &region).await;
         let iam = iam.map_err(|e| CliError::failed(e.to_string()).hint(e.hint()))?;
@@ -75,7 +87,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         });
         let rotated = rotated.await;
         rotated.map_err(|e| CliError::failed(e.to_string()).hint(e.hint()))
-    })?;
+    });
+    drop(locked);
+    // The key is another, or a person has looked after what the engine waits for.
+    orders::tell_attended(&home, &session.id);
+    let rotated = rotated?;
     told(&rotated, &sanitize(&session.name), args.json)
 }
 

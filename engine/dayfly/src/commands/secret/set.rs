@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use dayfly_core::session::SessionType;
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::{paths, vault, workspace};
+use dayfly_host::{orders, paths, vault, workspace};
 use dayfly_vault::{AccessKey, SecretString};
 use serde::Deserialize;
 
@@ -62,6 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     };
     check(&key)?;
     let before = keep(&home, &session.id, &key)?;
+    orders::tell_attended(&home, &session.id);
     let name = sanitize(&session.name);
     let id = &key.access_key_id;
     print(&match before {

@@ -2,11 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use dayfly_control::client;
-use dayfly_control::protocol::Request;
 use dayfly_core::session::Session;
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_host::vault;
+use dayfly_host::{orders, vault};
 use dayfly_providers::{TOTP_SEED, Totp};
 use dayfly_runtime::Home;
 use dayfly_vault::SecretString;
@@ -43,8 +41,7 @@ pub(crate) fn set(home: &Home, workspace: &Workspace, session: &Session) -> Resu
     // What waits for a code of it need not wait any more; where no engine runs, nothing waits.
     for entry in workspace.sessions() {
         if entry.session.mfa_device() == Some(device) {
-            let session = entry.session.id.to_string();
-            let _ = client::ask::<serde_json::Value>(home, &Request::Attended { session });
+            orders::tell_attended(home, &entry.session.id);
         }
     }
     Ok(Exit::Done)

@@ -48,6 +48,9 @@ pub(crate) struct Fields {
     /// Requested lifetime of the credentials: seconds, 15m, 12h.
     #[arg(long, value_name = "SPAN", value_parser = seconds)]
     duration: Option<u32>,
+    /// Replace the access key of the IAM user once it is older than so many days; 0 is never.
+    #[arg(long, value_name = "DAYS")]
+    rotate_key_days: Option<u32>,
     /// Serial number or ARN of the MFA device.
     #[arg(long, value_name = "DEVICE")]
     mfa_device: Option<String>,
@@ -161,6 +164,11 @@ impl Fields {
                 "--duration",
                 "durationSeconds",
                 self.duration.map(Value::from),
+            ),
+            (
+                "--rotate-key-days",
+                "rotateKeyDays",
+                self.rotate_key_days.map(Value::from),
             ),
             ("--mfa-device", "mfaDevice", text(&self.mfa_device)),
             ("--account", "awsAccount", account),

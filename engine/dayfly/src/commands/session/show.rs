@@ -4,7 +4,7 @@ use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::SessionReport;
-use dayfly_views::sessions;
+use dayfly_views::{keys, sessions};
 
 use crate::terminal::{print, print_json};
 
@@ -57,6 +57,7 @@ fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) 
             value => format!("{key}={value}"),
         });
     let places = sessions::places(session);
+    let key_error = session.key.as_ref().and_then(|key| key.error.as_ref());
     let mut rows = vec![
         ("name", Some(session.name.clone())),
         ("id", Some(session.id.to_string())),
@@ -78,6 +79,15 @@ fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) 
         ),
         ("issued", session.started_at.map(moment)),
         ("ends", session.expires_at.map(moment)),
+        (
+            "access key",
+            session.key.as_ref().map(|key| keys::age(key, now)),
+        ),
+        (
+            "",
+            session.key.as_ref().and_then(|key| keys::note(key, now)),
+        ),
+        ("", key_error.and_then(|error| error.hint.clone())),
         ("error", session.error.as_ref().map(|e| e.message.clone())),
         ("", session.error.as_ref().and_then(|e| e.hint.clone())),
         (
