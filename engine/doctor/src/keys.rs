@@ -76,7 +76,11 @@ pub fn access_keys(home: &Home, workspace: Option<&Workspace>, findings: &mut Fi
 
 /// Says what is wrong with a key that the engine looks after.
 fn tell(session: &Session, key: &KeyReport, note: &str, now: Timestamp, findings: &mut Findings) {
-    let message = format!("\"{}\": {note} ({})", session.name, keys::age(key, now));
+    // The text of an error names the session already.
+    let message = match key.error {
+        Some(_) => format!("{note} (the key is {})", keys::age(key, now)),
+        None => format!("\"{}\": {note} ({})", session.name, keys::age(key, now)),
+    };
     let hint = key.error.as_ref().and_then(|error| error.hint.as_deref());
     match (&key.error, &key.held) {
         (Some(_), _) => findings.wrong(ABOUT, message, hint.unwrap_or_default()),

@@ -81,7 +81,7 @@ pub enum RotationError {
         kept: Kept,
     },
     /// AWS does not say whose key it is.
-    #[error("Dayfly did not rotate the access key of session \"{session}\": {source}; {kept}")]
+    #[error("Dayfly did not rotate the access key of session \"{session}\": {}; {kept}", of_key(source))]
     Whose {
         /// The session's name.
         session: String,
@@ -122,6 +122,14 @@ pub enum RotationError {
         /// Id of the new key.
         new: String,
     },
+}
+
+/// What happened, without what that would mean for the session's credentials.
+fn of_key(source: &ProviderError) -> String {
+    match source {
+        ProviderError::Unreachable { service, how, .. } => format!("{service} {how}"),
+        other => other.to_string(),
+    }
 }
 
 impl RotationError {

@@ -56,6 +56,11 @@ fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) 
             "" => key.clone(),
             value => format!("{key}={value}"),
         });
+    // What is to be said of the key has lines of its own.
+    let without_key = SessionReport {
+        key: None,
+        ..session.clone()
+    };
     let places = sessions::places(session);
     let key_error = session.key.as_ref().and_then(|key| key.error.as_ref());
     let mut rows = vec![
@@ -97,7 +102,7 @@ fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) 
         ("next try", session.retry_at.map(moment)),
         (
             "note",
-            Some(sessions::note(session, now)).filter(|n| !n.is_empty() && session.error.is_none()),
+            Some(sessions::note(&without_key, now)).filter(|n| !n.is_empty() && session.error.is_none()),
         ),
     ];
     let ends = rows.iter().position(|(key, _)| *key == "ends");
