@@ -323,6 +323,8 @@ fn default_faults(code: &str) -> Vec<String> {
 
 #[path = "tidy/circles.rs"]
 mod circles;
+#[path = "tidy/hints.rs"]
+mod hints;
 #[path = "tidy/reads.rs"]
 mod reads;
 #[path = "tidy/size.rs"]

@@ -7,6 +7,7 @@ use dayfly_core::arbitration::Actor;
 use dayfly_core::effect::Reply;
 use dayfly_core::input::Order;
 use dayfly_core::policy::{Action, EntryName};
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Code};
 use dayfly_runtime::entries::CONFIGURATION;
 use dayfly_runtime::message::{OrderError, Unobtained};
@@ -276,7 +277,8 @@ pub fn outcome(
         Reply::Refused { by, why } if by == Actor::Person.to_string() => {
             let message = format!("cannot {verb} \"{name}\": {why}");
             let hint = format!(
-                "let the policies and programs decide with `dayfly session release {name}`"
+                "let the policies and programs decide with `dayfly session release {}`",
+                shell_word(&name)
             );
             Err(CliError::new(Code::Refused, message).hint(hint))
         }
@@ -306,8 +308,8 @@ fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
     }
     let first = match &order.reason {
         None => format!(
-            "do what the policy asks for; give a reason with `dayfly session {verb} {name} \
-             --reason TEXT`"
+            "do what the policy asks for; give a reason with `dayfly session {verb} {} --reason TEXT`",
+            shell_word(name)
         ),
         Some(_) => {
             "the policy did not accept your reason; do what the policy asks for, or wait".into()

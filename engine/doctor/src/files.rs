@@ -7,6 +7,7 @@ use dayfly_awsfiles::{AwsFile, Kind};
 use dayfly_chain::{Change, Profiles, Publication};
 use dayfly_core::delivery::{self, Delivery, Place};
 use dayfly_core::session::{Lease, Session};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
 use dayfly_host::{paths, settings};
@@ -255,7 +256,10 @@ fn hidden(
             "Dayfly also publishes session \"{name}\" in the credentials file, which programs read \
              first and only once: running programs do not see rotations"
         );
-        let hint = format!("dayfly session edit {name} --delivery credential-process");
+        let hint = format!(
+            "dayfly session edit {} --delivery credential-process",
+            shell_word(name)
+        );
         return findings.notice(ABOUT, message, &hint);
     }
     // One that cannot be read is told already.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
+use dayfly_core::text::shell_word;
 use dayfly_host::policies::{self, Loaded};
 use dayfly_host::{settings, vault, workspace};
 use dayfly_runtime::{Config, Home};
@@ -157,7 +158,8 @@ pub fn modes(home: &Home, findings: &mut Findings) {
                 "{} has mode {mode:o}, which gives other users access",
                 path.display()
             );
-            findings.wrong("modes", message, &format!("{mend} {}", path.display()));
+            let shown = path.display().to_string();
+            findings.wrong("modes", message, &format!("{mend} {}", shell_word(&shown)));
         }
     };
     for path in private.iter().chain(&credentials) {
@@ -208,7 +210,11 @@ pub fn vault(home: &Home, workspace: Option<&Workspace>, findings: &mut Findings
                 complete = false;
                 let name = &entry.session.name;
                 let message = format!("the vault has no access key for session \"{name}\"");
-                findings.wrong("vault", message, &format!("dayfly secret set {name}"));
+                findings.wrong(
+                    "vault",
+                    message,
+                    &format!("dayfly secret set {}", shell_word(name)),
+                );
             }
             if complete {
                 findings.good(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dayfly_chain::Chain;
 use dayfly_core::delivery::{self, Place};
 use dayfly_core::session::{SessionId, SessionType};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::CliError;
 use dayfly_host::{chain, reports, settings, workspace};
@@ -51,6 +52,7 @@ pub fn published(home: &Home, findings: &mut Findings) -> Result<(), CliError> {
             well = false;
             let hint = place.error.as_ref().and_then(|error| error.hint.clone());
             let hint = hint.unwrap_or_else(|| {
+                let name = shell_word(name);
                 format!(
                     "publish them again with `dayfly session start {name}`; `dayfly exec {name}` \
                      and `dayfly env {name}` work without the file"

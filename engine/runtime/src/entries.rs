@@ -9,6 +9,7 @@ use dayfly_core::arbitration::{Rank, Tier};
 use dayfly_core::grant::{Condition, Grant, Selector, Test};
 use dayfly_core::input::Entry;
 use dayfly_core::policy::{Actions, EntryName, SessionFacts, Subscription};
+use dayfly_core::text::shell_word;
 use dayfly_fs::private_file::PrivateFileError;
 use dayfly_fs::{bounded, trusted};
 use dayfly_policy::module::{Digest, LoadError};
@@ -398,7 +399,7 @@ fn configure_problem(
     let hint = match error {
         ConfigureError::Refused { .. } => Some(format!(
             "see `dayfly policy inspect {}` for what it takes",
-            settings.module
+            shell_word(&settings.module.to_string())
         )),
         ConfigureError::State { needs, .. } => {
             Some(format!("give it limits = {{ state-bytes = {needs} }}"))

@@ -11,6 +11,7 @@ use crate::model::failure::{ErrorKind, Failure};
 use crate::model::ids::{Cause, CommandId};
 use crate::model::policy::{Action, Fields};
 use crate::model::session_id::SessionId;
+use crate::model::text::shell_word;
 use crate::model::time::Timestamp;
 use crate::state::phase::Phase;
 use crate::state::session_state::SessionState;
@@ -129,7 +130,7 @@ impl StepContext<'_> {
 
 fn nothing_to_renew(name: &str) -> Reply {
     let message = "it is inactive, so there is nothing to renew";
-    let hint = format!("start it with `dayfly session start {name}`");
+    let hint = format!("start it with `dayfly session start {}`", shell_word(name));
     Reply::Failed {
         failure: Failure::new(ErrorKind::Other, message).with_hint(hint),
         retry_at: None,

@@ -7,6 +7,7 @@ use crate::model::delivery::Place;
 use crate::model::failure::{ErrorKind, Failure};
 use crate::model::placement::{ChangedPlace, DeliveryProblem, PublicationPlace};
 use crate::model::session_id::SessionId;
+use crate::model::text::shell_word;
 use crate::state::phase::Phase;
 use crate::state::session_state::SessionState;
 
@@ -193,6 +194,7 @@ fn removed(tracked: &SessionState, file: &str, back: bool) -> Failure {
         return Failure::new(ErrorKind::Delivery, format!("{what}; Dayfly puts it back"));
     }
     let message = format!("{what} again after Dayfly had put it back; Dayfly leaves it removed");
+    let name = shell_word(name);
     Failure::new(ErrorKind::Delivery, message).with_hint(format!(
         "put it back with `dayfly session start {name}`; to publish the session in no file, use \
          `dayfly session edit {name} --delivery none`; `dayfly exec {name}` works either way",

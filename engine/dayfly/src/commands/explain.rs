@@ -6,6 +6,7 @@ use dayfly_core::arbitration::{Actor, Lost, Tier};
 use dayfly_core::effect::{JournalEvent, Loss};
 use dayfly_core::policy::{Action, Outcome};
 use dayfly_core::session::{SessionId, Status};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_host::{paths, reports, workspace};
@@ -311,7 +312,8 @@ fn overruled(stands: &StandingReport, by: &Actor, name: &str) -> String {
     format!(
         "      no effect: you {said} yourself, and your command takes precedence over every policy \
          that is not a guard rail\n      to let the policies decide: `dayfly session release \
-         {name}`; to make this policy always take precedence: give it tier = \"guard-rail\"\n"
+         {}`; to make this policy always take precedence: give it tier = \"guard-rail\"\n",
+        shell_word(name)
     )
 }
 

@@ -6,6 +6,7 @@ use dayfly_control::protocol::{Answered, Response, not_found};
 use dayfly_control::secret::Secret;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{ErrorKind, Session};
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Code, Exit, Table, sanitize};
 use dayfly_host::{direct, orders, paths, reports, user_prompts, workspace};
 use dayfly_runtime::report::{EngineReport, SessionReport};
@@ -109,8 +110,10 @@ fn device<'a>(report: &EngineReport, session: &'a Session) -> Result<&'a str, Cl
     })?;
     if report.engine.is_some() && needs.is_none() && has_credentials(report, session) {
         let message = format!("{name} has credentials and is not waiting for a code");
-        let hint =
-            format!("to get new ones, run `dayfly session rotate {name}`, which asks for a code");
+        let hint = format!(
+            "to get new ones, run `dayfly session rotate {}`, which asks for a code",
+            shell_word(&session.name)
+        );
         return Err(CliError::new(Code::Failed, message).hint(hint));
     }
     Ok(device)

@@ -81,7 +81,10 @@ pub enum RotationError {
         kept: Kept,
     },
     /// AWS does not say whose key it is.
-    #[error("Dayfly did not rotate the access key of session \"{session}\": {}; {kept}", of_key(source))]
+    #[error(
+        "Dayfly did not rotate the access key of session \"{session}\": {}; {kept}",
+        of_key(source)
+    )]
     Whose {
         /// The session's name.
         session: String,

@@ -1,6 +1,7 @@
 //! `dayfly secret import-aws`
 
 use dayfly_core::session::{Session, SessionId, SessionType};
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{paths, vault, workspace};
 use dayfly_runtime::Home;
@@ -130,7 +131,8 @@ fn refuse_another(home: &Home, session: Option<&Session>, found: &Found) -> Resu
              {own} (partition {a}), where the key is not valid"
         );
         let hint = format!(
-            "run `dayfly session edit {shown} --region {region}`, or use another --session"
+            "run `dayfly session edit {} --region {region}`, or use another --session",
+            shell_word(&session.name)
         );
         return Err(CliError::usage(message).hint(hint));
     }
@@ -147,7 +149,8 @@ fn refuse_another(home: &Home, session: Option<&Session>, found: &Found) -> Resu
                 kept.access_key_id
             );
             let hint = format!(
-                "use another session with --session, or run `dayfly secret remove {shown}` first"
+                "use another session with --session, or run `dayfly secret remove {}` first",
+                shell_word(&session.name)
             );
             Err(CliError::usage(message).hint(hint))
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dayfly_core::session::SessionType;
+use dayfly_core::text::shell_word;
 use dayfly_dialog::time::{parse_span, span};
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{engine, orders, paths, settings, vault, workspace};
@@ -92,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     // The key is another, or a person has looked after what the engine waits for.
     orders::tell_attended(&home, &session.id);
     let rotated = rotated?;
-    told(&rotated, &sanitize(&session.name), args.json)
+    told(&rotated, &session.name, args.json)
 }
 
 fn told(rotated: &Rotated, name: &str, as_json: bool) -> Result<Exit, CliError> {
@@ -105,10 +106,11 @@ fn told(rotated: &Rotated, name: &str, as_json: bool) -> Result<Exit, CliError> 
         })?;
         return Ok(Exit::Done);
     }
+    let (name, word) = (sanitize(name), sanitize(&shell_word(name)));
     print(&match rotated {
         Rotated::Done { old, new } => format!(
             "session {name} has access key {new} now; {old} is deleted at AWS. Credentials that are in \
-             force stay until they end, or until `dayfly session rotate {name}`\n"
+             force stay until they end, or until `dayfly session rotate {word}`\n"
         ),
         Rotated::Young { id, age } => {
             format!(

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use dayfly_core::session::Session;
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{orders, vault};
 use dayfly_providers::{TOTP_SEED, Totp};
@@ -21,7 +22,8 @@ pub(crate) fn set(home: &Home, workspace: &Workspace, session: &Session) -> Resu
     let name = sanitize(&session.name);
     let device = session.mfa_device().ok_or_else(|| {
         CliError::usage(format!("session {name} has no MFA device")).hint(format!(
-            "set one with `dayfly session edit {name} --mfa-device ARN`"
+            "set one with `dayfly session edit {} --mfa-device ARN`",
+            shell_word(&session.name)
         ))
     })?;
     let text = seed()?;

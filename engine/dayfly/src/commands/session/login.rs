@@ -4,6 +4,7 @@ use dayfly_control::protocol::{Answered, Response};
 use dayfly_control::secret::Secret;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{Session, SessionType, Status};
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::saml_login::{self, Means};
 use dayfly_host::{engine, orders, paths, reports, workspace};
@@ -82,18 +83,19 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 
 fn refuse(session: &Session) -> Result<(), CliError> {
     let name = sanitize(&session.name);
+    let word = shell_word(&session.name);
     let hint = match session.session_type() {
         SessionType::AwsIamRoleFederated => return Ok(()),
         SessionType::AwsSsoRole | SessionType::Azure => {
             format!(
                 "sign in to its integration with `dayfly integration login {}`",
-                session.sign_in().unwrap_or_default()
+                shell_word(session.sign_in().unwrap_or_default())
             )
         }
         _ if session.mfa_device().is_some() => {
-            format!("enter the code of its MFA device with `dayfly respond {name}`")
+            format!("enter the code of its MFA device with `dayfly respond {word}`")
         }
-        _ => format!("start it with `dayfly session start {name}`"),
+        _ => format!("start it with `dayfly session start {word}`"),
     };
     let kind = session.session_type();
     let message = format!("session {name} is of type {kind}, which needs no sign-in");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dayfly_control::protocol::{OrderDone, SessionOrder};
 use dayfly_core::policy::Action;
+use dayfly_core::text::shell_word;
 use dayfly_dialog::time::{self, parse_span};
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{orders, paths};
@@ -61,6 +62,7 @@ pub(crate) fn carry_out(order: &SessionOrder, json: bool) -> Result<Exit, CliErr
     let text = text(order.action, &done, &order.session);
     if nowhere {
         let name = done.session.map_or(order.session.clone(), |s| s.name);
+        let name = shell_word(&name);
         let hint = format!(
             "use them with `dayfly exec {name} -- COMMAND`; `dayfly session edit {name} --delivery \
              none` tells Dayfly to publish them in no file"

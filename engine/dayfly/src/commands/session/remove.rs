@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use dayfly_control::protocol::SessionOrder;
 use dayfly_core::policy::Action;
 use dayfly_core::session::{SessionId, Status};
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::{orders, paths, reports, vault, workspace};
 use dayfly_import::{
@@ -81,7 +82,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         }
         if home.vault().exists() && vault.access_key(id).is_ok_and(|key| key.is_some()) {
             print(&format!(
-                "the vault still has its access key; remove it with `dayfly secret remove {id}`\n"
+                "the vault still has its access key; remove it with `dayfly secret remove {}`\n",
+                sanitize(&shell_word(id.as_str()))
             ));
         }
     }

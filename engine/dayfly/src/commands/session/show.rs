@@ -102,7 +102,8 @@ fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) 
         ("next try", session.retry_at.map(moment)),
         (
             "note",
-            Some(sessions::note(&without_key, now)).filter(|n| !n.is_empty() && session.error.is_none()),
+            Some(sessions::note(&without_key, now))
+                .filter(|n| !n.is_empty() && session.error.is_none()),
         ),
     ];
     let ends = rows.iter().position(|(key, _)| *key == "ends");
