@@ -1,6 +1,7 @@
 //! Signals that a command waits for.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -14,6 +15,11 @@ pub(crate) struct Listener(Option<Signal>);
 impl Listener {
     /// Takes the signal from now on, unless it is ignored.
     pub(crate) fn start(kind: SignalKind) -> io::Result<Self> {
+        LISTENED.store(true, Ordering::SeqCst);
+        Self::take(kind)
+    }
+
+    fn take(kind: SignalKind) -> io::Result<Self> {
         if is_ignored(kind) {
             return Ok(Self(None));
         }
@@ -29,6 +35,44 @@ impl Listener {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Whether a command listens: what a signal does is its business from then on.
+static LISTENED: AtomicBool = AtomicBool::new(false);
+
+/// Has something done before a signal ends this process, as it goes on to do.
+pub(crate) fn before_end(first: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build()?;
+    let mut taken = {
+        let _entered = runtime.enter();
+        [
+            Listener::take(SignalKind::terminate())?,
+            Listener::take(SignalKind::hangup())?,
+            Listener::take(SignalKind::interrupt())?,
+            Listener::take(SignalKind::quit())?,
+        ]
+    };
+    let thread = std::thread::Builder::new().name("dayfly-signals".into());
+    let waiting = thread.spawn(move || {
+        runtime.block_on(async move {
+            let [terminate, hangup, interrupt, quit] = &mut taken;
+            loop {
+                let number = tokio::select! {
+                    () = terminate.sent() => SignalKind::terminate(),
+                    () = hangup.sent() => SignalKind::hangup(),
+                    () = interrupt.sent() => SignalKind::interrupt(),
+                    () = quit.sent() => SignalKind::quit(),
+                };
+                if !LISTENED.load(Ordering::SeqCst) {
+                    first();
+                    // As shells say that a signal ended a program.
+                    std::process::exit(128 + number.as_raw_value());
+                }
+            }
+        });
+    });
+    waiting.map(drop)
 }
 
 /// Whether this process ignores a signal. Where the system does not tell, it does not.

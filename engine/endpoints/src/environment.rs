@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dayfly_awsfiles::{Kind, NOWHERE};
 use dayfly_control::credentials::Given;
+use dayfly_core::text::is_hidden;
 use dayfly_core::time::Timestamp;
 use dayfly_runtime::report;
 use dayfly_vault::SecretString;
@@ -83,6 +84,15 @@ const LEFT: [&str; 19] = [
     "AZURE_AUTHORITY_HOST",
     "ARM_SUBSCRIPTION_ID",
     "ARM_TENANT_ID",
+];
+
+/// What a person may have set in a shell before it had a session, and where `dayfly use` keeps it meanwhile, so that
+/// `dayfly use --clear` gives it back. Nothing secret is among it.
+const BEFORE: [(&str, &str); 4] = [
+    ("AWS_REGION", "DAYFLY_BEFORE_AWS_REGION"),
+    ("AWS_DEFAULT_REGION", "DAYFLY_BEFORE_AWS_DEFAULT_REGION"),
+    ("AWS_PROFILE", "DAYFLY_BEFORE_AWS_PROFILE"),
+    ("AWS_DEFAULT_PROFILE", "DAYFLY_BEFORE_AWS_DEFAULT_PROFILE"),
 ];
 
 /// Where an endpoint is, and what opens it.
@@ -211,6 +221,35 @@ impl Environment {
     #[must_use]
     pub fn alone(mut self) -> Self {
         self.also_unset.extend(LEFT);
+        self
+    }
+
+    /// The same, keeping what the person set before this shell had a session. `of` is the environment of the shell.
+    #[must_use]
+    pub fn keeping_own(mut self, of: impl Fn(&str) -> Option<String>) -> Self {
+        // What is set in a shell that has one is the session's, and what was before is kept already.
+        if of(SESSION).is_some_and(|session| !session.is_empty()) {
+            return self;
+        }
+        for (name, kept) in BEFORE {
+            // What would steer a terminal is not repeated.
+            match of(name).filter(|value| !value.chars().any(is_hidden)) {
+                Some(value) => self.pairs.push((kept, SecretString::from(value))),
+                None => self.also_unset.push(kept),
+            }
+        }
+        self
+    }
+
+    /// The same, giving back what the person had set before.
+    #[must_use]
+    pub fn giving_back_own(mut self, of: impl Fn(&str) -> Option<String>) -> Self {
+        for (name, kept) in BEFORE {
+            if let Some(value) = of(kept) {
+                self.pairs.push((name, SecretString::from(value)));
+                self.also_unset.push(kept);
+            }
+        }
         self
     }
 

@@ -1,6 +1,7 @@
-//! aws-sso-cli: the roles of its configuration, and the profiles that call it.
+//! aws-sso-cli: the roles of its configuration, those that it remembers of portals, and the profiles that call it.
 //!
-//! Source: aws-sso-cli, `internal/sso/config/config.go`, `docs/config.md`, `cmd/aws-sso/setup_profiles_cmd.go`.
+//! Source: aws-sso-cli, `internal/sso/config/config.go`, `docs/config.md`, `cmd/aws-sso/setup_profiles_cmd.go`;
+//! `internal/sso/cache.go` and `internal/sso/roles.go` for the cache.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use dayfly_awsfiles::split_words;
 use dayfly_core::session::SessionType;
+use dayfly_fs::bounded;
 use serde_json::{Map, Value};
 
 use crate::aws_profiles::{AwsProfiles, read};
@@ -16,11 +18,16 @@ use crate::in_the_way::{self, Own};
 use crate::source::{Source, SourceError};
 use crate::yaml;
 
+/// The largest cache, in bytes: some thousand roles take a megabyte.
+const LARGEST: u64 = 32 << 20;
+
 /// What aws-sso-cli has on this machine.
 #[derive(Debug)]
 pub struct AwsSsoCli {
     /// Its configuration.
     pub config: PathBuf,
+    /// What it remembers of portals: accounts and roles that it was offered there.
+    pub cache: PathBuf,
     /// The shared AWS files.
     pub aws: AwsProfiles,
 }
@@ -97,9 +104,32 @@ fn labels(account: &Value, role: &Value) -> Map<String, Value> {
         .collect()
 }
 
+/// The roles of a portal, as the configuration has them, and the cache as well.
+fn roles_of(sso: &str, portal: &Value) -> Vec<(Role, Value)> {
+    let mut roles = Vec::new();
+    for (account, config) in table(portal, "Accounts").into_iter().flatten() {
+        for (name, config) in table(config, "Roles").into_iter().flatten() {
+            let role = Role {
+                sso: sso.to_owned(),
+                account: padded(account),
+                name: name.clone(),
+            };
+            roles.push((role, config.clone()));
+        }
+    }
+    roles
+}
+
+/// What an account is called: by the configuration, else at AWS.
+fn account_name(account: &Value) -> Option<&str> {
+    text(account, "Name").or_else(|| text(account, "Alias"))
+}
+
 struct Reading<'a> {
     place: String,
     config: &'a Value,
+    /// The cache, by portal; nothing where there is none.
+    cache: &'a Value,
     /// The profiles that call the tool for a role, with their regions.
     callers: BTreeMap<Role, (String, Option<String>)>,
     listing: Listing,
@@ -136,20 +166,19 @@ impl Reading<'_> {
         });
     }
 
-    /// The roles that are told in the configuration or asked for by a profile, first those that no other is needed
-    /// for.
+    /// The roles that are told in the configuration, remembered of one of its portals or asked for by a profile,
+    /// first those that no other is needed for.
     fn roles(&self) -> Vec<(Role, Value)> {
         let mut roles: BTreeMap<Role, Value> = BTreeMap::new();
         for (sso, config) in table(self.config, "SSOConfig").into_iter().flatten() {
-            for (account, config) in table(config, "Accounts").into_iter().flatten() {
-                for (name, config) in table(config, "Roles").into_iter().flatten() {
-                    let role = Role {
-                        sso: sso.clone(),
-                        account: padded(account),
-                        name: name.clone(),
-                    };
-                    roles.insert(role, config.clone());
-                }
+            roles.extend(roles_of(sso, config));
+            // The configuration says more of a role than is remembered of it.
+            for (role, config) in self
+                .remembered(sso)
+                .into_iter()
+                .flat_map(|at| roles_of(sso, at))
+            {
+                roles.entry(role).or_insert(config);
             }
         }
         for role in self.callers.keys() {
@@ -194,16 +223,28 @@ impl Reading<'_> {
             .map(str::to_owned)
     }
 
+    /// What is remembered of a portal.
+    fn remembered(&self, sso: &str) -> Option<&Value> {
+        self.cache.get(sso)?.get("Roles")
+    }
+
+    /// What the configuration says of the account of a role, else what is remembered of it.
     fn account(&self, role: &Role) -> Option<&Value> {
-        let accounts = self.config.get("SSOConfig")?.get(&role.sso)?;
-        let mut accounts = table(accounts, "Accounts")?.iter();
-        let found = accounts.find(|(account, _)| padded(account) == role.account)?;
-        Some(found.1)
+        let told = self
+            .config
+            .get("SSOConfig")
+            .and_then(|all| all.get(&role.sso));
+        let mut both = told.into_iter().chain(self.remembered(&role.sso));
+        both.find_map(|portal| {
+            let mut accounts = table(portal, "Accounts")?.iter();
+            let found = accounts.find(|(account, _)| padded(account) == role.account)?;
+            Some(found.1)
+        })
     }
 
     fn add(&mut self, role: &Role, config: &Value) {
         let account = self.account(role).cloned().unwrap_or_default();
-        let shown = text(&account, "Name").unwrap_or(&role.account);
+        let shown = account_name(&account).unwrap_or(&role.account);
         let caller = self.callers.get(role).cloned();
         // The tool's own default for a name is the account and the role.
         let named = text(config, "Profile").map(str::to_owned);
@@ -237,7 +278,7 @@ impl Reading<'_> {
         let mut set = |field: &str, value: Value| candidate.fields.insert(field.to_owned(), value);
         let mut about =
             Map::from_iter([("accountId".to_owned(), Value::from(role.account.as_str()))]);
-        if let Some(name) = text(&account, "Name") {
+        if let Some(name) = account_name(&account) {
             about.insert("accountName".to_owned(), Value::from(name));
         }
         set("awsAccount", Value::Object(about));
@@ -293,6 +334,34 @@ impl Reading<'_> {
     }
 }
 
+impl AwsSsoCli {
+    /// What the cache has, by portal. One that cannot be read costs the roles that stand in it alone, which is
+    /// told.
+    fn remembered(&self) -> (Value, Option<Refused>) {
+        let refused = |why: String| Refused {
+            name: "the roles of its cache".to_owned(),
+            place: self.cache.display().to_string(),
+            why,
+            hint: Some("let `aws-sso cache` write it anew, and import again".to_owned()),
+        };
+        let bytes = match bounded::read(&self.cache, LARGEST) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return (Value::Null, None),
+            Err(error) => return (Value::Null, Some(refused(error.to_string()))),
+        };
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(mut cache) => {
+                let portals = cache.get_mut("SSO").map(Value::take);
+                (portals.unwrap_or_default(), None)
+            }
+            Err(error) => {
+                let why = format!("it is no cache of aws-sso-cli: {error}");
+                (Value::Null, Some(refused(why)))
+            }
+        }
+    }
+}
+
 impl Source for AwsSsoCli {
     fn name(&self) -> &'static str {
         "aws-sso-cli"
@@ -302,9 +371,11 @@ impl Source for AwsSsoCli {
         let Some(config) = yaml::configuration(&self.config, "aws-sso-cli")? else {
             return Ok(Listing::default());
         };
+        let (cache, unread) = self.remembered();
         let mut reading = Reading {
             place: self.config.display().to_string(),
             config: &config,
+            cache: &cache,
             callers: BTreeMap::new(),
             listing: Listing::default(),
         };
@@ -339,7 +410,11 @@ impl Source for AwsSsoCli {
                 });
             }
         }
+        listing.refused.extend(unread);
         listing.files.push(self.config.clone());
+        if !cache.is_null() {
+            listing.files.push(self.cache.clone());
+        }
         in_the_way::settle(&self.aws, &mut listing, &|process| {
             Role::asked(process, &default).map(|role| Own::Session(role.key()))
         })?;

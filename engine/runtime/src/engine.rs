@@ -13,6 +13,7 @@ mod delivery;
 mod engine_loop;
 mod evaluations;
 mod keys;
+mod long_lived;
 mod opened;
 mod orders;
 mod perform;

@@ -1,6 +1,8 @@
 //! What a person can be told: the same words for `--json`, the socket and the terminal.
 
 mod failure;
+mod iso;
+mod iso_option;
 mod key;
 mod moments;
 
@@ -21,7 +23,6 @@ use serde::{Deserialize, Serialize};
 pub use self::failure::FailureReport;
 pub use self::key::KeyReport;
 pub use self::moments::moment;
-use self::moments::{iso, iso_option};
 use crate::entries::Prepared;
 
 /// The whole of it.

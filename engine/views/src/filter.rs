@@ -1,5 +1,6 @@
 //! Which sessions of a list are meant. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dayfly_core::grant::wildcard;
@@ -96,13 +97,7 @@ impl Filter {
                     .any(|value| has.iter().any(|text| fits(value, text)))
             }
         };
-        let labelled = |wanted: &String| {
-            let (key, value) = wanted.split_once('=').unwrap_or((wanted, "*"));
-            session
-                .labels
-                .iter()
-                .any(|(k, v)| fits(key, k) && fits(value, v))
-        };
+        let labelled = |wanted: &String| has_label(&session.labels, wanted);
         let soon = self.ends_within.is_none_or(|span| {
             let ends = session.expires_at;
             ends.is_some_and(|end| end > now && end.since(now) <= span)
@@ -144,6 +139,14 @@ fn shown(session: &SessionReport, parent: Option<&SessionReport>, now: Timestamp
     all.extend(sessions::places(session));
     all.extend(parent.map(|parent| parent.name.clone()));
     all
+}
+
+/// Whether one of the labels is as `KEY` or `KEY=VALUE` has it, in upper or lower case; `*` stands for any text.
+#[must_use]
+pub fn has_label(labels: &BTreeMap<String, String>, wanted: &str) -> bool {
+    let (key, value) = wanted.split_once('=').unwrap_or((wanted, "*"));
+    let mut labels = labels.iter();
+    labels.any(|(k, v)| fits(key, k) && fits(value, v))
 }
 
 /// Whether a text is as a pattern has it, in upper or lower case.

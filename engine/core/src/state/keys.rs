@@ -8,7 +8,6 @@ use crate::model::ids::KeyCall;
 use crate::model::key_rotation::{KeyFacts, KeyRule};
 use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
-use crate::state::State;
 
 /// The long-lived key of one session.
 #[derive(Clone, Debug)]
@@ -87,25 +86,5 @@ impl KeyStates {
         if let Some(call) = &mut self.under_way {
             call.deadline = shift(call.deadline);
         }
-    }
-}
-
-impl State {
-    /// The long-lived keys that are looked after, by session.
-    pub fn keys(&self) -> impl Iterator<Item = (&SessionId, &KeyState)> {
-        self.keys.of.iter()
-    }
-
-    /// The long-lived key of a session, where it is looked after.
-    #[must_use]
-    pub fn key(&self, session: &SessionId) -> Option<&KeyState> {
-        self.keys.of.get(session)
-    }
-
-    /// The session whose key is looked at or replaced right now, and whether it is replaced.
-    #[must_use]
-    pub fn key_call(&self) -> Option<(&SessionId, bool)> {
-        let call = self.keys.under_way.as_ref()?;
-        Some((&call.session, call.rotates))
     }
 }

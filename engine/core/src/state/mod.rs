@@ -6,6 +6,7 @@ mod delivery_facts;
 pub(crate) mod entry_state;
 mod facts;
 pub(crate) mod index;
+mod key_facts;
 pub(crate) mod keys;
 pub(crate) mod lane;
 pub(crate) mod overdue;

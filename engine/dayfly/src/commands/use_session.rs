@@ -31,7 +31,8 @@ use crate::terminal::{print_data, say};
 pub(crate) struct Args {
     /// An id, the beginning of an id, or a unique name; without it you choose from a list.
     session: Option<String>,
-    /// Remove the session from this shell. It stays active.
+    /// Remove the session from this shell, which gets back the region and profile that it had before. The session
+    /// stays active.
     #[arg(long, conflicts_with = "session")]
     clear: bool,
     /// Give the shell the credentials themselves, for tools that do not support the endpoint.
@@ -72,7 +73,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         ..Way::USUAL
     };
     let gives = started(&home, &workspace, session, way)?;
-    let lines = shell::lines(&gives.environment.alone(), shell)?;
+    let environment = gives.environment.alone().keeping_own(variable);
+    let lines = shell::lines(&environment, shell)?;
     uses::note(&home, &session.id, clock::now());
     print_data(lines.as_bytes());
     say(&told(session, gives.until, gives.renewed));
@@ -124,10 +126,17 @@ fn clear(shell: Shell) -> Result<Exit, CliError> {
         say("this shell uses no session");
         return Ok(Exit::Done);
     };
-    let environment = Environment::none().showing(&hidden_files());
+    let environment = Environment::none()
+        .showing(&hidden_files())
+        .giving_back_own(variable);
     print_data(shell::lines(&environment, shell)?.as_bytes());
     say(&format!("this shell no longer uses {}", sanitize(&had)));
     Ok(Exit::Done)
+}
+
+/// A variable of the shell.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn no_function(shell: Shell) -> CliError {

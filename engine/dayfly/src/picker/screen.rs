@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dayfly_dialog::CliError;
 use rustix::termios::{
@@ -14,7 +15,7 @@ use rustix::termios::{
 use super::choices::Choice;
 use super::keys::Keys;
 use super::view::{Step, View};
-use crate::prompt;
+use crate::{prompt, signals};
 
 /// The most sessions that are shown at once.
 const ROWS: usize = 15;
@@ -24,7 +25,8 @@ const REST: u8 = 1;
 /// A terminal that hands over each key at once, and shows nothing of it by itself; as it was before when dropped.
 pub(super) struct Screen {
     terminal: File,
-    before: Termios,
+    /// How it was; none once it is so again.
+    before: Arc<Mutex<Option<Termios>>>,
     /// While keys are waited for.
     modes: Termios,
     colors: bool,
@@ -46,6 +48,10 @@ impl Screen {
         modes.input_modes.remove(InputModes::IXON);
         modes.special_codes[SpecialCodeIndex::VMIN] = 1;
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let before = Arc::new(Mutex::new(Some(before)));
+        // A signal that ends this process is to leave a terminal that shows what is typed.
+        let (kept, shown) = (Arc::clone(&before), terminal.try_clone().ok()?);
+        signals::before_end(move || give_back(&shown, &kept)).ok()?;
         // What was typed ahead is meant for the list.
         tcsetattr(&terminal, OptionalActions::Now, &modes).ok()?;
         let colors = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
@@ -66,7 +72,7 @@ impl Screen {
         let mut view = View::new(question, choices);
         let chosen = self.talk(&mut view);
         // From here on the terminal is the next one's.
-        let _ = self.terminal.write_all(b"\r\x1b[J");
+        drop(self);
         chosen.map_err(|e| CliError::failed(format!("the terminal cannot be read: {e}")))
     }
 
@@ -139,8 +145,17 @@ impl Screen {
     }
 }
 
+/// Takes the list away and leaves the terminal as it was, once.
+fn give_back(mut terminal: &File, before: &Mutex<Option<Termios>>) {
+    let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(before) = before.take() {
+        let _ = terminal.write_all(b"\r\x1b[J");
+        let _ = tcsetattr(terminal, OptionalActions::Now, &before);
+    }
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        give_back(&self.terminal, &self.before);
     }
 }

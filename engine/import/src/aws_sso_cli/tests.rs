@@ -59,6 +59,7 @@ fn source(config: &str) -> (tempfile::TempDir, AwsSsoCli) {
     std::fs::write(at("aws"), AWS).unwrap();
     let source = AwsSsoCli {
         config: at("config.yaml"),
+        cache: at("cache.json"),
         aws: AwsProfiles {
             config: at("aws"),
             credentials: at("credentials"),
@@ -165,4 +166,76 @@ fn a_configuration_that_is_none_is_told() {
     );
     std::fs::remove_file(folder.path().join("config.yaml")).unwrap();
     assert_eq!(cli.list().unwrap(), Listing::default());
+}
+
+#[test]
+fn roles_that_stand_only_in_the_cache_come_along() {
+    let (folder, cli) = source(CONFIG);
+    // Written by the tool: `Cache` with its version, portals by name, accounts without their first zeros.
+    let role =
+        |account: &str, name: &str| json!({ "Arn": format!("arn:aws:iam::{account}:role/{name}") });
+    let mut chained = role("111111111111", "Chained");
+    chained["Via"] = json!("arn:aws:iam::111111111111:role/Base");
+    let cache = json!({
+        "Version": 4, "ConfigCreatedAt": 1,
+        "SSO": {
+            "Default": { "LastUpdate": 1, "History": [], "Roles": {
+                "SSORegion": "us-east-1", "StartUrl": "https://corp.awsapps.com/start", "DefaultRegion": "eu-west-1",
+                "Accounts": {
+                    "2561799549": { "Alias": "sandbox-at-aws", "EmailAddress": "a@example.com", "Roles": {
+                        // The configuration says more of this one.
+                        "Admin": role("002561799549", "Admin"),
+                        "ViewOnly": role("002561799549", "ViewOnly"),
+                    }},
+                    "111111111111": { "Alias": "shop", "Tags": { "Env": "live" }, "DefaultRegion": "eu-south-1",
+                        "Roles": { "Base": role("111111111111", "Base"), "Chained": chained } },
+                },
+            }},
+            "Removed": { "Roles": { "Accounts": { "222222222222": { "Roles": { "X": role("222222222222", "X") } } } } },
+        },
+    });
+    std::fs::write(folder.path().join("cache.json"), cache.to_string()).unwrap();
+    let listing = cli.list().unwrap();
+    let of = |name: &str| {
+        let found = listing.candidates.iter().find(|one| one.name == name);
+        found.unwrap_or_else(|| panic!("{name}: {listing:#?}"))
+    };
+    let names: Vec<&str> = listing
+        .candidates
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    let wanted = [
+        "sandbox-admin",
+        "Sandbox:ViewOnly",
+        "shop:Base",
+        "prod:ReadOnly",
+        "Sandbox:Deploy",
+        "shop:Chained",
+    ];
+    assert_eq!(names.len(), wanted.len(), "{names:?}");
+    for name in wanted {
+        of(name);
+    }
+    assert_eq!(of("sandbox-admin").fields["labels"]["Team"], "a");
+    assert_eq!(of("Sandbox:ViewOnly").fields["region"], "eu-west-1");
+    let base = of("shop:Base");
+    assert_eq!(base.fields["roleArn"], "arn:aws:iam::111111111111/Base");
+    assert_eq!(base.fields["region"], "eu-south-1");
+    assert_eq!(base.fields["labels"], json!({ "Env": "live" }));
+    assert_eq!(base.fields["awsAccount"]["accountName"], "shop");
+    let chained = of("shop:Chained");
+    assert_eq!(chained.parent, Some(Parent::Candidate(base.key.clone())));
+    assert!(listing.files.contains(&folder.path().join("cache.json")));
+
+    // One that is cut off costs its own roles, and says so.
+    std::fs::write(folder.path().join("cache.json"), "{\"SSO\": {").unwrap();
+    let listing = cli.list().unwrap();
+    assert_eq!(listing.candidates.len(), 3);
+    let told = listing
+        .refused
+        .iter()
+        .find(|one| one.name.contains("cache"))
+        .unwrap();
+    assert!(told.why.contains("no cache of aws-sso-cli"), "{told:?}");
 }

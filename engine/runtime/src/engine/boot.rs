@@ -19,7 +19,7 @@ use super::callers::Callers;
 use super::chain_changes::Deliveries;
 use super::cloud_access::CloudAccess;
 use super::engine_loop::{EngineLoop, MEND};
-use super::keys::LongLived;
+use super::long_lived::LongLived;
 use super::opened::Opened;
 use super::policy_entries::PolicyEntries;
 use super::records::Records;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::callers::Callers;
 use super::chain_changes::Deliveries;
 use super::cloud_access::CloudAccess;
-use super::keys::LongLived;
+use super::long_lived::LongLived;
 use super::policy_entries::PolicyEntries;
 use super::records::Records;
 use crate::chain_worker::ChainWorker;

@@ -1,6 +1,5 @@
 //! Long-lived keys that are looked after: whose, how old they may become, and calls about them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dayfly_core::effect::KeyCall;
@@ -15,15 +14,6 @@ use super::sources::aws_settings;
 use crate::key_calls::{self, KeyWork};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Which long-lived keys an engine looks after.
-#[derive(Debug, Default)]
-pub(super) struct LongLived {
-    /// Whether it does at all: not where it is there for a single command.
-    pub(super) looked_after: bool,
-    /// Sessions whose rotation was interrupted before the engine started.
-    pub(super) interrupted: BTreeSet<SessionId>,
-}
 
 impl EngineLoop {
     /// Tells the core how old keys may become: what a session says itself, else the configuration.

@@ -7,7 +7,6 @@ use dayfly_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::report::failure::FailureReport;
-use crate::report::moments::iso_option;
 
 /// The long-lived key of a session, where the engine looks after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +16,10 @@ pub struct KeyReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_after_days: Option<u64>,
     /// When the cloud made it, as far as that is known.
-    #[serde(with = "iso_option")]
+    #[serde(with = "crate::report::iso_option")]
     pub created_at: Option<Timestamp>,
     /// When it is to be replaced, as far as that is known.
-    #[serde(with = "iso_option")]
+    #[serde(with = "crate::report::iso_option")]
     pub due_at: Option<Timestamp>,
     /// Whether it is replaced right now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -35,7 +34,7 @@ pub struct KeyReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureReport>,
     /// When that is tried again.
-    #[serde(with = "iso_option")]
+    #[serde(with = "crate::report::iso_option")]
     pub retry_at: Option<Timestamp>,
 }
 

@@ -47,6 +47,7 @@ pub(super) fn all(files: &AwsProfiles) -> Result<Vec<Box<dyn Source>>, CliError>
         },
         Box::new(AwsSsoCli {
             config: aws_sso_cli(&home),
+            cache: aws_sso_cli_folder(&home).join("cache.json"),
             aws: aws(),
         }),
         Box::new(saml2aws),
@@ -73,14 +74,17 @@ fn config_of(home: &Path, name: &str, own: &Path) -> PathBuf {
 }
 
 /// Source: aws-sso-cli, `internal/config/config.go`.
-fn aws_sso_cli(home: &Path) -> PathBuf {
+fn aws_sso_cli_folder(home: &Path) -> PathBuf {
     let old = home.join(".aws-sso");
-    let folder = if old.is_dir() {
-        old
-    } else {
-        config_of(home, "aws-sso", &home.join(".config/aws-sso"))
-    };
-    variable("AWS_SSO_CONFIG").map_or_else(|| folder.join("config.yaml"), |text| path(home, &text))
+    if old.is_dir() {
+        return old;
+    }
+    config_of(home, "aws-sso", &home.join(".config/aws-sso"))
+}
+
+fn aws_sso_cli(home: &Path) -> PathBuf {
+    let usual = || aws_sso_cli_folder(home).join("config.yaml");
+    variable("AWS_SSO_CONFIG").map_or_else(usual, |text| path(home, &text))
 }
 
 fn unlock() -> Option<Duration> {

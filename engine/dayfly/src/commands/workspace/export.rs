@@ -8,6 +8,7 @@ use dayfly_core::session::{Session, SessionId};
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, workspace};
 use dayfly_runtime::Home;
+use dayfly_views::filter::has_label;
 use dayfly_workspace::{Workspace, export, session_object};
 
 use crate::terminal::{print, print_json};
@@ -23,7 +24,8 @@ use crate::terminal::{print, print_json};
 pub(crate) struct Args {
     /// Ids, beginnings of ids, or unique names; by default all sessions.
     sessions: Vec<String>,
-    /// Only sessions with this label: `key` or `key=value`; repeat the option for several labels.
+    /// Only sessions with this label: `key` or `key=value`; repeat the option for several labels. Case does not
+    /// matter, and `*` stands for any text.
     #[arg(long, value_name = "LABEL")]
     label: Vec<String>,
     /// What to print.
@@ -48,13 +50,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     for asked in &args.sessions {
         chosen.insert(workspace::session(&known, asked)?.id.clone());
     }
-    let has = |session: &Session, label: &String| match label.split_once('=') {
-        Some((key, value)) => session.labels.get(key).is_some_and(|there| there == value),
-        None => session.labels.contains_key(label),
-    };
     let wanted = |session: &Session| {
         (args.sessions.is_empty() || chosen.contains(&session.id))
-            && args.label.iter().all(|label| has(session, label))
+            && args
+                .label
+                .iter()
+                .all(|label| has_label(&session.labels, label))
     };
     let entries = known.sessions().iter().map(|entry| &*entry.session);
     let ids: BTreeSet<SessionId> = entries
