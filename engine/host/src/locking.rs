@@ -54,12 +54,8 @@ pub fn suspicions(home: &Home, witness: &Witness, look: &Look) -> Vec<Suspicion>
             home.seen().display()
         ))),
         Ok(lock) => {
-            let older = look.older(&lock).into_iter();
-            all.extend(
-                older.map(|(entry, problem)| {
-                    of_lock(format!("policy entry \"{entry}\": {problem}"))
-                }),
-            );
+            let older = look.all_older(&lock).into_iter();
+            all.extend(older.map(|(about, problem)| of_lock(format!("{about}: {problem}"))));
         }
         Err(_) => {}
     }
@@ -80,11 +76,9 @@ pub fn load_to_write(home: &Home) -> Result<Lock, CliError> {
         );
         return Err(refused(message));
     }
-    match look.older(&lock).into_iter().next() {
+    match look.all_older(&lock).into_iter().next() {
         None => Ok(lock),
-        Some((entry, problem)) => Err(refused(format!(
-            "policy entry \"{entry}\": {problem}; nothing was changed"
-        ))),
+        Some((about, problem)) => Err(refused(format!("{about}: {problem}; nothing was changed"))),
     }
 }
 

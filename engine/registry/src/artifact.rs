@@ -10,6 +10,10 @@ pub const WASM_LAYER_OLDER: &str = "application/vnd.wasm.content.layer.v1+wasm";
 pub const BUNDLE_LAYER: &str = "application/vnd.dayfly.bundle.v1+toml";
 /// The type of an artifact that is a bundle.
 pub const BUNDLE: &str = "application/vnd.dayfly.bundle.v1";
+/// The layer of a Workspace.
+pub const WORKSPACE_LAYER: &str = "application/vnd.dayfly.workspace.v1+json";
+/// The type of an artifact that is a Workspace.
+pub const WORKSPACE: &str = "application/vnd.dayfly.workspace.v1";
 /// The layer of a signature.
 pub const SIGNATURE_LAYER: &str = "application/vnd.minisign.signature";
 /// The type of an artifact that is a signature.
@@ -30,6 +34,21 @@ pub enum Kind {
     Module,
     /// A bundle: its text and the files that it names.
     Bundle,
+    /// One Workspace.
+    Workspace,
+}
+
+impl Kind {
+    /// The type that the manifest of such an artifact names; none for a component, whose configuration
+    /// says it.
+    #[must_use]
+    pub fn artifact_type(self) -> Option<&'static str> {
+        match self {
+            Self::Module => None,
+            Self::Bundle => Some(BUNDLE),
+            Self::Workspace => Some(WORKSPACE),
+        }
+    }
 }
 
 /// A file of an artifact.
@@ -52,7 +71,7 @@ impl std::fmt::Debug for Layer {
 pub struct Artifact {
     /// What it is.
     pub kind: Kind,
-    /// The component; or the text of the bundle first, then its files.
+    /// The component or the Workspace; or the text of the bundle first, then its files.
     pub layers: Vec<Layer>,
     /// What it calls itself.
     pub name: String,

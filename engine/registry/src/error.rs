@@ -68,9 +68,9 @@ pub enum RegistryError {
         /// The bound.
         limit: u64,
     },
-    /// It is no policy.
-    #[error("{what} is neither a component nor a bundle: {problem}")]
-    NoPolicy {
+    /// It is nothing that Dayfly knows.
+    #[error("{what} is neither a component, a bundle nor a Workspace: {problem}")]
+    Unknown {
         /// What.
         what: String,
         /// Why not.

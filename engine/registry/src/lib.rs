@@ -1,7 +1,7 @@
-//! Policies in OCI registries.
+//! Policies and Workspaces in OCI registries.
 //!
 //! [`Registry`] pulls and pushes [`artifact`]s: a component in the layout of the CNCF's Wasm working
-//! group, or a bundle of several files. Signatures of minisign lie beside an artifact as its referrers,
+//! group, a bundle of several files, or a Workspace that others take as a layer. Signatures of minisign lie beside an artifact as its referrers,
 //! found by the referrers API or, where a registry has none, by the tag that the specification gives
 //! them. What is pulled is bounded, resumed where it was broken off, and checked against the digest
 //! that the manifest names; who answers for it is asked elsewhere.
@@ -21,7 +21,7 @@
 //! let parts = tempfile::tempdir()?;
 //! let registry = Registry::at(&place.host).await?;
 //! // At most 10 MiB; what has come is kept in the folder and resumed by the next try.
-//! let pulled = registry.pull(&place, 10 << 20, parts.path()).await;
+//! let pulled = registry.pull(&place, |_| 10 << 20, parts.path()).await;
 //! assert!(matches!(pulled, Err(RegistryError::Unreachable { .. })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

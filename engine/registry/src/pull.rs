@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{
     BUNDLE, BUNDLE_LAYER, Kind, Layer, SIGNATURE, SIGNATURE_LAYER, TITLE, WASM_LAYER,
-    WASM_LAYER_OLDER,
+    WASM_LAYER_OLDER, WORKSPACE, WORKSPACE_LAYER,
 };
 use crate::error::RegistryError;
 use crate::http::{Ask, SILENCE, SMALL};
@@ -35,14 +35,14 @@ pub struct Pulled {
     pub digest: String,
     /// What it is.
     pub kind: Kind,
-    /// The component; or the text of the bundle first, then its files.
+    /// The component or the Workspace; or the text of the bundle first, then its files.
     pub layers: Vec<Layer>,
     /// Signatures that lie beside it, of whomever.
     pub signatures: Vec<String>,
 }
 
 impl Registry {
-    /// Pulls an artifact of at most `limit` bytes. What has come of a layer is kept in the folder `parts`, so that
+    /// Pulls an artifact of at most as many bytes as `limit` says of its kind. What has come of a layer is kept in the folder `parts`, so that
     /// the next try goes on from there.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Registry {
     pub async fn pull(
         &self,
         place: &Place,
-        limit: u64,
+        limit: fn(Kind) -> u64,
         parts: &Path,
     ) -> Result<Pulled, RegistryError> {
         self.enter(place, false).await?;
@@ -68,15 +68,16 @@ impl Registry {
                 found: digest,
             });
         }
-        let no_policy = |problem: String| RegistryError::NoPolicy {
+        let unknown = |problem: String| RegistryError::Unknown {
             what: place.name(),
             problem,
         };
-        let kind = kind(&manifest).map_err(no_policy)?;
+        let kind = kind(&manifest).map_err(unknown)?;
         let total = manifest
             .layers
             .iter()
             .fold(0_u64, |sum, layer| sum.saturating_add(bytes(layer)));
+        let limit = limit(kind);
         if total > limit {
             return Err(RegistryError::TooLarge {
                 what: place.name(),
@@ -123,7 +124,7 @@ impl Registry {
         let bytes = self.raw(place, reference, &accepted, what).await?;
         // What the registry says of the digest is of no account.
         let digest = digest(&Sha256::digest(&bytes));
-        let manifest = serde_json::from_slice(&bytes).map_err(|e| RegistryError::NoPolicy {
+        let manifest = serde_json::from_slice(&bytes).map_err(|e| RegistryError::Unknown {
             what: what.to_owned(),
             problem: format!("its manifest is malformed: {e}"),
         })?;
@@ -317,7 +318,10 @@ fn kind(manifest: &Manifest) -> Result<Kind, String> {
     if manifest.artifact_type.as_deref() == Some(BUNDLE) || types.first() == Some(&BUNDLE_LAYER) {
         return Ok(Kind::Bundle);
     }
+    let workspace = manifest.artifact_type.as_deref() == Some(WORKSPACE);
     match types.as_slice() {
+        [WORKSPACE_LAYER] => Ok(Kind::Workspace),
+        [other] if workspace => Err(format!("its layer is of type {other}")),
         [WASM_LAYER | WASM_LAYER_OLDER] => Ok(Kind::Module),
         [other] => Err(format!("its layer is of type {other}")),
         _ => Err(format!("it has {} layers", types.len())),

@@ -8,8 +8,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{
-    Artifact, BUNDLE, BUNDLE_LAYER, DESCRIPTION, EMPTY, Kind, SIGNATURE, SIGNATURE_LAYER, TITLE,
-    VERSION, WASM_CONFIG, WASM_LAYER,
+    Artifact, BUNDLE_LAYER, DESCRIPTION, EMPTY, Kind, SIGNATURE, SIGNATURE_LAYER, TITLE, VERSION,
+    WASM_CONFIG, WASM_LAYER, WORKSPACE_LAYER,
 };
 use crate::error::RegistryError;
 use crate::http::Ask;
@@ -30,7 +30,8 @@ impl Registry {
         for (n, layer) in artifact.layers.iter().enumerate() {
             let media_type = match (artifact.kind, n) {
                 (Kind::Bundle, 0) => BUNDLE_LAYER,
-                _ => WASM_LAYER,
+                (Kind::Workspace, _) => WORKSPACE_LAYER,
+                (Kind::Bundle | Kind::Module, _) => WASM_LAYER,
             };
             let mut descriptor = self.blob(place, media_type, &layer.bytes).await?;
             descriptor.annotations = Some([(TITLE.to_owned(), layer.name.clone())].into());
@@ -38,11 +39,11 @@ impl Registry {
         }
         let config = match artifact.kind {
             Kind::Module => wasm_config(artifact, &layers).to_string(),
-            Kind::Bundle => "{}".to_owned(),
+            Kind::Bundle | Kind::Workspace => "{}".to_owned(),
         };
         let media_type = match artifact.kind {
             Kind::Module => WASM_CONFIG,
-            Kind::Bundle => EMPTY,
+            Kind::Bundle | Kind::Workspace => EMPTY,
         };
         let config = self.blob(place, media_type, config.as_bytes()).await?;
         let said = [
@@ -59,7 +60,7 @@ impl Registry {
             media_type: Some(MANIFEST_TYPE.to_owned()),
             config,
             layers,
-            artifact_type: (artifact.kind == Kind::Bundle).then(|| BUNDLE.to_owned()),
+            artifact_type: artifact.kind.artifact_type().map(str::to_owned),
             annotations: Some(annotations),
             ..Manifest::default()
         };

@@ -40,6 +40,17 @@ impl Look {
     pub fn older(&self, lock: &Lock) -> BTreeMap<String, String> {
         self.lock.older(lock)
     }
+
+    /// All that a lock file has of policy entries and of layers that is older than was seen: what it is about,
+    /// and how that shows.
+    #[must_use]
+    pub fn all_older(&self, lock: &Lock) -> Vec<(String, String)> {
+        let policies = self.lock.older(lock).into_iter();
+        let policies = policies.map(|(entry, how)| (format!("policy entry \"{entry}\""), how));
+        let layers = self.lock.older_layers(lock).into_iter();
+        let layers = layers.map(|(layer, how)| (format!("layer \"{layer}\""), how));
+        policies.chain(layers).collect()
+    }
 }
 
 impl Witness {
@@ -110,7 +121,7 @@ impl Witness {
                 true => Ok(()),
                 false => self.remember(&next, Ask::Nobody),
             };
-            let older = told(&look.older(lock));
+            let older = told(&look.all_older(lock));
             match kept {
                 // A single command of a person, who was not asked for the passphrase: the next engine
                 // remembers it.
@@ -193,11 +204,11 @@ pub const DOUBT: &str = "if you restored a backup, moved from another machine or
                          yourself, run `dayfly secret accept`; otherwise find out who can write \
                          there, and restore the newer vault";
 
-/// What is told of entries that are held to something older.
-fn told(older: &BTreeMap<String, String>) -> Option<String> {
+/// What is told of entries and layers that are held to something older.
+fn told(older: &[(String, String)]) -> Option<String> {
     let lines: Vec<String> = older
         .iter()
-        .map(|(entry, problem)| format!("policy entry \"{entry}\": {problem}"))
+        .map(|(about, problem)| format!("{about}: {problem}"))
         .collect();
     let all = lines.join("; ");
     (!lines.is_empty()).then(|| format!("{all} ({})", dayfly_store::trusted_store::ACCEPT))

@@ -1,4 +1,4 @@
-//! Gets modules and bundles from where they are, and finds out who answers for them.
+//! Gets modules, bundles and Workspaces from where they are, and finds out who answers for them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use dayfly_store::git::{Commit, GitError};
 use dayfly_store::trust::{self, Trusted};
 use dayfly_store::trusted_store::signature_beside;
 use dayfly_store::{GitSource, OciSource, Remote, TrustedStore};
+use dayfly_workspace::DEFAULT_LIMIT as WORKSPACE_MAX;
 
 use crate::registry;
 
@@ -35,7 +36,7 @@ pub struct Acquired {
     pub found: Found,
 }
 
-/// One component, or a bundle.
+/// One component, a bundle, or a Workspace.
 pub enum Found {
     /// The bytes of a component.
     Module(Vec<u8>),
@@ -48,6 +49,48 @@ pub enum Found {
         /// Its components, by their names.
         files: BTreeMap<String, Vec<u8>>,
     },
+    /// The text of a Workspace, which nobody has read yet.
+    Workspace(Vec<u8>),
+}
+
+impl Found {
+    /// What it is, for a person.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Module(_) => "a policy",
+            Self::Bundle { .. } => "a bundle of policies",
+            Self::Workspace(_) => "a Workspace",
+        }
+    }
+
+    /// What a signature is for.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        match self {
+            Self::Module(bytes) | Self::Workspace(bytes) => bytes,
+            Self::Bundle { text, .. } => text,
+        }
+    }
+
+    /// One file by itself, which its name says is a Workspace or else is a component.
+    fn file(
+        name: &str,
+        read: impl FnOnce(u64) -> Result<Vec<u8>, CliError>,
+    ) -> Result<Self, CliError> {
+        match Path::new(name).extension().is_some_and(|e| e == "json") {
+            true => read(WORKSPACE_MAX).map(Self::Workspace),
+            false => read(MODULE_MAX).map(Self::Module),
+        }
+    }
+}
+
+/// Whoever points at a Workspace where a policy is wanted is told what to do with it.
+#[must_use]
+pub fn no_policy(source: &ModuleSource) -> CliError {
+    CliError::usage(format!("{source} is a Workspace, not a policy")).hint(format!(
+        "nothing was changed; `dayfly layer add {source}` merges a Workspace into yours"
+    ))
 }
 
 /// Reads what a person wrote as a source; a relative path begins where the person is.
@@ -81,15 +124,13 @@ pub fn acquire(home: &Home, config: &Config, source: &ModuleSource) -> Result<Ac
         ModuleSource::Remote(Remote::Git(git)) => from_git(git)?,
         ModuleSource::Remote(Remote::Oci(oci)) => from_oci(home, oci)?,
     };
-    let content: &[u8] = match &found {
-        Found::Module(bytes) => bytes,
-        Found::Bundle { text, .. } => text,
-    };
     let name = source.to_string();
-    let signer = trust::check(&config.trust, &name, content, &signatures).map_err(|why| {
-        CliError::new(Code::Refused, format!("{name}: {why}"))
-            .hint("nothing was changed; see [[trust]] in dayfly.toml for the keys that may sign it")
-    })?;
+    let signer =
+        trust::check(&config.trust, &name, found.content(), &signatures).map_err(|why| {
+            CliError::new(Code::Refused, format!("{name}: {why}")).hint(
+                "nothing was changed; see [[trust]] in dayfly.toml for the keys that may sign it",
+            )
+        })?;
     if let Found::Bundle {
         bundle,
         text,
@@ -127,8 +168,9 @@ fn from_path(path: &Path) -> Result<Got, CliError> {
         let found = bundle_of(text, |name| foreign::inside(path, name, MODULE_MAX))?;
         return Ok((found, None, signatures(&file)?));
     }
-    let bytes = foreign::read(path, MODULE_MAX)?;
-    Ok((Found::Module(bytes), None, signatures(path)?))
+    let name = path.to_string_lossy();
+    let found = Found::file(&name, |limit| foreign::read(path, limit))?;
+    Ok((found, None, signatures(path)?))
 }
 
 /// The signature beside a file.
@@ -171,20 +213,30 @@ fn from_git(git: &GitSource) -> Result<Got, CliError> {
         let signatures = beside(Some(format!("{}.minisig", bundle::FILE)));
         return Ok((found, resolved, signatures));
     }
-    let bytes = commit.read(None, MODULE_MAX).map_err(failed)?;
-    Ok((Found::Module(bytes), resolved, beside(None)))
+    let found = Found::file(&git.file, |limit| commit.read(None, limit).map_err(failed))?;
+    Ok((found, resolved, beside(None)))
+}
+
+/// How many bytes an artifact may have.
+fn longest(kind: Kind) -> u64 {
+    match kind {
+        Kind::Module => MODULE_MAX,
+        Kind::Bundle => BUNDLE_MAX,
+        Kind::Workspace => WORKSPACE_MAX,
+    }
 }
 
 fn from_oci(home: &Home, oci: &OciSource) -> Result<Got, CliError> {
     let parts: PathBuf = home.folder().join("policies").join("parts");
     let pulled = registry::talk(oci, |registry, place| async move {
-        registry.pull(&place, BUNDLE_MAX, &parts).await
+        registry.pull(&place, longest, &parts).await
     })?;
     let resolved = Some(pulled.digest);
     let mut layers = pulled.layers.into_iter();
     let first = layers.next().map(|layer| layer.bytes).unwrap_or_default();
     let found = match pulled.kind {
         Kind::Module => Found::Module(first),
+        Kind::Workspace => Found::Workspace(first),
         Kind::Bundle => {
             let mut files = BTreeMap::new();
             for layer in layers {
@@ -295,12 +347,30 @@ pub(crate) fn seal(text: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Vec
     Ok(document.to_string().into_bytes())
 }
 
+/// The source at what it named when it was looked at; the file of a bundle stands for the bundle.
+#[must_use]
+pub fn pinned(source: &ModuleSource, resolved: Option<&str>) -> ModuleSource {
+    match source {
+        ModuleSource::Remote(Remote::Oci(oci)) => ModuleSource::Remote(Remote::Oci(OciSource {
+            digest: resolved.map(str::to_owned).or(oci.digest.clone()),
+            file: None,
+            ..oci.clone()
+        })),
+        ModuleSource::Remote(Remote::Git(git)) => ModuleSource::Remote(Remote::Git(GitSource {
+            revision: resolved.map(str::to_owned).or(git.revision.clone()),
+            module: None,
+            ..git.clone()
+        })),
+        other => other.clone(),
+    }
+}
+
 /// Keeps a module or a bundle with its signatures, so that it can be had without its source.
 pub fn keep(home: &Home, acquired: &Acquired) -> Result<(), CliError> {
     let store = TrustedStore::store(home.folder());
     let failed = |e: dayfly_store::ContentError| CliError::failed(e.to_string());
     let digest = match &acquired.found {
-        Found::Module(bytes) => store.put(bytes).map_err(failed)?,
+        Found::Module(bytes) | Found::Workspace(bytes) => store.put(bytes).map_err(failed)?,
         Found::Bundle { text, files, .. } => {
             for bytes in files.values() {
                 store.put(bytes).map_err(failed)?;

@@ -287,9 +287,10 @@ fn parts(acquired: &Acquired) -> Result<Parts<'_>, CliError> {
             text,
             files,
         } => Ok((bundle, text, files)),
-        Found::Module(_) => Err(CliError::failed(format!(
-            "{} is not a bundle",
-            acquired.source
+        other => Err(CliError::failed(format!(
+            "{} is {}, not a bundle",
+            acquired.source,
+            other.what()
         ))),
     }
 }

@@ -1,6 +1,7 @@
 //! What a merge of a layer changes and leaves, for a person and for a program.
 
 use dayfly_dialog::sanitize;
+use dayfly_store::lock::LockedLayer;
 use dayfly_workspace::layers::{LayerPlan, Named};
 use serde::Serialize;
 
@@ -10,6 +11,24 @@ use serde::Serialize;
 pub struct LayerReport {
     layer: String,
     source: String,
+    /// The version that the layer says it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// The version that was merged before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_version: Option<String>,
+    /// What the source names it: the digest of a manifest, a commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved: Option<String>,
+    /// Who signed it, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
+    /// Others could hand an older one out, and nobody would notice.
+    #[serde(skip)]
+    unversioned: bool,
+    /// What the layer said is not kept, so that only its sessions go with it.
+    #[serde(skip)]
+    pub(crate) lost: bool,
     /// How many sessions the layer has.
     sessions: usize,
     /// Whether the Workspace is as told; not where only what would change was asked.
@@ -55,8 +74,7 @@ const SHOWN: usize = 20;
 
 impl LayerReport {
     pub(crate) fn new(
-        layer: &str,
-        source: &str,
+        now: &LockedLayer,
         sessions: usize,
         plan: &LayerPlan,
         kept: &[(String, String)],
@@ -66,8 +84,14 @@ impl LayerReport {
             all.iter().map(|(one, fields)| row(one, fields)).collect()
         };
         Self {
-            layer: layer.to_owned(),
-            source: source.to_owned(),
+            layer: now.name.clone(),
+            source: now.source.clone(),
+            version: now.version.clone(),
+            previous_version: None,
+            resolved: now.resolved.clone(),
+            signer: now.signer.clone(),
+            unversioned: false,
+            lost: false,
             sessions,
             merged: false,
             added: plain(&plan.added),
@@ -91,6 +115,16 @@ impl LayerReport {
         }
     }
 
+    /// Says what was merged before.
+    pub(crate) fn since(&mut self, before: Option<&LockedLayer>) {
+        self.previous_version = before.and_then(|before| before.version.clone());
+    }
+
+    /// Says where the layer has no version, so that an older one would not show.
+    pub(crate) fn ask_for_version(&mut self) {
+        self.unversioned = self.version.is_none();
+    }
+
     pub(crate) fn merged(self) -> Self {
         Self {
             merged: true,
@@ -107,11 +141,7 @@ impl LayerReport {
     /// The lines for a person.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "{}, from {}\n",
-            sanitize(&self.layer),
-            sanitize(&self.source)
-        );
+        let mut text = self.head();
         let mut part = |mark: &str, rows: &[Row], what: &dyn Fn(&Row) -> String| {
             for row in rows.iter().take(SHOWN) {
                 text += &format!("{mark} {}{}\n", shown(row), what(row));
@@ -151,10 +181,32 @@ impl LayerReport {
             let (session, command) = (sanitize(&program.session), sanitize(&program.command));
             text += &format!("! runs    {session}: Dayfly would run {command}\n");
         }
+        if self.unversioned {
+            text += "! note    the layer does not say its version, so that nobody would notice an older one\n";
+        }
+        if self.lost {
+            text += "! stays   what came with its sessions (profiles, providers): Dayfly does not have the list\n";
+        }
         if self.changes() == 0 {
             text += "  nothing changes in the Workspace\n";
         }
         text
+    }
+}
+
+impl LayerReport {
+    /// Which layer, of which version, from where, signed by whom.
+    fn head(&self) -> String {
+        let versions = match (&self.previous_version, &self.version) {
+            (Some(before), Some(now)) if before != now => format!(" {before} → {now}"),
+            (_, Some(now)) => format!(" {now}"),
+            (_, None) => String::new(),
+        };
+        let signer = self.signer.as_ref();
+        let signed = signer.map(|key| format!(", signed by {key}"));
+        let signed = signed.unwrap_or_default();
+        let (layer, source) = (&self.layer, &self.source);
+        sanitize(&format!("{layer}{versions}, from {source}{signed}")) + "\n"
     }
 }
 

@@ -4,22 +4,20 @@
 //! has of it, so that a later merge knows which fields a person changed since.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use dayfly_core::session::SessionId;
-use dayfly_dialog::{CliError, Code};
-use dayfly_fs::trusted;
+use dayfly_dialog::CliError;
 use dayfly_host::{locking, orders, refused};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, IncludeSettings, ModuleSource};
 use dayfly_store::lock::LockedLayer;
-use dayfly_store::{Lock, TrustedStore};
+use dayfly_store::{ContentDigest, Remote, TrustedStore};
 use dayfly_workspace::layers::{Layer, LayerError, LayerPlan};
 use dayfly_workspace::splice::SpliceError;
 use dayfly_workspace::{Workspace, WorkspaceFile};
 
-use crate::acquire::{self, Found};
 use crate::layer_report::LayerReport;
+use crate::layer_source;
 use crate::talk::Talk;
 
 /// What a merge may do.
@@ -31,15 +29,10 @@ pub struct How {
     pub yes: bool,
     /// What the person changed or removed becomes as the layer has it.
     pub restore: bool,
+    /// An older version than the one that was merged may come.
+    pub downgrade: bool,
     /// A program reads, so nobody is told.
     pub quiet: bool,
-}
-
-/// What a layer says now.
-struct Looked {
-    layer: Layer,
-    resolved: Option<String>,
-    signer: Option<String>,
 }
 
 /// Merges what a layer says now into the Workspace, and notes it in the lock file.
@@ -54,20 +47,24 @@ pub fn merge(
     how: How,
     talk: &Talk<'_>,
 ) -> Result<LayerReport, CliError> {
-    let now = look(home, config, include)?;
-    let source = include.source.to_string();
-    let text = now.layer.text();
+    let now = layer_source::look(home, config, &include.name, &include.source)?;
+    let mut lock = locking::load_to_write(home)?;
     let store = TrustedStore::store(home.folder());
-    let digest = dayfly_store::content::ContentDigest::of(text.as_bytes());
+    let text = now.layer.text();
+    let old = lock.layer(&include.name);
     let locked = LockedLayer {
         name: include.name.clone(),
-        source: source.clone(),
-        digest,
-        resolved: now.resolved.clone(),
-        signer: now.signer.clone(),
+        source: include.source.to_string(),
+        digest: ContentDigest::of(text.as_bytes()),
+        version: now.layer.version().map(str::to_owned),
+        resolved: now.resolved,
+        signer: now.signer,
     };
-    let mut lock = locking::load_to_write(home)?;
-    let before = before(home, &lock, &include.name)?;
+    let mut before = Layer::default();
+    if let Some(old) = old {
+        layer_source::refuse_older(old, &locked, how.downgrade)?;
+        before = layer_source::before(home, config, old)?;
+    }
     let merging = Merging {
         home,
         name: &include.name,
@@ -76,7 +73,11 @@ pub fn merge(
         how,
     };
     let (plan, kept) = merging.plan()?;
-    let report = LayerReport::new(&include.name, &source, now.layer.sessions(), &plan, &kept);
+    let mut report = LayerReport::new(&locked, now.layer.sessions(), &plan, &kept);
+    report.since(old);
+    if matches!(include.source, ModuleSource::Remote(Remote::Oci(_))) {
+        report.ask_for_version();
+    }
     if !how.quiet {
         (talk.say)(&report.text());
     }
@@ -85,11 +86,16 @@ pub fn merge(
     }
     if !plan.is_empty() {
         (talk.agree)("Merge this into the Workspace?", how.yes, "--yes")?;
+    }
+    // Kept first: what is merged and not kept could not be told from a person's own changes later.
+    if old != Some(&locked) {
+        let failed = |e: dayfly_store::ContentError| CliError::failed(e.to_string());
+        store.put(text.as_bytes()).map_err(failed)?;
+    }
+    if !plan.is_empty() {
         merging.carry_out(&plan, &kept)?;
     }
-    let failed = |e: dayfly_store::ContentError| CliError::failed(e.to_string());
-    if lock.layer(&include.name) != Some(&locked) {
-        store.put(text.as_bytes()).map_err(failed)?;
+    if old != Some(&locked) {
         lock.set_layer(locked);
         locking::save(home, &mut lock)?;
     }
@@ -107,8 +113,11 @@ pub fn take_out(
     talk: &Talk<'_>,
 ) -> Result<LayerReport, CliError> {
     let mut lock = locking::load_to_write(home)?;
-    let before = before(home, &lock, name)?;
-    let source = lock.layer(name).map(|layer| layer.source.clone());
+    let locked = lock.layer(name);
+    let kept = locked.map_or(Ok(None), |locked| layer_source::kept(home, locked))?;
+    // Without it the sessions are known by what they say themselves, and the rest stays.
+    let lost = locked.is_some() && kept.is_none();
+    let before = kept.unwrap_or_default();
     let merging = Merging {
         home,
         name,
@@ -123,7 +132,16 @@ pub fn take_out(
         return Err(CliError::usage(message)
             .hint("nothing was changed; give that session another parent first, or remove it"));
     }
-    let report = LayerReport::new(name, source.as_deref().unwrap_or("-"), 0, &plan, &kept);
+    let locked = locked.cloned().unwrap_or_else(|| LockedLayer {
+        name: name.to_owned(),
+        source: "-".to_owned(),
+        digest: ContentDigest::of(b""),
+        version: None,
+        resolved: None,
+        signer: None,
+    });
+    let mut report = LayerReport::new(&locked, 0, &plan, &kept);
+    report.lost = lost;
     if !how.quiet {
         (talk.say)(&report.text());
     }
@@ -135,100 +153,6 @@ pub fn take_out(
         locking::save(home, &mut lock)?;
     }
     Ok(report.merged())
-}
-
-/// What the layer said when it was last merged; nothing where it never was.
-fn before(home: &Home, lock: &Lock, name: &str) -> Result<Layer, CliError> {
-    let Some(locked) = lock.layer(name) else {
-        return Ok(Layer::default());
-    };
-    let failed = |problem: String| {
-        let message = format!(
-            "layer \"{name}\": Dayfly cannot read what the layer said when it was last merged: {problem}"
-        );
-        CliError::failed(message).hint(
-            "nothing was changed; without that, Dayfly cannot tell your own changes from older ones of the \
-             layer: restore the folder `policies` of the home, or remove the layer and add it again",
-        )
-    };
-    let store = TrustedStore::store(home.folder());
-    let bytes = store
-        .get(&locked.digest)
-        .map_err(|e| failed(e.to_string()))?;
-    let bytes = bytes.ok_or_else(|| failed(format!("{} is not kept", locked.digest)))?;
-    let text = String::from_utf8(bytes).map_err(|e| failed(e.to_string()))?;
-    Layer::parse(name, &text).map_err(|e| failed(e.to_string()))
-}
-
-/// Gets what a layer says now.
-fn look(home: &Home, config: &Config, include: &IncludeSettings) -> Result<Looked, CliError> {
-    let parts = match &include.source {
-        ModuleSource::Path(folder) if folder.is_dir() => {
-            files(folder)?.into_iter().map(ModuleSource::Path).collect()
-        }
-        source => vec![source.clone()],
-    };
-    let mut looked = Looked {
-        layer: Layer::default(),
-        resolved: None,
-        signer: None,
-    };
-    for part in parts {
-        if let ModuleSource::Path(path) = &part {
-            owned(path)?;
-        }
-        let acquired = acquire::acquire(home, config, &part)?;
-        let name = part.to_string();
-        let Found::Module(bytes) = acquired.found else {
-            let message = format!("{name} is a bundle of policies, not a Workspace");
-            return Err(CliError::usage(message).hint("nothing was changed"));
-        };
-        let refuse = |problem: String| {
-            CliError::usage(format!("{name} is not a Workspace: {problem}"))
-                .hint("nothing was changed")
-        };
-        let text = String::from_utf8(bytes).map_err(|e| refuse(e.utf8_error().to_string()))?;
-        let layer = Layer::parse(&include.name, &text);
-        let joined = layer.and_then(|layer| looked.layer.join(layer));
-        joined.map_err(|e: LayerError| refuse(e.to_string()))?;
-        looked.resolved = acquired.resolved;
-        looked.signer = acquired.signer.map(|signer| signer.key.clone());
-    }
-    Ok(looked)
-}
-
-/// Refuses a file that somebody else could have written: a layer can make Dayfly run programs.
-fn owned(path: &Path) -> Result<(), CliError> {
-    trusted::inspect(path).map(drop).map_err(|e| {
-        CliError::new(Code::Refused, e.to_string()).hint(
-            "nothing was changed; a layer that others keep comes from a git checkout of your own, with a \
-             signature where [[trust]] asks for one",
-        )
-    })
-}
-
-/// The Workspaces in a folder, in the order of their names.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let failed = |e: std::io::Error| {
-        CliError::failed(format!("Dayfly cannot list {}: {e}", folder.display()))
-            .hint("nothing was changed")
-    };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        let message = format!("{} has no file that ends in .json", folder.display());
-        return Err(CliError::new(Code::NotFound, message).hint("nothing was changed"));
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// A merge on its way.

@@ -5,7 +5,8 @@
 //! [`past_decisions`] what a newer version would have said of what was recorded. [`modules`] and
 //! [`bundles`] bring entries up to date, [`config_edit`] changes `dayfly.toml` without disturbing the
 //! rest, [`take`] puts in force what was agreed to. [`folder`] puts a policy where others read it,
-//! [`registry`] talks to registries, [`layers`] merges Workspaces of others into one's own, [`keys`] keeps the keys that sign.
+//! [`registry`] talks to registries, [`layers`] merges Workspaces of others into one's own, as [`layer_report`]
+//! tells, [`keys`] keeps the keys that sign.
 
 pub mod acquire;
 pub mod bundles;
@@ -13,6 +14,7 @@ pub mod config_edit;
 pub mod folder;
 pub mod keys;
 pub mod layer_report;
+mod layer_source;
 pub mod layers;
 pub mod modules;
 pub mod newer;

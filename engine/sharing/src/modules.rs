@@ -29,10 +29,14 @@ pub fn update(
     let mut lock = locking::load_to_write(home)?;
     let acquired = acquire::acquire(home, &config, &settings.module)?;
     let Found::Module(bytes) = &acquired.found else {
-        return Err(
-            CliError::failed(format!("{} is now a bundle", settings.module))
-                .hint(format!("remove {name}, then add the bundle")),
-        );
+        return Err(CliError::failed(format!(
+            "{} is now {}",
+            settings.module,
+            acquired.found.what()
+        ))
+        .hint(format!(
+            "nothing was changed; remove {name}, then add what is there now"
+        )));
     };
     let (module, prepared) = prepared(home, &mut edit, settings, bytes)?;
     let new = wants::locked(

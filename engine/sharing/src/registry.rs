@@ -2,7 +2,7 @@
 
 use dayfly_dialog::{CliError, Code};
 use dayfly_host::engine;
-use dayfly_registry::{Place, Registry, RegistryError};
+use dayfly_registry::{Artifact, Place, Registry, RegistryError};
 use dayfly_store::OciSource;
 
 /// Where an OCI source is.
@@ -28,6 +28,21 @@ pub fn talk<T, F: Future<Output = Result<T, RegistryError>>>(
     asked.map_err(trouble)
 }
 
+/// Pushes an artifact and the signatures that lie beside it; the digest of its manifest.
+pub fn push(
+    target: &OciSource,
+    artifact: &Artifact,
+    signatures: &[String],
+) -> Result<String, CliError> {
+    talk(target, |registry, place| async move {
+        let digest = registry.push(&place, artifact).await?;
+        for signature in signatures {
+            registry.push_signature(&place, &digest, signature).await?;
+        }
+        Ok(digest)
+    })
+}
+
 fn trouble(error: RegistryError) -> CliError {
     let message = error.to_string();
     match error {
@@ -48,7 +63,7 @@ fn trouble(error: RegistryError) -> CliError {
         ),
         RegistryError::Settings(unusable) => CliError::failed(message).hint(unusable.hint()),
         RegistryError::Unreachable { .. } => CliError::failed(message)
-            .hint("policies that you added earlier run without the registry"),
+            .hint("policies and layers that you added earlier work without the registry"),
         _ => CliError::failed(message),
     }
 }

@@ -127,6 +127,9 @@ pub struct LockedLayer {
     pub source: String,
     /// The digest of its entries, as they are kept.
     pub digest: ContentDigest,
+    /// Its own version, where it says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// What the source named it then: the digest of a manifest, a commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<String>,
@@ -190,6 +193,11 @@ impl Lock {
                     "entry {:?} is in it twice",
                     module.entry
                 )));
+            }
+        }
+        for (n, layer) in lock.layers.iter().enumerate() {
+            if lock.layers[..n].iter().any(|l| l.name == layer.name) {
+                return Err(malformed(format!("layer {:?} is in it twice", layer.name)));
             }
         }
         lock.read = AsRead(Some(bytes));

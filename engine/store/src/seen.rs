@@ -1,4 +1,4 @@
-//! Which modules `dayfly.lock` was seen to hold entries to, so that an older one shows.
+//! Which modules `dayfly.lock` was seen to hold entries to, and which versions of layers, so that an older one shows.
 //!
 //! The file counts its writes, as the metadata of TUF has versions. One that was written less often than
 //! was seen, one that no longer holds an entry although nobody wrote it since, and one that holds an
@@ -10,24 +10,42 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::content::ContentDigest;
-use crate::lock::{Lock, LockedModule};
+use crate::lock::{Lock, LockedLayer, LockedModule};
 
 /// What was seen of a lock file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenLock {
     counter: u64,
-    modules: BTreeMap<String, SeenModule>,
+    modules: Seen,
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    layers: Seen,
 }
 
-/// The module that an entry was held to.
+/// What was seen, by the entry or the layer that it belongs to.
+type Seen = BTreeMap<String, SeenContent>;
+
+/// The module that an entry was held to, or what a layer said when it was merged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SeenModule {
+struct SeenContent {
     name: String,
+    /// Its own version; that of a layer may be empty.
     version: String,
     digest: ContentDigest,
 }
 
-impl From<&LockedModule> for SeenModule {
+impl SeenContent {
+    /// What it is called, with its version or what else tells it from others.
+    fn words(&self) -> String {
+        if self.version.is_empty() {
+            let digest = self.digest.to_string();
+            let digest = digest.get(..19).unwrap_or(&digest);
+            return format!("{} {digest}…", self.name);
+        }
+        format!("{} {}", self.name, self.version)
+    }
+}
+
+impl From<&LockedModule> for SeenContent {
     fn from(module: &LockedModule) -> Self {
         Self {
             name: module.name.clone(),
@@ -37,14 +55,36 @@ impl From<&LockedModule> for SeenModule {
     }
 }
 
+impl From<&LockedLayer> for SeenContent {
+    fn from(layer: &LockedLayer) -> Self {
+        Self {
+            name: layer.name.clone(),
+            version: layer.version.clone().unwrap_or_default(),
+            digest: layer.digest,
+        }
+    }
+}
+
+/// What a lock file holds entries to.
+fn modules(lock: &Lock) -> Seen {
+    let all = lock.modules().iter();
+    all.map(|m| (m.entry.clone(), m.into())).collect()
+}
+
+/// What a lock file has of layers.
+fn layers(lock: &Lock) -> Seen {
+    let all = lock.layers().iter();
+    all.map(|l| (l.name.clone(), l.into())).collect()
+}
+
 impl SeenLock {
     /// What there is to see of a lock file.
     #[must_use]
     pub fn of(lock: &Lock) -> Self {
-        let modules = lock.modules().iter();
         Self {
             counter: lock.counter(),
-            modules: modules.map(|m| (m.entry.clone(), m.into())).collect(),
+            modules: modules(lock),
+            layers: layers(lock),
         }
     }
 
@@ -58,66 +98,83 @@ impl SeenLock {
     /// shows.
     #[must_use]
     pub fn older(&self, lock: &Lock) -> BTreeMap<String, String> {
-        let problem = |(entry, seen): (&String, &SeenModule)| {
-            let what = self.problem(seen, lock.module(entry), lock.counter())?;
+        self.problems(&self.modules, &modules(lock), lock.counter())
+    }
+
+    /// The layers of which this lock file has something older, or nothing any more, and how that shows.
+    #[must_use]
+    pub fn older_layers(&self, lock: &Lock) -> BTreeMap<String, String> {
+        self.problems(&self.layers, &layers(lock), lock.counter())
+    }
+
+    fn problems(&self, seen: &Seen, now: &Seen, counter: u64) -> BTreeMap<String, String> {
+        let problem = |(entry, seen): (&String, &SeenContent)| {
+            let what = self.problem(seen, now.get(entry), counter)?;
             Some((entry.clone(), what))
         };
-        self.modules.iter().filter_map(problem).collect()
+        seen.iter().filter_map(problem).collect()
     }
 
     fn problem(
         &self,
-        seen: &SeenModule,
-        now: Option<&LockedModule>,
+        seen: &SeenContent,
+        now: Option<&SeenContent>,
         counter: u64,
     ) -> Option<String> {
-        let SeenModule { name, version, .. } = seen;
         let seen_counter = self.counter;
+        let (words, version) = (seen.words(), &seen.version);
         let Some(now) = now else {
             return (counter <= seen_counter).then(|| {
                 format!(
                     "dayfly.lock no longer has an entry for it, but the one last seen on this \
-                     machine (counter {seen_counter}) locked it to {name} {version}"
+                     machine (counter {seen_counter}) locked it to {words}"
                 )
             });
         };
         if now.digest == seen.digest {
             return None;
         }
-        let has = format!("locks it to {} {}", now.name, now.version);
+        let has = format!("locks it to {}", now.words());
         if counter < seen_counter {
             return Some(format!(
                 "dayfly.lock is older than the one last seen on this machine (its counter is \
                  {counter}, that of the newer one {seen_counter}): it {has}, the newer one to \
-                 {name} {version}"
+                 {words}"
             ));
         }
-        if now.name == *name && is_older(&now.version, version) {
-            return Some(format!(
+        (now.name == seen.name && is_older(&now.version, version)).then(|| {
+            format!(
                 "dayfly.lock {has}, which is older than {version}, the version last seen on this \
                  machine"
-            ));
-        }
-        None
+            )
+        })
     }
 
     /// What is to be remembered once this lock file was seen. What is older does not replace what is
     /// newer.
     #[must_use]
     pub fn taken_up(&self, lock: &Lock) -> Self {
-        let older = self.older(lock);
-        let mut next = self.clone();
-        if lock.counter() > self.counter {
-            next.counter = lock.counter();
-            next.modules.retain(|entry, _| lock.module(entry).is_some());
+        let (counter, newer) = (lock.counter(), lock.counter() > self.counter);
+        let taken_up = |seen: &Seen, now: Seen| {
+            let older = self.problems(seen, &now, counter);
+            let mut next = seen.clone();
+            next.retain(|entry, _| !newer || now.contains_key(entry));
+            let good = now.into_iter();
+            next.extend(good.filter(|(entry, _)| !older.contains_key(entry)));
+            next
+        };
+        Self {
+            counter: counter.max(self.counter),
+            modules: taken_up(&self.modules, modules(lock)),
+            layers: taken_up(&self.layers, layers(lock)),
         }
-        for module in lock.modules() {
-            if !older.contains_key(&module.entry) {
-                next.modules.insert(module.entry.clone(), module.into());
-            }
-        }
-        next
     }
+}
+
+/// Whether a text is a version that can be compared with others.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    semver::Version::parse(text).is_ok()
 }
 
 /// Whether a version is older than another, where both are versions.
@@ -189,6 +246,47 @@ mod tests {
         let now = lock(3, &[("b", "2.0.0"), ("c", "1.0.0")]);
         assert_eq!(entries(&seen, &now), [""; 0]);
         assert_eq!(seen.taken_up(&now), SeenLock::of(&now));
+    }
+
+    #[test]
+    fn an_older_layer_shows_as_an_older_module_does() {
+        let lock = |counter, version: Option<&str>, content: &str| {
+            let mut lock = lock(counter, &[]);
+            lock.set_layer(LockedLayer {
+                name: "team".into(),
+                source: "oci://h/r:1".into(),
+                digest: ContentDigest::of(content.as_bytes()),
+                version: version.map(str::to_owned),
+                resolved: None,
+                signer: None,
+            });
+            lock
+        };
+        let seen = SeenLock::of(&lock(4, Some("1.1.0"), "b"));
+        let told = |now: &Lock| seen.older_layers(now).remove("team");
+        assert_eq!(told(&lock(4, Some("1.1.0"), "b")), None);
+        assert_eq!(told(&lock(5, Some("1.2.0"), "c")), None);
+        let older = told(&lock(5, Some("1.0.0"), "a")).unwrap();
+        assert!(
+            older.contains("team 1.0.0, which is older than 1.1.0"),
+            "{older}"
+        );
+        let older = told(&lock(3, None, "a")).unwrap();
+        assert!(older.contains("its counter is 3"), "{older}");
+        assert!(older.contains("team sha256:ca978112ca1b…"), "{older}");
+        assert!(told(&Lock::default()).is_some());
+        assert!(
+            seen.older(&Lock::default()).is_empty(),
+            "no policy entry is"
+        );
+        let next = seen.taken_up(&lock(9, Some("1.0.0"), "a"));
+        assert!(
+            next.older_layers(&lock(9, Some("1.0.0"), "a"))
+                .contains_key("team")
+        );
+        // What was recorded before there were layers in it is read.
+        let before: SeenLock = serde_json::from_str(r#"{"counter":1,"modules":{}}"#).unwrap();
+        assert!(before.older_layers(&lock(2, None, "a")).is_empty());
     }
 
     #[test]

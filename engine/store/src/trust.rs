@@ -30,7 +30,7 @@ pub struct Trusted {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Untrusted {
     /// Nobody signed it.
-    #[error("policies from {source_} must be signed, and this one is not")]
+    #[error("what comes from {source_} must be signed, and this is not")]
     Unsigned {
         /// The pattern of the trust root.
         source_: String,

@@ -50,6 +50,10 @@ pub(crate) struct WorkspaceObject<'a> {
     /// `dayfly.toml` says.
     #[serde(borrow, default)]
     pub(crate) delivery: Option<Field<'a, DeliveryWords>>,
+    /// The version of this Workspace, as `1.4.0`, for those who include it as a layer: nobody goes back
+    /// to an older one without saying so.
+    #[serde(borrow, default)]
+    pub(crate) layer_version: Option<Field<'a, String>>,
 }
 
 /// One way into one cloud account. Which fields it needs depends on its `type`.

@@ -52,34 +52,70 @@ pub enum LayerError {
         /// The id.
         id: String,
     },
+    /// Its version is none that could be compared.
+    #[error("`layerVersion` {0} is not a version such as \"1.4.0\"")]
+    Version(String),
 }
 
 type Entries = BTreeMap<String, Map<String, Value>>;
 
+/// The field of a Workspace that says its version to those who take it as a layer.
+pub const VERSION: &str = "layerVersion";
+
+/// Whether a text is a version that can be compared with others.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn version(text: &str) -> Result<(), LayerError> {
+    let read = semver::Version::parse(text);
+    read.map(drop)
+        .map_err(|_| LayerError::Version(format!("{text:?}")))
+}
+
 /// The entries of a layer, by list and id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layer {
+    version: Option<String>,
     lists: BTreeMap<&'static str, Entries>,
 }
 
 impl Layer {
-    /// Reads the text of a Workspace as a layer of this name.
+    /// Reads a file of somebody else as a layer of this name. One without a list of sessions is none: it would
+    /// take away all that there was before.
+    ///
+    /// # Errors
+    /// [`LayerError`].
+    pub fn of_file(name: &str, text: &str) -> Result<Self, LayerError> {
+        let whole = object(text)?;
+        let field = List::Sessions.field();
+        if whole.get(field).is_none_or(Value::is_null) {
+            return Err(LayerError::Shape(format!("`{field}` is missing")));
+        }
+        Self::of(name, &whole)
+    }
+
+    /// Reads the text of a Workspace, or of a layer as it is kept, as a layer of this name.
     ///
     /// # Errors
     /// [`LayerError`].
     pub fn parse(name: &str, text: &str) -> Result<Self, LayerError> {
-        let whole: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| LayerError::Shape(e.to_string()))?;
-        let mut layer = Self::default();
+        Self::of(name, &object(text)?)
+    }
+
+    fn of(name: &str, whole: &Map<String, Value>) -> Result<Self, LayerError> {
+        let mut layer = Self {
+            version: version_of(whole)?,
+            ..Self::default()
+        };
         for list in LISTS {
             let mut entries = Entries::new();
-            for entry in elements(&whole, list)? {
+            for entry in elements(whole, list)? {
                 let Some(Value::String(id)) = entry.get(list.key()).cloned() else {
                     let (list, key) = (list.field(), list.key());
                     return Err(LayerError::NoId { list, key });
                 };
                 let entry = match list {
-                    List::Sessions => session(name, entry.clone(), &whole),
+                    List::Sessions => session(name, entry.clone(), whole),
                     _ => entry.clone(),
                 };
                 if entries.insert(id.clone(), entry).is_some() {
@@ -92,11 +128,13 @@ impl Layer {
         Ok(layer)
     }
 
-    /// Takes the entries of another part of the same layer in.
+    /// Takes the entries of another part of the same layer in. The version is that of the first part that
+    /// says one.
     ///
     /// # Errors
     /// An entry is in both.
     pub fn join(&mut self, part: Self) -> Result<(), LayerError> {
+        self.version = self.version.take().or(part.version);
         for (list, entries) in part.lists {
             let there = self.lists.entry(list).or_default();
             for (id, entry) in entries {
@@ -113,13 +151,39 @@ impl Layer {
     pub fn text(&self) -> String {
         let of = |entries: &Entries| Value::from_iter(entries.values().cloned());
         let lists = self.lists.iter().filter(|(_, entries)| !entries.is_empty());
-        let whole: BTreeMap<&str, Value> = lists.map(|(list, all)| (*list, of(all))).collect();
+        let mut whole: BTreeMap<&str, Value> = lists.map(|(list, all)| (*list, of(all))).collect();
+        whole.extend(self.version().map(|version| (VERSION, version.into())));
         let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
         text + "\n"
     }
 
+    /// Its own version, where it says one.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What becomes of its sessions where another version takes its place: those that come, change and go,
+    /// by name.
+    #[must_use]
+    pub fn sessions_until(&self, next: &Self) -> SessionChanges {
+        let (before, after) = (self.entries(List::Sessions), next.entries(List::Sessions));
+        let named = |id: &String, entry| Named::of(List::Sessions, id, entry).name;
+        let mut changes = SessionChanges::default();
+        for (id, entry) in after {
+            match before.get(id) {
+                None => changes.added.push(named(id, entry)),
+                Some(old) if old != entry => changes.changed.push(named(id, entry)),
+                Some(_) => {}
+            }
+        }
+        let gone = before.iter().filter(|(id, _)| !after.contains_key(*id));
+        changes.removed = gone.map(|(id, entry)| named(id, entry)).collect();
+        changes
+    }
+
     /// Its entries of a list, by id.
-    fn of(&self, list: List) -> &Entries {
+    fn entries(&self, list: List) -> &Entries {
         static NONE: Entries = Entries::new();
         self.lists.get(list.field()).unwrap_or(&NONE)
     }
@@ -127,7 +191,32 @@ impl Layer {
     /// How many sessions it has.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.of(List::Sessions).len()
+        self.entries(List::Sessions).len()
+    }
+}
+
+/// Names of sessions that come, change and go with another version of a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionChanges {
+    /// Those that come.
+    pub added: Vec<String>,
+    /// Those of which a field changes.
+    pub changed: Vec<String>,
+    /// Those that go.
+    pub removed: Vec<String>,
+}
+
+/// The fields of a text; a byte order mark, as some editors write it, is no part of it.
+fn object(text: &str) -> Result<Map<String, Value>, LayerError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(text).map_err(|e| LayerError::Shape(e.to_string()))
+}
+
+fn version_of(whole: &Map<String, Value>) -> Result<Option<String>, LayerError> {
+    match whole.get(VERSION) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => version(text).map(|()| Some(text.clone())),
+        Some(other) => Err(LayerError::Version(other.to_string())),
     }
 }
 
@@ -227,8 +316,7 @@ impl LayerPlan {
         name: &str,
         restore: bool,
     ) -> Result<Self, LayerError> {
-        let whole: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| LayerError::Shape(e.to_string()))?;
+        let whole = object(text)?;
         let mut plan = Self::default();
         for list in LISTS {
             let there = elements(&whole, list)?.into_iter().filter_map(|entry| {
@@ -241,8 +329,8 @@ impl LayerPlan {
                 name,
                 restore,
                 there: &there,
-                before: before.of(list),
-                now: now.of(list),
+                before: before.entries(list),
+                now: now.entries(list),
             };
             sides.merge(&mut plan);
         }

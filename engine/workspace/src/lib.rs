@@ -32,6 +32,7 @@ mod fault;
 mod file;
 mod find;
 mod format;
+pub mod layer_files;
 pub mod layers;
 mod lock;
 mod method;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::check::{self, Finding};
 use crate::format::{DeliveryWords, WorkspaceObject};
+use crate::layers;
 use crate::position::{Walk, message_of, offset_in, offset_of};
 use crate::problem::{Note, Noted, Problem, Rejected};
 use crate::raw::{ELEMENTS_EXPECTED, Field, TOO_MANY};
@@ -115,6 +116,7 @@ fn read_lists(
     ) -> Option<(&str, &Placed<T>)> {
         previous.map(|old| (&*old.source, list(&old.lists)))
     }
+    layer_version(source, object.layer_version, notes);
     let sso = object.aws_sso_integrations;
     let azure = object.azure_integrations;
     let lists = Lists {
@@ -170,6 +172,23 @@ fn default_region(
     };
     notes.push(Noted::of_file(note));
     region
+}
+
+/// `layerVersion`: nothing goes by it here, but others could not compare it.
+fn layer_version(source: &str, field: Option<Field<'_, String>>, notes: &mut Vec<Noted>) {
+    let Some(field) = field else {
+        return;
+    };
+    let problem = match field.value {
+        Ok(version) => layers::version(&version).err().map(|e| e.to_string()),
+        Err(e) => Some(format!("`layerVersion`: {}", message_of(&e))),
+    };
+    if let Some(problem) = problem {
+        let note = Note::warning(offset_in(source, field.raw), problem);
+        notes.push(Noted::of_file(
+            note.hint("write a version such as \"1.4.0\""),
+        ));
+    }
 }
 
 /// `delivery`; the previous one where it is wrong.

@@ -8,6 +8,7 @@ mod control;
 mod endpoints;
 mod files;
 mod inference;
+mod layer_registry;
 mod layers;
 mod others;
 mod pages;

@@ -8,11 +8,11 @@ use dayfly_tests::Home;
 use dayfly_tests::authoring::{Registry, prebuilt};
 use serde_json::{Value, json};
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Asks the registry itself, as whoever may write to it can.
-fn ask(host: &str, method: &str, path: &str, kind: &str, body: &str) -> (u16, String) {
+pub(crate) fn ask(host: &str, method: &str, path: &str, kind: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(host).expect("it listens");
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {kind}\r\nContent-Type: {kind}\r\n\
@@ -27,14 +27,14 @@ fn ask(host: &str, method: &str, path: &str, kind: &str, body: &str) -> (u16, St
     (status.expect("a status"), body.to_owned())
 }
 
-struct Scene {
-    registry: Registry,
-    author: Home,
-    key: String,
+pub(crate) struct Scene {
+    pub(crate) registry: Registry,
+    pub(crate) author: Home,
+    pub(crate) key: String,
 }
 
 impl Scene {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let registry = Registry::start()?;
         let author = Home::new();
         let key = author.run(["policy", "keygen"]).ok().out.trim().to_owned();
@@ -46,7 +46,7 @@ impl Scene {
     }
 
     /// A person who trusts the author's key for sources like this.
-    fn user(&self, sources: &str) -> Home {
+    pub(crate) fn user(&self, sources: &str) -> Home {
         let user = Home::new();
         user.save_workspace(&json!({ "sessions": [] }));
         user.save_config(&format!(
@@ -56,7 +56,7 @@ impl Scene {
         user
     }
 
-    fn at(&self, place: &str) -> String {
+    pub(crate) fn at(&self, place: &str) -> String {
         format!("oci://{}/{place}", self.registry.host)
     }
 
@@ -76,14 +76,14 @@ impl Scene {
         digest.as_str().expect("a digest").to_owned()
     }
 
-    fn manifest(&self, repository: &str, reference: &str, kind: &str) -> Value {
+    pub(crate) fn manifest(&self, repository: &str, reference: &str, kind: &str) -> Value {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let (status, body) = ask(&self.registry.host, "GET", &path, kind, "");
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).expect("a manifest")
     }
 
-    fn put(&self, repository: &str, reference: &str, kind: &str, manifest: &Value) {
+    pub(crate) fn put(&self, repository: &str, reference: &str, kind: &str, manifest: &Value) {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let (status, body) = ask(
             &self.registry.host,
@@ -96,7 +96,7 @@ impl Scene {
     }
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 

@@ -138,6 +138,7 @@ enum Layer {
     Add(layer::add::Args),
     Update(layer::update::Args),
     Remove(layer::remove::Args),
+    Push(layer::push::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,6 +234,7 @@ impl Dayfly {
             Command::Layer(Layer::Add(args)) => end(layer::add::run(&args)),
             Command::Layer(Layer::Update(args)) => end(layer::update::run(&args)),
             Command::Layer(Layer::Remove(args)) => end(layer::remove::run(&args)),
+            Command::Layer(Layer::Push(args)) => end(layer::push::run(&args)),
             Command::Use(args) => end(use_session::run(&args)),
             Command::Shell(Shell::Init(args)) => end(shell::init::run(&args)),
             Command::Prompt(args) => end(prompt::run(&args)),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dayfly_store::Remote;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -59,11 +60,20 @@ impl IncludeSettings {
     /// # Errors
     /// What is wrong, and what to write instead.
     pub fn source(folder: &Path, text: &str) -> Result<ModuleSource, (String, String)> {
-        let forms = "use the path of a Workspace or of a folder of them, or git:FOLDER//FILE";
+        let forms = "use the path of a Workspace or of a folder of them, git:FOLDER//FILE, or \
+                     oci://HOST/REPOSITORY:TAG";
+        let part = |remote: &Remote| match remote {
+            Remote::Oci(oci) => oci.file.is_some(),
+            Remote::Git(git) => git.module.is_some(),
+        };
         match ModuleSource::parse(folder, text) {
             Ok(ModuleSource::Builtin(_)) => {
                 Err(("no Workspace is built in".to_owned(), forms.to_owned()))
             }
+            Ok(ModuleSource::Remote(remote)) if part(&remote) => Err((
+                format!("{remote} names a file of a bundle of policies, not a Workspace"),
+                forms.to_owned(),
+            )),
             Ok(source) => Ok(source),
             Err((message, _)) => Err((message, forms.to_owned())),
         }

@@ -5,6 +5,7 @@ use dayfly_host::paths;
 use dayfly_runtime::config::{IncludeSettings, ModuleSource};
 use dayfly_sharing::config_edit::Edit;
 use dayfly_sharing::layers::{self, How};
+use dayfly_store::Remote;
 
 use crate::commands::init;
 use crate::consent::TALK;
@@ -12,12 +13,13 @@ use crate::terminal::{print, print_json};
 
 /// Merge the Workspace of others into yours: shows what would come, then asks for confirmation.
 ///
-/// A source is the path of a Workspace or of a folder of them, or git:FOLDER//FILE?ref=REVISION. Where a
+/// A source is the path of a Workspace or of a folder of them, git:FOLDER//FILE?ref=REVISION, or
+/// oci://HOST/REPOSITORY:TAG. Where a
 /// `[[trust]]` table of dayfly.toml names it, the Workspace has to be signed. Your own sessions and the fields
 /// that you change in theirs stay yours; `dayfly layer update` brings the rest up to date.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly layer add ~/team/workspace.json\n  dayfly layer add git:~/team//cloud/workspace.json?ref=main --name cloud"
+    after_help = "Examples:\n  dayfly layer add ~/team/workspace.json\n  dayfly layer add git:~/team//cloud/workspace.json?ref=main --name cloud\n  dayfly layer add oci://registry.example/team/cloud:stable"
 )]
 pub(crate) struct Args {
     /// The source.
@@ -63,9 +65,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The name of the file or folder, without its extension; for a `workspace.json` that of its folder.
+/// The name of the repository, file or folder, without an extension; for a `workspace.json` that of its folder.
 fn usual_name(source: &ModuleSource) -> Result<String, CliError> {
-    let text = source.to_string();
+    let text = match source {
+        ModuleSource::Remote(Remote::Oci(oci)) => oci.repository.clone(),
+        other => other.to_string(),
+    };
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let mut words = path.rsplit('/').filter(|word| !word.is_empty());
     let plain = |word: &str| word.strip_suffix(".json").unwrap_or(word).to_owned();

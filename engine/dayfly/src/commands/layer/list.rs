@@ -24,6 +24,9 @@ struct Row {
     sessions: usize,
     /// Whether it was ever merged.
     merged: bool,
+    /// The version that was merged last, where the layer says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
     /// What the source named what was merged last: a commit, the digest of a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved: Option<String>,
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             source,
             sessions: sessions(name),
             merged: locked.is_some(),
+            version: locked.and_then(|layer| layer.version.clone()),
             resolved: locked.and_then(|layer| layer.resolved.clone()),
             signer: locked.and_then(|layer| layer.signer.clone()),
             included,
@@ -75,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         print("no layers; add one with `dayfly layer add`\n");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(["LAYER", "SESSIONS", "SOURCE", "NOTE"]);
+    let mut table = Table::new(["LAYER", "VERSION", "SESSIONS", "SOURCE", "NOTE"]);
     for row in &rows {
         let note = match (row.included, row.merged) {
             (false, _) => "not in dayfly.toml; `dayfly layer remove` takes its sessions out",
@@ -84,6 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         };
         table.row([
             sanitize(&row.name),
+            sanitize(row.version.as_deref().unwrap_or_default()),
             row.sessions.to_string(),
             sanitize(&row.source),
             note.to_owned(),

@@ -2,5 +2,6 @@
 
 pub(crate) mod add;
 pub(crate) mod list;
+pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod update;

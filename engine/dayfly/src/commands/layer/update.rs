@@ -5,7 +5,7 @@ use dayfly_host::{paths, settings};
 use dayfly_sharing::layers::{self, How};
 
 use crate::consent::TALK;
-use crate::terminal::{print, print_json};
+use crate::terminal::{print, print_json, say};
 
 /// Bring layers up to date with their sources: shows what would change, then asks for confirmation.
 ///
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Undo what you changed in the layer's sessions, and bring those back that you removed.
     #[arg(long)]
     restore: bool,
+    /// Accept a version that is older than the one that was merged.
+    #[arg(long)]
+    downgrade: bool,
     /// Do not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
@@ -40,21 +43,43 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         check: args.check,
         yes: args.yes,
         restore: args.restore,
+        downgrade: args.downgrade,
         quiet: args.json,
     };
-    let mut reports = Vec::new();
-    for include in config.includes.iter().filter(|one| wanted(&one.name)) {
-        reports.push(layers::merge(&home, &config, include, how, &TALK)?);
-    }
-    if let (Some(name), true) = (&args.name, reports.is_empty()) {
+    let chosen: Vec<_> = { config.includes.iter() }
+        .filter(|one| wanted(&one.name))
+        .collect();
+    if let (Some(name), true) = (&args.name, chosen.is_empty()) {
         let message = format!("there is no layer \"{}\"", sanitize(name));
         return Err(CliError::new(Code::NotFound, message).hint("`dayfly layer list` lists them"));
     }
-    if args.json {
-        return print_json(&reports);
+    let (mut reports, mut troubles) = (Vec::new(), Vec::new());
+    // One that cannot be had is no reason for the others to stay behind.
+    for include in &chosen {
+        match layers::merge(&home, &config, include, how, &TALK) {
+            Ok(report) => reports.push(report),
+            Err(trouble) => troubles.push((&include.name, trouble)),
+        }
     }
-    if reports.is_empty() {
+    if args.json {
+        print_json(&reports)?;
+    } else if chosen.is_empty() {
         print("no layers; add one with `dayfly layer add`\n");
     }
-    Ok(Exit::Done)
+    let last = troubles.pop();
+    for (name, trouble) in &troubles {
+        say(&unmerged(name, trouble.clone()).to_string());
+    }
+    last.map_or(Ok(Exit::Done), |(name, trouble)| {
+        Err(unmerged(name, trouble))
+    })
+}
+
+/// The same, saying which layer it is about.
+fn unmerged(name: &str, trouble: CliError) -> CliError {
+    let about = format!("layer \"{}\"", sanitize(name));
+    match trouble.message.contains(&about) {
+        true => trouble,
+        false => trouble.about(&about),
+    }
 }

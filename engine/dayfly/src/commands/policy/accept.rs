@@ -25,14 +25,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let lock = locking::load(&home)?;
     let witness = locking::witness(&home)?;
     let look = witness.look();
-    let older = look.older(&lock);
+    let older = look.all_older(&lock);
     if older.is_empty() && !look.lost {
         print("dayfly.lock is not older than the version last seen on this machine\n");
         return Ok(Exit::Done);
     }
     let mut text = String::new();
-    for (entry, problem) in &older {
-        text += &format!("{}: {}\n", sanitize(entry), sanitize(problem));
+    for (about, problem) in &older {
+        text += &format!("{}: {}\n", sanitize(about), sanitize(problem));
     }
     if look.lost {
         text += &format!(
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     print(&text);
     consent::ask(
-        "Accept dayfly.lock with these older modules?",
+        "Accept dayfly.lock with these older policies and layers?",
         args.yes,
         "--yes",
     )?;

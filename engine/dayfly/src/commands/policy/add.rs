@@ -92,6 +92,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             bundles::add(&home, &acquired, args.shadow, args.yes, &TALK)?;
             Ok(Exit::Done)
         }
+        Found::Workspace(_) => Err(acquire::no_policy(&source)),
     }
 }
 

@@ -7,7 +7,7 @@ use dayfly_host::{locking, paths};
 use dayfly_runtime::Home;
 use dayfly_runtime::config::{Config, ModuleSource};
 use dayfly_sharing::acquire::{self, Acquired, Found};
-use dayfly_store::{GitSource, Lock, OciSource, Remote, TrustedStore};
+use dayfly_store::{Lock, TrustedStore};
 
 use crate::terminal::print;
 
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         }
         let source = ModuleSource::parse(home.folder(), &module.source)
             .map_err(|(message, hint)| CliError::failed(message).hint(hint))?;
-        let pinned = pinned(&source, module.resolved.as_deref());
+        let pinned = acquire::pinned(&source, module.resolved.as_deref());
         let acquired = acquire::acquire(&home, &config, &pinned)?;
         let matches = digests(&acquired).contains(&module.digest);
         if !matches {
@@ -99,23 +99,7 @@ fn digests(acquired: &Acquired) -> Vec<dayfly_store::ContentDigest> {
             .values()
             .map(|bytes| ContentDigest::of(bytes))
             .collect(),
-    }
-}
-
-/// The source at what it named when it was looked at; the file of a bundle stands for the bundle.
-fn pinned(source: &ModuleSource, resolved: Option<&str>) -> ModuleSource {
-    match source {
-        ModuleSource::Remote(Remote::Oci(oci)) => ModuleSource::Remote(Remote::Oci(OciSource {
-            digest: resolved.map(str::to_owned).or(oci.digest.clone()),
-            file: None,
-            ..oci.clone()
-        })),
-        ModuleSource::Remote(Remote::Git(git)) => ModuleSource::Remote(Remote::Git(GitSource {
-            revision: resolved.map(str::to_owned).or(git.revision.clone()),
-            module: None,
-            ..git.clone()
-        })),
-        other => other.clone(),
+        Found::Workspace(_) => Vec::new(),
     }
 }
 
@@ -128,8 +112,9 @@ fn save(
     let source = acquire::source(what)?;
     let acquired = acquire::acquire(home, config, &source)?;
     let Found::Module(bytes) = &acquired.found else {
+        let what = acquired.found.what();
         return Err(CliError::usage(format!(
-            "{source} is a bundle, not a single file"
+            "{source} is {what}, not a component"
         )));
     };
     let failed = |e: std::io::Error| {

@@ -39,23 +39,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let target = target(&args.to)?;
     let source = acquire::source(&args.what)?;
     let acquired = acquire::acquire(&home, &Config::default(), &source)?;
-    let artifact = artifact(&source.to_string(), acquired.found)?;
+    let artifact = artifact(&source, acquired.found)?;
     let signatures = acquired.signatures;
     let signed = signatures.len();
     let target = match target {
         Target::Folder(path) => return into_folder(args, &path, &artifact, &signatures),
         Target::Registry(oci) => oci,
     };
-    let digest = registry::talk(&target, |registry, place| {
-        let artifact = &artifact;
-        async move {
-            let digest = registry.push(&place, artifact).await?;
-            for signature in &signatures {
-                registry.push_signature(&place, &digest, signature).await?;
-            }
-            Ok(digest)
-        }
-    })?;
+    let digest = registry::push(&target, &artifact, &signatures)?;
     let name = Remote::Oci(target);
     if args.json {
         return print_json(&json!({
@@ -76,10 +67,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 /// What a registry is to have of it: each component has to be one that runs here.
-fn artifact(source: &str, found: Found) -> Result<Artifact, CliError> {
+fn artifact(source: &ModuleSource, found: Found) -> Result<Artifact, CliError> {
     Ok(match found {
         Found::Module(bytes) => {
-            let module = build::load(source, &bytes, policies::compiler())?;
+            let module = build::load(&source.to_string(), &bytes, policies::compiler())?;
             let descriptor = module.descriptor();
             let exports = vec![format!("dayfly:policy/policy@{}", module.contract())];
             Artifact {
@@ -115,6 +106,11 @@ fn artifact(source: &str, found: Found) -> Result<Artifact, CliError> {
                 summary: bundle.summary,
                 interfaces: (Vec::new(), Vec::new()),
             }
+        }
+        Found::Workspace(_) => {
+            let message = format!("{source} is a Workspace, not a policy");
+            return Err(CliError::usage(message)
+                .hint("nothing was pushed; `dayfly layer push` pushes a Workspace"));
         }
     })
 }

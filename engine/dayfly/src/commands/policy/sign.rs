@@ -57,12 +57,16 @@ pub(crate) fn content(home: &Home, what: &str) -> Result<(PathBuf, Vec<u8>, Stri
     // Whom the person trusts is of no account for what they sign.
     let acquired = acquire::acquire(home, &Config::default(), &ModuleSource::Path(path.clone()))?;
     match acquired.found {
-        Found::Module(bytes) if path.extension().is_some_and(|e| e == "json") => {
+        Found::Workspace(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
-            Layer::parse("", &text).map_err(|e| {
+            let layer = Layer::of_file("", &text).map_err(|e| {
                 CliError::usage(format!("{} is not a Workspace: {e}", path.display()))
             })?;
-            Ok((path, bytes, "a Workspace".to_owned()))
+            let comment = match layer.version() {
+                Some(version) => format!("a Workspace, version {version}"),
+                None => "a Workspace".to_owned(),
+            };
+            Ok((path, bytes, comment))
         }
         Found::Module(bytes) => {
             let module = build::load(&path.display().to_string(), &bytes, policies::compiler())?;

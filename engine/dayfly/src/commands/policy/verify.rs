@@ -3,7 +3,7 @@
 use dayfly_dialog::{CliError, Code, Exit};
 use dayfly_host::paths;
 use dayfly_runtime::config::{Config, ModuleSource};
-use dayfly_sharing::acquire::{self, Found};
+use dayfly_sharing::acquire;
 use dayfly_store::{bundle, trust};
 
 use crate::terminal::print;
@@ -45,10 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         };
     }
     let acquired = acquire::acquire(&home, &Config::default(), &source)?;
-    let content = match &acquired.found {
-        Found::Module(bytes) => bytes,
-        Found::Bundle { text, .. } => text,
-    };
+    let content = acquired.found.content();
     let mut signatures = acquired.signatures.clone();
     if let ModuleSource::Path(path) = &source
         && path.is_dir()

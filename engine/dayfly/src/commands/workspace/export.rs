@@ -8,7 +8,9 @@ use dayfly_core::session::{Session, SessionId};
 use dayfly_dialog::{CliError, Exit};
 use dayfly_host::{paths, workspace};
 use dayfly_runtime::Home;
+use dayfly_store::seen::is_version;
 use dayfly_views::filter::has_label;
+use dayfly_workspace::layers::VERSION;
 use dayfly_workspace::{Workspace, export, session_object};
 
 use crate::terminal::{print, print_json};
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Workspace)]
     format: Format,
+    /// The version of the Workspace for those who add it as a layer, such as 1.4.0.
+    #[arg(long, value_name = "VERSION")]
+    layer_version: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,6 +49,13 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
+    if let Some(version) = &args.layer_version
+        && !(is_version(version) && matches!(args.format, Format::Workspace))
+    {
+        let message = format!("\"{version}\" cannot be the version of what is printed");
+        let hint = "write a version such as 1.4.0; only `--format workspace` has one";
+        return Err(CliError::usage(message).hint(hint));
+    }
     let home = paths::home()?;
     let known = workspace::require(&home)?;
     let mut chosen = BTreeSet::new();
@@ -63,7 +75,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .map(|session| session.id.clone())
         .collect();
     match args.format {
-        Format::Workspace => print_json(&export(&known, &ids)),
+        Format::Workspace => {
+            let mut exported = export(&known, &ids);
+            if let (Some(version), Some(fields)) = (&args.layer_version, exported.as_object_mut()) {
+                fields.insert(VERSION.to_owned(), version.as_str().into());
+            }
+            print_json(&exported)
+        }
         Format::Json => {
             let entries = known.sessions().iter();
             let entries = entries.filter(|entry| ids.contains(&entry.session.id));
