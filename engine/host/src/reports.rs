@@ -61,6 +61,8 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
             };
             let mut report = SessionReport::written(&entry.session, status);
             report.set_lease(lease);
+            let layer = workspace.as_deref().and_then(|w| w.layer(&report.id));
+            report.layer = layer.map(str::to_owned);
             if let (Some(found), Some(workspace)) = (found, &workspace) {
                 let said = workspace.delivery(&entry.session.id);
                 let wanted = said.or(config.delivery.as_ref()).cloned();

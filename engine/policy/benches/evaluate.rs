@@ -8,6 +8,10 @@
 //! ratio of the two is printed, measured in turns so that a busy machine slows both alike; once for
 //! a built-in policy and once for a guest that does nothing, which shows the host's share at its
 //! largest.
+//!
+//! `cargo bench -p dayfly-policy --bench evaluate -- contracts`
+//!
+//! measures in turns the same built-in policy as it spoke 0.1 of the contract, and as it speaks 0.2.
 
 #![allow(
     missing_docs,
@@ -19,7 +23,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dayfly_core::policy::{
     Context, Event, Fields, Revision, SessionChange, SessionFacts, SessionKey, SessionView,
@@ -49,6 +53,11 @@ const IDLE: u32 = 10;
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(HostConfig::default()).unwrap());
 
 fn main() {
+    // The name of no benchmark of the table: it is left out then.
+    if std::env::args().any(|argument| argument == "contracts") {
+        SESSIONS.into_iter().for_each(compare_contracts);
+        return divan::main();
+    }
     for name in [KEEP_ACTIVE, NOTHING] {
         for sessions in SESSIONS {
             compare(name, sessions);
@@ -64,8 +73,16 @@ fn component(name: &str) -> Vec<u8> {
     if name == NOTHING {
         return guest::Guest::default().component();
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/contract-0.1");
-    std::fs::read(folder.join(format!("{name}.wasm"))).unwrap()
+    built_in(EARLIER, name)
+}
+
+/// The built-in policies as they spoke 0.1 of the contract, and as they are.
+const EARLIER: &str = "tests/guests/contract-0.1";
+const TODAY: &str = "policies/prebuilt";
+
+fn built_in(folder: &str, name: &str) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::read(root.join(folder).join(format!("{name}.wasm"))).unwrap()
 }
 
 /// Bare Wasmtime.
@@ -128,7 +145,11 @@ struct Whole {
 
 impl Whole {
     fn new(name: &str, sessions: u32) -> Self {
-        let module = Module::load(&HOST, name, &component(name)).unwrap();
+        Self::of(&component(name), sessions)
+    }
+
+    fn of(component: &[u8], sessions: u32) -> Self {
+        let module = Module::load(&HOST, "policy", component).unwrap();
         let all: BTreeMap<_, _> = (0..sessions)
             .map(|key| (SessionKey(key), session(key)))
             .collect();
@@ -168,23 +189,50 @@ fn compare(name: &str, sessions: u32) {
         let proposals = whole.evaluate().verdict.effects.len();
         assert_eq!(proposals, sessions.div_ceil(IDLE) as usize);
     }
-    let rounds = if sessions < 1_000 { 4_000 } else { 200 };
-    let (mut of_bare, mut of_whole) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let begin = Instant::now();
-        divan::black_box(bare.evaluate());
-        of_bare.push(begin.elapsed());
-        let begin = Instant::now();
-        divan::black_box(whole.evaluate());
-        of_whole.push(begin.elapsed());
-    }
-    of_bare.sort_unstable();
-    of_whole.sort_unstable();
-    let (bare, whole) = (of_bare[rounds / 2], of_whole[rounds / 2]);
+    let (bare, whole) = in_turns(sessions, || bare.evaluate(), || whole.evaluate());
     println!(
         "{name:<26}{sessions:>6} sessions: bare {bare:>10.2?}, host {whole:>10.2?}, ratio {:.2}",
         whole.as_secs_f64() / bare.as_secs_f64()
     );
+}
+
+/// Prints the medians of the same policy at 0.1 and at 0.2 of the contract, measured in turns, and their
+/// ratio.
+fn compare_contracts(sessions: u32) {
+    let whole = |folder, contract: &str| {
+        let whole = Whole::of(&built_in(folder, KEEP_ACTIVE), sessions);
+        assert_eq!(whole.policy.module().contract(), contract);
+        let proposals = whole.evaluate().verdict.effects.len();
+        assert_eq!(proposals, sessions.div_ceil(IDLE) as usize);
+        whole
+    };
+    let (earlier, today) = (whole(EARLIER, "0.1.0"), whole(TODAY, "0.2.0"));
+    let (earlier, today) = in_turns(sessions, || earlier.evaluate(), || today.evaluate());
+    println!(
+        "contracts, {KEEP_ACTIVE}, {sessions:>6} sessions: 0.1 {earlier:>10.2?}, 0.2 {today:>10.2?}, ratio {:.2}",
+        today.as_secs_f64() / earlier.as_secs_f64()
+    );
+}
+
+/// The medians of two, measured in turns so that a busy machine slows both alike.
+fn in_turns<A, B>(
+    sessions: u32,
+    one: impl Fn() -> A,
+    other: impl Fn() -> B,
+) -> (Duration, Duration) {
+    let rounds = if sessions < 1_000 { 4_000 } else { 200 };
+    let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        divan::black_box(one());
+        of_one.push(begin.elapsed());
+        let begin = Instant::now();
+        divan::black_box(other());
+        of_other.push(begin.elapsed());
+    }
+    of_one.sort_unstable();
+    of_other.sort_unstable();
+    (of_one[rounds / 2], of_other[rounds / 2])
 }
 
 #[divan::bench(args = SESSIONS)]

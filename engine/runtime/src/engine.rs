@@ -14,6 +14,7 @@ mod engine_loop;
 mod evaluations;
 mod keys;
 mod long_lived;
+mod layers;
 mod opened;
 mod orders;
 mod perform;

@@ -24,6 +24,7 @@ pub mod home;
 mod input_brokers;
 pub mod journal;
 mod key_calls;
+pub mod layer_worker;
 mod mailbox;
 pub mod message;
 mod persistent_state;

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::chain_job::Purpose;
 use crate::configured::Configured;
+use crate::layer_worker::LayersSeen;
 use crate::report::{EngineReport, SessionReport, StandingReport};
 use crate::workspace_reloaded::WorkspaceReloaded;
 
@@ -79,6 +80,8 @@ pub(crate) enum Message {
         seen: Vec<ObservedPath>,
         to: Option<EntryName>,
     },
+    /// The layers were looked at.
+    Layers(LayersSeen),
     /// Something else went wrong, or is well again.
     Trouble {
         about: String,

@@ -105,6 +105,9 @@ pub struct SessionReport {
     /// Role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
+    /// The layer that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<String>,
     /// The session that it is chained to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<SessionId>,
@@ -299,6 +302,9 @@ pub struct PolicyReport {
     pub summary: String,
     /// SHA-256 of its component.
     pub digest: String,
+    /// The version of the contract that it is called with.
+    #[serde(default)]
+    pub contract: String,
     /// Where it stands.
     pub state: PolicyState,
     /// Its tier.
@@ -347,6 +353,7 @@ impl SessionReport {
             region: session.region.clone(),
             account: session.account.clone(),
             role_arn: session.role_arn().map(str::to_owned),
+            layer: None,
             parent: session.parent().cloned(),
             sign_in: session.sign_in().map(str::to_owned),
             labels: session.labels.clone(),
@@ -414,6 +421,7 @@ impl PolicyReport {
             version: descriptor.version.clone(),
             summary: descriptor.summary.clone(),
             digest: module.digest().to_string(),
+            contract: module.contract(),
             state: PolicyState::InForce,
             tier: entry.rank.tier,
             priority: entry.rank.priority,

@@ -61,6 +61,7 @@ fn of(what: &JournalEvent) -> fn(&JournalEvent, &Names) -> Option<Line> {
         | J::Mended { .. } => engine::of_engine,
         J::WorkspaceAccepted { .. }
         | J::SessionEdited { .. }
+        | J::LayerChanged { .. }
         | J::PoliciesAccepted { .. }
         | J::Commanded { .. } => person::of_person,
         J::Custom { .. } | J::SignInEnds { .. } | J::Scheduled { .. } => event::heard,

@@ -6,7 +6,9 @@ use dayfly_runtime::report::{PolicyReport, PolicyState};
 
 /// The entries that are asked, and those that are disabled with their modules.
 pub fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String {
-    let mut table = Table::new(["POLICY", "MODULE", "STATE", "TIER", "MAY", "NOTE"]);
+    let mut table = Table::new([
+        "POLICY", "MODULE", "CONTRACT", "STATE", "TIER", "MAY", "NOTE",
+    ]);
     for policy in policies {
         let state = match policy.state {
             PolicyState::InForce if policy.shadow => "shadow",
@@ -26,6 +28,7 @@ pub fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String
         table.row([
             policy.name.clone(),
             sanitize(&policy.source),
+            sanitize(&policy.contract),
             state.to_owned(),
             self::rank(rank),
             may.join(", "),
@@ -34,9 +37,9 @@ pub fn table(policies: &[PolicyReport], disabled: &[(String, String)]) -> String
     }
     for (name, module) in disabled {
         let note = format!("enable it again with `dayfly policy enable {name}`");
-        let cells = [name.clone(), sanitize(module), "disabled".to_owned()];
-        let [name, module, state] = cells;
-        table.row([name, module, state, String::new(), String::new(), note]);
+        let (module, none) = (sanitize(module), String::new);
+        let state = "disabled".to_owned();
+        table.row([name.clone(), module, none(), state, none(), none(), note]);
     }
     table.to_string()
 }

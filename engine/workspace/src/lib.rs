@@ -75,6 +75,6 @@ pub use profile_template::{ProfileTemplate, TemplateError};
 pub use region::partition;
 pub use schema::schema;
 pub use sync::{ListedRole, SyncPlan};
-pub use watch::{Backend, Watch, WatchError, no_notices, watch, watch_by_polling};
+pub use watch::{Backend, Watch, WatchError, no_notices, watch, watch_by_polling, watch_folder};
 pub use workspace::{Entry, Workspace};
 pub use write::session_object;

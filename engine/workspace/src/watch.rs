@@ -101,6 +101,8 @@ struct Shared {
     backend: Mutex<Backend>,
     /// The file, and where links lead from it.
     files: Mutex<Vec<PathBuf>>,
+    /// Whether everything in the folder of the file matters.
+    whole_folder: bool,
     /// Whether a folder on the way came, went or got another name, so that a watch on its path
     /// may be a watch on something else.
     moved: AtomicBool,
@@ -127,7 +129,12 @@ impl Shared {
             return true;
         }
         let files = self.files();
-        let on_the_way = |path: &PathBuf| files.iter().any(|file| file.starts_with(path));
+        let beside = |path: &PathBuf, file: &PathBuf| path.parent() == file.parent();
+        let on_the_way = |path: &PathBuf| {
+            files
+                .iter()
+                .any(|file| file.starts_with(path) || (self.whole_folder && beside(path, file)))
+        };
         if !is_write || !event.paths.iter().any(on_the_way) {
             return false;
         }
@@ -157,7 +164,19 @@ impl Shared {
 /// # Errors
 /// [`WatchError`] where the path cannot be made absolute or no thread can be started.
 pub fn watch(path: &Path, on_dirty: impl Fn() + Send + 'static) -> Result<Watch, WatchError> {
-    begin(path, None, on_dirty)
+    begin(path, false, None, on_dirty)
+}
+
+/// Watches all files in a folder, but not in folders below it, as [`watch`] does.
+///
+/// # Errors
+/// As [`watch`].
+pub fn watch_folder(
+    path: &Path,
+    on_dirty: impl Fn() + Send + 'static,
+) -> Result<Watch, WatchError> {
+    // Stands for all of them; nothing is called so.
+    begin(&path.join("*"), true, None, on_dirty)
 }
 
 /// Watches as [`watch`] does, but looks at the file every two seconds from the start, for this reason: for
@@ -170,11 +189,12 @@ pub fn watch_by_polling(
     reason: &str,
     on_dirty: impl Fn() + Send + 'static,
 ) -> Result<Watch, WatchError> {
-    begin(path, Some(reason.to_owned()), on_dirty)
+    begin(path, false, Some(reason.to_owned()), on_dirty)
 }
 
 fn begin(
     path: &Path,
+    whole_folder: bool,
     no_notices: Option<String>,
     on_dirty: impl Fn() + Send + 'static,
 ) -> Result<Watch, WatchError> {
@@ -188,6 +208,7 @@ fn begin(
         stop: AtomicBool::new(false),
         backend: Mutex::new(Backend::Native),
         files: Mutex::new(Vec::new()),
+        whole_folder,
         moved: AtomicBool::new(false),
     });
     let mut guard = CallbackGuard {
@@ -196,7 +217,7 @@ fn begin(
         wake: wake.clone(),
         native: None,
         watched: Vec::new(),
-        seen: FileStamp::of(&file),
+        seen: FileStamp::of(&file, whole_folder),
     };
     guard.start(no_notices);
     let thread = thread::Builder::new()
@@ -215,9 +236,26 @@ fn begin(
 struct FileStamp(Option<(u64, Option<SystemTime>, u64)>);
 
 impl FileStamp {
-    fn of(path: &Path) -> Self {
+    fn of(path: &Path, whole_folder: bool) -> Self {
+        if whole_folder {
+            return Self::of_folder(folder_of(path));
+        }
         let seen = fs::metadata(path).ok();
         Self(seen.map(|m| (m.len(), m.modified().ok(), identity(&m))))
+    }
+
+    /// The folder and what is in it: all lengths, and the latest time.
+    fn of_folder(folder: &Path) -> Self {
+        let Ok(own) = fs::metadata(folder) else {
+            return Self(None);
+        };
+        let (mut length, mut latest) = (0_u64, own.modified().ok());
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for meta in entries.filter_map(|entry| fs::metadata(entry.path()).ok()) {
+            length = length.wrapping_add(meta.len());
+            latest = latest.max(meta.modified().ok());
+        }
+        Self(Some((length, latest, identity(&own))))
     }
 }
 
@@ -281,7 +319,7 @@ impl CallbackGuard {
             match notice {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let now = FileStamp::of(&self.file);
+                    let now = FileStamp::of(&self.file, self.shared.whole_folder);
                     if now == self.seen {
                         continue;
                     }

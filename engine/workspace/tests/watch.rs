@@ -253,3 +253,33 @@ fn polling_notices_the_same() {
         "a drop does not wait for the next look"
     );
 }
+
+#[test]
+fn a_watch_of_a_folder_tells_of_each_file_in_it_that_comes_changes_or_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("team");
+    fs::create_dir(&inside).unwrap();
+    fs::write(inside.join("a.json"), "1").unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let _watch = dayfly_workspace::watch_folder(&inside, move || {
+        let _ = tell.send(());
+    })
+    .unwrap();
+    let heard = |what: &str| {
+        let first = told.recv_timeout(std::time::Duration::from_secs(20));
+        first.unwrap_or_else(|_| panic!("{what} was not told"));
+        // What belongs to the same change may come in two.
+        while told
+            .recv_timeout(std::time::Duration::from_millis(200))
+            .is_ok()
+        {}
+    };
+    fs::write(inside.join("a.json"), "2").unwrap();
+    heard("an edit");
+    fs::write(inside.join("b.json"), "1").unwrap();
+    heard("a new file");
+    fs::remove_file(inside.join("b.json")).unwrap();
+    heard("a file that goes");
+    fs::rename(&inside, folder.path().join("elsewhere")).unwrap();
+    heard("a folder that goes");
+}

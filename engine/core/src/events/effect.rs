@@ -1,7 +1,9 @@
 //! Everything that the core asks for.
 
 use crate::events::input::{ManualOverride, PersistedStatus};
-pub use crate::events::journal::{JournalEntry, JournalEvent, Loss, SeenFile};
+pub use crate::events::journal::{
+    JournalEntry, JournalEvent, LayerChange, LayerSession, Loss, SeenFile,
+};
 use crate::model::delivery::Delivery;
 use crate::model::failure::Failure;
 use crate::model::ids::CommandId;

@@ -48,6 +48,28 @@ pub struct SeenFile {
     pub kind: FileChangeKind,
 }
 
+/// What becomes of a session with another version of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerChange {
+    /// It is new.
+    Added,
+    /// It is another one.
+    Changed,
+    /// The layer does not have it any more.
+    Removed,
+}
+
+/// A session of a layer, as the journal has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerSession {
+    /// What a person calls it.
+    pub name: String,
+    /// What becomes of it.
+    pub change: LayerChange,
+}
+
 /// What the journal records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -80,6 +102,23 @@ pub enum JournalEvent {
         name: String,
         /// What changed.
         fields: Vec<String>,
+    },
+    /// A layer of the Workspace was merged, or its source says something else by now. Recorded by who runs
+    /// the core.
+    LayerChanged {
+        /// The layer.
+        layer: String,
+        /// Where it comes from.
+        source: String,
+        /// The version that it says it has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        /// Whether it was merged into the Workspace; if not, nothing changed there.
+        merged: bool,
+        /// How many sessions come, change and go with it.
+        count: usize,
+        /// The first of them.
+        sessions: Vec<LayerSession>,
     },
     /// The policy entries in force changed.
     PoliciesAccepted {
@@ -436,6 +475,7 @@ impl JournalEvent {
             Self::Dropped { session, .. } => session.as_ref(),
             Self::Booted { .. }
             | Self::WorkspaceAccepted { .. }
+            | Self::LayerChanged { .. }
             | Self::PoliciesAccepted { .. }
             | Self::Custom { .. }
             | Self::SignInEnds { .. }

@@ -32,6 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let workspace = dayfly_doctor::workspace(&home, &mut findings);
     let workspace = workspace.as_deref();
     dayfly_doctor::configuration(&home, &mut findings);
+    dayfly_doctor::layers(&home, &mut findings);
     dayfly_doctor::modes(&home, &mut findings);
     dayfly_doctor::room(&home, &mut findings);
     dayfly_doctor::vault(&home, workspace, &mut findings);

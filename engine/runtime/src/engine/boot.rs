@@ -1,5 +1,6 @@
 //! How an engine starts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -152,6 +153,8 @@ impl EngineLoop {
             workspace_watch: None,
             watching: workers.watching,
             config_worker: workers.config,
+            layer_worker: workers.layers,
+            layers: BTreeMap::new(),
             workspace_worker: workers.workspace,
             memory: opened.memory,
             journal: opened.journal,

@@ -60,6 +60,9 @@ impl EngineLoop {
         }));
         self.cloud.input_brokers.configure(&config);
         self.record(config.recording);
+        if let Some(worker) = &self.layer_worker {
+            worker.follow(&config.includes);
+        }
         self.config = config;
         (
             self.config.aws.credentials_file,

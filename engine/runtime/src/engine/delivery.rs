@@ -275,6 +275,9 @@ impl EngineLoop {
     pub(super) fn session_report(&self, tracked: &SessionState) -> SessionReport {
         let mut report = SessionReport::of(tracked);
         report.key = KeyReport::of(&self.state, &tracked.session.id);
+        let workspace = self.workspace.as_ref();
+        let layer = workspace.and_then(|workspace| workspace.layer(&tracked.session.id));
+        report.layer = layer.map(str::to_owned);
         if let Some(needs) = &mut report.needs {
             needs.asking = match needs.sign_in.as_deref() {
                 Some(idp) => self.cloud.input_brokers.assertions.is_asking(idp),

@@ -1,7 +1,7 @@
 //! The task that owns the state: takes messages one by one, has the core decide, and has the effects
 //! carried out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use dayfly_core::effect::JournalEvent;
@@ -27,6 +27,7 @@ use crate::credential_cache::CredentialCache;
 use crate::evaluators::Evaluators;
 use crate::home::Home;
 use crate::journal::Journal;
+use crate::layer_worker::{LayerWorker, Standing};
 use crate::message::Message;
 use crate::persistent_state::PersistentState;
 use crate::provider_calls::Issuing;
@@ -50,6 +51,8 @@ pub(super) struct EngineLoop {
     pub(super) config: Config,
     pub(super) workspace: Option<Arc<Workspace>>,
     pub(super) rejected: Option<Rejected>,
+    /// Layers that are not as they were merged.
+    pub(super) layers: BTreeMap<String, Standing>,
     pub(super) cloud: CloudAccess,
     pub(super) policies: PolicyEntries,
     pub(super) records: Records,
@@ -68,6 +71,7 @@ pub(super) struct EngineLoop {
     pub(super) recording: Option<Recording>,
     pub(super) workspace_watch: Option<Watch>,
     pub(super) watching: Option<Watching>,
+    pub(super) layer_worker: Option<LayerWorker>,
     pub(super) config_worker: ConfigWorker,
     pub(super) chain: ChainWorker,
     pub(super) workspace_worker: WorkspaceWorker,
@@ -186,6 +190,7 @@ impl EngineLoop {
                 });
             }
             Message::Watched { seen, to } => self.enter(Input::Watched { seen, to }),
+            Message::Layers(seen) => self.layers_seen(seen),
             Message::Trouble { about, message } => {
                 self.trouble(&about, message.map(|m| (m, None)));
             }

@@ -3,6 +3,7 @@
 use dayfly_core::session::Status;
 
 use super::engine_loop::EngineLoop;
+use super::layers::LAYER;
 use crate::message::OrderError;
 use crate::report::{EngineFacts, EngineReport, PolicyReport, ProblemReport, SessionReport};
 use crate::workspace_worker;
@@ -31,8 +32,10 @@ impl EngineLoop {
                 about: about.clone(),
                 message: message.clone(),
                 hint: hint.clone(),
-                warning: false,
+                // Everything goes on as it was merged.
+                warning: about.starts_with(LAYER),
             })
+            .chain(self.layer_notices())
             .collect();
         let of_workspace =
             workspace_worker::problems(self.workspace.as_deref(), self.rejected.as_ref());

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config_worker::ConfigWorker;
 use crate::evaluators::Evaluators;
 use crate::home::Home;
+use crate::layer_worker::LayerWorker;
 use crate::message::Message;
 use crate::sign_ins::SignIns;
 use crate::watching::{Secrets, Watching};
@@ -27,6 +28,8 @@ pub(super) struct Workers {
     /// None where no files are watched.
     pub(super) watching: Option<Watching>,
     pub(super) config: ConfigWorker,
+    /// None where no files are watched.
+    pub(super) layers: Option<LayerWorker>,
     pub(super) chain: ChainWorker,
     pub(super) workspace: WorkspaceWorker,
 }
@@ -59,11 +62,19 @@ impl Workers {
             true => Some(Watching::start(messages.clone(), secrets(home, config))?),
             false => None,
         };
+        let layers = match options.watching {
+            true => Some(LayerWorker::start(
+                home.folder().to_owned(),
+                messages.clone(),
+            )?),
+            false => None,
+        };
         let workers = Self {
             alarm: WallClockTimer::new()?,
             evaluators: Evaluators::start(evaluations(config), messages)?,
             watching,
             config: config_worker,
+            layers,
             chain: ChainWorker::start(options.chain, messages.clone())?,
             workspace,
         };

@@ -1,6 +1,6 @@
 //! Lines about what a person wrote into files, and ordered.
 
-use dayfly_core::effect::JournalEvent;
+use dayfly_core::effect::{JournalEvent, LayerChange};
 use dayfly_dialog::sanitize;
 
 use super::words::{Line, Names, called};
@@ -48,9 +48,51 @@ pub(super) fn of_person(what: &JournalEvent, names: &Names) -> Option<Line> {
             };
             ('◇', text)
         }
+        JournalEvent::LayerChanged { .. } => return layer(what),
         JournalEvent::Commanded { .. } => return commanded(what, names),
         _ => return None,
     })
+}
+
+/// Another version of a layer: what comes, changes and goes with it.
+fn layer(what: &JournalEvent) -> Option<Line> {
+    let JournalEvent::LayerChanged {
+        layer,
+        source,
+        version,
+        merged,
+        count,
+        sessions,
+    } = what
+    else {
+        return None;
+    };
+    let mut parts: Vec<String> = { sessions.iter() }
+        .map(|one| {
+            let mark = match one.change {
+                LayerChange::Added => '+',
+                LayerChange::Changed => '~',
+                LayerChange::Removed => '-',
+            };
+            format!("{mark} {}", one.name)
+        })
+        .collect();
+    if let Some(more) = count.checked_sub(sessions.len()).filter(|more| *more > 0) {
+        parts.push(format!("… and {more} more"));
+    }
+    let sessions = match parts.is_empty() {
+        true => "no session changes".to_owned(),
+        false => parts.join(", "),
+    };
+    let version = version.as_ref().map(|version| format!(" {version}"));
+    let version = version.unwrap_or_default();
+    let text = match merged {
+        true => format!("layer {layer}{version} merged from {source}: {sessions}"),
+        false => format!(
+            "layer {layer}: {source} says something else{version} than what was merged: {sessions}"
+        ),
+    };
+    Some(('◇', sanitize(&text)))
 }
 
 /// An order of a person.

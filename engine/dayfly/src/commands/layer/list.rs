@@ -2,6 +2,7 @@
 
 use dayfly_dialog::{CliError, Exit, Table, sanitize};
 use dayfly_host::{locking, paths, settings, workspace};
+use dayfly_runtime::layer_worker::{self, Standing};
 use serde::Serialize;
 
 use crate::terminal::{print, print_json};
@@ -35,6 +36,11 @@ struct Row {
     signer: Option<String>,
     /// Whether `dayfly.toml` still names it; if not, its sessions are left over.
     included: bool,
+    /// Whether its source says something else by now. Registries are not asked.
+    changed: bool,
+    /// Why its source cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -52,8 +58,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         });
         entries.filter(|layer| *layer == name).count()
     };
+    let standing = layer_worker::standing(&home, &config.includes);
     let row = |name: &str, source: String, included: bool| {
         let locked = lock.layer(name);
+        let standing = standing.get(name);
+        let problem = match standing {
+            Some(Standing::Unreadable(problem)) => Some(problem.clone()),
+            _ => None,
+        };
         Row {
             name: name.to_owned(),
             source,
@@ -63,6 +75,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             resolved: locked.and_then(|layer| layer.resolved.clone()),
             signer: locked.and_then(|layer| layer.signer.clone()),
             included,
+            changed: standing == Some(&Standing::Differs),
+            problem,
         }
     };
     let includes = config.includes.iter();
@@ -81,17 +95,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let mut table = Table::new(["LAYER", "VERSION", "SESSIONS", "SOURCE", "NOTE"]);
     for row in &rows {
-        let note = match (row.included, row.merged) {
-            (false, _) => "not in dayfly.toml; `dayfly layer remove` takes its sessions out",
-            (true, false) => "not merged yet; run `dayfly layer update`",
-            (true, true) => "",
+        let note = match (row.included, row.merged, &row.problem) {
+            (false, _, _) => "not in dayfly.toml; `dayfly layer remove` takes its sessions out",
+            (true, false, _) => "not merged yet; run `dayfly layer update`",
+            (true, true, Some(problem)) => &format!("{problem}; its sessions stay"),
+            (true, true, None) if row.changed => {
+                "changed since it was merged; run `dayfly layer update`"
+            }
+            (true, true, None) => "",
         };
         table.row([
             sanitize(&row.name),
             sanitize(row.version.as_deref().unwrap_or_default()),
             row.sessions.to_string(),
             sanitize(&row.source),
-            note.to_owned(),
+            sanitize(note),
         ]);
     }
     print(&table.to_string());
