@@ -313,3 +313,52 @@ fn a_chain_that_a_session_of_ones_own_hangs_on_stays_whole() {
         assert_eq!(home.session(id).is_some(), stays, "{id}");
     }
 }
+
+#[test]
+fn a_session_of_ones_own_stays_whatever_a_layer_says_and_stops_to_say_under_its_id() {
+    let home = home();
+    let source = team(&home);
+    write(
+        &source,
+        &[
+            localstack("own", "us-east-1"),
+            localstack("dev", "us-east-1"),
+        ],
+    );
+    home.run(["layer", "add", source.to_str().unwrap(), "--yes"])
+        .ok();
+    // Merged once more, then without it.
+    let told = home.run(["layer", "update", "--yes"]).ok().out;
+    assert!(told.contains("! taken   own"), "{told}");
+    write(&source, &[localstack("dev", "us-east-1")]);
+    let told = home.run(["layer", "update", "--yes"]).ok().out;
+    assert!(
+        !told.contains("own:") && !told.contains("- remove"),
+        "{told}"
+    );
+    assert_eq!(region(&home, "own").as_deref(), Some("eu-west-1"));
+    home.run(["layer", "remove", "team", "--yes"]).ok();
+    assert_eq!(region(&home, "own").as_deref(), Some("eu-west-1"));
+    assert_eq!(region(&home, "dev"), None);
+}
+
+#[test]
+fn who_hands_sessions_out_can_follow_them_too() {
+    let author = home();
+    author
+        .run(["session", "edit", "own", "--label", "team=cloud"])
+        .ok();
+    let file = author.path().join("cloud.json");
+    let exported = author.run(["workspace", "export"]).ok().out;
+    std::fs::write(&file, exported).unwrap();
+    let added = author
+        .run(["layer", "add", file.to_str().unwrap(), "--yes"])
+        .ok()
+        .out;
+    assert!(
+        added.contains("nothing changes in the Workspace"),
+        "{added}"
+    );
+    author.run(["layer", "remove", "cloud", "--yes"]).ok();
+    assert_eq!(region(&author, "own").as_deref(), Some("eu-west-1"));
+}

@@ -81,7 +81,10 @@ impl Standing {
                 format!("`dayfly layer update {name}` shows and merges it")
             }
             Self::Unreadable(_) => {
-                "nothing was changed: the sessions of the layer stay as they were merged".to_owned()
+                format!(
+                    "the sessions of the layer stay as they were merged; restore its source, or take it out with \
+                     `dayfly layer remove {name}`"
+                )
             }
         }
     }

@@ -54,6 +54,7 @@ impl Scene {
             version: None,
             resolved: None,
             signer: None,
+            aside: std::collections::BTreeSet::new(),
         });
         lock.save(&file).unwrap();
     }

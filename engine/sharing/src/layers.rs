@@ -52,18 +52,19 @@ pub fn merge(
     let store = TrustedStore::store(home.folder());
     let text = now.layer.text();
     let old = lock.layer(&include.name);
-    let locked = LockedLayer {
+    let mut locked = LockedLayer {
         name: include.name.clone(),
         source: include.source.to_string(),
         digest: ContentDigest::of(text.as_bytes()),
         version: now.layer.version().map(str::to_owned),
         resolved: now.resolved,
         signer: now.signer,
+        aside: BTreeSet::new(),
     };
     let mut before = Layer::default();
     if let Some(old) = old {
         layer_source::refuse_older(old, &locked, how.downgrade)?;
-        before = layer_source::before(home, config, old)?;
+        before = layer_source::before(home, config, old)?.without(&old.aside);
     }
     let merging = Merging {
         home,
@@ -73,6 +74,7 @@ pub fn merge(
         how,
     };
     let (plan, kept) = merging.plan()?;
+    locked.aside.clone_from(&plan.aside);
     let mut report = LayerReport::new(&locked, now.layer.sessions(), &plan, &kept);
     report.since(old);
     if matches!(include.source, ModuleSource::Remote(Remote::Oci(_))) {
@@ -117,7 +119,8 @@ pub fn take_out(
     let kept = locked.map_or(Ok(None), |locked| layer_source::kept(home, locked))?;
     // Without it the sessions are known by what they say themselves, and the rest stays.
     let lost = locked.is_some() && kept.is_none();
-    let before = kept.unwrap_or_default();
+    let aside = locked.map(|locked| locked.aside.clone());
+    let before = kept.unwrap_or_default().without(&aside.unwrap_or_default());
     let merging = Merging {
         home,
         name,
@@ -139,6 +142,7 @@ pub fn take_out(
         version: None,
         resolved: None,
         signer: None,
+        aside: BTreeSet::new(),
     });
     let mut report = LayerReport::new(&locked, 0, &plan, &kept);
     report.lost = lost;
@@ -222,6 +226,6 @@ impl Merging<'_> {
             plan.apply(text)
         })
         .map(drop)
-        .map_err(refused)
+        .map_err(|e| refused(e).about(&format!("with layer \"{}\"", self.name)))
     }
 }

@@ -1,5 +1,6 @@
 //! `dayfly.lock`: which content each entry is held to, and what it wanted when it was looked at.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dayfly_fs::edited::Edited;
@@ -136,6 +137,9 @@ pub struct LockedLayer {
     /// Who signed it: a public key of minisign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
+    /// Entries of it for which the Workspace has one of its own, `LIST/ID`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aside: BTreeSet<String>,
 }
 
 /// Why the lock file cannot be used.

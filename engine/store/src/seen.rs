@@ -259,6 +259,7 @@ mod tests {
                 version: version.map(str::to_owned),
                 resolved: None,
                 signer: None,
+                aside: std::collections::BTreeSet::new(),
             });
             lock
         };
@@ -285,7 +286,7 @@ mod tests {
                 .contains_key("team")
         );
         // What was recorded before there were layers in it is read.
-        let before: SeenLock = serde_json::from_str(r#"{"counter":1,"modules":{}}"#).unwrap();
+        let before: SeenLock = toml::from_str("counter = 1\n[modules]\n").unwrap();
         assert!(before.older_layers(&lock(2, None, "a")).is_empty());
     }
 

@@ -157,6 +157,15 @@ impl Layer {
         text + "\n"
     }
 
+    /// The layer without these entries, which are not its own in the Workspace (see [`LayerPlan::aside`]).
+    #[must_use]
+    pub fn without(mut self, aside: &BTreeSet<String>) -> Self {
+        for (list, entries) in &mut self.lists {
+            entries.retain(|id, _| !aside.contains(&aside_key(list, id)));
+        }
+        self
+    }
+
     /// Its own version, where it says one.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
@@ -298,6 +307,9 @@ pub struct LayerPlan {
     pub taken: Vec<Named>,
     /// Programs that Dayfly would run and did not run before: the session and the words of the command.
     pub programs: Vec<(Named, String)>,
+    /// Entries of the layer for which the Workspace has one of its own, `LIST/ID`: the layer neither changes
+    /// those nor takes them away.
+    pub aside: BTreeSet<String>,
     additions: BTreeMap<&'static str, Vec<Map<String, Value>>>,
     changes: BTreeMap<&'static str, BTreeMap<String, Map<String, Value>>>,
     removals: BTreeMap<&'static str, BTreeSet<String>>,
@@ -404,19 +416,21 @@ impl Sides<'_> {
             match (self.there.get(id.as_str()), self.before.get(id)) {
                 (None, Some(_)) if !self.restore => plan.hidden.push(named),
                 (None, _) => self.add(plan, named, now),
-                (Some(there), before) if before.is_some() || self.is_ours(there) => {
+                (Some(there), _) if self.is_ours(id, there) => {
                     self.change(plan, named, there, now);
                 }
-                // The same entry needs no second one.
-                (Some(there), None) if *there == now => {}
-                (Some(_), None) => plan.taken.push(named),
-                (Some(_), Some(_)) => {}
+                (Some(there), _) => {
+                    plan.aside.insert(aside_key(self.list.field(), id));
+                    // The same entry needs no second one.
+                    if !same(there, now) {
+                        plan.taken.push(named);
+                    }
+                }
             }
         }
         for (id, there) in self.there {
             // Also what stayed once for a session that was chained to it.
-            let was_there = self.before.contains_key(*id) || self.is_ours(there);
-            if was_there && !self.now.contains_key(*id) {
+            if self.is_ours(id, there) && !self.now.contains_key(*id) {
                 plan.removed.push(Named::of(self.list, id, there));
                 let going = plan.removals.entry(self.list.field()).or_default();
                 going.insert((*id).to_owned());
@@ -424,9 +438,13 @@ impl Sides<'_> {
         }
     }
 
-    /// Whether an entry says itself that it came from the layer: a merge that was not noted put it there.
-    fn is_ours(&self, there: &Map<String, Value>) -> bool {
-        there.get(LAYER).and_then(Value::as_str) == Some(self.name)
+    /// Whether an entry of the Workspace came from the layer. A session says so itself, so that one of the
+    /// person's own stays theirs whatever the layer has under its id; of others it is known what was merged.
+    fn is_ours(&self, id: &str, there: &Map<String, Value>) -> bool {
+        match self.list {
+            List::Sessions => there.get(LAYER).and_then(Value::as_str) == Some(self.name),
+            _ => self.before.contains_key(id),
+        }
     }
 
     fn add(&self, plan: &mut LayerPlan, named: Named, now: &Map<String, Value>) {
@@ -470,6 +488,22 @@ impl Sides<'_> {
             plan.changed.push((named, fields));
         }
     }
+}
+
+fn aside_key(list: &str, id: &str) -> String {
+    format!("{list}/{id}")
+}
+
+/// Whether two entries say the same, wherever they came from.
+fn same(there: &Map<String, Value>, now: &Map<String, Value>) -> bool {
+    let of = |entry: &Map<String, Value>| {
+        let mut entry = entry.clone();
+        for field in STATE.into_iter().chain([LAYER]) {
+            entry.remove(field);
+        }
+        entry
+    };
+    of(there) == of(now)
 }
 
 fn programs<'a>(

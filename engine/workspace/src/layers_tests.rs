@@ -20,7 +20,8 @@ fn merged(text: &str, before: &Layer, now: &Layer, restore: bool) -> (String, La
     let plan = LayerPlan::new(text, before, now, "team", restore).unwrap();
     let after = plan.apply(text).unwrap();
     // Once made, nothing is left to be done.
-    let again = LayerPlan::new(&after, now, now, "team", false).unwrap();
+    let kept = now.clone().without(&plan.aside);
+    let again = LayerPlan::new(&after, &kept, now, "team", false).unwrap();
     assert!(again.is_empty(), "{again:?}");
     (after, plan)
 }
@@ -153,4 +154,44 @@ fn what_is_no_layer_is_refused_with_a_reason() {
     let mut two = one.clone();
     assert!(two.join(one.clone()).is_err());
     assert_eq!(Layer::parse("team", &one.text()).unwrap(), one);
+}
+
+#[test]
+fn what_a_person_had_before_stays_theirs_when_the_layer_changes_or_loses_it() {
+    let own = json!({
+        "profiles": [{ "id": "p", "name": "mine" }, { "id": "same", "name": "same" }],
+        "sessions": [session("own", "eu-west-1"), session("same", "eu-west-1")],
+    });
+    let text = serde_json::to_string_pretty(&own).unwrap();
+    let first = layer(&json!({
+        "profiles": [{ "id": "p", "name": "theirs" }, { "id": "same", "name": "same" }],
+        "sessions": [session("own", "us-east-1"), session("same", "eu-west-1"), session("dev", "us-east-1")],
+    }));
+    let (text, plan) = merged(&text, &Layer::default(), &first, false);
+    assert_eq!(ids(&plan.taken), ["p", "own"]);
+    assert_eq!(ids(&plan.added), ["dev"]);
+    let aside = [
+        "profiles/p",
+        "profiles/same",
+        "sessions/own",
+        "sessions/same",
+    ];
+    assert!(plan.aside.iter().eq(aside), "{:?}", plan.aside);
+    // Another region, then nothing at all.
+    let second = layer(&json!({
+        "profiles": [{ "id": "p", "name": "others" }, { "id": "same", "name": "other" }],
+        "sessions": [session("own", "ap-south-1"), session("same", "ap-south-1")],
+    }));
+    let before = first.without(&plan.aside);
+    let (text, plan) = merged(&text, &before, &second, false);
+    assert_eq!(ids(&plan.removed), ["dev"]);
+    assert_eq!(ids(&plan.taken), ["p", "same", "own", "same"]);
+    assert!(
+        plan.changed.is_empty() && plan.overridden.is_empty(),
+        "{plan:?}"
+    );
+    let before = second.without(&plan.aside);
+    let (text, plan) = merged(&text, &before, &Layer::default(), false);
+    assert!(plan.removed.is_empty(), "{plan:?}");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), own);
 }

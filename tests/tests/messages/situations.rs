@@ -9,26 +9,27 @@ use serde_json::{Value, json};
 use crate::compare;
 
 /// What was typed and said so far.
-struct Transcript<'a> {
+pub(crate) struct Transcript<'a> {
     home: &'a Home,
     text: String,
 }
 
 impl<'a> Transcript<'a> {
-    fn of(home: &'a Home) -> Self {
+    pub(crate) fn of(home: &'a Home) -> Self {
         let text = String::new();
         Self { home, text }
     }
 
     /// Says what the situation is from here on.
-    fn now(&mut self, situation: &str) {
+    pub(crate) fn now(&mut self, situation: &str) {
         writeln!(self.text, "\n######## {situation}").unwrap();
     }
 
     /// Runs a command line; what stands behind ` < ` is its input.
-    fn run(&mut self, line: &str) {
+    pub(crate) fn run(&mut self, line: &str) {
         let (command, input) = line.split_once(" < ").unwrap_or((line, ""));
         let ended = self.home.run_with(words(command), &format!("{input}\n"));
+        let line = masked(self.home, line);
         writeln!(self.text, "\n$ dayfly {line}\n[{}]", ended.code).unwrap();
         let said = [("", ended.out), ("! ", ended.err)];
         for (mark, said) in said {
@@ -38,13 +39,13 @@ impl<'a> Transcript<'a> {
         }
     }
 
-    fn runs(&mut self, lines: &[&str]) {
+    pub(crate) fn runs(&mut self, lines: &[&str]) {
         for line in lines {
             self.run(line);
         }
     }
 
-    fn compare(self, name: &str) {
+    pub(crate) fn compare(self, name: &str) {
         compare(&format!("said-{name}"), self.text.trim_start());
     }
 }

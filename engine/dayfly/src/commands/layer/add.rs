@@ -1,6 +1,6 @@
 //! `dayfly layer add`
 
-use dayfly_dialog::{CliError, Exit};
+use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::paths;
 use dayfly_runtime::config::{IncludeSettings, ModuleSource};
 use dayfly_sharing::config_edit::Edit;
@@ -46,9 +46,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         Some(name) => name.clone(),
         None => usual_name(&source)?,
     };
-    let (mut edit, _) = Edit::open(&home.config())?;
+    let (mut edit, config) = Edit::open(&home.config())?;
+    if config.includes.iter().any(|one| one.name == name) {
+        let message = format!("there is already a layer \"{}\"", sanitize(&name));
+        return Err(CliError::usage(message).hint(format!(
+            "`dayfly layer update {name}` brings it up to date; --name gives this one another name"
+        )));
+    }
     edit.add_layer(&name, &source.to_string())?;
-    // Refuses a name that another layer has.
     let config = edit.config()?;
     let include = IncludeSettings { name, source };
     let how = How {
