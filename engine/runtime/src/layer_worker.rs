@@ -13,12 +13,14 @@ use dayfly_store::git::Commit;
 use dayfly_store::lock::LockedLayer;
 use dayfly_store::{ContentDigest, GitSource, Lock, Remote, TrustedStore};
 use dayfly_workspace::layer_files;
-use dayfly_workspace::layers::{Layer, SessionChanges};
+use dayfly_workspace::layers::Layer;
 use dayfly_workspace::{DEFAULT_LIMIT, Watch, watch, watch_folder};
 use tokio::sync::mpsc;
 
 use crate::config::{IncludeSettings, ModuleSource};
 use crate::home::Home;
+pub use crate::layers_seen::Standing;
+use crate::layers_seen::{LayerNews, LayersSeen};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 
@@ -29,65 +31,6 @@ const SETTLING: Duration = Duration::from_millis(300);
 #[derive(Debug, Default)]
 struct Work {
     includes: Option<Vec<IncludeSettings>>,
-}
-
-/// What a look at the layers brought.
-#[derive(Debug, Default)]
-pub(crate) struct LayersSeen {
-    /// What was merged since the look before.
-    pub(crate) merged: Vec<LayerNews>,
-    /// Layers whose source says something else than before, and than what was merged.
-    pub(crate) differ: Vec<LayerNews>,
-    /// Every layer that is not as it was merged, by name, and why.
-    pub(crate) standing: BTreeMap<String, Standing>,
-}
-
-/// That a layer changed.
-#[derive(Debug)]
-pub(crate) struct LayerNews {
-    pub(crate) name: String,
-    pub(crate) source: String,
-    pub(crate) version: Option<String>,
-    pub(crate) sessions: SessionChanges,
-}
-
-/// How a layer is not as it was merged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing of it was merged yet.
-    Unmerged,
-    /// Its source says something else by now.
-    Differs,
-    /// Its source cannot be read.
-    Unreadable(String),
-}
-
-impl Standing {
-    /// What is to be said of it, a sentence without a full stop.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        match self {
-            Self::Unmerged => "dayfly.toml includes it, but nothing of it was merged yet",
-            Self::Differs => "its source says something else than what was merged",
-            Self::Unreadable(problem) => problem,
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self, name: &str) -> String {
-        match self {
-            Self::Unmerged | Self::Differs => {
-                format!("`dayfly layer update {name}` shows and merges it")
-            }
-            Self::Unreadable(_) => {
-                format!(
-                    "the sessions of the layer stay as they were merged; restore its source, or take it out with \
-                     `dayfly layer remove {name}`"
-                )
-            }
-        }
-    }
 }
 
 /// The layers of a configuration that are not as they were merged, by name. Registries are not asked.

@@ -2,6 +2,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dayfly_store::TrustedStore;
+use dayfly_workspace::layers::SessionChanges;
 
 use super::*;
 

@@ -25,6 +25,7 @@ mod input_brokers;
 pub mod journal;
 mod key_calls;
 pub mod layer_worker;
+mod layers_seen;
 mod mailbox;
 pub mod message;
 mod persistent_state;

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::chain_job::Purpose;
 use crate::configured::Configured;
-use crate::layer_worker::LayersSeen;
+use crate::layers_seen::LayersSeen;
 use crate::report::{EngineReport, SessionReport, StandingReport};
 use crate::workspace_reloaded::WorkspaceReloaded;
 

@@ -29,14 +29,7 @@ pub fn update(
     let mut lock = locking::load_to_write(home)?;
     let acquired = acquire::acquire(home, &config, &settings.module)?;
     let Found::Module(bytes) = &acquired.found else {
-        return Err(CliError::failed(format!(
-            "{} is now {}",
-            settings.module,
-            acquired.found.what()
-        ))
-        .hint(format!(
-            "nothing was changed; remove {name}, then add what is there now"
-        )));
+        return Err(no_module(settings, acquired.found.what()));
     };
     let (module, prepared) = prepared(home, &mut edit, settings, bytes)?;
     let new = wants::locked(
@@ -159,4 +152,12 @@ fn widen(edit: &mut Edit, settings: &PolicySettings, module: &Module) -> Result<
         return Ok(());
     }
     edit.widen(&settings.name, &missing, hold)
+}
+
+/// Something else stands where the policy of an entry was.
+fn no_module(settings: &PolicySettings, what: &str) -> CliError {
+    let name = &settings.name;
+    CliError::failed(format!("{} is now {what}", settings.module)).hint(format!(
+        "nothing was changed; remove {name}, then add what is there now"
+    ))
 }

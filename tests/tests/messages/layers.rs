@@ -76,7 +76,11 @@ fn a_workspace_of_others_comes_changes_and_goes() {
         said.run("layer update --yes");
     }
     std::fs::remove_file(home.path().join("team.json")).unwrap();
-    said.runs(&["layer update --yes", "layer list --json", "doctor --offline"]);
+    said.runs(&[
+        "layer update --yes",
+        "layer list --json",
+        "doctor --offline",
+    ]);
     said.now("it goes");
     said.runs(&[
         "layer remove team",

@@ -6,7 +6,7 @@ use dayfly_core::effect::{JournalEvent, LayerChange, LayerSession};
 use dayfly_workspace::layers::SessionChanges;
 
 use super::engine_loop::EngineLoop;
-use crate::layer_worker::{LayerNews, LayersSeen, Standing};
+use crate::layers_seen::{LayerNews, LayersSeen, Standing};
 use crate::report::ProblemReport;
 
 /// Names of sessions that one line of the journal has.

@@ -2,6 +2,7 @@
 
 use dayfly_dialog::{CliError, Exit, Table, sanitize};
 use dayfly_host::{locking, paths, settings, workspace};
+use dayfly_runtime::Home;
 use dayfly_runtime::layer_worker::{self, Standing};
 use serde::Serialize;
 
@@ -45,10 +46,24 @@ struct Row {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let config = settings::load(&home)?;
-    let lock = locking::load(&home)?;
+    let rows = rows(&home)?;
+    if args.json {
+        return print_json(&rows);
+    }
+    if rows.is_empty() {
+        print("no layers; add one with `dayfly layer add`\n");
+        return Ok(Exit::Done);
+    }
+    print(&table(&rows).to_string());
+    Ok(Exit::Done)
+}
+
+/// The layers of the configuration, then those that are left over.
+fn rows(home: &Home) -> Result<Vec<Row>, CliError> {
+    let config = settings::load(home)?;
+    let lock = locking::load(home)?;
     let workspace = match home.workspace().exists() {
-        true => Some(workspace::require(&home)?),
+        true => Some(workspace::require(home)?),
         false => None,
     };
     let sessions = |name: &str| {
@@ -58,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         });
         entries.filter(|layer| *layer == name).count()
     };
-    let standing = layer_worker::standing(&home, &config.includes);
+    let standing = layer_worker::standing(home, &config.includes);
     let row = |name: &str, source: String, included: bool| {
         let locked = lock.layer(name);
         let standing = standing.get(name);
@@ -86,15 +101,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let known = |name: &str| config.includes.iter().any(|one| one.name == name);
     let left = lock.layers().iter().filter(|layer| !known(&layer.name));
     rows.extend(left.map(|layer| row(&layer.name, layer.source.clone(), false)));
-    if args.json {
-        return print_json(&rows);
-    }
-    if rows.is_empty() {
-        print("no layers; add one with `dayfly layer add`\n");
-        return Ok(Exit::Done);
-    }
+    Ok(rows)
+}
+
+fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(["LAYER", "VERSION", "SESSIONS", "SOURCE", "NOTE"]);
-    for row in &rows {
+    for row in rows {
         let note = match (row.included, row.merged, &row.problem) {
             (false, _, _) => "not in dayfly.toml; `dayfly layer remove` takes its sessions out",
             (true, false, _) => "not merged yet; run `dayfly layer update`",
@@ -112,6 +124,5 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             sanitize(note),
         ]);
     }
-    print(&table.to_string());
-    Ok(Exit::Done)
+    table
 }

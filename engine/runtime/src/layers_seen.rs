@@ -1,0 +1,64 @@
+//! What a look at the layers of the Workspace brought.
+
+use std::collections::BTreeMap;
+
+use dayfly_workspace::layers::SessionChanges;
+
+/// What a look at the layers brought.
+#[derive(Debug, Default)]
+pub(crate) struct LayersSeen {
+    /// What was merged since the look before.
+    pub(crate) merged: Vec<LayerNews>,
+    /// Layers whose source says something else than before, and than what was merged.
+    pub(crate) differ: Vec<LayerNews>,
+    /// Every layer that is not as it was merged, by name, and why.
+    pub(crate) standing: BTreeMap<String, Standing>,
+}
+
+/// That a layer changed.
+#[derive(Debug)]
+pub(crate) struct LayerNews {
+    pub(crate) name: String,
+    pub(crate) source: String,
+    pub(crate) version: Option<String>,
+    pub(crate) sessions: SessionChanges,
+}
+
+/// How a layer is not as it was merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing of it was merged yet.
+    Unmerged,
+    /// Its source says something else by now.
+    Differs,
+    /// Its source cannot be read.
+    Unreadable(String),
+}
+
+impl Standing {
+    /// What is to be said of it, a sentence without a full stop.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Unmerged => "dayfly.toml includes it, but nothing of it was merged yet",
+            Self::Differs => "its source says something else than what was merged",
+            Self::Unreadable(problem) => problem,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self, name: &str) -> String {
+        match self {
+            Self::Unmerged | Self::Differs => {
+                format!("`dayfly layer update {name}` shows and merges it")
+            }
+            Self::Unreadable(_) => {
+                format!(
+                    "the sessions of the layer stay as they were merged; restore its source, or take it out with \
+                     `dayfly layer remove {name}`"
+                )
+            }
+        }
+    }
+}
