@@ -5,6 +5,7 @@
 //! the components and prints the variables that name them; without these the suites say so and do
 //! nothing.
 
+pub mod anywhere;
 pub mod authoring;
 pub mod aws;
 pub mod bad_days;
@@ -28,6 +29,7 @@ pub mod table;
 pub mod wait;
 pub mod watch;
 
+pub use anywhere::Anywhere;
 pub use bad_days::BadDays;
 pub use daemon::Daemon;
 pub use disk::Disk;

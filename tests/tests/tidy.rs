@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, u8); 30] = [
     ("core", 0),
     ("fs", 0),
+    ("x509", 0),
+    ("pkcs11", 0),
     ("awsfiles", 0),
     (WITH_GUESTS, 0),
     ("vault", 1),

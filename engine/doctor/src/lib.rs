@@ -1,5 +1,6 @@
 //! What keeps credentials from being obtained or found, each with how to mend it.
 
+pub mod certificates;
 pub mod disk;
 mod environment;
 mod files;

@@ -445,6 +445,9 @@ fn is_same(session: &Session, candidate: &Candidate, object: &Map<String, Value>
         Access::AwsInstance { source } => {
             text("credentialSource") == source.map(InstanceSource::as_str)
         }
+        Access::AwsRolesAnywhere { role_arn, anywhere } => {
+            text("roleArn") == Some(role_arn) && text("certificate") == Some(&anywhere.certificate)
+        }
         // Whose key it is, only the vault knows.
         Access::AwsIamUser { .. } | Access::Localstack { .. } => false,
     }

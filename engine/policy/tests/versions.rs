@@ -219,7 +219,11 @@ fn a_question_finds_the_sessions_of_a_method_in_both_versions() {
 /// The rule for methods that 0.1 has no word for: they are seen, as another one.
 #[test]
 fn a_guest_of_0_1_sees_a_later_method_as_its_stand_in() {
-    let later = [SessionType::Process, SessionType::AwsInstance];
+    let later = [
+        SessionType::Process,
+        SessionType::AwsInstance,
+        SessionType::AwsRolesAnywhere,
+    ];
     let shown: Vec<_> = old("keep-active").stand_ins().collect();
     assert_eq!(shown, later.map(|method| (method, SessionType::AwsIamUser)));
     assert_eq!(new("keep-active").stand_ins().count(), 0);

@@ -4,6 +4,7 @@ use dayfly_core::session::{ErrorKind, Failure, Session, SessionType};
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
+use crate::anywhere::AnywhereProblem;
 use crate::azure::AzureError;
 use crate::errors_handed::HandedProblem;
 use crate::errors_sign_in::{SignIn, TokenProblem};
@@ -105,6 +106,14 @@ pub enum ProviderError {
         session: String,
         /// Why not.
         problem: HandedProblem,
+    },
+    /// There is nothing to sign with for IAM Roles Anywhere.
+    #[error("session \"{session}\" got no new credentials: {problem}")]
+    Anywhere {
+        /// The session's name.
+        session: String,
+        /// Why not.
+        problem: Box<AnywhereProblem>,
     },
     /// The seed of an MFA device cannot be used.
     #[error(
@@ -286,6 +295,7 @@ impl ProviderError {
             Self::NotOffered { .. } => ErrorKind::Denied,
             Self::Token { problem, .. } => problem.kind(),
             Self::Handed { problem, .. } => problem.kind(),
+            Self::Anywhere { problem, .. } => problem.kind(),
             Self::WrongProvider { .. } | Self::Interrupted { .. } => ErrorKind::Other,
             Self::NeedsMfa { .. } => ErrorKind::NeedsMfa,
             Self::Parent { .. } => ErrorKind::Parent,
@@ -336,6 +346,7 @@ impl ProviderError {
             )),
             Self::Token { session, problem } => Some(problem.hint(session)),
             Self::Handed { session, problem } => Some(problem.hint(session)),
+            Self::Anywhere { session, problem } => problem.hint(session),
             Self::CodeSpent { .. } => Some(
                 "set the MFA device on the IAM user session instead of on its roles; then one code \
                  serves all"

@@ -10,6 +10,9 @@ use crate::errors::ProviderError;
 /// How names of seeds of MFA devices begin in the vault; the device's serial number or ARN follows.
 pub const TOTP_SEED: &str = "totp-seed/";
 
+/// How names of passphrases of private keys and of PINs of tokens begin in the vault; the session's id follows.
+pub const KEY_PASSPHRASE: &str = "key-passphrase/";
+
 /// Knows the long-lived access keys of sessions.
 pub trait LongLivedKeys: Send + Sync {
     /// The access key that is kept for a session, if there is one.
@@ -34,6 +37,16 @@ pub trait LongLivedKeys: Send + Sync {
     /// The vault that the keys are in, where they can be replaced there.
     fn vault(&self) -> Option<&Vault> {
         None
+    }
+
+    /// The passphrase of the private key of a session, or the PIN of the token that has it, if one is
+    /// kept. May block as well.
+    ///
+    /// # Errors
+    /// The place where secrets are kept cannot be read.
+    fn key_passphrase(&self, session: &SessionId) -> Result<Option<SecretString>, VaultError> {
+        let _ = session;
+        Ok(None)
     }
 }
 
@@ -94,6 +107,10 @@ impl LongLivedKeys for Vault {
     fn vault(&self) -> Option<&Vault> {
         Some(self)
     }
+
+    fn key_passphrase(&self, session: &SessionId) -> Result<Option<SecretString>, VaultError> {
+        self.get(&format!("{KEY_PASSPHRASE}{session}"))
+    }
 }
 
 impl<K: LongLivedKeys + ?Sized> LongLivedKeys for Arc<K> {
@@ -107,5 +124,9 @@ impl<K: LongLivedKeys + ?Sized> LongLivedKeys for Arc<K> {
 
     fn vault(&self) -> Option<&Vault> {
         (**self).vault()
+    }
+
+    fn key_passphrase(&self, session: &SessionId) -> Result<Option<SecretString>, VaultError> {
+        (**self).key_passphrase(session)
     }
 }

@@ -13,6 +13,7 @@
 //! `aws_iam_user`.
 
 mod answer;
+mod anywhere;
 mod aws_console;
 mod aws_iam_role_chained;
 mod aws_iam_role_federated;
@@ -53,6 +54,7 @@ mod sts_errors;
 mod token_services;
 mod unreachable;
 
+pub use anywhere::{AnywhereProblem, CertificateEnd, certificate_end};
 pub use aws_console::{Console, ConsoleError, RoleKeys};
 pub use aws_sts::sts_place;
 pub use dayfly_net::Unusable;
@@ -65,7 +67,7 @@ pub use key_rotation::{
     Kept, KeyRotation, ROTATION_ASIDE, Rotated, RotationError, RotationStep, RotationWish,
     interrupted_rotations,
 };
-pub use keys::{LongLivedKeys, TOTP_SEED};
+pub use keys::{KEY_PASSPHRASE, LongLivedKeys, TOTP_SEED};
 pub use limiter::{Limiter, PortalPaces};
 pub use limits::{Limit, Limits};
 pub use mfa::broker::{MfaBroker, is_code};

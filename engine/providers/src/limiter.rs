@@ -20,6 +20,7 @@ pub struct Limiter(Arc<Shared>);
 struct Shared {
     sts: Arc<Pace>,
     azure: Arc<Pace>,
+    roles_anywhere: Arc<Pace>,
     portals: PortalPaces,
     inner: Mutex<Inner>,
 }
@@ -39,6 +40,7 @@ impl Limiter {
         Self(Arc::new(Shared {
             sts: Arc::new(Pace::new(limits.sts.rate)),
             azure: Arc::new(Pace::new(limits.azure.rate)),
+            roles_anywhere: Arc::new(Pace::new(limits.roles_anywhere.rate)),
             portals: PortalPaces::new(limits.sso.rate),
             inner: Mutex::new(Inner {
                 limits,
@@ -53,6 +55,7 @@ impl Limiter {
         let shared = &*self.0;
         shared.sts.set(limits.sts.rate);
         shared.azure.set(limits.azure.rate);
+        shared.roles_anywhere.set(limits.roles_anywhere.rate);
         shared.portals.set(limits.sso.rate);
         let mut inner = self.inner();
         (inner.limits, inner.calls_in_flight) = (limits, calls_in_flight);
@@ -84,6 +87,7 @@ impl Limiter {
             | SessionType::AwsIamRoleFederated
             | SessionType::AwsIamRoleWebIdentity => Some(Arc::clone(&self.0.sts)),
             SessionType::Azure => Some(Arc::clone(&self.0.azure)),
+            SessionType::AwsRolesAnywhere => Some(Arc::clone(&self.0.roles_anywhere)),
             SessionType::AwsSsoRole
             | SessionType::Localstack
             | SessionType::Process

@@ -24,6 +24,8 @@ pub struct Limits {
     pub sso: Limit,
     /// Entra ID.
     pub azure: Limit,
+    /// IAM Roles Anywhere.
+    pub roles_anywhere: Limit,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Limits {
             sts: limit(rates.sts),
             sso: limit(rates.sso),
             azure: limit(rates.azure),
+            roles_anywhere: limit(rates.roles_anywhere),
         }
     }
 
@@ -56,6 +59,7 @@ impl Limits {
             | SessionType::AwsIamRoleWebIdentity => Some(&self.sts),
             SessionType::AwsSsoRole => Some(&self.sso),
             SessionType::Azure => Some(&self.azure),
+            SessionType::AwsRolesAnywhere => Some(&self.roles_anywhere),
             SessionType::Localstack | SessionType::Process | SessionType::AwsInstance => None,
         }
     }

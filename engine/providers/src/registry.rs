@@ -8,6 +8,7 @@ use std::time::Duration;
 use dayfly_core::session::SessionType;
 use dayfly_vault::TemporaryCredentials;
 
+use crate::anywhere::AwsRolesAnywhere;
 use crate::aws_iam_role_chained::AwsIamRoleChained;
 use crate::aws_iam_role_federated::AwsIamRoleFederated;
 use crate::aws_iam_role_web_identity::AwsIamRoleWebIdentity;
@@ -88,6 +89,7 @@ impl Providers {
     pub fn new(config: ProvidersConfig, keys: Arc<dyn LongLivedKeys>) -> Self {
         let sts = Arc::new(Sts::new(config.aws.clone()));
         let mut providers: Vec<Box<dyn Provider>> = vec![
+            Box::new(AwsRolesAnywhere::new(&config.aws, Arc::clone(&keys))),
             Box::new(AwsIamUser {
                 sts: Arc::clone(&sts),
                 keys: Arc::clone(&keys),

@@ -167,6 +167,7 @@ pub fn lifetime(session: &Session) -> Option<Duration> {
         | Access::AwsIamRoleWebIdentity {
             duration_seconds, ..
         } => asked(*duration_seconds, 3_600),
+        Access::AwsRolesAnywhere { anywhere, .. } => asked(anywhere.duration_seconds, 3_600),
         Access::AwsSsoRole { .. }
         | Access::Azure { .. }
         | Access::Process { .. }

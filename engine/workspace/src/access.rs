@@ -87,6 +87,7 @@ impl Reader<'_> {
             SessionType::AwsInstance => Access::AwsInstance {
                 source: self.instance_source(object.credential_source.take()),
             },
+            SessionType::AwsRolesAnywhere => self.anywhere(method, object, role_arn)?,
         };
         Some((access, None))
     }

@@ -175,6 +175,29 @@ pub(crate) struct SessionObject<'a> {
     /// else the metadata service.
     #[schemars(regex(pattern = r"^(Environment|EcsContainer|Ec2InstanceMetadata)$"))]
     pub(crate) credential_source: Option<Field<'a, String>>,
+    /// ARN of the profile of IAM Roles Anywhere.
+    #[schemars(regex(
+        pattern = r"^arn:aws[a-z-]*:rolesanywhere:[a-z0-9-]+:[0-9]{12}:profile/.+$"
+    ))]
+    pub(crate) profile_arn: Option<Field<'a, String>>,
+    /// ARN of the trust anchor, whose authority issued the certificate.
+    #[schemars(regex(
+        pattern = r"^arn:aws[a-z-]*:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/.+$"
+    ))]
+    pub(crate) trust_anchor_arn: Option<Field<'a, String>>,
+    /// File of the certificate (PEM, DER or PKCS#12), or its `pkcs11:` URI.
+    #[schemars(length(min = 1))]
+    pub(crate) certificate: Option<Field<'a, String>>,
+    /// File of the certificate's private key, or the key's `pkcs11:` URI; without it, the key is where
+    /// the certificate is.
+    #[schemars(length(min = 1))]
+    pub(crate) private_key: Option<Field<'a, String>>,
+    /// File of the certificates between the certificate and the trust anchor's.
+    #[schemars(length(min = 1))]
+    pub(crate) certificate_chain: Option<Field<'a, String>>,
+    /// The PKCS#11 module of the token that `pkcs11:` URIs mean, an absolute path.
+    #[schemars(length(min = 1))]
+    pub(crate) pkcs11_module: Option<Field<'a, String>>,
 }
 
 impl SessionObject<'_> {
@@ -222,6 +245,12 @@ impl SessionObject<'_> {
             ("endPointUrl", of(&self.end_point_url)),
             ("command", of(&self.command)),
             ("credentialSource", of(&self.credential_source)),
+            ("profileArn", of(&self.profile_arn)),
+            ("trustAnchorArn", of(&self.trust_anchor_arn)),
+            ("certificate", of(&self.certificate)),
+            ("privateKey", of(&self.private_key)),
+            ("certificateChain", of(&self.certificate_chain)),
+            ("pkcs11Module", of(&self.pkcs11_module)),
         ]
         .into_iter()
         .filter_map(|(name, raw)| raw.map(|raw| (name, raw)))

@@ -21,6 +21,7 @@
 //! ```
 
 mod access;
+mod anywhere;
 mod azure_sync;
 mod bulk;
 mod check;

@@ -32,7 +32,7 @@ const SESSION_TOKEN_SECONDS: (u32, u32) = (900, 129_600);
 /// role assumes a role it is an hour at most, which STS says itself: a user's session is none.
 const ROLE_SECONDS: (u32, u32) = (900, 43_200);
 
-const METHODS: [Method; 9] = [
+const METHODS: [Method; 10] = [
     Method {
         kind: SessionType::AwsIamUser,
         required: &[],
@@ -116,6 +116,21 @@ const METHODS: [Method; 9] = [
         required: &[],
         optional: &["profileId", "profileName", "credentialSource", "awsAccount"],
         duration: None,
+    },
+    Method {
+        kind: SessionType::AwsRolesAnywhere,
+        required: &["roleArn", "profileArn", "trustAnchorArn", "certificate"],
+        optional: &[
+            "profileId",
+            "profileName",
+            "privateKey",
+            "certificateChain",
+            "pkcs11Module",
+            "roleSessionName",
+            "awsAccount",
+            "durationSeconds",
+        ],
+        duration: Some(ROLE_SECONDS),
     },
 ];
 

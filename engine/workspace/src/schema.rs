@@ -90,6 +90,9 @@ fn of_method(method: &Method) -> Value {
         };
         then["oneOf"] = json!(TOKENS.map(there));
     }
+    if method.takes("pkcs11Module") {
+        of_tokens(&mut then, &present);
+    }
     json!({
         "if": {
             "required": ["type"],
@@ -97,4 +100,28 @@ fn of_method(method: &Method) -> Value {
         },
         "then": then,
     })
+}
+
+/// What URIs of objects in tokens have to be, and that they need a module.
+fn of_tokens(then: &mut Value, present: &Value) {
+    let uri = json!({ "type": "string", "pattern": "^pkcs11:" });
+    let object = "^pkcs11:([^?]*;)?(object|id)=[^?]*[?]?$";
+    let means_one = json!({ "if": uri, "then": { "pattern": object } });
+    for field in ["certificate", "privateKey"] {
+        let before = then["properties"][field].take();
+        then["properties"][field] = means_one.clone();
+        if let Value::Object(before) = before
+            && let Value::Object(now) = &mut then["properties"][field]
+        {
+            now.extend(before);
+        }
+    }
+    then["properties"]["certificateChain"] = json!({ "not": uri });
+    then["properties"]["pkcs11Module"] = json!({ "pattern": "^/" });
+    let in_token = |field: &str| json!({ "required": [field], "properties": { field: uri } });
+    then["if"] = json!({ "anyOf": [in_token("certificate"), in_token("privateKey")] });
+    then["then"] = json!({
+        "required": ["pkcs11Module"],
+        "properties": { "pkcs11Module": present },
+    });
 }

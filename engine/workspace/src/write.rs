@@ -1,13 +1,13 @@
 //! A session as the object that the file has for it.
 
-use dayfly_core::session::{Access, AssumeRole, Session, Status, TokenSource};
+use dayfly_core::session::{Access, AssumeRole, RolesAnywhere, Session, Status, TokenSource};
 use serde_json::{Map, Value};
 
 use crate::timestamp;
 use dayfly_core::input::PersistedStatus;
 
 /// The fields that a person may expect first, in this order; others follow as they come.
-pub(crate) const ORDER: [&str; 47] = [
+pub(crate) const ORDER: [&str; 53] = [
     "sessionId",
     "sessionName",
     "status",
@@ -47,6 +47,12 @@ pub(crate) const ORDER: [&str; 47] = [
     "endPointUrl",
     "command",
     "credentialSource",
+    "profileArn",
+    "trustAnchorArn",
+    "certificate",
+    "privateKey",
+    "certificateChain",
+    "pkcs11Module",
     "id",
     "name",
     "alias",
@@ -155,7 +161,20 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
         Access::AwsInstance { source } => {
             put("credentialSource", source.and_then(|s| own(s.as_str())));
         }
+        Access::AwsRolesAnywhere { anywhere, .. } => put_anywhere(anywhere, put),
     }
+}
+
+fn put_anywhere(anywhere: &RolesAnywhere, put: &mut impl FnMut(&str, Option<Value>)) {
+    put("profileArn", own(&anywhere.profile_arn));
+    put("trustAnchorArn", own(&anywhere.trust_anchor_arn));
+    put("certificate", own(&anywhere.certificate));
+    put("privateKey", text(&anywhere.private_key));
+    put("certificateChain", text(&anywhere.certificate_chain));
+    put("pkcs11Module", text(&anywhere.pkcs11_module));
+    put("roleSessionName", text(&anywhere.role_session_name));
+    let seconds = anywhere.duration_seconds;
+    put("durationSeconds", seconds.map(Value::from));
 }
 
 fn put_token(token: &TokenSource, put: &mut impl FnMut(&str, Option<Value>)) {

@@ -147,6 +147,14 @@ fn full(kind: SessionType) -> Value {
         "azureIntegrationId": "i", "endPointUrl": "http://localhost", "layer": "team",
         "command": ["c"], "credentialSource": "Environment",
     });
+    let anywhere = json!({
+        "profileArn": "arn:aws:rolesanywhere:eu-west-1:123456789012:profile/p",
+        "trustAnchorArn": "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/t",
+        "certificate": "/c", "privateKey": "pkcs11:object=k", "certificateChain": "/b",
+        "pkcs11Module": "/m",
+    });
+    let anywhere = anywhere.as_object().unwrap().clone();
+    all.as_object_mut().unwrap().extend(anywhere);
     if kind == SessionType::Azure {
         all["region"] = json!("westeurope");
     }

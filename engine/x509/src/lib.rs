@@ -17,6 +17,7 @@
 //! ```
 
 mod certificate;
+mod ec_key;
 mod pem;
 mod pkcs12;
 mod private_key;

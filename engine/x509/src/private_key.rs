@@ -1,6 +1,5 @@
 //! Private keys, in the forms that they have in files.
 
-use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use pkcs8::der::Decode as _;
 use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::Kdf;
@@ -8,9 +7,9 @@ use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo};
 use ring::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use sec1::EcPrivateKey;
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
 
 use crate::certificate::{Algorithm, EC, P256, P384, RSA};
+use crate::ec_key::EcKey;
 use crate::pem;
 use crate::problem::Problem;
 
@@ -23,8 +22,8 @@ pub struct PrivateKey(Kind);
 
 enum Kind {
     Rsa(RsaKeyPair),
-    P256(p256::ecdsa::SigningKey),
-    P384(p384::ecdsa::SigningKey),
+    P256(EcKey<p256::NistP256>),
+    P384(EcKey<p384::NistP384>),
 }
 
 impl std::fmt::Debug for PrivateKey {
@@ -124,14 +123,12 @@ impl PrivateKey {
         let curve = curve.ok_or_else(|| unsupported("EC without a named curve".to_owned()))?;
         match curve.as_str() {
             P256 => {
-                let scalar = padded::<32>(key.private_key).ok_or_else(damaged)?;
-                let key = p256::ecdsa::SigningKey::from_slice(&*scalar);
-                Ok(Self(Kind::P256(key.map_err(|_| damaged())?)))
+                let key = EcKey::of(key.private_key).ok_or_else(damaged)?;
+                Ok(Self(Kind::P256(key)))
             }
             P384 => {
-                let scalar = padded::<48>(key.private_key).ok_or_else(damaged)?;
-                let key = p384::ecdsa::SigningKey::from_slice(&*scalar);
-                Ok(Self(Kind::P384(key.map_err(|_| damaged())?)))
+                let key = EcKey::of(key.private_key).ok_or_else(damaged)?;
+                Ok(Self(Kind::P384(key)))
             }
             other => Err(unsupported(format!("EC on the curve {other}"))),
         }
@@ -188,14 +185,8 @@ impl PrivateKey {
                 signed.map_err(|_| failed())?;
                 Ok(signature)
             }
-            Kind::P256(key) => {
-                let signed: Result<p256::ecdsa::Signature, _> = key.sign_prehash(&digest);
-                Ok(signed.map_err(|_| failed())?.to_der().as_bytes().to_vec())
-            }
-            Kind::P384(key) => {
-                let signed: Result<p384::ecdsa::Signature, _> = key.sign_prehash(&digest);
-                Ok(signed.map_err(|_| failed())?.to_der().as_bytes().to_vec())
-            }
+            Kind::P256(key) => key.sign(&digest).ok_or_else(failed),
+            Kind::P384(key) => key.sign(&digest).ok_or_else(failed),
         }
     }
 }
@@ -206,12 +197,4 @@ fn unsupported(kind: String) -> Problem {
         kind,
         why: "Dayfly does not sign with; use RSA with 2048 to 4096 bits, or EC on P-256 or P-384",
     }
-}
-
-/// A number with the zeros that some programs leave out.
-fn padded<const N: usize>(bytes: &[u8]) -> Option<Zeroizing<[u8; N]>> {
-    let mut whole = Zeroizing::new([0; N]);
-    let from = N.checked_sub(bytes.len())?;
-    whole.get_mut(from..)?.copy_from_slice(bytes);
-    Some(whole)
 }

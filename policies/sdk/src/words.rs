@@ -4,7 +4,7 @@ use crate::ErrorKind;
 
 /// The access methods that there were when this crate was written, by the words of the Workspace for
 /// `type`. Others may come; a policy hears of them by words that are not here.
-pub const METHODS: [&str; 9] = [
+pub const METHODS: [&str; 10] = [
     "awsIamUser",
     "awsIamRoleChained",
     "awsIamRoleFederated",
@@ -14,6 +14,7 @@ pub const METHODS: [&str; 9] = [
     "localstack",
     "process",
     "awsInstance",
+    "awsRolesAnywhere",
 ];
 
 impl ErrorKind {

@@ -524,6 +524,25 @@ fn a_cloud_does_not_do_what_is_asked() {
         "session remove tool",
         "session remove machine",
     ]);
+    said.now("certificates that are not there, and a token without its module");
+    said.runs(&[
+        "session add server --id id-server --type awsRolesAnywhere --profile server",
+        "session add server --id id-server --type awsRolesAnywhere --profile server \
+         --role-arn arn:aws:iam::123456789012:role/server \
+         --profile-arn arn:aws:rolesanywhere:eu-west-1:123456789012:profile/p \
+         --trust-anchor-arn arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/t \
+         --certificate server.crt --private-key server.key",
+        "session start server",
+        "session edit server --certificate /nowhere/server.crt",
+        "session start server",
+        "doctor --offline",
+        "session edit server --certificate pkcs11:object=web?pin-value=1234 --pkcs11-module /nowhere/module.so",
+        "session edit server --certificate pkcs11:object=web",
+        "session edit server --certificate pkcs11:object=web --pkcs11-module /nowhere/module.so --unset privateKey",
+        "session start server",
+        "secret remove server",
+        "session remove server",
+    ]);
     said.now("Azure, to which nobody signed in");
     said.runs(&[
         "integration add contoso --id contoso --kind azure --tenant-id contoso.onmicrosoft.com",

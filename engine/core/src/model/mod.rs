@@ -12,6 +12,7 @@ pub mod policy;
 pub mod random;
 pub mod rates;
 pub mod role_lifetime;
+pub(crate) mod roles_anywhere;
 pub mod schedule;
 pub mod session;
 pub(crate) mod session_id;

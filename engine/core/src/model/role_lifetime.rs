@@ -43,7 +43,8 @@ pub const fn assumed_with(session: &Session, parent: SessionType) -> Result<Assu
         | SessionType::AwsIamRoleWebIdentity
         | SessionType::AwsSsoRole
         | SessionType::Process
-        | SessionType::AwsInstance => Err(seconds),
+        | SessionType::AwsInstance
+        | SessionType::AwsRolesAnywhere => Err(seconds),
         // An emulator may have no such rule; the other is no parent.
         SessionType::Localstack | SessionType::Azure => Ok(AssumedWith::ParentsCredentials),
     }
@@ -87,6 +88,7 @@ mod tests {
             T::AwsSsoRole,
             T::Process,
             T::AwsInstance,
+            T::AwsRolesAnywhere,
         ];
         for seconds in [None, Some(900), Some(3_600)] {
             for parent in chained.into_iter().chain([T::AwsIamUser, T::Localstack]) {

@@ -7,6 +7,7 @@ use std::hash::Hash;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::failure::{ErrorKind, Failure};
+pub use crate::model::roles_anywhere::RolesAnywhere;
 pub use crate::model::session_id::SessionId;
 use crate::model::time::Timestamp;
 
@@ -65,11 +66,13 @@ pub enum SessionType {
     Process,
     /// What this machine has of itself: of its environment, its container or its instance.
     AwsInstance,
+    /// A role that IAM Roles Anywhere gives to whoever signs with a certificate's key.
+    AwsRolesAnywhere,
 }
 
 impl SessionType {
     /// Every access method, in the order of this enum.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AwsIamUser,
         Self::AwsIamRoleChained,
         Self::AwsIamRoleFederated,
@@ -79,6 +82,7 @@ impl SessionType {
         Self::Localstack,
         Self::Process,
         Self::AwsInstance,
+        Self::AwsRolesAnywhere,
     ];
 
     /// The value that the Workspace uses for `type`.
@@ -94,6 +98,7 @@ impl SessionType {
             Self::Localstack => "localstack",
             Self::Process => "process",
             Self::AwsInstance => "awsInstance",
+            Self::AwsRolesAnywhere => "awsRolesAnywhere",
         }
     }
 
@@ -107,7 +112,8 @@ impl SessionType {
             | Self::AwsIamRoleWebIdentity
             | Self::AwsSsoRole
             | Self::Process
-            | Self::AwsInstance => "aws",
+            | Self::AwsInstance
+            | Self::AwsRolesAnywhere => "aws",
             Self::Azure => "azure",
             Self::Localstack => "localstack",
         }
@@ -197,6 +203,13 @@ pub enum Access {
     AwsInstance {
         /// Where it has them from; none: from its container, or else its instance.
         source: Option<InstanceSource>,
+    },
+    /// See [`SessionType::AwsRolesAnywhere`].
+    AwsRolesAnywhere {
+        /// ARN of the role.
+        role_arn: String,
+        /// What the service is shown and asked for.
+        anywhere: Box<RolesAnywhere>,
     },
 }
 
@@ -338,6 +351,7 @@ impl Session {
             Access::Localstack { .. } => SessionType::Localstack,
             Access::Process { .. } => SessionType::Process,
             Access::AwsInstance { .. } => SessionType::AwsInstance,
+            Access::AwsRolesAnywhere { .. } => SessionType::AwsRolesAnywhere,
         }
     }
 
@@ -362,7 +376,8 @@ impl Session {
             | Access::AwsIamRoleWebIdentity { .. }
             | Access::Localstack { .. }
             | Access::Process { .. }
-            | Access::AwsInstance { .. } => None,
+            | Access::AwsInstance { .. }
+            | Access::AwsRolesAnywhere { .. } => None,
         }
     }
 
@@ -383,7 +398,8 @@ impl Session {
             Access::AwsIamRoleChained { role_arn, .. }
             | Access::AwsIamRoleFederated { role_arn, .. }
             | Access::AwsIamRoleWebIdentity { role_arn, .. }
-            | Access::AwsSsoRole { role_arn, .. } => Some(role_arn),
+            | Access::AwsSsoRole { role_arn, .. }
+            | Access::AwsRolesAnywhere { role_arn, .. } => Some(role_arn),
             Access::AwsIamUser { .. }
             | Access::Azure { .. }
             | Access::Localstack { .. }

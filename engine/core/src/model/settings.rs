@@ -69,16 +69,20 @@ pub struct CallRates {
     pub sso: Rate,
     /// Microsoft Entra ID, for each tenant.
     pub azure: Rate,
+    /// IAM Roles Anywhere, for each account.
+    pub roles_anywhere: Rate,
 }
 
 impl Default for CallRates {
     /// STS is known to take 600 a second for an account. IAM Identity Center documents no more than
-    /// about 20 for a whole organisation, and refuses far less of it from one person.
+    /// about 20 for a whole organisation, and refuses far less of it from one person. IAM Roles Anywhere
+    /// takes ten of an account in a region, from all of its machines together.
     fn default() -> Self {
         Self {
             sts: Rate::per_second(20),
             sso: Rate::per_second(5),
             azure: Rate::per_second(10),
+            roles_anywhere: Rate::per_second(3),
         }
     }
 }

@@ -24,6 +24,10 @@ impl State {
             }
             Access::AwsSsoRole { integration_id, .. } => Lane::Sso(integration_id.clone()),
             Access::Azure { tenant_id, .. } => Lane::Azure(tenant_id.clone()),
+            Access::AwsRolesAnywhere { anywhere, .. } => {
+                let account = anywhere.account().map(str::to_owned);
+                Lane::Anywhere(account.unwrap_or_else(|| id.to_string()))
+            }
             // The caller is the session that it is chained to.
             Access::AwsIamRoleChained { parent, .. } => {
                 let known = self.sessions.get(parent);

@@ -12,6 +12,8 @@ pub(crate) enum Lane {
     Sso(String),
     /// Microsoft Entra ID, for one tenant.
     Azure(String),
+    /// IAM Roles Anywhere, for the account of the trust anchor.
+    Anywhere(String),
     /// Nothing is called, or only what this machine has.
     Local,
 }
@@ -23,6 +25,7 @@ impl Lane {
             Self::Sts(_) => Some(rates.sts),
             Self::Sso(_) => Some(rates.sso),
             Self::Azure(_) => Some(rates.azure),
+            Self::Anywhere(_) => Some(rates.roles_anywhere),
             Self::Local => None,
         }
     }

@@ -48,6 +48,7 @@ enum Cloud {
     Sts,
     Sso,
     Azure,
+    Anywhere,
 }
 
 /// The cloud that a session needs; none where nothing is called at all.
@@ -59,6 +60,7 @@ const fn cloud(session: &Session) -> Option<Cloud> {
         | SessionType::AwsIamRoleWebIdentity => Some(Cloud::Sts),
         SessionType::AwsSsoRole => Some(Cloud::Sso),
         SessionType::Azure => Some(Cloud::Azure),
+        SessionType::AwsRolesAnywhere => Some(Cloud::Anywhere),
         // What a program or the machine asks is not known.
         SessionType::Localstack | SessionType::Process | SessionType::AwsInstance => None,
     }

@@ -37,6 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     dayfly_doctor::room(&home, &mut findings);
     dayfly_doctor::vault(&home, workspace, &mut findings);
     dayfly_doctor::access_keys(&home, workspace, &mut findings);
+    dayfly_doctor::certificates::look(workspace, &mut findings);
     dayfly_doctor::newest(&home, &mut findings);
     dayfly_doctor::environment(&mut findings);
     dayfly_doctor::shared_files(&home, workspace, &mut findings)?;

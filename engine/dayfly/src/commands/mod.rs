@@ -329,6 +329,10 @@ pub(crate) fn short_cut() -> Option<Exit> {
         let served = dayfly_policy::compiler::serve(length.to_str()?);
         return Some(served.map_or(Exit::Failed, |()| Exit::Done));
     }
+    if command == dayfly_pkcs11::COMMAND {
+        // The same.
+        return Some(dayfly_pkcs11::serve().map_or(Exit::Failed, |()| Exit::Done));
+    }
     if command == "prompt" {
         return prompt::Args::plain(args).map(|args| end(prompt::run(&args)));
     }

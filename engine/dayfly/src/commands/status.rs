@@ -1,7 +1,7 @@
 //! `dayfly status`
 
 use dayfly_dialog::{CliError, Exit, sanitize, time};
-use dayfly_doctor::disk;
+use dayfly_doctor::{certificates, disk};
 use dayfly_host::{paths, reports};
 use dayfly_runtime::clock;
 use dayfly_runtime::report::{EngineReport, ProblemReport};
@@ -40,6 +40,16 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             hint: Some(disk::MAKE_ROOM.into()),
             warning: false,
         }));
+    report.problems.extend(
+        certificates::ending(&home)
+            .into_iter()
+            .map(|told| ProblemReport {
+                about: "certificate".into(),
+                message: told.message,
+                hint: told.hint,
+                warning: true,
+            }),
+    );
     let (headline, some) = (headline(&report), !report.sessions.is_empty());
     args.wanted.apply(&home, &mut report.sessions)?;
     if args.json {

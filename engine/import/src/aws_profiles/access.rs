@@ -6,6 +6,7 @@ use dayfly_vault::{AccessKey, SecretString};
 use serde_json::{Map, Value};
 
 use super::profile::Profile;
+use super::signing_helper;
 use crate::candidate::{Portal, Requirement};
 
 /// What a profile comes to.
@@ -39,7 +40,7 @@ pub(crate) fn no(key: &'static str, why: impl Into<String>, hint: impl Into<Stri
 }
 
 impl Access {
-    fn of(kind: SessionType) -> Self {
+    pub(super) fn of(kind: SessionType) -> Self {
         Self {
             kind: Some(kind),
             ..Self::default()
@@ -173,6 +174,11 @@ fn process(command: &str) -> Result<Access, No> {
         ));
     };
     let name = program.rsplit('/').next().unwrap_or_default();
+    if name == signing_helper::NAME
+        && let Some(access) = signing_helper::access(&words)?
+    {
+        return Ok(access);
+    }
     let (why, hint) = match name {
         "dayfly" => (
             "Dayfly itself published this profile",

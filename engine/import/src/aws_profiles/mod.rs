@@ -6,6 +6,7 @@ mod dialect;
 mod files;
 mod profile;
 mod profiles;
+mod signing_helper;
 
 use std::path::Path;
 

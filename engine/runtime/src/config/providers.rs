@@ -18,6 +18,8 @@ pub struct ProvidersSettings {
     pub sso: CloudSettings,
     /// Microsoft Entra ID.
     pub azure: CloudSettings,
+    /// IAM Roles Anywhere.
+    pub roles_anywhere: CloudSettings,
 }
 
 /// `[providers.sso]` and its like.
@@ -41,6 +43,7 @@ impl ProvidersSettings {
             sts: self.sts.limit(at.sts),
             sso: self.sso.limit(at.sso),
             azure: self.azure.limit(at.azure),
+            roles_anywhere: self.roles_anywhere.limit(at.roles_anywhere),
         }
     }
 }

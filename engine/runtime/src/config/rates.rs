@@ -19,6 +19,8 @@ pub struct RateSettings {
     pub sso: Option<Rate>,
     /// Microsoft Entra ID.
     pub azure: Option<Rate>,
+    /// IAM Roles Anywhere.
+    pub roles_anywhere: Option<Rate>,
 }
 
 impl RateSettings {
@@ -30,6 +32,7 @@ impl RateSettings {
             sts: self.sts.or(older.sts.calls()).unwrap_or(usual.sts),
             sso: self.sso.or(older.sso.calls()).unwrap_or(usual.sso),
             azure: self.azure.or(older.azure.calls()).unwrap_or(usual.azure),
+            roles_anywhere: self.roles_anywhere.unwrap_or(usual.roles_anywhere),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dayfly_dialog::{CliError, Exit, Table, sanitize, time};
 use dayfly_host::{paths, vault, workspace};
 use dayfly_providers::azure::{AZURE_CERTIFICATE, AZURE_CLIENT_SECRET, AZURE_SIGN_IN};
-use dayfly_providers::{ROTATION_ASIDE, TOTP_SEED};
+use dayfly_providers::{KEY_PASSPHRASE, ROTATION_ASIDE, TOTP_SEED};
 use dayfly_runtime::{Home, clock, report};
 use dayfly_sharing::keys::SIGNING_KEY;
 use dayfly_vault::ACCESS_KEY;
@@ -49,6 +49,7 @@ fn kind(name: &str) -> &'static str {
         (ACCESS_KEY, "access key"),
         (ROTATION_ASIDE, "rotation of the access key"),
         (TOTP_SEED, "MFA seed"),
+        (KEY_PASSPHRASE, "key passphrase"),
         (SIGNING_KEY, "signing key"),
         (AZURE_SIGN_IN, "Azure sign-in"),
         (AZURE_CLIENT_SECRET, "Azure client secret"),
@@ -86,7 +87,12 @@ fn rows(home: &Home) -> Result<Vec<Row>, CliError> {
     let mut rows = Vec::new();
     for info in vault.list().map_err(failed)? {
         let of_key = info.name.strip_prefix(ACCESS_KEY);
-        let session = of_key.or_else(|| info.name.strip_prefix(ROTATION_ASIDE));
+        let others = [ROTATION_ASIDE, KEY_PASSPHRASE].into_iter();
+        let session = of_key.or_else(|| {
+            others
+                .filter_map(|kind| info.name.strip_prefix(kind))
+                .next()
+        });
         let session = session.map(str::to_owned);
         let access_key_id = match of_key {
             Some(id) => {

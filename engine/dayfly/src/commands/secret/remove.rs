@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use dayfly_control::protocol::not_found;
-use dayfly_core::session::SessionId;
+use dayfly_core::session::{SessionId, SessionType};
 use dayfly_dialog::{CliError, Code, Exit, sanitize};
 use dayfly_host::{paths, vault, workspace};
 use dayfly_import::sessions_with_lines;
 use dayfly_integrations::aws_profiles;
-use dayfly_providers::TOTP_SEED;
+use dayfly_providers::{KEY_PASSPHRASE, TOTP_SEED};
 use dayfly_runtime::Home;
 use dayfly_vault::ACCESS_KEY;
 
@@ -31,7 +31,7 @@ fn refuse_only_copy(home: &Home, id: &SessionId) -> Result<(), CliError> {
     ))
 }
 
-/// Remove the access key of a session, or the seed of its MFA device, from the vault. Credentials
+/// Remove the access key or passphrase of a session, or the seed of its MFA device, from the vault. Credentials
 /// from that key stay valid until they expire or the session is stopped.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -70,16 +70,31 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         let known = workspace
             .as_ref()
             .and_then(|w| w.resolve(&args.session).ok())
-            .map(|entry| entry.session.id.to_string());
-        let id = known.unwrap_or_else(|| args.session.clone());
+            .map(|entry| (entry.session.id.to_string(), entry.session.session_type()));
+        let (id, kind) = known.map_or_else(
+            || (args.session.clone(), None),
+            |(id, kind)| (id, Some(kind)),
+        );
+        if kind == Some(SessionType::AwsRolesAnywhere) {
+            return gone(
+                &home,
+                &format!("{KEY_PASSPHRASE}{id}"),
+                &format!("the passphrase of {asked}"),
+            );
+        }
         if !args.force {
             refuse_only_copy(&home, &SessionId::new(&id))?;
         }
         let what = format!("the access key of {asked}");
         (format!("{ACCESS_KEY}{id}"), what)
     };
-    let removed = vault::open(&home)?
-        .remove(&name)
+    gone(&home, &name, &what)
+}
+
+/// Removes a secret, and says so.
+fn gone(home: &Home, name: &str, what: &str) -> Result<Exit, CliError> {
+    let removed = vault::open(home)?
+        .remove(name)
         .map_err(|e| CliError::failed(e.to_string()))?;
     if !removed {
         let message = format!("the vault has no {}", what.trim_start_matches("the "));

@@ -9,11 +9,12 @@ use dayfly_vault::{AccessKey, SecretString};
 use serde::Deserialize;
 
 use crate::aws_key::{self, Unusable};
-use crate::commands::secret::totp as secret_totp;
+use crate::commands::secret::{passphrase, totp as secret_totp};
 use crate::prompt;
 use crate::terminal::print;
 
-/// Store the long-lived access key of a session, or the seed of its MFA device, in the vault.
+/// Store the long-lived access key of a session, the seed of its MFA device, or the passphrase of its private
+/// key in the vault.
 ///
 /// On a terminal, Dayfly asks for the key. Otherwise it reads the standard input: the JSON that
 /// `aws iam create-access-key` prints, or two lines (id, secret), or only the secret with
@@ -22,9 +23,12 @@ use crate::terminal::print;
 /// With --totp, Dayfly stores the seed of the session's virtual MFA device: the base32 text beside
 /// the QR code, or the otpauth address in it. Dayfly then makes the codes itself, for all sessions
 /// with that device. Anyone who can open the vault then has both factors.
+///
+/// For a session of type awsRolesAnywhere, Dayfly stores the passphrase of its private key or of its PKCS#12
+/// file, or the PIN of its token: one line.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly secret set main\n  aws iam create-access-key | dayfly secret set main\n  dayfly secret set main --totp"
+    after_help = "Examples:\n  dayfly secret set main\n  aws iam create-access-key | dayfly secret set main\n  dayfly secret set main --totp\n  dayfly secret set card"
 )]
 pub(crate) struct Args {
     /// An id, the beginning of an id, or a unique name.
@@ -48,6 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return secret_totp::set(&home, &workspace, session);
     }
     let kind = session.session_type();
+    if kind == SessionType::AwsRolesAnywhere && args.access_key_id.is_none() {
+        return passphrase::set(&home, session);
+    }
     if kind != SessionType::AwsIamUser {
         let message = format!(
             "session \"{}\" is of type {kind}, which does not use an access key",

@@ -96,6 +96,24 @@ pub(crate) struct Fields {
     /// Where the machine has its credentials: Environment, EcsContainer or Ec2InstanceMetadata.
     #[arg(long, value_name = "SOURCE", help_heading = "Programs and machines")]
     credential_source: Option<String>,
+    /// ARN of the profile of IAM Roles Anywhere.
+    #[arg(long, value_name = "ARN", help_heading = "Certificates")]
+    profile_arn: Option<String>,
+    /// ARN of the trust anchor of IAM Roles Anywhere.
+    #[arg(long, value_name = "ARN", help_heading = "Certificates")]
+    trust_anchor_arn: Option<String>,
+    /// File of the certificate (PEM, DER or PKCS#12), or its pkcs11: URI.
+    #[arg(long, value_name = "PATH_OR_URI", help_heading = "Certificates")]
+    certificate: Option<String>,
+    /// File of its private key, or the key's pkcs11: URI; by default the key is where the certificate is.
+    #[arg(long, value_name = "PATH_OR_URI", help_heading = "Certificates")]
+    private_key: Option<String>,
+    /// File of the certificates between it and that of the trust anchor.
+    #[arg(long, value_name = "PATH", help_heading = "Certificates")]
+    certificate_chain: Option<String>,
+    /// PKCS#11 module of the token.
+    #[arg(long, value_name = "PATH", help_heading = "Certificates")]
+    pkcs11_module: Option<String>,
     /// Address of the LocalStack.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
@@ -185,6 +203,7 @@ impl Fields {
             ("--endpoint-url", "endPointUrl", text(&self.endpoint_url)),
         ];
         given.extend(self.of_programs());
+        given.extend(self.of_certificates());
         given
     }
 
@@ -214,6 +233,28 @@ impl Fields {
                 "credentialSource",
                 text(&self.credential_source),
             ),
+        ]
+    }
+}
+
+impl Fields {
+    /// The same for what IAM Roles Anywhere needs.
+    fn of_certificates(&self) -> Vec<Given> {
+        vec![
+            ("--profile-arn", "profileArn", text(&self.profile_arn)),
+            (
+                "--trust-anchor-arn",
+                "trustAnchorArn",
+                text(&self.trust_anchor_arn),
+            ),
+            ("--certificate", "certificate", text(&self.certificate)),
+            ("--private-key", "privateKey", text(&self.private_key)),
+            (
+                "--certificate-chain",
+                "certificateChain",
+                text(&self.certificate_chain),
+            ),
+            ("--pkcs11-module", "pkcs11Module", text(&self.pkcs11_module)),
         ]
     }
 }
@@ -277,6 +318,9 @@ pub(crate) fn flag(field: &str) -> &str {
         "subscriptionId" => "--subscription-id",
         "tenantId" => "--tenant-id",
         "command" => "--command",
+        "profileArn" => "--profile-arn",
+        "trustAnchorArn" => "--trust-anchor-arn",
+        "certificate" => "--certificate",
         other => other,
     }
 }

@@ -67,6 +67,8 @@ pub(crate) const fn shown_as(session_type: SessionType) -> SessionType {
     match session_type {
         // No role, no parent, and nobody known who signed in.
         SessionType::Process | SessionType::AwsInstance => SessionType::AwsIamUser,
+        // A long-lived key on a disk or in a token is what it rests on.
+        SessionType::AwsRolesAnywhere => SessionType::AwsIamUser,
         SessionType::AwsIamUser
         | SessionType::AwsIamRoleChained
         | SessionType::AwsIamRoleFederated
