@@ -4,6 +4,7 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use dayfly_core::session::{ErrorKind, Session};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_net::Connector;
 use dayfly_vault::SecretString;
@@ -16,7 +17,7 @@ use super::request::Signed;
 use crate::answer::{Answer, clean, connection, word};
 use crate::aws_sts::{is_plausible_region, load};
 use crate::errors::{ProviderError, Refusal};
-use crate::hints::{CLOCK_HINT, quoted};
+use crate::hints::CLOCK_HINT;
 use crate::http;
 use crate::settings::Timeouts;
 use crate::unreachable::Unreachable;
@@ -312,7 +313,7 @@ fn hint(kind: ErrorKind, session: &str) -> Option<String> {
         ),
         ErrorKind::Misconfigured => Some(format!(
             "correct the ARNs or the duration with `dayfly session edit {}`",
-            quoted(session)
+            shell_word(session)
         )),
         _ => None,
     }

@@ -1,10 +1,11 @@
 //! Why there is nothing to sign with, said before any call.
 
 use dayfly_core::session::{ErrorKind, RolesAnywhere};
+use dayfly_core::text::shell_word;
 use dayfly_pkcs11::{Problem as TokenProblem, Trouble};
 use dayfly_x509::Problem as Content;
 
-use crate::hints::{CLOCK_HINT, quoted};
+use crate::hints::CLOCK_HINT;
 
 /// A field of the Workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl AnywhereProblem {
 
     /// What a person can do next.
     pub(crate) fn hint(&self, session: &str) -> Option<String> {
-        let session = quoted(session);
+        let session = shell_word(session);
         let store = || format!("store it with `dayfly secret set {session}`");
         Some(match self {
             Self::File { .. } => {
