@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor, from `engine/ARCHITECTURE.md`.
-const FLOORS: [(&str, u8); 30] = [
+const FLOORS: [(&str, u8); 32] = [
     ("core", 0),
     ("fs", 0),
     ("x509", 0),
