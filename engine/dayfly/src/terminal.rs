@@ -24,6 +24,11 @@ pub(crate) fn print(text: &str) {
     write_out(text::visible_lines(text).as_bytes());
 }
 
+/// Where [`print`] goes: lines of a log have levels where a journal reads it.
+pub(crate) fn output() -> Log {
+    Log::of(io::stdout())
+}
+
 /// Prints what a program reads to the standard output as it is: lines for a shell, a script of
 /// completions. Whoever calls this has escaped what others wrote, as that program wants it.
 pub(crate) fn print_data(data: &[u8]) {

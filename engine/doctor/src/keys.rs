@@ -28,8 +28,11 @@ pub fn access_keys(home: &Home, workspace: Option<&Workspace>, findings: &mut Fi
     let now = clock::now();
     let looked_after = looked_after(home);
     let stored = stored(home);
-    let usual = settings::in_force(home).ok();
-    let usual = usual.and_then(|config| config.aws.rotate_key_days);
+    // Where the configuration cannot be read, that is told already.
+    let Ok(config) = settings::in_force(home) else {
+        return;
+    };
+    let usual = config.aws.rotate_key_days;
     let mut ages = Vec::new();
     let sessions = workspace.sessions().iter().map(|entry| &entry.session);
     for session in sessions.filter(|s| s.session_type() == SessionType::AwsIamUser) {

@@ -159,10 +159,8 @@ impl Provider for AwsIamRoleChained {
                 }
                 None => AssumedWith::ParentsCredentials,
             };
-            let (own, parents) = (
-                assume.mfa_device.as_deref(),
-                above.and_then(Session::mfa_device),
-            );
+            let own = assume.mfa_device.as_deref();
+            let parents = above.and_then(Session::mfa_device);
             let (signer, device) = match way {
                 // Credentials that were obtained with a code of the device say so themselves.
                 AssumedWith::ParentsCredentials => (

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dayfly_core::text::shell_word;
 use dayfly_workspace::layers::SessionChanges;
 
 /// What a look at the layers brought.
@@ -51,12 +52,16 @@ impl Standing {
     pub fn hint(&self, name: &str) -> String {
         match self {
             Self::Unmerged | Self::Differs => {
-                format!("`dayfly layer update {name}` shows and merges it")
+                format!(
+                    "`dayfly layer update {}` shows and merges it",
+                    shell_word(name)
+                )
             }
             Self::Unreadable(_) => {
                 format!(
                     "the sessions of the layer stay as they were merged; restore its source, or take it out with \
-                     `dayfly layer remove {name}`"
+                     `dayfly layer remove {}`",
+                    shell_word(name)
                 )
             }
         }

@@ -9,7 +9,8 @@ use dayfly_dialog::CliError;
 use dayfly_fs::{bounded, private_file};
 
 use crate::program::{missing, output, run};
-use crate::{Scope, Service, ServiceManager, State, UnitFile};
+use crate::service::{Scope, Service, State, UnitFile};
+use crate::service_manager::ServiceManager;
 
 /// The longest file that is read, in bytes.
 const PLIST: u64 = 64 << 10;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dayfly_authoring::foreign;
 use dayfly_authoring::project::{self, Project};
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Code};
 use dayfly_registry::Kind;
 use dayfly_runtime::Home;
@@ -89,7 +90,8 @@ impl Found {
 #[must_use]
 pub fn no_policy(source: &ModuleSource) -> CliError {
     CliError::usage(format!("{source} is a Workspace, not a policy")).hint(format!(
-        "nothing was changed; `dayfly layer add {source}` merges a Workspace into yours"
+        "nothing was changed; `dayfly layer add {}` merges a Workspace into yours",
+        shell_word(&source.to_string())
     ))
 }
 

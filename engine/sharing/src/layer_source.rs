@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Code};
 use dayfly_fs::trusted;
 use dayfly_runtime::Home;
@@ -114,7 +115,8 @@ pub(crate) fn refuse_older(
     let message = format!("{source} {how}, the version of layer \"{name}\" that was merged");
     Err(CliError::new(Code::Refused, message).hint(format!(
         "nothing was changed; an old version may have sessions and roles that were taken away since; \
-         `dayfly layer update {name} --downgrade` accepts it"
+         `dayfly layer update {} --downgrade` accepts it",
+        shell_word(name)
     )))
 }
 
@@ -157,7 +159,8 @@ pub(crate) fn before(
         );
         CliError::failed(message).hint(format!(
             "nothing was changed; without that, Dayfly cannot tell your own changes from older ones of the \
-             layer: restore the folder `policies` of the home, or run `dayfly layer remove {name}` and add it again"
+             layer: restore the folder `policies` of the home, or run `dayfly layer remove {}` and add it again",
+            shell_word(name)
         ))
     };
     let source = ModuleSource::parse(home.folder(), &locked.source)

@@ -402,18 +402,14 @@ impl<'a> World<'a> {
                 self.forget(&session);
                 None
             }
-            // No session of a scenario has a rule for its long-lived key.
-            Effect::LookAtKey { .. }
-            | Effect::RotateKey { .. }
-            | Effect::Project { .. }
-            | Effect::Remember { .. }
-            | Effect::AwaitPolicies
-            | Effect::TellDelivery { .. }
-            | Effect::TellLeftover { .. } => None,
             Effect::Record(note) => {
                 self.follow(note.what);
                 None
             }
+            // Nobody waits for these. No session of a scenario has a rule for its long-lived key.
+            Effect::LookAtKey { .. } | Effect::RotateKey { .. } | Effect::Project { .. } => None,
+            Effect::Remember { .. } | Effect::AwaitPolicies => None,
+            Effect::TellDelivery { .. } | Effect::TellLeftover { .. } => None,
         }
     }
 

@@ -88,6 +88,16 @@ fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, CliError> {
     Ok(lines)
 }
 
+/// Whether a line tells how a rotation of a long-lived key ended.
+const fn is_of_key(line: &Line) -> bool {
+    matches!(
+        line.note.what,
+        JournalEvent::KeyRotated { .. }
+            | JournalEvent::KeyFailed { .. }
+            | JournalEvent::KeyHeld { .. }
+    )
+}
+
 /// The lines that tell how the session came to its present state.
 ///
 /// From the last operation that succeeded, or before it the decision that it came of and the event
@@ -144,16 +154,10 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
         }
     }
     // What happened last to its key may be long ago.
-    let of_key = lines.iter().rposition(|line| {
-        let ended = matches!(
-            line.note.what,
-            JournalEvent::KeyRotated { .. }
-                | JournalEvent::KeyFailed { .. }
-                | JournalEvent::KeyHeld { .. }
-        );
-        ended && about(line)
-    });
-    if let Some(index) = of_key {
+    if let Some(index) = lines
+        .iter()
+        .rposition(|line| is_of_key(line) && about(line))
+    {
         wanted[index] = true;
     }
     for (index, line) in lines.iter().enumerate().skip(last + 1) {

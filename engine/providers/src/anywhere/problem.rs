@@ -144,7 +144,8 @@ impl AnywhereProblem {
 
     /// What a person can do next.
     pub(crate) fn hint(&self, session: &str) -> Option<String> {
-        let session = shell_word(session);
+        let named = session;
+        let session = shell_word(named);
         let store = || format!("store it with `dayfly secret set {session}`");
         Some(match self {
             Self::File { .. } => {
@@ -169,10 +170,7 @@ impl AnywhereProblem {
                 ),
                 _ => "check `pkcs11Module`, and look at the token with `pkcs11-tool -O`".to_owned(),
             },
-            Self::Foreign { .. } | Self::NoEntity { .. } => format!(
-                "name the certificate and its own key with `dayfly session edit {session} \
-                 --certificate … --private-key …`"
-            ),
+            Self::Foreign { .. } | Self::NoEntity { .. } => own_pair(named),
             Self::NotYet { .. } => CLOCK_HINT.to_owned(),
             Self::Ended { .. } => {
                 "have it renewed; Dayfly reads the file anew with the next attempt".to_owned()
@@ -180,4 +178,13 @@ impl AnywhereProblem {
             Self::Interrupted => return None,
         })
     }
+}
+
+/// What to do where a certificate and a key do not belong together.
+fn own_pair(session: &str) -> String {
+    format!(
+        "name the certificate and its own key with `dayfly session edit {} --certificate … \
+         --private-key …`",
+        shell_word(session)
+    )
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::{Scope, Service};
+use crate::service::{Scope, Service};
 
 /// Seconds after which an engine that does not answer is taken for stuck, and started again. It is woken twice in that
 /// time.
@@ -194,9 +194,9 @@ mod tests {
         Service {
             name: "dayfly".into(),
             program: "/opt/my tools/100%/$dayfly\"".into(),
-            socket: "/home/me/.local/state/dayfly/engine.sock".into(),
-            state: "/home/me/.local/state/dayfly".into(),
-            environment: vec![("PATH".into(), "/usr/bin:/home/me/my bin".into())],
+            socket: "/people/me/.local/state/dayfly/engine.sock".into(),
+            state: "/people/me/.local/state/dayfly".into(),
+            environment: vec![("PATH".into(), "/usr/bin:/people/me/my bin".into())],
             passphrase: Some("/etc/dayfly/passphrase".into()),
             scope,
         }
@@ -207,7 +207,7 @@ mod tests {
         let text = service(&example(Scope::Person));
         let line = r#"ExecStart="/opt/my tools/100%%/$$dayfly\"" run"#;
         assert!(text.lines().any(|known| known == line), "{text}");
-        assert!(text.contains("Environment=\"PATH=/usr/bin:/home/me/my bin\"\n"));
+        assert!(text.contains("Environment=\"PATH=/usr/bin:/people/me/my bin\"\n"));
         assert_eq!(program(&text), Some(example(Scope::Person).program));
         assert_eq!(program("[Service]\n"), None);
     }
@@ -220,8 +220,8 @@ mod tests {
         assert!(machine.contains("DynamicUser=yes") && machine.contains("ProtectSystem=strict"));
         let user = service(&example(Scope::As {
             user: "ci".into(),
-            home: "/home/ci".into(),
+            home: "/people/ci".into(),
         }));
-        assert!(user.contains("User=ci\n") && user.contains("ReadWritePaths=/home/ci\n"));
+        assert!(user.contains("User=ci\n") && user.contains("ReadWritePaths=/people/ci\n"));
     }
 }

@@ -1,5 +1,6 @@
 //! `dayfly layer add`
 
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_host::paths;
 use dayfly_runtime::config::{IncludeSettings, ModuleSource};
@@ -50,7 +51,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     if config.includes.iter().any(|one| one.name == name) {
         let message = format!("there is already a layer \"{}\"", sanitize(&name));
         return Err(CliError::usage(message).hint(format!(
-            "`dayfly layer update {name}` brings it up to date; --name gives this one another name"
+            "`dayfly layer update {}` brings it up to date; --name gives this one another name",
+            shell_word(&name)
         )));
     }
     edit.add_layer(&name, &source.to_string())?;

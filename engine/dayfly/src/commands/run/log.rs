@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use dayfly_core::effect::JournalEntry;
 use dayfly_dialog::time;
-use dayfly_supervisor::{Level, Log};
+use dayfly_supervisor::Level;
 use dayfly_views::journal_line::{self, Names};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::terminal::print;
+use crate::terminal::{self, print};
 
 /// Which lines of the journal are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) async fn show(
     mut names: Names,
     wanted: Wanted,
 ) {
-    let log = Log::of(std::io::stdout());
+    let log = terminal::output();
     loop {
         match notes.recv().await {
             Ok(note) => {

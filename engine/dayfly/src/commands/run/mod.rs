@@ -19,7 +19,7 @@ use dayfly_host::{engine, paths, vault, workspace};
 use dayfly_runtime::report::SessionReport;
 use dayfly_runtime::{Engine, Handle, Home, Options, Policies};
 use dayfly_supervisor::{Notifier, Sockets};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::log::Wanted;
 use self::upgrade::Upgrade;
@@ -112,21 +112,11 @@ async fn serve(
     upgrade: &Upgrade,
 ) -> Result<Ended, CliError> {
     let cannot_listen = |e| CliError::failed(format!("cannot listen for signals: {e}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
     let mut usr2 = signal(SignalKind::user_defined2()).map_err(cannot_listen)?;
-    let mut hangup = Listener::start(SignalKind::hangup()).map_err(cannot_listen)?;
-    let ends = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = hangup.sent() => {}
-        }
-    };
-    tokio::pin!(ends);
+    let mut ends = Ends::listen().map_err(cannot_listen)?;
     let started = tokio::select! {
         started = Engine::start(options) => started,
-        () = &mut ends => return Err(CliError::failed("a signal ended Dayfly before the engine had \
+        () = ends.sent() => return Err(CliError::failed("a signal ended Dayfly before the engine had \
                                                        started")),
     };
     let mut running = started.map_err(|e| engine::not_started(e, home))?;
@@ -149,22 +139,20 @@ async fn serve(
     });
     let notifier = Notifier::from_env();
     let supervised = tokio::spawn(supervised::supervise(notifier.clone(), handle.clone()));
-    let mut done = Ended::Done(Exit::Done);
     let ended = running.ended();
     tokio::pin!(ended);
-    if args.once {
-        tokio::select! {
-            () = &mut ends => {}
-            result = once(&handle) => done = Ended::Done(result?),
-            broken = &mut ended => return broke(broken, printing).await,
+    let finished = async {
+        if args.once {
+            return once(&handle).await.map(Ended::Done);
         }
-    } else {
-        tokio::select! {
-            () = &mut ends => {}
-            () = upgrade.wanted(home, &mut usr2) => done = Ended::Replaced,
-            broken = &mut ended => return broke(broken, printing).await,
-        }
-    }
+        upgrade.wanted(home, &mut usr2).await;
+        Ok(Ended::Replaced)
+    };
+    let done = tokio::select! {
+        () = ends.sent() => Ended::Done(Exit::Done),
+        done = finished => done?,
+        broken = &mut ended => return broke(broken, printing).await,
+    };
     supervised.abort();
     following.abort();
     match done {
@@ -182,6 +170,31 @@ async fn serve(
     drop(handle);
     finish(ended.await, printing).await?;
     Ok(done)
+}
+
+/// The signals that end the engine.
+struct Ends {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Listener,
+}
+
+impl Ends {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: Listener::start(SignalKind::hangup())?,
+        })
+    }
+
+    async fn sent(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = self.hangup.sent() => {}
+        }
+    }
 }
 
 /// The engine ended by itself.

@@ -7,8 +7,9 @@ use dayfly_control::protocol::Request;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_fs::{bounded, trusted};
 use dayfly_host::{paths, service as host, vault};
+use dayfly_runtime::Home;
 use dayfly_runtime::report::EngineReport;
-use dayfly_service::{Scope, Service, manager, taken_over};
+use dayfly_service::{Scope, Service, ServiceManager, manager, taken_over};
 
 use super::again;
 use crate::terminal::{print, warn};
@@ -43,29 +44,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = paths::home()?;
-    let scope = scope(args)?;
-    let mut service = host::of(&home, scope)?;
-    let (environment, secret) = taken_over();
-    service.environment = environment;
-    if service.scope != Scope::Person {
-        // The folders of whoever installs it are not those of the user whom it runs as.
-        let own = ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "GNUPGHOME"];
-        let foreign = |name: &str| own.contains(&name) || name.starts_with("AWS_CONFIG");
-        service.environment.retain(|(name, _)| !foreign(name));
-    }
-    if service.scope == Scope::Person && !paths::is_usual(&home) {
-        let folder = home.folder().display().to_string();
-        service.environment.push(("DAYFLY_HOME".to_owned(), folder));
-    }
-    if let Some(file) = &args.passphrase_file {
-        service.passphrase = Some(passphrase(file)?);
-    }
-    for name in secret {
-        warn(&format!(
-            "{name} holds a password and is not taken over, since others may read a unit; set it \
-             in a file of your own that the unit names (EnvironmentFile=)"
-        ));
-    }
+    let service = service(args, &home)?;
     let manager = manager();
     if args.print {
         for file in manager.files(&service)? {
@@ -90,7 +69,44 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         return Err(CliError::failed(message).hint(hint));
     }
     manager.install(&service, !args.no_start && running.is_none())?;
-    for file in manager.files(&service)? {
+    told(args, &*manager, &service, running)
+}
+
+/// What the service manager is to run, with what it has from this shell.
+fn service(args: &Args, home: &Home) -> Result<Service, CliError> {
+    let scope = scope(args)?;
+    let mut service = host::of(home, scope)?;
+    let (environment, secret) = taken_over();
+    service.environment = environment;
+    if service.scope != Scope::Person {
+        // The folders of whoever installs it are not those of the user whom it runs as.
+        let own = ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "GNUPGHOME"];
+        let foreign = |name: &str| own.contains(&name) || name.starts_with("AWS_CONFIG");
+        service.environment.retain(|(name, _)| !foreign(name));
+    } else if !paths::is_usual(home) {
+        let folder = home.folder().display().to_string();
+        service.environment.push(("DAYFLY_HOME".to_owned(), folder));
+    }
+    if let Some(file) = &args.passphrase_file {
+        service.passphrase = Some(passphrase(file)?);
+    }
+    for name in secret {
+        warn(&format!(
+            "{name} holds a password and is not taken over, since others may read a unit; set it \
+             in a file of your own that the unit names (EnvironmentFile=)"
+        ));
+    }
+    Ok(service)
+}
+
+/// Tells what was done, and what a person may have to do.
+fn told(
+    args: &Args,
+    manager: &dyn ServiceManager,
+    service: &Service,
+    running: Option<u32>,
+) -> Result<Exit, CliError> {
+    for file in manager.files(service)? {
         print(&format!("{}: written\n", file.path.display()));
     }
     if let Some(pid) = running {
@@ -169,11 +185,7 @@ fn check(service: &Service) -> Result<(), CliError> {
 }
 
 /// The process of an engine that the service manager does not run.
-fn engine_by_hand(
-    home: &dayfly_runtime::Home,
-    manager: &dyn dayfly_service::ServiceManager,
-    service: &Service,
-) -> Option<u32> {
+fn engine_by_hand(home: &Home, manager: &dyn ServiceManager, service: &Service) -> Option<u32> {
     let state = manager.state(service).ok();
     // Whoever connects to a socket of the service manager starts the engine.
     if state.is_some_and(|state| state.file.is_some()) {

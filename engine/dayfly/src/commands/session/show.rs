@@ -1,5 +1,6 @@
 //! `dayfly session show`
 
+use dayfly_core::time::Timestamp;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::clock;
@@ -44,6 +45,20 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// A label, and what stands there; nothing is shown where there is nothing.
+type Row = (&'static str, Option<String>);
+
+/// What there is to say of the long-lived key.
+fn of_key(session: &SessionReport, now: Timestamp) -> [Row; 3] {
+    let key = session.key.as_ref();
+    let error = key.and_then(|key| key.error.as_ref());
+    [
+        ("access key", key.map(|key| keys::age(key, now))),
+        ("", key.and_then(|key| keys::note(key, now))),
+        ("", error.and_then(|error| error.hint.clone())),
+    ]
+}
+
 fn text(session: &SessionReport, parent: Option<String>) -> String {
     let now = clock::now();
     let moment = |at| format!("{} ({})", time::date_and_clock(at), time::relative(at, now));
@@ -60,8 +75,7 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
         ..session.clone()
     };
     let places = sessions::places(session);
-    let key_error = session.key.as_ref().and_then(|key| key.error.as_ref());
-    let mut rows = vec![
+    let mut rows: Vec<Row> = vec![
         ("name", Some(session.name.clone())),
         ("id", Some(session.id.to_string())),
         ("type", Some(session.session_type.to_string())),
@@ -82,15 +96,6 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
         ),
         ("issued", session.started_at.map(moment)),
         ("ends", session.expires_at.map(moment)),
-        (
-            "access key",
-            session.key.as_ref().map(|key| keys::age(key, now)),
-        ),
-        (
-            "",
-            session.key.as_ref().and_then(|key| keys::note(key, now)),
-        ),
-        ("", key_error.and_then(|error| error.hint.clone())),
         ("error", session.error.as_ref().map(|e| e.message.clone())),
         ("", session.error.as_ref().and_then(|e| e.hint.clone())),
         (
@@ -110,7 +115,7 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
         let key = if n == 0 { "delivered" } else { "" };
         (key, Some(place))
     });
-    rows.splice(after_ends..after_ends, labelled);
+    rows.splice(after_ends..after_ends, labelled.chain(of_key(session, now)));
     let mut text = String::new();
     for (key, value) in rows {
         if let Some(value) = value {
