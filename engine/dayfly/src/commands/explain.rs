@@ -88,6 +88,14 @@ fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, CliError> {
     Ok(lines)
 }
 
+/// Whether a line tells that something was decided.
+const fn is_decision(line: &Line) -> bool {
+    matches!(
+        line.note.what,
+        JournalEvent::Decided { .. } | JournalEvent::Displaced { .. }
+    )
+}
+
 /// Whether a line tells how a rotation of a long-lived key ended.
 const fn is_of_key(line: &Line) -> bool {
     matches!(
@@ -138,13 +146,8 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
     }
     let mut wanted = vec![false; lines.len()];
     for end in begins {
-        let decided = lines[..=end].iter().rposition(|line| {
-            about(line)
-                && matches!(
-                    line.note.what,
-                    JournalEvent::Decided { .. } | JournalEvent::Displaced { .. }
-                )
-        });
+        let decides = |line: &Line| about(line) && is_decision(line);
+        let decided = lines[..=end].iter().rposition(decides);
         let from = decided.unwrap_or(end);
         let origin = (&lines[from].run, lines[from].note.cause);
         for (index, line) in lines[..=end].iter().enumerate() {

@@ -116,11 +116,6 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
         (key, Some(place))
     });
     rows.splice(after_ends..after_ends, labelled.chain(of_key(session, now)));
-    let mut text = String::new();
-    for (key, value) in rows {
-        if let Some(value) = value {
-            text += &format!("{key:<11}{}\n", sanitize(&value));
-        }
-    }
-    text
+    let line = |(key, value): Row| Some(format!("{key:<11}{}\n", sanitize(&value?)));
+    rows.into_iter().filter_map(line).collect()
 }
