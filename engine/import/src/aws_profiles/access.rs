@@ -40,7 +40,7 @@ pub(crate) fn no(key: &'static str, why: impl Into<String>, hint: impl Into<Stri
 }
 
 impl Access {
-    pub(super) fn of(kind: SessionType) -> Self {
+    fn of(kind: SessionType) -> Self {
         Self {
             kind: Some(kind),
             ..Self::default()
@@ -175,7 +175,7 @@ fn process(command: &str) -> Result<Access, No> {
     };
     let name = program.rsplit('/').next().unwrap_or_default();
     if name == signing_helper::NAME
-        && let Some(access) = signing_helper::access(&words)?
+        && let Some(access) = rolesanywhere(&words)?
     {
         return Ok(access);
     }
@@ -210,6 +210,27 @@ fn process(command: &str) -> Result<Access, No> {
         }
     };
     Err(no("credential_process", why, hint))
+}
+
+/// AWS's helper for IAM Roles Anywhere, where a session says all that its command does.
+fn rolesanywhere(words: &[String]) -> Result<Option<Access>, No> {
+    let session = signing_helper::session(words).map_err(|_| {
+        no(
+            "credential_process",
+            "its command has a passphrase or a PIN in it, which Dayfly does not write into a file",
+            "add the session with `dayfly session add --type awsRolesAnywhere`, and store the secret with \
+             `dayfly secret set`",
+        )
+    })?;
+    Ok(session.map(|session| {
+        let mut access = Access::of(SessionType::AwsRolesAnywhere);
+        access.used.push("credential_process");
+        access.fields = session.fields;
+        if session.needs_secret {
+            access.require(Requirement::KeyByHand);
+        }
+        access
+    }))
 }
 
 /// What the machine has of itself, by the word of `credential_source`.

@@ -8,7 +8,6 @@ use dayfly_core::time::Timestamp;
 use dayfly_x509::Certificate;
 
 use super::identity;
-use super::moment;
 use super::problem::{AnywhereProblem, Field};
 
 /// How long before its end a certificate is told of; a tenth of its lifetime where that is less.
@@ -63,6 +62,11 @@ fn in_file(anywhere: &RolesAnywhere) -> Result<Option<Certificate>, AnywhereProb
     let found = dayfly_x509::certificates(&bytes);
     let found = found.map_err(|problem| Field::Certificate.of_content(anywhere, problem))?;
     Ok(found.into_iter().next())
+}
+
+/// Seconds since 1970 as the moment that they are.
+const fn moment(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds.saturating_mul(1_000))
 }
 
 /// A moment in UTC.

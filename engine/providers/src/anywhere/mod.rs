@@ -18,10 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dayfly_core::session::{Access, Lease, RolesAnywhere, Session, SessionId, SessionType};
-use dayfly_core::time::Timestamp;
 use dayfly_pkcs11::{Answer, Problem, Trouble, Work};
 use dayfly_vault::{Material, SecretString, TemporaryCredentials};
-use dayfly_x509::Algorithm;
+use dayfly_x509::Certificate;
 use tokio::time::Instant;
 
 pub use end::{CertificateEnd, certificate_end};
@@ -103,6 +102,24 @@ impl AwsRolesAnywhere {
         tokio::task::spawn_blocking(read)
             .await
             .unwrap_or(Err(AnywhereProblem::Interrupted))
+    }
+
+    /// The signature of a request, which the certificate's own key made.
+    async fn signature(
+        &self,
+        attempt: &Attempt<'_>,
+        signer: Signer,
+        certificate: &Certificate,
+        signed: &Signed,
+    ) -> Result<Vec<u8>, AnywhereProblem> {
+        let text = signed.text(certificate.algorithm());
+        let signature = self.sign(attempt, signer, &text).await?;
+        if certificate.verifies(text.as_bytes(), &signature) {
+            return Ok(signature);
+        }
+        Err(AnywhereProblem::Foreign {
+            subject: certificate.subject().to_owned(),
+        })
     }
 
     async fn sign(
@@ -194,16 +211,8 @@ impl AwsRolesAnywhere {
         };
         let signed = Signed::of(&call).ok_or_else(|| place.unusable(session))?;
         let algorithm = certificate.algorithm();
-        let text = signed.text(algorithm);
-        let signature = self
-            .sign(&attempt, identity.signer, &text)
-            .await
-            .map_err(failed)?;
-        if !certificate.verifies(text.as_bytes(), &signature) {
-            return Err(failed(AnywhereProblem::Foreign {
-                subject: certificate.subject().to_owned(),
-            }));
-        }
+        let signature = self.signature(&attempt, identity.signer, &certificate, &signed);
+        let signature = signature.await.map_err(failed)?;
         let issued_at = now();
         let answer = self
             .caller
@@ -237,19 +246,6 @@ fn seconds(wished: Option<u32>, left: Duration) -> u32 {
         .unwrap_or(LIFETIME_SECONDS)
         .min(left)
         .max(LIFETIME_MIN)
-}
-
-/// The word for an algorithm in what is signed.
-const fn word(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Rsa => "AWS4-X509-RSA-SHA256",
-        Algorithm::Ecdsa => "AWS4-X509-ECDSA-SHA256",
-    }
-}
-
-/// Seconds since 1970 as the moment that they are.
-const fn moment(seconds: u64) -> Timestamp {
-    Timestamp::from_millis(seconds.saturating_mul(1_000))
 }
 
 impl Provider for AwsRolesAnywhere {

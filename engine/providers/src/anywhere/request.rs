@@ -10,8 +10,6 @@ use dayfly_x509::{Algorithm, Certificate};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::word;
-
 const SERVICE: &str = "rolesanywhere";
 
 /// A call of `CreateSession`.
@@ -134,6 +132,14 @@ impl Signed {
             self.names(),
             HEXLOWER.encode(signature)
         )
+    }
+}
+
+/// The word for an algorithm in what is signed.
+const fn word(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Rsa => "AWS4-X509-RSA-SHA256",
+        Algorithm::Ecdsa => "AWS4-X509-ECDSA-SHA256",
     }
 }
 
