@@ -149,7 +149,7 @@ impl AnywhereProblem {
         let store = || format!("store it with `dayfly secret set {session}`");
         Some(match self {
             Self::File { .. } => {
-                format!("or name another file with `dayfly session edit {session}`")
+                format!("correct that, or name another file with `dayfly session edit {session}`")
             }
             Self::Content { problem, .. } => match problem {
                 Content::NeedsPassphrase | Content::WrongPassphrase => store(),

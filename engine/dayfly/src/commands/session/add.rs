@@ -89,7 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
             sanitize(&other.name)
         );
     }
-    if args.kind == SessionType::AwsIamUser {
+    // A token asks for its PIN.
+    if args.kind == SessionType::AwsIamUser || object.contains_key("pkcs11Module") {
         text += &format!("next: dayfly secret set {name}\n");
     }
     print(&text);
