@@ -229,7 +229,7 @@ fn said(error: &Error) -> String {
 /// The two halves of an EC signature as DER.
 fn der(halves: &[u8]) -> Option<Vec<u8>> {
     let half = halves.len() / 2;
-    if half == 0 || half > 66 || halves.len() % 2 != 0 {
+    if half == 0 || half > 66 || !halves.len().is_multiple_of(2) {
         return None;
     }
     let (r, s) = halves.split_at(half);

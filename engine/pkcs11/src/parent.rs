@@ -109,8 +109,8 @@ pub async fn ask(
         // How it ended does not matter where it has answered: modules end badly.
         Ok(_) => {}
     }
-    let lines = output.split(|byte| *byte == b'\n');
-    let last = lines.filter(|line| !line.is_empty()).next_back();
+    let mut lines = output.split(|byte| *byte == b'\n');
+    let last = lines.rfind(|line| !line.is_empty());
     let answer = last.and_then(|line| serde_json::from_slice(line).ok());
     match answer {
         Some(Answer::Problem(problem)) => Err(Trouble::Token(problem)),

@@ -131,12 +131,13 @@ impl AnywhereProblem {
     pub(crate) const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotYet { .. } => ErrorKind::ClockSkew,
-            Self::Token { trouble, .. } => match trouble {
-                Trouble::Token(TokenProblem::NoToken | TokenProblem::Failed(_))
-                | Trouble::Deadline(_)
-                | Trouble::Ended => ErrorKind::Unavailable,
-                _ => ErrorKind::Misconfigured,
-            },
+            Self::Token {
+                trouble:
+                    Trouble::Token(TokenProblem::NoToken | TokenProblem::Failed(_))
+                    | Trouble::Deadline(_)
+                    | Trouble::Ended,
+                ..
+            } => ErrorKind::Unavailable,
             Self::Interrupted => ErrorKind::Other,
             _ => ErrorKind::Misconfigured,
         }
