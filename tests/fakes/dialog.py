@@ -1,6 +1,7 @@
 """Runs a command on a terminal of its own and talks with it.
 
-dialog.py COMMAND…: the standard input is a JSON list of pairs: what has to be shown, and what is then typed. What was
+dialog.py COMMAND…: the standard input is a JSON list of pairs: what has to be shown, and what is then typed ("signal 15"
+sends the command that signal instead). What was
 shown before does not count for the next pair. Prints all that the terminal showed, says on the last line how the
 command ended and whether the terminal shows again what is typed.
 """
@@ -38,7 +39,10 @@ while time.time() < give_up:
     if steps and steps[0][0].encode() in shown[seen:]:
         wanted, typed = steps.pop(0)
         seen = shown.index(wanted.encode(), seen) + len(wanted.encode())
-        os.write(terminal, typed.encode())
+        if typed.startswith("signal "):
+            os.kill(pid, int(typed.split()[1]))
+        else:
+            os.write(terminal, typed.encode())
     done, status = os.waitpid(pid, os.WNOHANG)
     if done:
         break

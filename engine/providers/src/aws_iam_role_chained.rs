@@ -118,6 +118,22 @@ impl AwsIamRoleChained {
     }
 }
 
+impl AwsIamRoleChained {
+    /// The parent's key that took the place of the one that the cloud does not know any more.
+    async fn newer(
+        &self,
+        session: &Session,
+        role: &Role<'_>,
+        refused: ProviderError,
+    ) -> Result<Signer, ProviderError> {
+        let Signer::Key(key) = &role.signer else {
+            return Err(refused);
+        };
+        let key = keys::other_than(&self.keys, session, role.parent, key, refused);
+        key.await.map(Signer::Key)
+    }
+}
+
 /// What is assumed, checked.
 struct Role<'a> {
     arn: &'a str,
@@ -187,11 +203,7 @@ impl Provider for AwsIamRoleChained {
             let code = mfa::code(&*self.codes, session, device, now()).await?;
             match self.call(&request, &role, code.as_ref(), now()).await {
                 Err(error) if error.is_unknown_key() => {
-                    let Signer::Key(key) = &role.signer else {
-                        return Err(error);
-                    };
-                    let key = keys::other_than(&self.keys, session, parent, key, error).await?;
-                    role.signer = Signer::Key(key);
+                    role.signer = self.newer(session, &role, error).await?;
                     self.call(&request, &role, code.as_ref(), now()).await
                 }
                 Err(error) if mfa::try_another(code.as_ref(), &error) => {

@@ -359,14 +359,7 @@ impl<'a> World<'a> {
                 context,
                 events,
                 ..
-            } => {
-                let result = self.evaluate(&entry, evaluation, context, &events);
-                Some(Input::Evaluated {
-                    entry,
-                    evaluation,
-                    result,
-                })
-            }
+            } => Some(self.ask(entry, evaluation, context, &events)),
             Effect::Issue {
                 operation, session, ..
             } => {
@@ -410,6 +403,21 @@ impl<'a> World<'a> {
             Effect::LookAtKey { .. } | Effect::RotateKey { .. } | Effect::Project { .. } => None,
             Effect::Remember { .. } | Effect::AwaitPolicies => None,
             Effect::TellDelivery { .. } | Effect::TellLeftover { .. } => None,
+        }
+    }
+
+    fn ask(
+        &mut self,
+        entry: EntryName,
+        evaluation: EvaluationId,
+        context: Context,
+        events: &[Event],
+    ) -> Input {
+        let result = self.evaluate(&entry, evaluation, context, events);
+        Input::Evaluated {
+            entry,
+            evaluation,
+            result,
         }
     }
 

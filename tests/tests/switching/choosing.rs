@@ -164,3 +164,31 @@ fn exec_asks_which_session_where_none_is_named() {
     assert!(shown.contains("read-mine"), "{shown}");
     assert!(shown.ends_with("exit 0, echo on\n"), "{shown}");
 }
+
+#[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    let home = home();
+    for (signal, code) in [("signal 15", 143), ("signal 1", 129), ("signal 2", 130)] {
+        let mut command = within(&home, program().to_str().expect("UTF-8"));
+        command.args(["use", "--print", "--shell", "bash"]);
+        // The second step makes sure that the list is there: the letter stands in it.
+        let steps = [("which session", "d"), ("? d", signal)];
+        let Some(shown) = dialog(&command, &steps) else {
+            return;
+        };
+        let ends = format!("exit {code}, echo on\n");
+        assert!(shown.ends_with(&ends), "{signal}: {shown}");
+        let list_is_gone = format!("\r\u{1b}[J\n{ends}");
+        assert!(shown.ends_with(&list_is_gone), "{shown:?}");
+    }
+    // A signal for the command that was chosen for is the command's.
+    let mut command = within(&home, program().to_str().expect("UTF-8"));
+    let script = "trap 'echo mine; exit 7' TERM; echo ready; while :; do read -r line; done";
+    command.args(["exec", "--", "sh", "-c", script]);
+    let steps = [("which session", "depl\r"), ("ready", "signal 15")];
+    let Some(shown) = dialog(&command, &steps) else {
+        return;
+    };
+    assert!(shown.contains("mine"), "{shown}");
+    assert!(shown.ends_with("exit 7, echo on\n"), "{shown}");
+}

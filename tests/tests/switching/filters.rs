@@ -50,3 +50,26 @@ fn a_list_has_what_was_asked_for() {
     assert!(status.out.contains("Acme Dev/Admin"), "{status:?}");
     assert!(!status.out.contains("Acme Prod"), "{status:?}");
 }
+
+#[test]
+fn an_export_takes_the_labels_that_a_list_takes() {
+    let home = home();
+    home.run(["session", "edit", "deploy", "--label", "Team=Blue"])
+        .ok();
+    for (label, found) in [
+        ("team", true),
+        ("TEAM=bl*", true),
+        ("t*=*", true),
+        ("team=red", false),
+        ("teams", false),
+    ] {
+        let exported = home.run(["workspace", "export", "--label", label, "--format", "json"]);
+        let exported = exported.ok().json();
+        let names: Vec<_> = exported.as_array().expect("a list").iter().collect();
+        assert_eq!(names.len(), usize::from(found), "{label}: {exported}");
+        assert_eq!(
+            names.is_empty(),
+            self::names(&home, &["--label", label]).is_empty()
+        );
+    }
+}

@@ -57,6 +57,39 @@ fn each_shell_uses_a_session_changes_to_another_and_leaves_it() {
     assert_eq!(daemon.terminate(), 0);
 }
 
+/// Region and profile that the person had set are there again, also after a change of sessions.
+#[test]
+fn what_the_person_had_set_is_given_back() {
+    let home = home();
+    for shell in all_shells() {
+        let set = match shell {
+            "fish" => "set -gx AWS_REGION ap-south-1; set -gx AWS_PROFILE 'my own'",
+            _ => "export AWS_REGION=ap-south-1 AWS_PROFILE='my own'",
+        };
+        let text = format!(
+            "{set}; dayfly use 'Acme Dev/Admin'; env; echo ----; dayfly use deploy; env; echo ----; \
+             dayfly use --clear; env; echo ----; dayfly use --clear; env"
+        );
+        let (code, text) = script(&home, shell, &text);
+        assert_eq!(code, 0, "{shell}: {text}");
+        let parts: Vec<Environment> = text.split("----\n").map(environment).collect();
+        let [first, second, cleared, again] = parts.as_slice() else {
+            panic!("{shell}: {text}")
+        };
+        for used in [first, second] {
+            assert_eq!(used["AWS_REGION"], "eu-west-1", "{shell}: {text}");
+            assert!(!used.contains_key("AWS_PROFILE"), "{shell}: {text}");
+        }
+        for left in [cleared, again] {
+            assert_eq!(left["AWS_REGION"], "ap-south-1", "{shell}: {text}");
+            assert_eq!(left["AWS_PROFILE"], "my own", "{shell}: {text}");
+            let kept = left.keys().find(|name| name.starts_with("DAYFLY_BEFORE"));
+            assert_eq!(kept, None, "{shell}: {text}");
+            assert!(!left.contains_key("AWS_DEFAULT_REGION"), "{shell}: {text}");
+        }
+    }
+}
+
 /// What fails, or only prints, leaves the shell as it is.
 #[test]
 fn nothing_that_is_no_environment_is_evaluated() {

@@ -88,24 +88,6 @@ fn lines(home: &Home, id: &SessionId) -> Result<Vec<Line>, CliError> {
     Ok(lines)
 }
 
-/// Whether a line tells that something was decided.
-const fn is_decision(line: &Line) -> bool {
-    matches!(
-        line.note.what,
-        JournalEvent::Decided { .. } | JournalEvent::Displaced { .. }
-    )
-}
-
-/// Whether a line tells how a rotation of a long-lived key ended.
-const fn is_of_key(line: &Line) -> bool {
-    matches!(
-        line.note.what,
-        JournalEvent::KeyRotated { .. }
-            | JournalEvent::KeyFailed { .. }
-            | JournalEvent::KeyHeld { .. }
-    )
-}
-
 /// The lines that tell how the session came to its present state.
 ///
 /// From the last operation that succeeded, or before it the decision that it came of and the event
@@ -146,8 +128,13 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
     }
     let mut wanted = vec![false; lines.len()];
     for end in begins {
-        let decides = |line: &Line| about(line) && is_decision(line);
-        let decided = lines[..=end].iter().rposition(decides);
+        let decided = lines[..=end].iter().rposition(|line| {
+            about(line)
+                && matches!(
+                    line.note.what,
+                    JournalEvent::Decided { .. } | JournalEvent::Displaced { .. }
+                )
+        });
         let from = decided.unwrap_or(end);
         let origin = (&lines[from].run, lines[from].note.cause);
         for (index, line) in lines[..=end].iter().enumerate() {
@@ -156,11 +143,7 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
             wanted[index] |= index > from && about(line) && (&line.run) == origin.0;
         }
     }
-    // What happened last to its key may be long ago.
-    if let Some(index) = lines
-        .iter()
-        .rposition(|line| is_of_key(line) && about(line))
-    {
+    if let Some(index) = last_of_key(&lines, id) {
         wanted[index] = true;
     }
     for (index, line) in lines.iter().enumerate().skip(last + 1) {
@@ -174,6 +157,19 @@ fn story(lines: Vec<Line>, id: &SessionId) -> Vec<Line> {
     // Proposals that came to nothing repeat themselves; the newest say it all.
     let from = told.len().saturating_sub(40);
     told.split_off(from)
+}
+
+/// What happened last to its access key, which may be long ago.
+fn last_of_key(lines: &[Line], id: &SessionId) -> Option<usize> {
+    lines.iter().rposition(|line| {
+        let ended = matches!(
+            line.note.what,
+            JournalEvent::KeyRotated { .. }
+                | JournalEvent::KeyFailed { .. }
+                | JournalEvent::KeyHeld { .. }
+        );
+        ended && line.note.what.session() == Some(id)
+    })
 }
 
 /// What other lines may come of.
@@ -213,9 +209,6 @@ fn text(
     }
     if let Some(profile) = &session.profile {
         text += &format!("; profile {}", sanitize(profile));
-    }
-    if let Some(layer) = &session.layer {
-        text += &format!("; from layer {}", sanitize(layer));
     }
     text += "\n";
     if let Some(fault) = &session.fault {

@@ -4,7 +4,7 @@ use dayfly_core::time::Timestamp;
 use dayfly_dialog::{CliError, Code, Exit, sanitize, time};
 use dayfly_host::{paths, reports, workspace};
 use dayfly_runtime::clock;
-use dayfly_runtime::report::SessionReport;
+use dayfly_runtime::report::{KeyReport, SessionReport};
 use dayfly_views::{keys, sessions};
 
 use crate::terminal::{print, print_json};
@@ -41,25 +41,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .as_ref()
         .and_then(|parent| report.sessions.iter().find(|s| s.id == *parent))
         .map(|parent| parent.name.clone());
-    print(&text(session, parent));
+    let layer = workspace::load(&home).ok();
+    let layer = layer.and_then(|file| file.layer(&session.id).map(str::to_owned));
+    print(&text(session, parent, layer));
     Ok(Exit::Done)
 }
 
-/// A label, and what stands there; nothing is shown where there is nothing.
-type Row = (&'static str, Option<String>);
-
-/// What there is to say of the long-lived key.
-fn of_key(session: &SessionReport, now: Timestamp) -> [Row; 3] {
-    let key = session.key.as_ref();
-    let error = key.and_then(|key| key.error.as_ref());
-    [
-        ("access key", key.map(|key| keys::age(key, now))),
-        ("", key.and_then(|key| keys::note(key, now))),
-        ("", error.and_then(|error| error.hint.clone())),
-    ]
-}
-
-fn text(session: &SessionReport, parent: Option<String>) -> String {
+fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) -> String {
     let now = clock::now();
     let moment = |at| format!("{} ({})", time::date_and_clock(at), time::relative(at, now));
     let labels = session
@@ -69,17 +57,12 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
             "" => key.clone(),
             value => format!("{key}={value}"),
         });
-    // What is to be said of the key has lines of its own.
-    let without_key = SessionReport {
-        key: None,
-        ..session.clone()
-    };
     let places = sessions::places(session);
-    let mut rows: Vec<Row> = vec![
+    let mut rows = vec![
         ("name", Some(session.name.clone())),
         ("id", Some(session.id.to_string())),
         ("type", Some(session.session_type.to_string())),
-        ("layer", session.layer.clone()),
+        ("layer", layer),
         ("status", Some(session.status.to_string())),
         ("doing", session.doing.clone()),
         ("profile", session.profile.clone()),
@@ -105,8 +88,7 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
         ("next try", session.retry_at.map(moment)),
         (
             "note",
-            Some(sessions::note(&without_key, now))
-                .filter(|n| !n.is_empty() && session.error.is_none()),
+            Some(note_but_key(session, now)).filter(|n| !n.is_empty() && session.error.is_none()),
         ),
     ];
     let ends = rows.iter().position(|(key, _)| *key == "ends");
@@ -115,7 +97,32 @@ fn text(session: &SessionReport, parent: Option<String>) -> String {
         let key = if n == 0 { "delivered" } else { "" };
         (key, Some(place))
     });
-    rows.splice(after_ends..after_ends, labelled.chain(of_key(session, now)));
-    let line = |(key, value): Row| Some(format!("{key:<11}{}\n", sanitize(&value?)));
-    rows.into_iter().filter_map(line).collect()
+    let of_key = session.key.iter().flat_map(|key| key_rows(key, now));
+    rows.splice(after_ends..after_ends, labelled.chain(of_key));
+    let mut text = String::new();
+    for (key, value) in rows {
+        if let Some(value) = value {
+            text += &format!("{key:<11}{}\n", sanitize(&value));
+        }
+    }
+    text
+}
+
+/// How old its access key is, and what is wrong with it.
+fn key_rows(key: &KeyReport, now: Timestamp) -> [(&'static str, Option<String>); 3] {
+    let hint = key.error.as_ref().and_then(|error| error.hint.clone());
+    [
+        ("access key", Some(keys::age(key, now))),
+        ("", keys::note(key, now)),
+        ("", hint),
+    ]
+}
+
+/// What else is to be said of it: what is to be said of its key has lines of its own.
+fn note_but_key(session: &SessionReport, now: Timestamp) -> String {
+    let session = SessionReport {
+        key: None,
+        ..session.clone()
+    };
+    sessions::note(&session, now)
 }
