@@ -14,6 +14,7 @@ use regex_lite::Regex;
 use crate::arithmetic::{arithmetic, negative};
 use crate::ast::{Expr, Kind, Macro, Operator, TYPES};
 use crate::calendar::Zones;
+use crate::no_answer::NoAnswer;
 use crate::span::MILLI;
 use crate::value::Value;
 
@@ -57,7 +58,7 @@ pub(crate) struct Bound<'v, 'a> {
     outer: Option<&'v Bound<'v, 'a>>,
 }
 
-pub(crate) type Answer<'a> = Result<Value<'a>, String>;
+pub(crate) type Answer<'a> = Result<Value<'a>, NoAnswer>;
 
 impl<'s, 'a> Worker<'s, 'a> {
     /// One that asks this scene.
@@ -81,7 +82,7 @@ impl<'s, 'a> Worker<'s, 'a> {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn value(&self, expr: &'a Expr) -> Result<Value<'a>, String> {
+    pub fn value(&self, expr: &'a Expr) -> Result<Value<'a>, NoAnswer> {
         let value = self.work(expr, None)?;
         Ok(self.settled(value))
     }
@@ -90,13 +91,13 @@ impl<'s, 'a> Worker<'s, 'a> {
     ///
     /// # Errors
     /// Why it does neither.
-    pub fn holds(&self, expr: &'a Expr) -> Result<bool, String> {
+    pub fn holds(&self, expr: &'a Expr) -> Result<bool, NoAnswer> {
         match self.value(expr)? {
             Value::Bool(truth) => Ok(truth),
-            other => Err(format!(
+            other => Err(NoAnswer::Failed(format!(
                 "the expression gives {}, not true or false",
                 other.kind()
-            )),
+            ))),
         }
     }
 
@@ -165,12 +166,12 @@ impl<'s, 'a> Worker<'s, 'a> {
                 }
                 self.call(*function, values)
             }
-            Kind::NoCall(why, _) => Err(why.clone()),
+            Kind::NoCall(why, _) => Err(NoAnswer::Failed(why.clone())),
             Kind::Not(of) => match self.work(of, bound)? {
                 Value::Bool(truth) => Ok(Value::Bool(!truth)),
                 other => Err(no_truth("`!`", &other)),
             },
-            Kind::Negative(of) => negative(self.work(of, bound)?),
+            Kind::Negative(of) => Ok(negative(self.work(of, bound)?)?),
             Kind::Binary(operator, left, right) => {
                 let left = self.whole(left, bound)?;
                 match operator {
@@ -239,10 +240,10 @@ impl<'s, 'a> Worker<'s, 'a> {
                 key,
                 Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Text(_)
             ) {
-                return Err(format!("{} cannot be a key of a map", key.kind()));
+                return Err(format!("{} cannot be a key of a map", key.kind()).into());
             }
             if all.iter().any(|(known, _)| known.same(&key)) {
-                return Err(format!("the map has the key `{}` twice", key.shown()));
+                return Err(format!("the map has the key `{}` twice", key.shown()).into());
             }
             all.push((key, self.whole(value, bound)?));
         }
@@ -283,7 +284,7 @@ impl<'s, 'a> Worker<'s, 'a> {
                 Ok(Value::Bool(truth)) if truth == decides => return Ok(Value::Bool(decides)),
                 Ok(Value::Bool(_)) => {}
                 Ok(other) => {
-                    trouble.get_or_insert_with(|| format!("{} is not a condition", other.kind()));
+                    trouble.get_or_insert_with(|| no_condition(&other));
                 }
                 Err(why) => {
                     trouble.get_or_insert(why);
@@ -306,7 +307,7 @@ impl<'s, 'a> Worker<'s, 'a> {
     ) -> Answer<'a> {
         let range = self.whole(range, outer)?;
         let Some(items) = range.elements() else {
-            return Err(format!("{} has no elements", range.kind()));
+            return Err(format!("{} has no elements", range.kind()).into());
         };
         let mut kept = Vec::new();
         let mut trouble = None;
@@ -327,7 +328,7 @@ impl<'s, 'a> Worker<'s, 'a> {
                 (Ok(Value::Bool(true)), Macro::Exists) => return Ok(Value::Bool(true)),
                 (Ok(Value::Bool(true)), _) => kept.push(item.clone()),
                 (Ok(Value::Bool(false)), _) => {}
-                (Ok(other), _) => trouble = Some(format!("{} is not a condition", other.kind())),
+                (Ok(other), _) => trouble = Some(no_condition(&other)),
                 (Err(why), _) => trouble = Some(why),
             }
             if trouble.is_some() && !matches!(what, Macro::All | Macro::Exists) {
@@ -349,7 +350,7 @@ impl<'s, 'a> Worker<'s, 'a> {
         }
         let right = self.settled(right);
         let Some(items) = right.elements() else {
-            return Err(format!("`in` looks into {}", right.kind()));
+            return Err(format!("`in` looks into {}", right.kind()).into());
         };
         self.spend(weight(&right))?;
         Ok(Value::Bool(items.iter().any(|item| item.same(left))))
@@ -357,12 +358,8 @@ impl<'s, 'a> Worker<'s, 'a> {
 
     fn binary(&self, operator: Operator, left: &Value<'a>, right: &Value<'a>) -> Answer<'a> {
         let wrong = || {
-            let sign = operator.sign();
-            Err(format!(
-                "`{sign}` cannot combine {} with {}",
-                left.kind(),
-                right.kind()
-            ))
+            let (sign, left, right) = (operator.sign(), left.kind(), right.kind());
+            Err(format!("`{sign}` cannot combine {left} with {right}"))
         };
         let truth = match operator {
             Operator::Equal | Operator::Unequal => {
@@ -373,7 +370,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
                 self.watch(operator, left, right);
                 let Some(order) = left.order(right) else {
-                    return wrong();
+                    return Ok(wrong()?);
                 };
                 match (operator, order) {
                     (_, None) => false,
@@ -385,7 +382,7 @@ impl<'s, 'a> Worker<'s, 'a> {
             }
             _ => {
                 self.spend(weight(left).saturating_add(weight(right)))?;
-                return arithmetic(operator, left, right).unwrap_or_else(wrong);
+                return Ok(arithmetic(operator, left, right).unwrap_or_else(wrong)?);
             }
         };
         Ok(Value::Bool(truth))
@@ -426,13 +423,17 @@ impl<'s, 'a> Worker<'s, 'a> {
     }
 }
 
-/// What a scene says of what is not there. Rules take it for an answer, and tell of anything else.
-fn no_truth(what: &str, found: &Value<'_>) -> String {
-    format!("{what} needs true or false, and this is {}", found.kind())
+fn no_truth(what: &str, found: &Value<'_>) -> NoAnswer {
+    let why = format!("{what} needs true or false, and this is {}", found.kind());
+    NoAnswer::Failed(why)
 }
 
-fn no(name: &str) -> String {
-    format!("there is no `{name}`")
+fn no_condition(found: &Value<'_>) -> NoAnswer {
+    NoAnswer::Failed(format!("{} is not a condition", found.kind()))
+}
+
+fn no(name: &str) -> NoAnswer {
+    NoAnswer::Absent(name.to_owned())
 }
 
 /// How much there is of a value: characters, and elements with what lies within them. Nothing heavier

@@ -48,10 +48,10 @@ impl<'a> Worker<'_, 'a> {
             (Function::TypeOf, [of]) => Ok(Value::Type(of.type_name())),
             (Function::Size, [of]) => match of.size() {
                 Some(size) => Ok(Value::Int(i64::try_from(size).unwrap_or(i64::MAX))),
-                None => wrong(&values),
+                None => Err(wrong(&values).into()),
             },
             (_, [Value::Text(text), Value::Text(part)]) if is_test(function) => {
-                self.test(function, text, part).map(Value::Bool)
+                Ok(Value::Bool(self.test(function, text, part)?))
             }
             (Function::LowerAscii, [Value::Text(text)]) => {
                 Ok(Value::owned(text.to_ascii_lowercase()))
@@ -69,7 +69,7 @@ impl<'a> Worker<'_, 'a> {
                 | Function::ToText
                 | Function::ToBytes,
                 [value],
-            ) => convert(function, value),
+            ) => Ok(convert(function, value)?),
             (Function::Least | Function::Greatest, _) => self.best(function, &values),
             (_, [Value::Moment(at)]) if function.is_of_calendar() => {
                 self.on_the_wall(function, *at, None)
@@ -87,7 +87,7 @@ impl<'a> Worker<'_, 'a> {
             }),
             _ => {
                 self.spend(text::weight(function, &values))?;
-                text::call(function, &values).unwrap_or_else(|| wrong(&values))
+                Ok(text::call(function, &values).unwrap_or_else(|| Err(wrong(&values)))?)
             }
         }?;
         self.weighed(answer)
@@ -129,7 +129,7 @@ impl<'a> Worker<'_, 'a> {
             match value.order(&best) {
                 Some(order) if order == Some(wanted) => best = value.clone(),
                 Some(_) => {}
-                None => return wrong(values),
+                None => return Err(wrong(values).into()),
             }
         }
         Ok(best)
@@ -181,7 +181,7 @@ const fn is_test(function: Function) -> bool {
     )
 }
 
-fn wrong<'a>(values: &[Value<'_>]) -> Answer<'a> {
+fn wrong(values: &[Value<'_>]) -> String {
     let kinds: Vec<&str> = values.iter().map(Value::kind).collect();
-    Err(format!("a function is called with {}", kinds.join(" and ")))
+    format!("a function is called with {}", kinds.join(" and "))
 }

@@ -21,6 +21,7 @@ mod format;
 mod functions;
 mod lexer;
 mod names;
+mod no_answer;
 mod operands;
 pub mod parser;
 mod span;
@@ -43,6 +44,7 @@ pub mod value;
 mod wildcard;
 
 pub use calendar::moment_text;
+pub use no_answer::NoAnswer;
 pub use span::{MILLI, SECOND, span_text};
 
 /// What is wrong with an expression, and where.

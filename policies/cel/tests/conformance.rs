@@ -195,7 +195,7 @@ fn run(case: &Case) -> Result<String, String> {
             .collect(),
     );
     let worker = Worker::new(&bindings);
-    let found = worker.value(&expr)?;
+    let found = worker.value(&expr).map_err(|why| why.to_string())?;
     Ok(exact(&found))
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use dayfly_cel::MILLI;
 use dayfly_cel::eval::Worker;
 use dayfly_cel::template::say;
 use dayfly_cel::value::Value;
+use dayfly_cel::{MILLI, NoAnswer};
 use dayfly_policy_sdk::{
     Act, Effect, Event, Filter, Hold, Notice, Reason, Scope, Session, SessionKey, Severity, State,
     TimestampMs, Verdict, WakeRequest, Workspace,
@@ -334,13 +334,11 @@ fn holds<'a>(rule: &'a Rule, worker: &Worker<'_, 'a>, verdict: &mut Verdict) -> 
     };
     match condition.expr().map(|expr| worker.holds(expr)) {
         Some(Ok(holds)) => holds,
-        Some(Err(why)) => {
-            if !why.starts_with("there is no ") {
-                verdict.note(Severity::Debug, format!("rule {}: {why}", rule.name));
-            }
+        Some(Err(NoAnswer::Failed(why))) => {
+            verdict.note(Severity::Debug, format!("rule {}: {why}", rule.name));
             false
         }
-        None => false,
+        Some(Err(NoAnswer::Absent(_))) | None => false,
     }
 }
 

@@ -325,6 +325,15 @@ fn a_condition_that_fails_does_not_hold_and_says_why() {
     );
     let silent = play.emit("x", "null");
     assert_eq!(silent.lines.len(), 0, "what is not there is no trouble");
+
+    // Trouble is told in whatever words it is said.
+    let mut play = Play::new(&rules(&[
+        r#"{"when":"event x","if":"'%s %s'.format([session.name]) == 'a b'","then":"stop"}"#,
+    ]))
+    .with([session(1).build()]);
+    let verdict = play.emit("x", "null");
+    let told: Vec<&str> = verdict.lines.iter().map(|line| line.1.as_str()).collect();
+    assert_eq!(told, ["rule rule-1: there is no value for `%s`"]);
 }
 
 #[test]
