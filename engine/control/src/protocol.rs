@@ -274,7 +274,7 @@ pub fn outcome(
             }
             Err(CliError::new(code, message).maybe_hint(failure.hint))
         }
-        Reply::Refused { by, why } if by == Actor::Person.to_string() => {
+        Reply::Refused { by, why, .. } if by == Actor::Person.to_string() => {
             let message = format!("cannot {verb} \"{name}\": {why}");
             let hint = format!(
                 "let the policies and programs decide with `dayfly session release {}`",
@@ -282,9 +282,17 @@ pub fn outcome(
             );
             Err(CliError::new(Code::Refused, message).hint(hint))
         }
-        Reply::Refused { by, why } => {
+        Reply::Refused {
+            by,
+            why,
+            unevaluated,
+        } => {
             let message = format!("{by} does not let you {verb} \"{name}\": {why}");
-            Err(CliError::new(Code::Refused, message).hint(way_on(order, &name, verb, &by)))
+            let hint = match unevaluated {
+                true => way_past(&by),
+                false => way_on(order, &name, verb),
+            };
+            Err(CliError::new(Code::Refused, message).hint(hint))
         }
         Reply::Superseded => {
             let message =
@@ -298,14 +306,24 @@ pub fn outcome(
     }
 }
 
-/// What to do where a policy refuses: what it asks for, and only then the way past it.
-fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
+/// What to do about a guard rail that cannot be evaluated: no reason is of any use.
+fn way_past(by: &str) -> String {
     if by == Actor::Policy(EntryName::new(CONFIGURATION)).to_string() {
         // Nothing passes that: where credentials are to go is not known either.
         return "fix dayfly.toml there, then restart the engine; Dayfly has no earlier valid \
                 configuration to go on with"
             .into();
     }
+    format!(
+        "mend that policy, as `dayfly doctor` says; a reason is of no use before. In an emergency {PAST}"
+    )
+}
+
+/// How guard rails are passed.
+const PAST: &str = "pass guard rails with `--override REASON`, which Dayfly records";
+
+/// What to do where a policy refuses: what it asks for, and only then the way past it.
+fn way_on(order: &SessionOrder, name: &str, verb: &str) -> String {
     let first = match &order.reason {
         None => format!(
             "do what the policy asks for; give a reason with `dayfly session {verb} {} --reason TEXT`",
@@ -315,9 +333,7 @@ fn way_on(order: &SessionOrder, name: &str, verb: &str, by: &str) -> String {
             "the policy did not accept your reason; do what the policy asks for, or wait".into()
         }
     };
-    format!(
-        "{first}; in an emergency pass guard rails with `--override REASON`, which Dayfly records"
-    )
+    format!("{first}; in an emergency {PAST}")
 }
 
 /// Why a program gets no credentials.
@@ -365,10 +381,11 @@ mod tests {
     #[test]
     fn a_refusal_names_what_it_asks_for_before_the_way_past_it() {
         let mut order = SessionOrder::plain("prod", Action::Start);
-        let refused = |order: &SessionOrder| {
+        let refused_by = |order: &SessionOrder, unevaluated| {
             let reply = Reply::Refused {
                 by: "policy guard".into(),
                 why: "prod needs a reason".into(),
+                unevaluated,
             };
             let ordered = Ordered {
                 reply,
@@ -377,6 +394,7 @@ mod tests {
             let trouble = outcome(order, Ok(ordered)).unwrap_err();
             trouble.hint.unwrap_or_default()
         };
+        let refused = |order: &SessionOrder| refused_by(order, false);
         let hint = refused(&order);
         let (reason, past) = (
             hint.find("--reason").unwrap(),
@@ -391,6 +409,14 @@ mod tests {
         let hint = refused(&order);
         assert!(
             hint.starts_with("the policy did not accept your reason"),
+            "{hint}"
+        );
+        // One that cannot be evaluated accepts none.
+        order.reason = None;
+        let hint = refused_by(&order, true);
+        assert!(!hint.contains("--reason"), "{hint}");
+        assert!(
+            hint.contains("dayfly doctor") && hint.contains("--override"),
             "{hint}"
         );
     }

@@ -174,6 +174,22 @@ impl Stage {
         self.effects.iter().any(issues)
     }
 
+    /// Whether the refusal is one of a guard rail that cannot be evaluated.
+    fn is_unevaluated(&self) -> bool {
+        self.effects.iter().any(|effect| {
+            let Effect::Reply { reply, .. } = effect else {
+                return false;
+            };
+            matches!(
+                reply,
+                Reply::Refused {
+                    unevaluated: true,
+                    ..
+                }
+            )
+        })
+    }
+
     fn refusal(&self) -> Option<String> {
         self.effects.iter().find_map(|effect| match effect {
             Effect::Reply {
@@ -194,6 +210,7 @@ fn a_command_waits_for_a_guard_rail_and_goes_by_its_answer() {
         stage.answer("rail", hold);
         assert_eq!(stage.begun(), !hold);
         assert_eq!(stage.refusal().is_some(), hold);
+        assert!(!stage.is_unevaluated(), "it was asked");
     }
 }
 
@@ -239,6 +256,7 @@ fn a_guard_rail_that_cannot_be_loaded_holds() {
     assert!(!stage.begun());
     let why = stage.refusal().expect("the command is answered at once");
     assert!(why.contains("no such module"), "{why}");
+    assert!(stage.is_unevaluated(), "no reason is of any use");
     stage.start(Some("incident"));
     assert!(stage.begun());
     let mut stage = Stage::with_unusable(&[("team", Tier::Team)], Some("no such module"));

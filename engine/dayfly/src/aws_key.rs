@@ -10,15 +10,13 @@ use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_host::settings;
 use dayfly_runtime::Home;
 use dayfly_vault::private_file::PrivateFileError;
-use dayfly_vault::shared_file::SharedFile;
+use dayfly_vault::shared_file;
 use dayfly_vault::{AccessKey, SecretString};
 
 /// The longest file that is changed, in bytes.
 const LIMIT: u64 = 64 << 20;
 /// How long another process may keep the file locked.
 const LOCK_DEADLINE: Duration = Duration::from_secs(5);
-/// How often the removal is made anew because the file changed meanwhile.
-const ATTEMPTS: usize = 20;
 
 const KEY_ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
@@ -357,25 +355,23 @@ impl Found {
             CliError::failed(format!("{error}{cause}"))
                 .hint("the vault has the key now, but the file still has it too")
         };
-        let file = SharedFile::lock(path, LOCK_DEADLINE).map_err(failed)?;
         let keys = [
             (KEY_ID, self.key.access_key_id.as_str()),
             (SECRET, self.key.secret_access_key.expose()),
         ];
-        for _ in 0..ATTEMPTS {
-            let seen = file.read(LIMIT).map_err(failed)?;
-            let Some(text) = without(seen.bytes(), self.kind, &self.profile, &keys) else {
+        let removed = shared_file::edit(path, LOCK_DEADLINE, LIMIT, failed, |before| {
+            without(before, self.kind, &self.profile, &keys).ok_or_else(|| {
                 // What stands there now was not taken, or more than the key would go with it.
                 let message = format!(
                     "another program changed {}, so Dayfly did not remove the key from it",
                     path.display()
                 );
-                return Err(CliError::failed(message)
-                    .hint("the vault has the key; check the file, then try again"));
-            };
-            if file.replace(&seen, &text).map_err(failed)? {
-                return Ok(());
-            }
+                CliError::failed(message)
+                    .hint("the vault has the key; check the file, then try again")
+            })
+        })?;
+        if removed {
+            return Ok(());
         }
         let message = format!("other programs keep changing {}", path.display());
         Err(CliError::failed(message).hint("the vault has the key; try again with --remove"))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dayfly_awsfiles::{AwsFile, Kind};
 use dayfly_chain::{Change, Profiles, Publication};
-use dayfly_core::delivery::{self, Delivery, Place};
+use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::session::{Lease, Session};
 use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
@@ -46,9 +46,8 @@ pub fn shared_files(
         .filter_map(|entry| {
             let session = &*entry.session;
             let profile = session.named_profile.as_deref()?;
-            let said = workspace.and_then(|w| w.delivery(&session.id));
-            let said = said.or(config.delivery.as_ref()).cloned();
-            Some((session, profile, said.unwrap_or_else(delivery::usual)))
+            let to = workspace?.delivery_in_force(&session.id, config.delivery.as_ref());
+            Some((session, profile, to))
         })
         .collect();
     for (place, about, path, usual) in [

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dayfly_chain::Chain;
-use dayfly_core::delivery::{self, Place};
+use dayfly_core::delivery::Place;
 use dayfly_core::session::{SessionId, SessionType};
 use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
@@ -126,15 +126,14 @@ fn writable(home: &Home, chain: &Chain, findings: &mut Findings) {
         };
         let place = target.place();
         let to = workspace.sessions().iter().filter(|entry| {
-            let said = workspace.delivery(&entry.session.id);
-            let said = said.or(config.delivery.as_ref()).cloned();
+            let to = workspace.delivery_in_force(&entry.session.id, config.delivery.as_ref());
             let azure = entry.session.session_type() == SessionType::Azure;
             let fits = match place {
                 Place::AzureProfile => azure,
                 // Without a named profile nothing goes there.
                 _ => !azure && entry.session.named_profile.is_some(),
             };
-            fits && said.unwrap_or_else(delivery::usual).contains(&place)
+            fits && to.contains(&place)
         });
         let names: Vec<&str> = to.map(|entry| entry.session.name.as_str()).collect();
         if names.is_empty() {

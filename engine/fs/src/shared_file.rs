@@ -82,6 +82,33 @@ impl Seen {
     }
 }
 
+/// How often a change is made again because somebody else changed the file meanwhile.
+const ATTEMPTS: usize = 20;
+
+/// Locks a file, reads it, has it changed and puts the new text in its place; again where somebody else changed
+/// it meanwhile. False where others change it all the time; the file is as they left it then.
+///
+/// # Errors
+/// What `change` says; what `failed` makes of a file that cannot be locked, read or written.
+pub fn edit<T: AsRef<[u8]>, E>(
+    path: &Path,
+    deadline: Duration,
+    limit: u64,
+    failed: impl Fn(PrivateFileError) -> E,
+    mut change: impl FnMut(&[u8]) -> Result<T, E>,
+) -> Result<bool, E> {
+    let file = SharedFile::lock(path, deadline).map_err(&failed)?;
+    for _ in 0..ATTEMPTS {
+        let seen = file.read(limit).map_err(&failed)?;
+        let text = change(seen.bytes())?;
+        let same = text.as_ref() == seen.bytes();
+        if same || file.replace(&seen, text.as_ref()).map_err(&failed)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl SharedFile {
     /// Follows an allowed link, and locks the file that is meant. The folder is created with mode
     /// 0700 where there is none.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_chain::ChainError;
-use dayfly_core::delivery::{self, Delivery};
+use dayfly_core::delivery::Delivery;
 use dayfly_core::session::{Session, SessionId};
 use dayfly_dialog::CliError;
 use dayfly_runtime::Home;
@@ -43,23 +43,19 @@ pub fn blocked(
     sessions: &BTreeSet<SessionId>,
 ) -> Result<Vec<Blocked>, CliError> {
     let config = settings::in_force(home)?;
-    let usual = config.delivery.clone();
-    let usual = usual.unwrap_or_else(delivery::usual);
     let entries = sessions.iter().filter_map(|id| workspace.get(id));
-    let wanted: Vec<(&Session, &str, &Delivery)> = entries
+    let wanted: Vec<(&Session, &str, Delivery)> = entries
         .filter_map(|entry| {
             let session = &*entry.session;
-            let delivery = workspace.delivery(&session.id).unwrap_or(&usual);
-            Some((session, session.named_profile.as_deref()?, delivery))
+            let to = workspace.delivery_in_force(&session.id, config.delivery.as_ref());
+            Some((session, session.named_profile.as_deref()?, to))
         })
         .collect();
     let chain = chain::of(home, &config, &vault::of(home, &config))?;
-    let places = wanted
-        .iter()
-        .map(|(_, profile, places)| (*profile, *places));
+    let places = wanted.iter().map(|(_, profile, places)| (*profile, places));
     // A profile that two places hold is told once.
     let found: BTreeMap<String, ChainError> = chain.blocked(places).into_iter().collect();
-    let held = |(session, profile, _): &(&Session, &str, &Delivery)| {
+    let held = |(session, profile, _): &(&Session, &str, Delivery)| {
         Some(Blocked {
             session: session.name.clone(),
             error: found.get(*profile)?.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dayfly_chain::{Chain, Found, FoundAll};
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
-use dayfly_core::delivery::{self, Delivery, Place};
+use dayfly_core::delivery::{Delivery, Place};
 use dayfly_core::input::ManualOverride;
 use dayfly_core::session::{ErrorKind, SessionId, Status};
 use dayfly_dialog::CliError;
@@ -64,9 +64,8 @@ fn from_files(home: &Home) -> Result<EngineReport, CliError> {
             let layer = workspace.as_deref().and_then(|w| w.layer(&report.id));
             report.layer = layer.map(str::to_owned);
             if let (Some(found), Some(workspace)) = (found, &workspace) {
-                let said = workspace.delivery(&entry.session.id);
-                let wanted = said.or(config.delivery.as_ref()).cloned();
-                let wanted = wanted.unwrap_or_else(delivery::usual);
+                let configured = config.delivery.as_ref();
+                let wanted = workspace.delivery_in_force(&entry.session.id, configured);
                 report.delivery = places(found, &wanted, &files, &chain);
             }
             report.word = words.get(&entry.session.id).map(WordReport::from);

@@ -9,7 +9,7 @@ use dayfly_awsfiles::{
 };
 use dayfly_core::session::SessionId;
 use dayfly_fs::private_file::PrivateFileError;
-use dayfly_fs::shared_file::{self, SharedFile};
+use dayfly_fs::shared_file;
 use dayfly_vault::{AccessKey, Vault, VaultError};
 use zeroize::Zeroizing;
 
@@ -24,8 +24,6 @@ const KEY_ID: &str = "aws_access_key_id";
 const LIMIT: u64 = 64 << 20;
 /// How long another process may keep a file locked.
 const LOCK_DEADLINE: Duration = Duration::from_secs(5);
-/// How often a change is made again because the file changed meanwhile.
-const ATTEMPTS: usize = 20;
 
 /// Why lines of a shared file cannot be changed. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -201,17 +199,15 @@ fn edit(
     path: &Path,
     mut change: impl FnMut(&[u8]) -> Result<Zeroizing<Vec<u8>>, (String, AsideError)>,
 ) -> Result<(), LinesError> {
-    let file = SharedFile::lock(path, LOCK_DEADLINE)?;
-    for _ in 0..ATTEMPTS {
-        let seen = file.read(LIMIT)?;
-        let text = change(seen.bytes()).map_err(|(what, source)| LinesError::Aside {
+    let changed = shared_file::edit(path, LOCK_DEADLINE, LIMIT, LinesError::from, |before| {
+        change(before).map_err(|(what, source)| LinesError::Aside {
             path: path.to_owned(),
             what,
             source,
-        })?;
-        if text.as_slice() == seen.bytes() || file.replace(&seen, &text)? {
-            return Ok(());
-        }
+        })
+    });
+    match changed? {
+        true => Ok(()),
+        false => Err(LinesError::Busy(path.to_owned())),
     }
-    Err(LinesError::Busy(path.to_owned()))
 }

@@ -4,19 +4,15 @@ use std::collections::BTreeSet;
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, sanitize};
-use dayfly_host::{orders, refused, workspace};
+use dayfly_host::{orders, workspace};
 use dayfly_providers::azure::Subscription;
 use dayfly_runtime::{Home, clock};
-use dayfly_workspace::splice::SpliceError;
-use dayfly_workspace::{AzureSyncPlan, ListedSubscription, Workspace, WorkspaceFile};
+use dayfly_workspace::{AzureSyncPlan, ListedSubscription, Workspace};
 use serde::Serialize;
 
 use crate::progress::Progress;
 use crate::sso::block_on;
-use crate::{azure, sso_sync};
-
-/// Lines of one sort that are printed; a number says how many more there are.
-const SHOWN: usize = 20;
+use crate::{azure, sso_sync, synced};
 
 /// What a sync did, or would do.
 #[derive(Debug, Serialize)]
@@ -50,10 +46,7 @@ pub fn run(
         let hint = "nothing was changed; pass --remove-all if that is right";
         return Err(CliError::failed(message).hint(hint));
     }
-    let named = |id: &SessionId| {
-        let entry = workspace.get(id);
-        entry.map_or_else(|| id.to_string(), |entry| entry.session.name.clone())
-    };
+    let named = |id: &SessionId| synced::named(&workspace, id);
     let mut kept = BTreeSet::new();
     if !how.dry_run && !plan.is_empty() {
         let failed = orders::stop_all(home, &plan.removed.iter().collect())?;
@@ -105,24 +98,18 @@ fn listed(
     Ok(usable.map(listed).collect())
 }
 
-/// Writes it, by what the file says under its lock: others may have edited it meanwhile.
+/// Writes it.
 fn carry_out(
     home: &Home,
     id: &str,
     listed: &[ListedSubscription],
     kept: &BTreeSet<SessionId>,
 ) -> Result<(), CliError> {
-    let path = home.workspace();
-    let file = WorkspaceFile::at(&path);
-    file.edit(|text| {
-        let workspace = Workspace::parse(text, &path, None);
-        let workspace = workspace.map_err(|_| SpliceError::Shape { field: "sessions" })?;
-        let mut plan = AzureSyncPlan::new(&workspace, id, listed);
+    synced::write(home, |workspace, text| {
+        let mut plan = AzureSyncPlan::new(workspace, id, listed);
         plan.removed.retain(|id| !kept.contains(id));
         plan.apply(text)
     })
-    .map(drop)
-    .map_err(refused)
 }
 
 impl Outcome {
@@ -130,12 +117,7 @@ impl Outcome {
     pub fn text(&self, name: &str) -> String {
         let mut text = String::new();
         for (mark, names) in [("+", &self.added), ("-", &self.removed)] {
-            for name in names.iter().take(SHOWN) {
-                text += &format!("{mark} {}\n", sanitize(name));
-            }
-            if names.len() > SHOWN {
-                text += &format!("{mark} … and {} more\n", names.len() - SHOWN);
-            }
+            text += &synced::marked(mark, names.iter().map(String::as_str));
         }
         for name in &self.kept {
             text += &format!(
@@ -148,11 +130,7 @@ impl Outcome {
             sanitize(name),
             self.subscriptions,
             self.added.len(),
-            if self.dry_run {
-                "would be added"
-            } else {
-                "added"
-            },
+            synced::added(self.dry_run),
             self.removed.len(),
             self.unchanged
         );

@@ -15,6 +15,7 @@ mod sign_in_row;
 pub mod sso;
 pub mod sso_login;
 pub mod sso_sync;
+mod synced;
 
 pub use adopt::aws_profiles;
 pub use found::{Found, find};

@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use dayfly_core::session::SessionId;
 use dayfly_dialog::{CliError, sanitize};
-use dayfly_host::{orders, refused, workspace};
+use dayfly_host::{orders, workspace};
 use dayfly_providers::sso::Role;
 use dayfly_runtime::{Home, sso_integration};
-use dayfly_workspace::splice::SpliceError;
-use dayfly_workspace::{
-    AwsSsoIntegration, ListedRole, ProfileTemplate, SyncPlan, Workspace, WorkspaceFile,
-};
+use dayfly_workspace::{AwsSsoIntegration, ListedRole, ProfileTemplate, SyncPlan, Workspace};
 use serde::Serialize;
 
 use crate::adopt::{self, Adoption};
 use crate::progress::Progress;
 use crate::sso;
+use crate::synced::{self, named};
 
 /// How the person wants it.
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +57,6 @@ struct Kept {
     name: String,
     reason: String,
 }
-
-/// Lines of one sort that are printed; a number says how many more there are.
-const SHOWN: usize = 20;
 
 /// Takes them over, or says what would change.
 pub fn run(
@@ -174,30 +169,19 @@ fn listed(
     Ok(roles?.into_iter().map(listed).collect())
 }
 
-/// Writes it, by what the file says under its lock: others may have edited it meanwhile.
+/// Writes it.
 fn carry_out(
     home: &Home,
     integration: &AwsSsoIntegration,
     roles: &[ListedRole],
     kept: &[Kept],
 ) -> Result<(), CliError> {
-    let path = home.workspace();
-    let file = WorkspaceFile::at(&path);
-    file.edit(|text| {
-        let workspace = Workspace::parse(text, &path, None)
-            .map_err(|_| SpliceError::Shape { field: "sessions" })?;
-        let mut plan = SyncPlan::new(&workspace, &integration.id, roles);
+    synced::write(home, |workspace, text| {
+        let mut plan = SyncPlan::new(workspace, &integration.id, roles);
         plan.removed
             .retain(|id| kept.iter().all(|one| one.id != *id));
         plan.apply(text)
     })
-    .map(drop)
-    .map_err(refused)
-}
-
-fn named(workspace: &Workspace, id: &SessionId) -> String {
-    let entry = workspace.get(id);
-    entry.map_or_else(|| id.to_string(), |entry| entry.session.name.clone())
 }
 
 fn keep(workspace: &Workspace, id: &SessionId, reason: String) -> Kept {
@@ -234,12 +218,7 @@ impl Outcome {
             ("~", &self.changed),
             ("-", &self.removed),
         ] {
-            for line in lines.iter().take(SHOWN) {
-                text += &format!("{mark} {}\n", sanitize(&line.name));
-            }
-            if lines.len() > SHOWN {
-                text += &format!("{mark} … and {} more\n", lines.len() - SHOWN);
-            }
+            text += &synced::marked(mark, lines.iter().map(|line| line.name.as_str()));
         }
         for one in &self.kept {
             text += &format!(
@@ -263,11 +242,7 @@ impl Outcome {
             self.roles,
             self.accounts,
             self.added.len(),
-            if self.dry_run {
-                "would be added"
-            } else {
-                "added"
-            },
+            synced::added(self.dry_run),
             self.changed.len(),
             self.removed.len(),
             self.unchanged

@@ -466,7 +466,7 @@ impl<'a> World<'a> {
         let (session, demand) = self.commands.remove(&command)?;
         match reply {
             Reply::Done { .. } | Reply::Unchanged { .. } if demand => Some(Input::Used { session }),
-            Reply::Refused { by, why } => {
+            Reply::Refused { by, why, .. } => {
                 let at = self.now;
                 self.outcome.refused.push(Refused {
                     at,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use dayfly_core::delivery::Delivery;
+use dayfly_core::delivery::{self, Delivery};
 use dayfly_core::session::{Session, SessionId};
 
 use crate::format::{AwsSsoIntegration, AzureIntegration, IdpUrl, NamedProfile};
@@ -111,6 +111,18 @@ impl Workspace {
     pub fn delivery(&self, session: &SessionId) -> Option<&Delivery> {
         let own = self.get(session).and_then(|e| e.draft.delivery.as_ref());
         own.or(self.lists.delivery.as_ref())
+    }
+
+    /// Where the credentials of a session go: as the session says, else the file, else the configuration, else as
+    /// is usual.
+    #[must_use]
+    pub fn delivery_in_force(
+        &self,
+        session: &SessionId,
+        configured: Option<&Delivery>,
+    ) -> Delivery {
+        let said = self.delivery(session).or(configured);
+        said.cloned().unwrap_or_else(delivery::usual)
     }
 
     /// Where credentials of sessions go that say nothing of it, as the file says.

@@ -1,5 +1,7 @@
 //! All that is proposed for one session at this moment.
 
+use std::collections::BTreeSet;
+
 use crate::arbitration::{Actor, ProposedAct, ProposedHold, Rank, Tier};
 use crate::context::StepContext;
 use crate::model::ids::Cause;
@@ -26,6 +28,8 @@ pub(crate) struct ActiveProposals {
     pub(crate) acts: Vec<ProposedAct>,
     pub(crate) causes: Vec<Cause>,
     pub(crate) holds: Vec<ProposedHold>,
+    /// Guard rails that hold since they cannot be evaluated.
+    pub(crate) unevaluated: BTreeSet<Actor>,
     pub(super) shadow_acts: Vec<ProposedAct>,
     pub(super) shadow_holds: Vec<ProposedHold>,
 }
@@ -55,7 +59,9 @@ impl ActiveProposals {
     /// What a policy proposes for the session.
     fn add_policy(&mut self, id: &SessionId, policy: &EntryState) {
         if refuses_unanswered(policy) && policy.is_broken() && policy.is_behind(id) {
-            self.holds.push(unanswered_hold(policy));
+            let hold = unanswered_hold(policy);
+            self.unevaluated.insert(hold.actor.clone());
+            self.holds.push(hold);
         }
         let Some(proposals) = policy.proposals.get(id) else {
             return;

@@ -83,6 +83,7 @@ fn answer(
     let refused = |by: &Actor, why: &str| Reply::Refused {
         by: by.to_string(),
         why: why.to_owned(),
+        unevaluated: proposals.unevaluated.contains(by),
     };
     Some(match lost? {
         Lost::Satisfied => Reply::Unchanged { lease },

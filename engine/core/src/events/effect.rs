@@ -43,6 +43,8 @@ pub enum Reply {
         by: String,
         /// Why.
         why: String,
+        /// A guard rail that cannot be evaluated: it forbids everything, whatever a person says.
+        unevaluated: bool,
     },
     /// A later command, or the removal of the session, took its place.
     Superseded,

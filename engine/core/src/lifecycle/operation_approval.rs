@@ -23,6 +23,8 @@ pub(crate) enum Approval {
         by: Actor,
         /// Why.
         why: String,
+        /// Whether it cannot be evaluated.
+        unevaluated: bool,
     },
 }
 
@@ -42,12 +44,14 @@ impl StepContext<'_> {
         }
         let proposals = self.active_proposals(id, state);
         let mut holds = proposals.holds.into_iter();
+        let unevaluated = proposals.unevaluated;
         let hold = holds.find(|hold| {
             let rail = hold.rank.tier == Tier::GuardRail;
             rail && hold.forbids(action, rank, self.now)
         });
         match hold {
             Some(hold) => Approval::Denied {
+                unevaluated: unevaluated.contains(&hold.actor),
                 by: hold.actor,
                 why: hold.why.message,
             },
@@ -87,12 +91,17 @@ impl StepContext<'_> {
                 true
             }
             Approval::Awaited => false,
-            Approval::Denied { by, why } => {
+            Approval::Denied {
+                by,
+                why,
+                unevaluated,
+            } => {
                 let message = format!("{by}: {why}");
                 self.reply(id, |_| {
                     Some(Reply::Refused {
                         by: by.to_string(),
                         why: why.clone(),
+                        unevaluated,
                     })
                 });
                 self.fail(id, Failure::new(ErrorKind::Denied, message));

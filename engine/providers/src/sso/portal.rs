@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::access::Sso;
 use super::error::SsoError;
 use super::integration::SsoIntegration;
+use aws_sdk_sso::types::AccountInfo;
 use aws_types::request_id::RequestId as _;
 
 /// Entries of one page, the most that the portal gives.
@@ -178,40 +179,36 @@ impl Sso {
         self: &Arc<Self>,
         integration: &SsoIntegration,
     ) -> Result<Vec<Account>, SsoError> {
-        let mut accounts = Vec::new();
-        let mut next: Option<String> = None;
-        for _ in 0..PAGES {
-            let page = self
-                .patiently(integration, |token| {
-                    let next = next.clone();
-                    async move {
-                        let (portal, mut asked) =
-                            self.clients.portal(integration, "ListAccounts").await?;
-                        asked.secrets.push(token.clone());
-                        portal
-                            .list_accounts()
-                            .max_results(PAGE)
-                            .set_next_token(next)
-                            .access_token(token.expose())
-                            .send()
-                            .await
-                            .map_err(|error| asked.refused(&error, self.now()))
-                    }
-                })
-                .await?;
+        let page = |next: Option<String>| {
+            self.patiently(integration, move |token| {
+                let next = next.clone();
+                async move {
+                    let (portal, mut asked) =
+                        self.clients.portal(integration, "ListAccounts").await?;
+                    asked.secrets.push(token.clone());
+                    portal
+                        .list_accounts()
+                        .max_results(PAGE)
+                        .set_next_token(next)
+                        .access_token(token.expose())
+                        .send()
+                        .await
+                        .map_err(|error| asked.refused(&error, self.now()))
+                }
+            })
+        };
+        let account = |listed: AccountInfo| {
+            Some(Account {
+                id: filled(listed.account_id)?,
+                name: filled(listed.account_name),
+                email: filled(listed.email_address),
+            })
+        };
+        let mut accounts = pages(page, |page| {
             let listed = page.account_list.unwrap_or_default().into_iter();
-            accounts.extend(listed.filter_map(|account| {
-                Some(Account {
-                    id: filled(account.account_id)?,
-                    name: filled(account.account_name),
-                    email: filled(account.email_address),
-                })
-            }));
-            next = filled(page.next_token);
-            if next.is_none() {
-                break;
-            }
-        }
+            (listed.filter_map(account).collect(), page.next_token)
+        })
+        .await?;
         accounts.sort();
         accounts.dedup();
         Ok(accounts)
@@ -222,36 +219,31 @@ impl Sso {
         integration: &SsoIntegration,
         account: &str,
     ) -> Result<Vec<String>, SsoError> {
-        let mut roles = Vec::new();
-        let mut next: Option<String> = None;
-        for _ in 0..PAGES {
-            let page = self
-                .patiently(integration, |token| {
-                    let next = next.clone();
-                    async move {
-                        let (portal, mut asked) =
-                            self.clients.portal(integration, "ListAccountRoles").await?;
-                        asked.secrets.push(token.clone());
-                        portal
-                            .list_account_roles()
-                            .account_id(account)
-                            .max_results(PAGE)
-                            .set_next_token(next)
-                            .access_token(token.expose())
-                            .send()
-                            .await
-                            .map_err(|error| asked.refused(&error, self.now()))
-                    }
-                })
-                .await?;
+        let page = |next: Option<String>| {
+            self.patiently(integration, move |token| {
+                let next = next.clone();
+                async move {
+                    let (portal, mut asked) =
+                        self.clients.portal(integration, "ListAccountRoles").await?;
+                    asked.secrets.push(token.clone());
+                    portal
+                        .list_account_roles()
+                        .account_id(account)
+                        .max_results(PAGE)
+                        .set_next_token(next)
+                        .access_token(token.expose())
+                        .send()
+                        .await
+                        .map_err(|error| asked.refused(&error, self.now()))
+                }
+            })
+        };
+        pages(page, |page| {
             let listed = page.role_list.unwrap_or_default().into_iter();
-            roles.extend(listed.filter_map(|role| filled(role.role_name)));
-            next = filled(page.next_token);
-            if next.is_none() {
-                break;
-            }
-        }
-        Ok(roles)
+            let names = listed.filter_map(|role| filled(role.role_name));
+            (names.collect(), page.next_token)
+        })
+        .await
     }
 
     /// Ends the sign-in at the portal and removes it from the shared files; whether there was one.
@@ -352,6 +344,24 @@ impl Sso {
             }
         }
     }
+}
+
+/// All that a list has, page after page; a portal that has another page for ever is not followed for ever.
+async fn pages<P, T, F: Future<Output = Result<P, SsoError>>>(
+    page: impl Fn(Option<String>) -> F,
+    taken: impl Fn(P) -> (Vec<T>, Option<String>),
+) -> Result<Vec<T>, SsoError> {
+    let mut all = Vec::new();
+    let mut next = None;
+    for _ in 0..PAGES {
+        let (more, token) = taken(page(next).await?);
+        all.extend(more);
+        next = filled(token);
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 fn filled(text: Option<String>) -> Option<String> {
