@@ -274,26 +274,11 @@ pub fn outcome(
             }
             Err(CliError::new(code, message).maybe_hint(failure.hint))
         }
-        Reply::Refused { by, why, .. } if by == Actor::Person.to_string() => {
-            let message = format!("cannot {verb} \"{name}\": {why}");
-            let hint = format!(
-                "let the policies and programs decide with `dayfly session release {}`",
-                shell_word(&name)
-            );
-            Err(CliError::new(Code::Refused, message).hint(hint))
-        }
         Reply::Refused {
             by,
             why,
             unevaluated,
-        } => {
-            let message = format!("{by} does not let you {verb} \"{name}\": {why}");
-            let hint = match unevaluated {
-                true => way_past(&by),
-                false => way_on(order, &name, verb),
-            };
-            Err(CliError::new(Code::Refused, message).hint(hint))
-        }
+        } => Err(refused(order, &name, verb, (&by, &why), unevaluated)),
         Reply::Superseded => {
             let message =
                 format!("a later command for \"{name}\", or its removal, replaced this command");
@@ -304,6 +289,30 @@ pub fn outcome(
             Err(CliError::new(Code::NotFound, message))
         }
     }
+}
+
+/// Who does not let it happen, why, and what to do.
+fn refused(
+    order: &SessionOrder,
+    name: &str,
+    verb: &str,
+    (by, why): (&str, &str),
+    unevaluated: bool,
+) -> CliError {
+    if by == Actor::Person.to_string() {
+        let message = format!("cannot {verb} \"{name}\": {why}");
+        let hint = format!(
+            "let the policies and programs decide with `dayfly session release {}`",
+            shell_word(name)
+        );
+        return CliError::new(Code::Refused, message).hint(hint);
+    }
+    let message = format!("{by} does not let you {verb} \"{name}\": {why}");
+    let hint = match unevaluated {
+        true => way_past(by),
+        false => way_on(order, name, verb),
+    };
+    CliError::new(Code::Refused, message).hint(hint)
 }
 
 /// What to do about a guard rail that cannot be evaluated: no reason is of any use.

@@ -1,6 +1,7 @@
 //! What can go wrong, for branching and for a person.
 
 use dayfly_core::session::{ErrorKind, Failure, Session, SessionType};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
@@ -10,7 +11,6 @@ use crate::errors_handed::HandedProblem;
 use crate::errors_sign_in::{SignIn, TokenProblem};
 use crate::hints::{CLOCK_HINT, set_secret};
 use crate::unreachable::Unreachable;
-use dayfly_core::text::shell_word;
 
 /// Why a session got no credentials. Carries no secret, in no representation.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,11 @@
 //! of throttling codes.
 
 use dayfly_core::session::{Access, ErrorKind};
+use dayfly_core::text::shell_word;
 
 use crate::answer::Answer;
 use crate::aws_sts::Call;
 use crate::hints::{CLOCK_HINT, set_secret};
-use dayfly_core::text::shell_word;
 
 /// What a code is about.
 #[derive(Clone, Copy)]

@@ -7,6 +7,7 @@
 use dayfly_core::session::ErrorKind::{
     self, Denied, Misconfigured, NeedsSignIn, Other, Throttled, Unavailable,
 };
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
 use serde::Deserialize;
@@ -15,7 +16,6 @@ use super::errors::{AzureError, login};
 use super::http::{Answer, one_line, word};
 use super::integration::{AzureCredential, AzureIntegration};
 use crate::hints::CLOCK_HINT;
-use dayfly_core::text::shell_word;
 
 /// An error answer.
 #[derive(Debug, Default, Deserialize)]

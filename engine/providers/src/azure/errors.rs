@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use dayfly_core::session::{ErrorKind, Failure};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::VaultError;
 
 use crate::unreachable::Unreachable;
-use dayfly_core::text::shell_word;
 
 /// Why an integration has no token. Carries no secret, in no representation.
 #[derive(Clone, Debug, thiserror::Error)]

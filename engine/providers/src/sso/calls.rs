@@ -10,6 +10,7 @@ use aws_sdk_ssooidc::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;
 use dayfly_core::session::ErrorKind;
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 use dayfly_vault::SecretString;
 use tokio::time::Instant;
@@ -17,7 +18,6 @@ use tokio::time::Instant;
 use super::error::SsoError;
 use super::integration::SsoIntegration;
 use crate::answer::{Answer, Reply, clean};
-use dayfly_core::text::shell_word;
 
 /// A call, for what its errors say.
 pub(crate) struct Asked<'a> {

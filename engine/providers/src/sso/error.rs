@@ -1,12 +1,12 @@
 //! What can go wrong between a person, a portal and the sign-in that both share.
 
 use dayfly_core::session::{ErrorKind, Session};
+use dayfly_core::text::shell_word;
 use dayfly_core::time::Timestamp;
 
 use crate::errors::{ProviderError, Refusal};
 use crate::hints::CLOCK_HINT;
 use crate::unreachable::Unreachable;
-use dayfly_core::text::shell_word;
 
 /// Why a sign-in cannot be had or used. Carries no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
