@@ -42,6 +42,8 @@ pub struct LayerReport {
     hidden: Vec<Row>,
     /// Entries that do not come: the Workspace has others of the same ids.
     taken: Vec<Row>,
+    /// How many entries are there already, the same, as the person's own or as those of another layer.
+    there: usize,
     /// Sessions that stay, since others are chained to them.
     kept: Vec<Kept>,
     /// Programs that Dayfly would run and did not run before.
@@ -100,6 +102,7 @@ impl LayerReport {
             overridden: fields(&plan.overridden),
             hidden: plain(&plan.hidden),
             taken: plain(&plan.taken),
+            there: plan.aside.len() - plan.taken.len(),
             kept: { kept.iter() }
                 .map(|(id, child)| Kept {
                     id: id.clone(),
@@ -171,6 +174,22 @@ impl LayerReport {
                 sanitize(&row.id)
             )
         });
+        text + &self.notes()
+    }
+
+    /// What is to be known beside.
+    fn notes(&self) -> String {
+        let mut text = String::new();
+        if self.there > 0 {
+            let (entries, stay) = match self.there {
+                1 => ("entry is", "it stays"),
+                _ => ("entries are", "they stay"),
+            };
+            text += &format!(
+                "= there   {} {entries} in your Workspace already; {stay} there without the layer too\n",
+                self.there
+            );
+        }
         for kept in &self.kept {
             let (id, child) = (sanitize(&kept.id), sanitize(&kept.child));
             text += &format!(

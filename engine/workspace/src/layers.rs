@@ -24,8 +24,8 @@ const LISTS: [List; 5] = [
 /// What the engine writes into a session: no layer says that.
 pub(crate) const STATE: [&str; 3] = ["status", "startDateTime", "sessionTokenExpiration"];
 
-/// Fields that name a program for Dayfly to run.
-const PROGRAMS: [&str; 2] = ["tokenCommand", "command"];
+/// Fields that name a program for Dayfly to run, or a library for it to load.
+const PROGRAMS: [&str; 3] = ["tokenCommand", "command", "pkcs11Module"];
 
 /// The field of a session that names the layer it came from.
 pub const LAYER: &str = "layer";

@@ -195,3 +195,16 @@ fn what_a_person_had_before_stays_theirs_when_the_layer_changes_or_loses_it() {
     assert!(plan.removed.is_empty(), "{plan:?}");
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), own);
 }
+
+#[test]
+fn each_program_and_each_library_that_a_layer_brings_is_named() {
+    let now = layer(&sessions(&[
+        json!({ "sessionId": "a", "type": "process", "command": ["/bin/a"],
+        "tokenCommand": ["/bin/b"], "pkcs11Module": "/lib/c.so", "region": "eu-west-1" }),
+    ]));
+    let (_, plan) = merged(OWN, &Layer::default(), &now, false);
+    let named: Vec<&str> = { plan.programs.iter() }
+        .map(|(_, what)| what.as_str())
+        .collect();
+    assert_eq!(named, ["[\"/bin/a\"]", "\"/lib/c.so\"", "[\"/bin/b\"]"]);
+}

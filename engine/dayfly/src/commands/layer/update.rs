@@ -77,10 +77,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
 
 /// The same, saying which layer it is about.
 fn unmerged(name: &str, trouble: CliError) -> CliError {
-    // That nobody agreed, or that it is not to be trusted, says by itself what it is about.
-    if trouble.code == Code::Refused {
-        return trouble;
-    }
     let about = format!("layer \"{}\"", sanitize(name));
     let trouble = match trouble.message.contains(&about) {
         true => trouble,
