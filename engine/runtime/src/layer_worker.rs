@@ -4,7 +4,7 @@
 //! merged, and a layer that is a file or a folder of this machine is read when it changed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -53,10 +53,10 @@ impl LayerWorker {
     pub(crate) fn start(folder: PathBuf, answers: mpsc::Sender<Message>) -> std::io::Result<Self> {
         let work: Arc<Mailbox<Work>> = Arc::new(Mailbox::new());
         let incoming = Arc::clone(&work);
+        let mut follower = Follower::new(folder, Box::new(|| thread::sleep(SETTLING)));
         let thread = thread::Builder::new()
             .name("dayfly-layers".into())
             .spawn(move || {
-                let mut follower = Follower::new(folder, Box::new(|| thread::sleep(SETTLING)));
                 while let Some(work) = incoming.take() {
                     if let Some(includes) = work.includes {
                         follower.includes = includes;
@@ -107,10 +107,12 @@ struct Follower {
 
 impl Follower {
     fn new(folder: PathBuf, pause: Box<dyn FnMut() + Send>) -> Self {
+        // What was merged before is no news; what is merged from now on is.
+        let locked = locked(&folder);
         Self {
             folder,
             includes: Vec::new(),
-            locked: None,
+            locked,
             differ: BTreeMap::new(),
             watches: BTreeMap::new(),
             pause,
@@ -180,15 +182,11 @@ impl Follower {
     /// What was merged since the last look. A lock file that cannot be read says nothing, and is told
     /// elsewhere.
     fn merges(&mut self) -> Vec<LayerNews> {
-        let Ok(lock) = Lock::load(&TrustedStore::lock_file(&self.folder)) else {
+        let Some(now) = locked(&self.folder) else {
             return Vec::new();
         };
-        let now: BTreeMap<String, LockedLayer> = { lock.layers().iter() }
-            .map(|layer| (layer.name.clone(), layer.clone()))
-            .collect();
-        // What was merged before this engine began is no news.
-        let before = self.locked.replace(now.clone());
-        let Some(before) = before else {
+        // Where none could be read yet, it is not known what is news.
+        let Some(before) = self.locked.replace(now.clone()) else {
             return Vec::new();
         };
         let mut news = Vec::new();
@@ -243,6 +241,17 @@ impl Follower {
             }
         }
     }
+}
+
+/// What was merged, as the lock file says; none where it cannot be read.
+fn locked(folder: &Path) -> Option<BTreeMap<String, LockedLayer>> {
+    let lock = Lock::load(&TrustedStore::lock_file(folder)).ok()?;
+    let layers = lock.layers().iter();
+    Some(
+        layers
+            .map(|layer| (layer.name.clone(), layer.clone()))
+            .collect(),
+    )
 }
 
 /// What is committed of a layer in a git checkout of this machine.
