@@ -155,7 +155,7 @@ impl Whole {
             .collect();
         let changes = all.values().map(change).collect();
         Self {
-            policy: Policy::configure(&module, "{}", Limits::default()).unwrap(),
+            policy: Policy::configure(&module, "{}", limits()).unwrap(),
             events: vec![Event::Sessions(changes)],
             workspace: Arc::new(all),
         }
@@ -175,6 +175,14 @@ impl Whole {
             state: StateSnapshot::default(),
         };
         self.policy.evaluate(call).unwrap()
+    }
+}
+
+/// Those that are usual, but for a busy machine or a build for debugging.
+fn limits() -> Limits {
+    Limits {
+        deadline: Duration::from_secs(60),
+        ..Limits::default()
     }
 }
 
