@@ -85,7 +85,9 @@ fn a_teams_sessions_come_follow_and_go_while_an_engine_runs() {
         assert!(seen.contains(line), "{line}: {seen}");
     }
     assert!(home.credentials_text().contains("[qa]"), "only looked at");
-    home.run(["layer", "update", "--yes"]).ok();
+    assert!(!seen.contains("updated layer"), "{seen}");
+    let done = home.run(["layer", "update", "--yes"]).ok().out;
+    assert!(done.ends_with("updated layer team\n"), "{done}");
     assert_eq!(region(&home, "dev").as_deref(), Some("eu-north-1"));
     until(10 * SECOND, "the engine knows what the layer says", || {
         home.session("dev").unwrap()["labels"]["env"] == "dev" && home.session("qa").is_none()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use dayfly_tests::authoring::{Registry, prebuilt, tool};
+use dayfly_tests::authoring::{Registry, prebuilt, repository, tool};
 use dayfly_tests::{Daemon, Home, until};
 use serde_json::json;
 
@@ -670,4 +670,39 @@ fn a_policy_goes_through_a_folder_and_is_updated_there() {
     assert_eq!(other.status("tools"), "active");
     let git = author.run(["policy", "push", text(&one), "git:/x//y"]);
     assert_eq!(git.code, 2, "{}", git.err);
+}
+
+#[test]
+fn the_list_says_which_version_of_the_contract_each_policy_speaks() {
+    let user = home();
+    let earlier = repository().join("tests/guests/contract-0.1/keep-active.wasm");
+    user.save_config(&format!(
+        "[[policy]]\nname = \"earlier\"\nmodule = \"{}\"\n\
+         [[policy]]\nname = \"today\"\nmodule = \"builtin:keep-active\"\n",
+        text(&earlier)
+    ));
+    let contracts = |listed: serde_json::Value| {
+        let of = |n: usize| {
+            listed["policies"][n]["contract"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        (of(0), of(1))
+    };
+    let wanted = ("0.1.0".to_owned(), "0.2.0".to_owned());
+    let list = || user.run(["policy", "list", "--json"]).ok().json();
+    assert_eq!(contracts(list()), wanted);
+    let shown = user.run(["policy", "list"]).ok().out;
+    assert!(
+        shown.contains("CONTRACT") && shown.contains("0.1.0"),
+        "{shown}"
+    );
+    // A running engine says the same.
+    let daemon = Daemon::start(&user);
+    until(LONG, "the engine has them", || {
+        list()["policies"].as_array().unwrap().len() == 2
+    });
+    assert_eq!(contracts(list()), wanted);
+    assert_eq!(daemon.terminate(), 0);
 }

@@ -17,16 +17,15 @@ pub fn layers(home: &Home, findings: &mut Findings) {
         let message = format!("\"{name}\": {}", standing.message());
         let hint = standing.hint(name);
         match standing {
-            Standing::Unreadable(_) => findings.wrong("layer", message, &hint),
+            Standing::Unreadable(_) | Standing::Unknown(_) => {
+                findings.wrong("layer", message, &hint)
+            }
             Standing::Unmerged | Standing::Differs => findings.notice("layer", message, &hint),
         }
     }
     if standing.is_empty() && !config.includes.is_empty() {
-        let count = config.includes.len();
-        let message = match count {
-            1 => "the Workspace has its layer as it was merged".to_owned(),
-            _ => format!("the Workspace has its {count} layers as they were merged"),
-        };
+        let message = "no layer changed since it was merged, as far as this machine knows; \
+                       `dayfly layer update --check` asks registries too";
         findings.good("layers", message);
     }
 }

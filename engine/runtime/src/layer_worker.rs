@@ -92,12 +92,15 @@ impl Drop for LayerWorker {
     }
 }
 
+/// Layers as they were merged, by name.
+type Locked = BTreeMap<String, LockedLayer>;
+
 struct Follower {
     /// The folder of the configuration.
     folder: PathBuf,
     includes: Vec<IncludeSettings>,
-    /// What was merged, as the lock file said when it could be read last.
-    locked: Option<BTreeMap<String, LockedLayer>>,
+    /// What was merged, as the lock file said when it could be read last; why it never could.
+    locked: Result<Locked, String>,
     /// What sources said that differ from it.
     differ: BTreeMap<String, ContentDigest>,
     watches: BTreeMap<PathBuf, Watch>,
@@ -124,9 +127,14 @@ impl Follower {
             merged: self.merges(),
             ..LayersSeen::default()
         };
-        let Some(locked) = self.locked.clone() else {
-            // It is not known what was merged.
-            return seen;
+        let locked = match &self.locked {
+            Ok(locked) => locked.clone(),
+            Err(problem) => {
+                let unknown =
+                    |one: &IncludeSettings| (one.name.clone(), Standing::Unknown(problem.clone()));
+                seen.standing = self.includes.iter().map(unknown).collect();
+                return seen;
+            }
         };
         let mut differ = BTreeMap::new();
         for include in self.includes.clone() {
@@ -179,14 +187,13 @@ impl Follower {
         }
     }
 
-    /// What was merged since the last look. A lock file that cannot be read says nothing, and is told
-    /// elsewhere.
+    /// What was merged since the last look. A lock file that cannot be read says nothing.
     fn merges(&mut self) -> Vec<LayerNews> {
-        let Some(now) = locked(&self.folder) else {
+        let Ok(now) = locked(&self.folder) else {
             return Vec::new();
         };
         // Where none could be read yet, it is not known what is news.
-        let Some(before) = self.locked.replace(now.clone()) else {
+        let Ok(before) = std::mem::replace(&mut self.locked, Ok(now.clone())) else {
             return Vec::new();
         };
         let mut news = Vec::new();
@@ -243,15 +250,13 @@ impl Follower {
     }
 }
 
-/// What was merged, as the lock file says; none where it cannot be read.
-fn locked(folder: &Path) -> Option<BTreeMap<String, LockedLayer>> {
-    let lock = Lock::load(&TrustedStore::lock_file(folder)).ok()?;
+/// What was merged, as the lock file says.
+fn locked(folder: &Path) -> Result<Locked, String> {
+    let lock = Lock::load(&TrustedStore::lock_file(folder)).map_err(|e| e.to_string())?;
     let layers = lock.layers().iter();
-    Some(
-        layers
-            .map(|layer| (layer.name.clone(), layer.clone()))
-            .collect(),
-    )
+    Ok(layers
+        .map(|layer| (layer.name.clone(), layer.clone()))
+        .collect())
 }
 
 /// What is committed of a layer in a git checkout of this machine.

@@ -155,3 +155,23 @@ fn a_layer_that_is_taken_out_is_told() {
     assert_eq!(seen.merged[0].sessions, changes(&[], &[], &["dev"]));
     assert!(seen.standing.is_empty());
 }
+
+#[test]
+fn where_it_is_not_known_what_was_merged_that_is_said_and_nothing_else() {
+    let scene = Scene::new();
+    scene.says(&["dev"], "eu-west-1");
+    let lock = TrustedStore::lock_file(scene.folder.path());
+    fs::write(&lock, "version = \"").unwrap();
+    let mut follower = Follower::new(scene.folder.path().to_owned(), Box::new(|| {}));
+    follower.includes = scene.follower.includes.clone();
+    let seen = follower.look();
+    let Some(standing @ Standing::Unknown(problem)) = Scene::standing(&seen) else {
+        panic!("{seen:?}");
+    };
+    assert!(problem.contains("is not a lock file"), "{problem}");
+    assert!(standing.is_trouble() && standing.hint("team").contains("last good dayfly.lock"));
+    fs::remove_file(&lock).unwrap();
+    let seen = follower.look();
+    assert_eq!(Scene::standing(&seen), Some(&Standing::Unmerged));
+    assert!(seen.merged.is_empty());
+}

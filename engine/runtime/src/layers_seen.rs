@@ -34,16 +34,24 @@ pub enum Standing {
     Differs,
     /// Its source cannot be read.
     Unreadable(String),
+    /// What was merged is not known, since the lock file cannot be read.
+    Unknown(String),
 }
 
 impl Standing {
+    /// Whether it is not known how the layer stands.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Unknown(_))
+    }
+
     /// What is to be said of it, a sentence without a full stop.
     #[must_use]
     pub fn message(&self) -> &str {
         match self {
             Self::Unmerged => "dayfly.toml includes it, but nothing of it was merged yet",
             Self::Differs => "its source says something else than what was merged",
-            Self::Unreadable(problem) => problem,
+            Self::Unreadable(problem) | Self::Unknown(problem) => problem,
         }
     }
 
@@ -56,6 +64,11 @@ impl Standing {
                     "`dayfly layer update {}` shows and merges it",
                     shell_word(name)
                 )
+            }
+            Self::Unknown(_) => {
+                "the sessions of the layer stay as they were merged; restore the last good \
+                                 dayfly.lock"
+                    .to_owned()
             }
             Self::Unreadable(_) => {
                 format!(

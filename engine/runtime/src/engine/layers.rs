@@ -24,7 +24,7 @@ impl EngineLoop {
         let before = std::mem::replace(&mut self.layers, seen.standing);
         let unreadable = |layers: &BTreeMap<String, Standing>| {
             let all = layers.iter();
-            let all = all.filter(|(_, standing)| matches!(standing, Standing::Unreadable(_)));
+            let all = all.filter(|(_, standing)| standing.is_trouble());
             all.map(|(name, standing)| (name.clone(), standing.clone()))
                 .collect::<BTreeMap<_, _>>()
         };
@@ -48,7 +48,7 @@ impl EngineLoop {
         };
         // Those that cannot be read are among the troubles.
         let others = self.layers.iter();
-        let others = others.filter(|(_, standing)| !matches!(standing, Standing::Unreadable(_)));
+        let others = others.filter(|(_, standing)| !standing.is_trouble());
         others.map(notice).collect()
     }
 }

@@ -57,7 +57,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     // One that cannot be had is no reason for the others to stay behind.
     for include in &chosen {
         match layers::merge(&home, &config, include, how, &TALK) {
-            Ok(report) => reports.push(report),
+            Ok(report) => {
+                if !args.json && !args.check && report.changes() > 0 {
+                    print(&format!("updated layer {}\n", include.name));
+                }
+                reports.push(report);
+            }
             Err(trouble) => troubles.push((&include.name, trouble)),
         }
     }
