@@ -210,6 +210,9 @@ fn text(
     if let Some(profile) = &session.profile {
         text += &format!("; profile {}", sanitize(profile));
     }
+    if let Some(layer) = &session.layer {
+        text += &format!("; from layer {}", sanitize(layer));
+    }
     text += "\n";
     if let Some(fault) = &session.fault {
         text += &format!("Dayfly cannot start it: {}\n", sanitize(fault));

@@ -41,13 +41,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         .as_ref()
         .and_then(|parent| report.sessions.iter().find(|s| s.id == *parent))
         .map(|parent| parent.name.clone());
-    let layer = workspace::load(&home).ok();
-    let layer = layer.and_then(|file| file.layer(&session.id).map(str::to_owned));
-    print(&text(session, parent, layer));
+    print(&text(session, parent));
     Ok(Exit::Done)
 }
 
-fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) -> String {
+fn text(session: &SessionReport, parent: Option<String>) -> String {
     let now = clock::now();
     let moment = |at| format!("{} ({})", time::date_and_clock(at), time::relative(at, now));
     let labels = session
@@ -62,7 +60,7 @@ fn text(session: &SessionReport, parent: Option<String>, layer: Option<String>) 
         ("name", Some(session.name.clone())),
         ("id", Some(session.id.to_string())),
         ("type", Some(session.session_type.to_string())),
-        ("layer", layer),
+        ("layer", session.layer.clone()),
         ("status", Some(session.status.to_string())),
         ("doing", session.doing.clone()),
         ("profile", session.profile.clone()),
