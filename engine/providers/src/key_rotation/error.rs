@@ -76,7 +76,7 @@ pub enum RotationError {
         /// The session's name.
         session: String,
         /// Why not.
-        source: IamError,
+        source: Box<IamError>,
         /// Which keys there are.
         kept: Kept,
     },
@@ -163,9 +163,9 @@ impl RotationError {
             ),
             Self::Iam {
                 session,
-                source: IamError::NoAnswer { .. },
+                source,
                 kept,
-            } => format!(
+            } if matches!(**source, IamError::NoAnswer { .. }) => format!(
                 "check the network and the proxy; {}",
                 goes_on(session, kept)
             ),

@@ -380,7 +380,7 @@ impl KeyRotation<'_> {
     fn iam<T>(&self, result: Result<T, IamError>, kept: Kept) -> Result<T, RotationError> {
         result.map_err(|source| RotationError::Iam {
             session: self.session.name.clone(),
-            source,
+            source: Box::new(source),
             kept,
         })
     }
