@@ -321,6 +321,8 @@ fn what_failed_is_tried_again_later_and_later_and_begins_with_a_look() {
         waits.push(wait);
     }
     assert!(waits[7] > 20 * waits[0], "{waits:?}");
+    let failed = stage.told().into_iter().filter(|told| *told == "failed");
+    assert_eq!(failed.count(), 1, "the same failure is told once");
     stage.seen(NOW.minus(2 * MONTH));
     stage.rotated();
     let key = stage.state.key(&SessionId::new("main")).unwrap();

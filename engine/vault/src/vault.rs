@@ -247,15 +247,46 @@ impl Vault {
     /// # Errors
     /// As for [`Vault::set`].
     pub fn set_access_key(&self, session: &SessionId, key: &AccessKey) -> Result<(), VaultError> {
+        self.set(&access_key_name(session), &self.text_of(key)?)
+    }
+
+    /// Puts a key in the place of another, for every session that has the other, all in one step; how many those
+    /// are.
+    ///
+    /// # Errors
+    /// As for [`Vault::set`].
+    pub fn replace_access_key(&self, old: &str, new: &AccessKey) -> Result<usize, VaultError> {
+        let text = self.text_of(new)?;
+        let _lock = self.locked()?;
+        let (mut items, identities) = self.read_to_write()?;
+        let mut replaced = 0;
+        for (name, item) in &mut items {
+            // One that is damaged has no id.
+            let pair = serde_json::from_str::<KeyPair>(&item.value).ok();
+            let has = pair.is_some_and(|pair| pair.access_key_id == old);
+            if has && name.starts_with(ACCESS_KEY) {
+                *item = Item {
+                    value: text.expose().to_owned(),
+                    updated_at: now(),
+                };
+                replaced += 1;
+            }
+        }
+        match identities {
+            Some(identities) if replaced > 0 => self.write_counted(&mut items, &identities)?,
+            _ => {}
+        }
+        Ok(replaced)
+    }
+
+    /// A key as the vault has it.
+    fn text_of(&self, key: &AccessKey) -> Result<SecretString, VaultError> {
         let pair = KeyPair {
             access_key_id: key.access_key_id.clone(),
             secret_access_key: key.secret_access_key.expose().to_owned(),
         };
         let text = serde_json::to_string(&pair).map(SecretString::from);
-        // The vault may be somebody else's for a while.
-        drop(pair);
-        let text = text.map_err(|_| VaultError::Encrypt(self.path.clone()))?;
-        self.set(&access_key_name(session), &text)
+        text.map_err(|_| VaultError::Encrypt(self.path.clone()))
     }
 
     /// Removes the long-lived access key of a session; whether there was one.

@@ -10,7 +10,6 @@ use crate::arbitration::{Rank, Tier};
 use crate::context::StepContext;
 use crate::events::effect::Effect;
 use crate::events::journal::JournalEvent;
-use crate::lifecycle::outages;
 use crate::model::failure::{ErrorKind, Failure};
 use crate::model::ids::KeyCall;
 use crate::model::key_rotation::{KeyAnswer, KeyFacts, KeyRules};
@@ -211,7 +210,7 @@ impl StepContext<'_> {
         let settings = self.state.settings;
         let backoff = match failure.kind {
             ErrorKind::Denied | ErrorKind::Misconfigured => settings.retry_lasting,
-            kind if outages::is_unreachable(kind) => settings.retry_unreachable,
+            // Also where the cloud cannot be reached: nobody waits for it.
             _ => settings.retry,
         };
         let Some(key) = self.state.keys.of.get_mut(id) else {
@@ -224,16 +223,18 @@ impl StepContext<'_> {
         let at = backoff.retry_at(self.now, key.failures, &mut random);
         let retry_at = failure.retry_at.map_or(at, |earliest| earliest.max(at));
         key.retry_at = Some(retry_at);
-        key.last_failure = Some(failure.clone());
+        let before = key.last_failure.replace(failure.clone());
+        // What fails again and again in the same way is told once.
+        if before.as_ref() == Some(&failure) {
+            return;
+        }
         let session = id.clone();
         let cause = self.new_cause();
-        self.record(
-            cause,
-            JournalEvent::KeyFailed {
-                session,
-                failure,
-                retry_at,
-            },
-        );
+        let failed = JournalEvent::KeyFailed {
+            session,
+            failure,
+            retry_at,
+        };
+        self.record(cause, failed);
     }
 }

@@ -60,6 +60,12 @@ pub enum RotationError {
     /// There is no key.
     #[error("the vault has no access key for session \"{0}\"")]
     NoKey(String),
+    /// Another key was stored meanwhile.
+    #[error(
+        "somebody stored another access key for session \"{0}\" while Dayfly rotated it; that key stays, and \
+         Dayfly deleted the one that it had made"
+    )]
+    Changed(String),
     /// The vault cannot be read or written.
     #[error("Dayfly did not rotate the access key of session \"{session}\": {source}; {kept}")]
     Vault {
@@ -152,6 +158,7 @@ impl RotationError {
         };
         match self {
             Self::NoKey(session) => set_secret(session),
+            Self::Changed(session) => format!("to rotate that one, {}", again(session)),
             Self::Iam {
                 session,
                 source,
@@ -199,6 +206,7 @@ impl RotationError {
             Self::Iam { source, .. } => source.kind(),
             Self::Whose { source, .. } => source.kind(),
             Self::NotAccepted { .. } => ErrorKind::Unavailable,
+            Self::Changed(_) => ErrorKind::Other,
             Self::NoKey(_) | Self::Vault { .. } | Self::NotOfUser { .. } | Self::TwoKeys { .. } => {
                 ErrorKind::Misconfigured
             }

@@ -203,8 +203,13 @@ impl KeyRotation<'_> {
         };
         self.wait_until_accepted(renewed).await?;
         told(RotationStep::Accepted).await;
-        let stored = self.vault.set_access_key(&self.session.id, &new);
-        self.vault(stored, kept())?;
+        // Other sessions may have the same key.
+        let stored = self
+            .vault
+            .replace_access_key(&standing.key.access_key_id, &new);
+        if self.vault(stored, kept())? == 0 {
+            return self.take_back(renewed).await;
+        }
         told(RotationStep::InForce).await;
         self.retire(renewed, &standing.key.access_key_id, told)
             .await
@@ -265,6 +270,16 @@ impl KeyRotation<'_> {
         self.vault(Err(error), kept)
     }
 
+    /// Somebody stored another key meanwhile: that one counts, and the one that was made goes again, by itself.
+    async fn take_back(&self, made: User<'_>) -> Result<Rotated, RotationError> {
+        let id = &made.key.access_key_id;
+        let kept = Kept::Lost { new: id.clone() };
+        self.iam(self.iam.delete(made, id).await, kept)?;
+        let removed = Aside::remove(self.vault, &self.session.id);
+        self.vault(removed, Kept::Unchanged)?;
+        Err(RotationError::Changed(self.session.name.clone()))
+    }
+
     /// The old key goes, by the new one.
     async fn retire<F: Future<Output = ()>>(
         &self,
@@ -281,6 +296,9 @@ impl KeyRotation<'_> {
             new: new.clone(),
             old: old.to_owned(),
         };
+        // A session that was given the old one since is not locked out either.
+        let stored = self.vault.replace_access_key(old, user.key);
+        self.vault(stored, kept())?;
         self.iam(unless_gone(self.iam.deactivate(user, old).await), kept())?;
         told(RotationStep::Deactivated).await;
         self.iam(unless_gone(self.iam.delete(user, old).await), kept())?;

@@ -433,3 +433,63 @@ async fn a_call_with_the_key_of_before_is_made_again_with_the_new_one() {
     // The same key again is no reason to try again.
     asked(vec![old]).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn every_session_that_has_the_key_gets_the_new_one() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    let old = stage.user("me");
+    let other = SessionId::new("other");
+    stage.vault.set_access_key(&other, &old).unwrap();
+    let third = SessionId::new("third");
+    let own = crate::support::key("AKIAIOSFODNN7EXAMPLE", "of-another-user");
+    stage.vault.set_access_key(&third, &own).unwrap();
+    // One is given the old key while it is on its way out.
+    let late = SessionId::new("late");
+    let told = |step| {
+        if step == RotationStep::InForce {
+            stage.vault.set_access_key(&late, &old).unwrap();
+        }
+        std::future::ready(())
+    };
+    let rotation = stage.rotation();
+    rotation.run(RotationWish::default(), told).await.unwrap();
+    let new = stage.is_in_force();
+    assert_ne!(new, old.access_key_id);
+    let id = |session| {
+        stage
+            .vault
+            .access_key(session)
+            .unwrap()
+            .unwrap()
+            .access_key_id
+    };
+    assert_eq!([id(&other), id(&late)], [new.clone(), new]);
+    assert_eq!(id(&third), own.access_key_id);
+}
+
+#[tokio::test]
+async fn a_key_that_is_stored_meanwhile_is_not_written_over() {
+    let Some(stage) = Stage::new().await else {
+        return;
+    };
+    let old = stage.user("me");
+    let stored = crate::support::key("AKIAIOSFODNN7EXAMPLE", "of-another-user");
+    let told = |step| {
+        if step == RotationStep::Accepted {
+            stage
+                .vault
+                .set_access_key(&stage.session.id, &stored)
+                .unwrap();
+        }
+        std::future::ready(())
+    };
+    let refused = stage.rotation().run(RotationWish::default(), told).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, RotationError::Changed(_)), "{refused}");
+    let there = stage.vault.access_key(&stage.session.id).unwrap().unwrap();
+    assert_eq!(there.access_key_id, stored.access_key_id);
+    assert_eq!(stage.keys("me"), [old.access_key_id]);
+    assert_eq!(interrupted_rotations(&stage.vault).unwrap(), []);
+}
