@@ -677,7 +677,7 @@ fn the_list_says_which_version_of_the_contract_each_policy_speaks() {
     let user = home();
     let earlier = repository().join("tests/guests/contract-0.1/keep-active.wasm");
     user.save_config(&format!(
-        "[[policy]]\nname = \"earlier\"\nmodule = \"{}\"\n\
+        "[[policy]]\nname = \"earlier\"\nmodule = \"{}\"\ngrant = {{ actions = [\"start\"] }}\n\
          [[policy]]\nname = \"today\"\nmodule = \"builtin:keep-active\"\n",
         text(&earlier)
     ));
