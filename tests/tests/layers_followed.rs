@@ -213,3 +213,46 @@ fn a_file_that_comes_into_a_folder_is_told() {
     until(LONG, "it went again", || problem(&home).is_none());
     assert_eq!(daemon.terminate(), 0);
 }
+
+#[test]
+fn what_is_committed_to_a_branch_is_told() {
+    let (home, _) = scene();
+    let repository = home.path().join("repository");
+    let file = repository.join("team.json");
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        let done = command.arg("-C").arg(&repository).args(args).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    write(&file, &[localstack("dev", "eu-west-1")]);
+    git(&["init", "-q", "-b", "main"]);
+    git(&["config", "user.email", "a@example.org"]);
+    git(&["config", "user.name", "a"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    let source = format!("git:{}//team.json?ref=main", repository.display());
+    home.run(["layer", "add", &source, "--yes"]).ok();
+    let daemon = Daemon::start(&home);
+    until(LONG, "the session is active", || {
+        home.status("dev") == "active"
+    });
+    // What is not committed is no change.
+    write(&file, &[localstack("dev", "us-east-1")]);
+    let listed = home.run(["layer", "list", "--json"]).ok().json();
+    assert_eq!(listed[0]["changed"], false);
+    git(&["commit", "-qam", "two"]);
+    until(LONG, "the commit is told", || problem(&home).is_some());
+    let differs = told(&home);
+    assert_eq!(differs.last().unwrap()["sessions"][0]["change"], "changed");
+    git(&["reset", "-q", "--hard", "HEAD~1"]);
+    until(LONG, "it was taken back", || problem(&home).is_none());
+    // The branch goes: nothing is removed.
+    git(&["checkout", "-q", "--detach"]);
+    git(&["branch", "-q", "-D", "main"]);
+    until(LONG, "it is said that it cannot be read", || {
+        problem(&home).is_some()
+    });
+    assert_eq!(home.status("dev"), "active");
+    assert_eq!(daemon.terminate(), 0);
+}
