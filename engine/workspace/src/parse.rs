@@ -185,9 +185,7 @@ fn layer_version(source: &str, field: Option<Field<'_, String>>, notes: &mut Vec
     };
     if let Some(problem) = problem {
         let note = Note::warning(offset_in(source, field.raw), problem);
-        notes.push(Noted::of_file(
-            note.hint("write a version such as \"1.4.0\""),
-        ));
+        notes.push(Noted::of_file(note));
     }
 }
 
