@@ -262,3 +262,33 @@ fn bad_input_is_told_and_nothing_is_half_imported() {
     assert!(!files(&home)[1].contains("canary"));
     home.nowhere(&["canary/secret"], &[]);
 }
+
+#[test]
+fn what_cannot_be_started_after_an_import_is_said_once() {
+    let config = "[profile base]\nregion = eu-west-1\n[profile corp]\nsso_start_url = https://corp.awsapps.com/start\n\
+                  sso_region = eu-west-1\nsso_account_id = 123456789012\nsso_role_name = Admin\nregion = eu-west-1\n";
+    let credentials =
+        "[base]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = abc\n";
+    let mut home = with(config, credentials);
+    // Nothing listens there.
+    home.set("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
+    let ended = home.run(["import", "--apply", "--start"]);
+    assert_eq!(ended.code, 1, "{}", ended.err);
+    assert!(ended.out.contains("started 0 of 1"), "{}", ended.out);
+    assert!(ended.out.contains("1 needs you first"), "{}", ended.out);
+    assert!(!ended.out.contains("session start base"), "{}", ended.out);
+    assert!(
+        ended
+            .out
+            .contains("`dayfly import --undo` takes it all back"),
+        "{}",
+        ended.out
+    );
+    let said = |what: &str| ended.err.matches(what).count();
+    assert_eq!(
+        (said("cannot start \"base\""), said("not started")),
+        (1, 0),
+        "{}",
+        ended.err
+    );
+}

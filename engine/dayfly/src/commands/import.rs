@@ -202,11 +202,11 @@ fn tell(
     if args.json {
         return print_json(&as_json(plan, found, applied));
     }
-    print(&text(plan, found, applied));
+    print(&text(args, plan, found, applied));
     Ok(Exit::Done)
 }
 
-fn text(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> String {
+fn text(args: &Args, plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> String {
     let mut text = String::new();
     let files: BTreeSet<_> = found
         .iter()
@@ -255,7 +255,7 @@ fn text(plan: &Plan, found: &[(&str, Listing)], applied: Option<&Applied>) -> St
         text += &table.to_string();
     }
     text += &notes(plan);
-    text + &end(rows, plan, found, applied)
+    text + &end(rows, plan, found, applied) + &next(args, plan, applied)
 }
 
 /// What does not come, or not wholly.
@@ -330,17 +330,25 @@ fn end(rows: usize, plan: &Plan, found: &[(&str, Listing)], applied: Option<&App
     if applied.copied > 0 {
         text += &format!("; copied {} into the vault", count(applied.copied, "key"));
     }
-    text += "\n";
+    text + "\n"
+}
+
+/// What to do next with what was imported.
+fn next(args: &Args, plan: &Plan, applied: Option<&Applied>) -> String {
+    if applied.is_none_or(|applied| applied.sessions.is_empty()) {
+        return String::new();
+    }
+    let undo = "`dayfly import --undo` takes it all back";
     let startable = plan
         .added()
         .find(|(row, _)| row.candidate.profile.is_some());
-    if let Some((row, _)) = startable.filter(|_| !applied.sessions.is_empty()) {
-        let name = sanitize(&row.candidate.name);
-        text += &format!(
-            "next: dayfly session start {name}; `dayfly import --undo` takes it all back\n"
-        );
+    match startable.filter(|_| !args.start) {
+        Some((row, _)) => {
+            let name = sanitize(&row.candidate.name);
+            format!("next: dayfly session start {name}; {undo}\n")
+        }
+        None => format!("{undo}\n"),
     }
-    text
 }
 
 fn count(number: usize, what: &str) -> String {

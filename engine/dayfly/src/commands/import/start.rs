@@ -31,17 +31,22 @@ pub(super) fn start_imported(home: &Home, plan: &Plan) -> Result<Exit, CliError>
             Ok(_) => started += 1,
             Err(trouble) => {
                 failed += 1;
-                warn(&format!("{name} is not started: {}", trouble.message));
+                let message = &trouble.message;
+                match message.contains(&format!("\"{name}\"")) {
+                    true => warn(message),
+                    false => warn(&format!("{name} is not started: {message}")),
+                }
             }
         }
     }
     dayfly_integrations::Progress::end(&progress);
     print(&format!("started {started} of {}\n", ready.len()));
-    if !waiting.is_empty() {
-        print(&format!(
-            "{} need you first (NEEDS above); start each with `dayfly session start`\n",
-            waiting.len()
-        ));
+    match waiting.len() {
+        0 => {}
+        1 => print("1 needs you first (NEEDS above); start it with `dayfly session start`\n"),
+        n => print(&format!(
+            "{n} need you first (NEEDS above); start each with `dayfly session start`\n"
+        )),
     }
     Ok(if failed == 0 {
         Exit::Done
