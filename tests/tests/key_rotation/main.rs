@@ -26,7 +26,7 @@ impl Stage {
         home.set("AWS_ENDPOINT_URL_IAM", proxy.endpoint());
         let mut session = json!({ "sessionId": "main", "sessionName": "main user", "type": "awsIamUser",
             "profileName": "main", "region": "us-east-1" });
-        for (key, value) in fields.as_object().unwrap() {
+        for (key, value) in fields.as_object().expect("it is there") {
             session[key] = value.clone();
         }
         home.save_workspace(&json!({ "sessions": [session] }));
@@ -54,7 +54,7 @@ print(key["AccessKeyId"], key["SecretAccessKey"])
 "#,
             &[("NAME", name)],
         );
-        let (id, secret) = printed.split_once(' ').unwrap();
+        let (id, secret) = printed.split_once(' ').expect("it is there");
         let input = format!("{id}\n{secret}\n");
         self.home
             .run_with(["secret", "set", "main user"], &input)
@@ -78,8 +78,8 @@ print(" ".join(key["AccessKeyId"] for key in keys))
     fn stored(&self) -> String {
         let listed = self.home.run(["secret", "list", "--json"]).ok().json();
         let all = listed.as_array().cloned().unwrap_or_default();
-        let key = all.iter().find(|row| row["accessKeyId"].is_string());
-        key.unwrap()["accessKeyId"].as_str().unwrap().to_owned()
+        let mut ids = all.iter().filter_map(|row| row["accessKeyId"].as_str());
+        ids.next().expect("a key is stored").to_owned()
     }
 
     fn key(&self) -> Value {

@@ -37,8 +37,11 @@ impl Proxy {
     /// Before the service at this address.
     pub(crate) fn start(endpoint: &str) -> Self {
         let to = endpoint.trim_start_matches("http://").to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the proxy of the test works");
+        let port = listener
+            .local_addr()
+            .expect("the proxy of the test works")
+            .port();
         let shared = Arc::new((Mutex::new(Shared::default()), Condvar::new()));
         let own = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -56,12 +59,17 @@ impl Proxy {
 
     /// This key was made a year ago, as far as the program hears.
     pub(crate) fn age(&self, id: &str) {
-        self.shared.0.lock().unwrap().old.insert(id.to_owned());
+        self.shared
+            .0
+            .lock()
+            .expect("the proxy of the test works")
+            .old
+            .insert(id.to_owned());
     }
 
     /// The next call of this name, after so many that pass, is withheld; so is all that comes after it.
     pub(crate) fn withhold(&self, action: &str, after: usize, what: Withheld) {
-        let mut shared = self.shared.0.lock().unwrap();
+        let mut shared = self.shared.0.lock().expect("the proxy of the test works");
         shared.withhold = Some((action.to_owned(), after, what));
         shared.withheld = false;
     }
@@ -70,7 +78,7 @@ impl Proxy {
     pub(crate) fn wait(&self) {
         let (shared, changed) = &*self.shared;
         let give_up = Instant::now() + Duration::from_secs(90);
-        let mut shared = shared.lock().unwrap();
+        let mut shared = shared.lock().expect("the proxy of the test works");
         while !shared.withheld {
             let left = give_up.saturating_duration_since(Instant::now());
             assert!(
@@ -78,13 +86,16 @@ impl Proxy {
                 "not withheld; called were {:?}",
                 shared.calls
             );
-            shared = changed.wait_timeout(shared, left).unwrap().0;
+            shared = changed
+                .wait_timeout(shared, left)
+                .expect("the proxy of the test works")
+                .0;
         }
     }
 
     /// Lets everything pass again.
     pub(crate) fn let_pass(&self) {
-        let mut shared = self.shared.0.lock().unwrap();
+        let mut shared = self.shared.0.lock().expect("the proxy of the test works");
         shared.withhold = None;
         shared.withheld = false;
         shared.calls.clear();
@@ -92,7 +103,7 @@ impl Proxy {
 
     /// How often this was called.
     pub(crate) fn count(&self, action: &str) -> usize {
-        let shared = self.shared.0.lock().unwrap();
+        let shared = self.shared.0.lock().expect("the proxy of the test works");
         shared.calls.iter().filter(|call| *call == action).count()
     }
 }
@@ -109,11 +120,15 @@ fn pass(mut client: TcpStream, to: &str, state: &(Mutex<Shared>, Condvar)) {
     if withheld == Some(Withheld::Call) {
         return told(client, state);
     }
-    let mut server = TcpStream::connect(to).unwrap();
+    let mut server = TcpStream::connect(to).expect("the proxy of the test works");
     // The service is to end the connection with its answer.
-    let (first, rest) = text.split_once("\r\n").unwrap();
+    let (first, rest) = text
+        .split_once("\r\n")
+        .expect("the proxy of the test works");
     let asked = format!("{first}\r\nConnection: close\r\n{rest}");
-    server.write_all(asked.as_bytes()).unwrap();
+    server
+        .write_all(asked.as_bytes())
+        .expect("the proxy of the test works");
     let mut answer = Vec::new();
     let _ = server.read_to_end(&mut answer);
     if withheld == Some(Withheld::Answer) {
@@ -121,14 +136,14 @@ fn pass(mut client: TcpStream, to: &str, state: &(Mutex<Shared>, Condvar)) {
     }
     let answer = aged(
         &String::from_utf8_lossy(&answer),
-        &state.0.lock().unwrap().old,
+        &state.0.lock().expect("the proxy of the test works").old,
     );
     let _ = client.write_all(answer.as_bytes());
 }
 
 /// Whether this call is withheld.
 fn withheld(state: &(Mutex<Shared>, Condvar), action: &str) -> Option<Withheld> {
-    let mut shared = state.0.lock().unwrap();
+    let mut shared = state.0.lock().expect("the proxy of the test works");
     shared.calls.push(action.to_owned());
     if shared.withheld {
         return Some(Withheld::Call);
@@ -148,7 +163,11 @@ fn withheld(state: &(Mutex<Shared>, Condvar), action: &str) -> Option<Withheld> 
 
 /// Says that the call was withheld, and keeps the caller waiting until it gives up or is killed.
 fn told(mut client: TcpStream, state: &(Mutex<Shared>, Condvar)) {
-    state.0.lock().unwrap().withheld = true;
+    state
+        .0
+        .lock()
+        .expect("the proxy of the test works")
+        .withheld = true;
     state.1.notify_all();
     let _ = client.read(&mut [0; 1]);
 }
@@ -163,7 +182,9 @@ fn message(client: &mut TcpStream) -> Option<Vec<u8>> {
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length:"));
-            let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+            let length: usize = length.map_or(0, |length| {
+                length.trim().parse().expect("the proxy of the test works")
+            });
             if read.len() >= end + 4 + length {
                 return Some(read);
             }

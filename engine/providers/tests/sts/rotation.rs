@@ -196,7 +196,7 @@ async fn a_crash_at_any_step_locks_nobody_out_and_the_next_call_ends_it() {
         stage.crash_after(step).await;
         stage.is_in_force();
         let begun = interrupted_rotations(&stage.vault).unwrap();
-        assert_eq!(begun, [stage.session.id.clone()], "{step:?}");
+        assert_eq!(begun, std::slice::from_ref(&stage.session.id), "{step:?}");
         match (step, stage.rotation().look().await) {
             // Nobody can end it but a person, who hears of it.
             (RotationStep::Made, Err(RotationError::TwoKeys { .. })) => {}
@@ -303,7 +303,7 @@ async fn no_key_is_made_that_the_vault_cannot_take() {
     );
     assert_eq!(refused.failure().kind, ErrorKind::Misconfigured);
     assert_eq!(steps, []);
-    assert_eq!(stage.keys("me"), [old.access_key_id.clone()]);
+    assert_eq!(stage.keys("me"), std::slice::from_ref(&old.access_key_id));
 
     // It can be written again, but no more once the key is made: the key does not stay at AWS.
     drop(locked);
@@ -321,7 +321,7 @@ async fn no_key_is_made_that_the_vault_cannot_take() {
         refused.to_string().contains("nothing was changed"),
         "{refused}"
     );
-    assert_eq!(stage.keys("me"), [old.access_key_id.clone()]);
+    assert_eq!(stage.keys("me"), std::slice::from_ref(&old.access_key_id));
     drop(locked);
     assert_eq!(stage.is_in_force(), old.access_key_id);
     assert!(!stage.rotation().look().await.unwrap().interrupted);
