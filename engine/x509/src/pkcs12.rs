@@ -25,7 +25,7 @@ use crate::private_key::PrivateKey;
 use crate::problem::Problem;
 
 /// The most rounds of key derivation.
-const ROUNDS: i32 = 20_000_000;
+const ROUNDS: i32 = 10_000_000;
 /// The most bags of one file.
 const BAGS: usize = 256;
 

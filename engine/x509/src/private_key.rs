@@ -15,7 +15,7 @@ use crate::problem::Problem;
 
 /// The most bytes of derivation that opening a key may cost: scrypt's memory, or rounds of PBKDF2.
 const SCRYPT_BYTES: u64 = 256 << 20;
-const ROUNDS: u32 = 20_000_000;
+const ROUNDS: u32 = 10_000_000;
 
 /// A private key.
 pub struct PrivateKey(Kind);
