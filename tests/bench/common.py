@@ -3,9 +3,9 @@ installed apart, and rows for `tests/bench/run`."""
 import json, os, shutil, subprocess, sys, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DAYFLY = os.environ.get("DAYFLY") or os.path.join(ROOT, "target", "release", "dayfly")
+DAYFLY = os.environ.get("DAYFLY") or os.path.join(ROOT, "target", "dist", "dayfly")
 if not os.path.exists(DAYFLY):
-    sys.exit("first: cargo build --release -p dayfly")
+    sys.exit("first: cargo build --profile dist -p dayfly")
 
 
 def row(what, measured, beside=""):
