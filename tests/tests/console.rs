@@ -57,6 +57,8 @@ fn home(sts: &Ministack, federation: &str) -> Home {
         { "sessionId": "user", "sessionName": "user", "type": "awsIamUser", "region": "eu-west-1" },
         { "sessionId": "app", "sessionName": "app", "type": "awsIamRoleChained",
           "region": "eu-west-1", "roleArn": role, "parentSessionId": "user" },
+        { "sessionId": "login", "sessionName": "login", "type": "awsLogin",
+          "loginSession": "arn:aws:iam::123456789012:user/me" },
     ]}));
     home.save_config(&format!(
         "[aws]\nsts-endpoint-url = \"{}\"\nsignin-endpoint-url = \"{federation}\"\n",
@@ -161,13 +163,32 @@ fn what_has_no_console_and_what_is_refused_is_said() {
     };
     let (federation, _asked) = federation("400 Bad Request", "canary");
     let home = home(&sts, &federation);
-    let told = home.run(["console", "user"]);
-    assert_eq!(told.code, 2, "{told:?}");
-    assert!(
-        told.err
-            .contains("does not accept temporary credentials of an IAM user"),
-        "{told:?}"
-    );
+    for (args, code, part) in [
+        (
+            &[
+                "console",
+                "app",
+                "--policy",
+                "arn:aws:iam::aws:policy/ReadOnlyAccess",
+            ][..],
+            2,
+            "--policy is for sessions of type awsIamUser",
+        ),
+        (
+            &["console", "user", "--policy", "nowhere"],
+            2,
+            "there is no file nowhere",
+        ),
+        (
+            &["console", "login"],
+            2,
+            "its credentials come from a sign-in to the console",
+        ),
+    ] {
+        let told = home.run(args);
+        assert_eq!(told.code, code, "{told:?}");
+        assert!(told.err.contains(part), "{told:?}");
+    }
     let told = home.run(["console", "app"]);
     assert_eq!(told.code, 1, "{told:?}");
     assert!(
@@ -180,4 +201,80 @@ fn what_has_no_console_and_what_is_refused_is_said() {
         "{told:?}"
     );
     assert_eq!(home.run(["console", "none"]).code, 3);
+}
+
+/// What the console was told to sign in with, and who that is by STS, with what it may do.
+fn who(sts: &Ministack, request: &str) -> Value {
+    let asked = query(sts, request.split(' ').nth(1).expect("a path"));
+    assert_eq!(asked["Action"], "getSigninToken");
+    assert_eq!(asked.get("SessionDuration"), None);
+    let script = r#"
+import boto3, json, os
+keys = json.loads(os.environ["SESSION"])
+with_keys = dict(aws_access_key_id=keys["sessionId"], aws_secret_access_key=keys["sessionKey"],
+    aws_session_token=keys["sessionToken"])
+def may(call):
+    try:
+        call()
+        return True
+    except Exception as error:
+        assert "AccessDenied" in str(error), error
+        return False
+s3, sqs = boto3.client("s3", **with_keys), boto3.client("sqs", **with_keys)
+print(json.dumps({"arn": boto3.client("sts", **with_keys).get_caller_identity()["Arn"],
+    "s3": may(s3.list_buckets), "sqs": may(sqs.list_queues)}))
+"#;
+    let session = asked["Session"].as_str().expect("text");
+    serde_json::from_str(&sts.python(script, &[("SESSION", session)])).expect("JSON")
+}
+
+#[test]
+fn an_iam_user_without_a_role_has_a_console_with_the_rights_of_the_user_or_fewer() {
+    let Some(sts) = Ministack::start() else {
+        return;
+    };
+    let (federation, asked) = federation("200 OK", r#"{"SigninToken":"token"}"#);
+    let home = home(&sts, &federation);
+    let allow = |actions: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}]}}"#
+        )
+    };
+    let grant = "import boto3, os\nboto3.client('iam').put_user_policy(UserName='alice', \
+                 PolicyName='own', PolicyDocument=os.environ['POLICY'])";
+    let give = |actions: &str| sts.python(grant, &[("POLICY", &allow(actions))]);
+    let _ = give(r#""sts:GetFederationToken", "s3:*", "sqs:*""#);
+    let printed = home.run(["console", "user"]).ok().out;
+    assert!(printed.contains("SigninToken=token"), "{printed}");
+    let who_is = who(&sts, &asked.recv().expect("it is asked"));
+    let arn = who_is["arn"].as_str().expect("an ARN");
+    assert!(arn.ends_with(":federated-user/dayfly-user"), "{arn}");
+    assert_eq!(
+        (&who_is["s3"], &who_is["sqs"]),
+        (&json!(true), &json!(true))
+    );
+    // Fewer with a policy of one's own, and never more than the user has.
+    let policy = home.path().join("policy.json");
+    std::fs::write(&policy, allow(r#""s3:*", "ec2:*""#)).expect("a file");
+    let policy = policy.to_str().expect("text");
+    home.run(["console", "user", "--policy", policy]).ok();
+    let who_is = who(&sts, &asked.recv().expect("it is asked"));
+    assert_eq!(
+        (&who_is["s3"], &who_is["sqs"]),
+        (&json!(true), &json!(false))
+    );
+    // It is the key that asks, also where the session itself has temporary credentials.
+    home.run(["session", "start", "user"]).ok();
+    home.run(["console", "user"]).ok();
+    let _ = asked.recv();
+    // A code of a device is not asked for, and that is said.
+    home.run(["session", "edit", "user", "--mfa-device", "GAHT12345678"])
+        .ok();
+    let told = home.run(["console", "user"]).ok();
+    assert!(
+        told.err.contains("takes no code of an MFA device"),
+        "{}",
+        told.err
+    );
+    let _ = asked.recv();
 }

@@ -262,7 +262,7 @@ fn a_role_for_two_hours_is_had_with_the_key_of_the_user_and_a_code() {
         assert_ne!(told.code, 0, "{args:?}");
         let text = format!("{}{}", told.out, told.err);
         assert!(
-            text.contains("AWS allows at most 3600 for a role that a role assumes"),
+            text.contains("AWS allows at most 3600 for a role that is assumed with them"),
             "{args:?}: {text}"
         );
     }

@@ -14,6 +14,7 @@ mod reachability;
 mod seen;
 mod service;
 mod set_aside;
+mod sign_ins;
 
 pub use crate::disk::room;
 pub use crate::environment::environment;
@@ -28,3 +29,4 @@ pub use crate::reachability::{clouds, endpoint};
 pub use crate::seen::newest;
 pub use crate::service::installed_service;
 pub use crate::set_aside::set_aside_lines;
+pub use crate::sign_ins::sign_ins;

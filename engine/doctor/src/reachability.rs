@@ -11,11 +11,13 @@ use dayfly_core::session::SessionType;
 use dayfly_dialog::CliError;
 use dayfly_endpoints::tokens::Tokens;
 use dayfly_host::{engine, settings};
+use dayfly_providers::login::Logins;
 use dayfly_providers::{AwsSettings, Probed, probe, sts_place};
-use dayfly_runtime::{Home, clock};
+use dayfly_runtime::{Home, clock, login_settings};
 use dayfly_workspace::Workspace;
 
 use crate::findings::Findings;
+use crate::sign_ins;
 
 /// Clouds refuse what was signed by a clock that is five minutes off; before that, ends of
 /// credentials are misjudged by as much.
@@ -44,7 +46,7 @@ pub fn endpoint(home: &Home, findings: &mut Findings) {
     }
 }
 
-/// Whether each STS that sessions need answers, and what time it is there.
+/// Whether each STS and each sign-in service that sessions need answers, and what time it is there.
 pub fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Findings) {
     let Ok(config) = settings::in_force(home) else {
         let hint = "fix dayfly.toml first";
@@ -54,6 +56,7 @@ pub fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Finding
             hint,
         );
     };
+    let logins = Logins::new(login_settings(&config, workspace));
     let default = workspace.and_then(Workspace::default_region);
     let default = default.map(str::to_owned).or(config.aws.default_region);
     let settings = AwsSettings {
@@ -75,17 +78,21 @@ pub fn clouds(home: &Home, workspace: Option<&Workspace>, findings: &mut Finding
         })
         .map(|session| session.region.as_deref().unwrap_or(&default))
         .collect();
+    let signed_in_at = sign_ins::targets(&logins, workspace);
     let places = match waiting(async {
         let mut places = BTreeSet::new();
         for region in regions {
-            places.insert(sts_place(&settings, region).await?);
+            let place = sts_place(&settings, region).await;
+            places.insert(place.map_err(|unusable| (unusable.to_string(), unusable.hint()))?);
         }
-        Ok::<_, dayfly_providers::Unusable>(places)
+        for target in signed_in_at {
+            let place = logins.place(&target.region).await;
+            places.insert(place.map_err(|e| (e.to_string(), e.hint().unwrap_or_default()))?);
+        }
+        Ok::<_, (String, String)>(places)
     }) {
         Ok(Ok(places)) => places,
-        Ok(Err(unusable)) => {
-            return findings.wrong("cloud", unusable.to_string(), &unusable.hint());
-        }
+        Ok(Err((message, hint))) => return findings.wrong("cloud", message, &hint),
         Err(trouble) => return findings.wrong("cloud", trouble.message, ""),
     };
     for place in places {

@@ -6,6 +6,7 @@
 pub mod azure;
 pub mod blocked_profiles;
 pub mod chain;
+pub mod console_login;
 pub mod direct;
 pub mod engine;
 pub mod locking;

@@ -5,13 +5,14 @@ use std::time::Duration;
 use dayfly_control::protocol::{self, Answered, OrderDone, Request, Response, SessionOrder};
 use dayfly_control::secret::Secret;
 use dayfly_control::{client, respond};
+use dayfly_core::input::UserInput;
 use dayfly_core::session::{ErrorKind, SessionId, SessionType, Status};
 use dayfly_dialog::{CliError, Code, sanitize};
 use dayfly_runtime::report::{EngineReport, SessionReport};
 use dayfly_runtime::{Handle, Home};
 use dayfly_vault::SecretString;
 
-use crate::{engine, person, saml_login};
+use crate::{console_login, engine, person, saml_login};
 
 /// How often a person is asked for a code.
 const TRIES: usize = 3;
@@ -44,6 +45,17 @@ impl Engine<'_> {
             Self::Here(handle) => {
                 let result = handle.order(&order.session, order.to_order()).await;
                 protocol::outcome(order, result)
+            }
+        }
+    }
+
+    /// What waited for this sign-in is tried again. Another process was told when it was made.
+    async fn signed_in(self, sign_in: String) -> Result<(), CliError> {
+        match self {
+            Self::Running(_) => Ok(()),
+            Self::Here(handle) => {
+                let told = handle.attended(UserInput::SignIn(sign_in)).await;
+                told.map_err(protocol::stopped)
             }
         }
     }
@@ -114,6 +126,16 @@ pub async fn attend(
                 order: order.cloned(),
             };
             engine.respond(response).await.map(Some)
+        } else if needs.kind == ErrorKind::NeedsSignIn
+            && session.session_type == SessionType::AwsLogin
+        {
+            let means = console_login::Means::default();
+            let who = console_login::sign_in(home, &session.id, means).await?;
+            engine.signed_in(who).await?;
+            match order {
+                Some(order) => engine.order(order).await.map(Some),
+                None => return Ok(None),
+            }
         } else {
             let Some(device) = &needs.device else {
                 return Err(last);

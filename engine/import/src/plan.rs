@@ -448,6 +448,7 @@ fn is_same(session: &Session, candidate: &Candidate, object: &Map<String, Value>
         Access::AwsRolesAnywhere { role_arn, anywhere } => {
             text("roleArn") == Some(role_arn) && text("certificate") == Some(&anywhere.certificate)
         }
+        Access::AwsLogin { login_session } => text("loginSession") == Some(login_session),
         // Whose key it is, only the vault knows.
         Access::AwsIamUser { .. } | Access::Localstack { .. } => false,
     }

@@ -223,6 +223,7 @@ fn a_guest_of_0_1_sees_a_later_method_as_its_stand_in() {
         SessionType::Process,
         SessionType::AwsInstance,
         SessionType::AwsRolesAnywhere,
+        SessionType::AwsLogin,
     ];
     let shown: Vec<_> = old("keep-active").stand_ins().collect();
     assert_eq!(shown, later.map(|method| (method, SessionType::AwsIamUser)));

@@ -221,7 +221,8 @@ fn too_long(session: &Session, seconds: u32) -> ProviderError {
         session: session.name.clone(),
         field: "durationSeconds",
         problem: format!(
-            "is {seconds}, but a role that a role assumes has at most {CHAINED_SECONDS_MAX}"
+            "is {seconds}, but a role that is assumed with temporary credentials has at most \
+             {CHAINED_SECONDS_MAX}; give the session an IAM user as its parent, or omit it"
         ),
     }
 }

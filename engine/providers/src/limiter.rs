@@ -91,7 +91,8 @@ impl Limiter {
             SessionType::AwsSsoRole
             | SessionType::Localstack
             | SessionType::Process
-            | SessionType::AwsInstance => None,
+            | SessionType::AwsInstance
+            | SessionType::AwsLogin => None,
         }
     }
 

@@ -60,7 +60,10 @@ impl Limits {
             SessionType::AwsSsoRole => Some(&self.sso),
             SessionType::Azure => Some(&self.azure),
             SessionType::AwsRolesAnywhere => Some(&self.roles_anywhere),
-            SessionType::Localstack | SessionType::Process | SessionType::AwsInstance => None,
+            SessionType::Localstack
+            | SessionType::Process
+            | SessionType::AwsInstance
+            | SessionType::AwsLogin => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::aws_iam_role_federated::AwsIamRoleFederated;
 use crate::aws_iam_role_web_identity::AwsIamRoleWebIdentity;
 use crate::aws_iam_user::AwsIamUser;
 use crate::aws_instance::AwsInstance;
+use crate::aws_login::AwsLogin;
 use crate::aws_sso_role::AwsSsoRole;
 use crate::aws_sts::Sts;
 use crate::azure::{Azure, AzureTokens};
@@ -22,6 +23,7 @@ use crate::keys::LongLivedKeys;
 use crate::limited::Limited;
 use crate::limiter::Limiter;
 use crate::localstack::Localstack;
+use crate::login::Logins;
 use crate::mfa::{MfaCodes, NoPerson};
 use crate::process::Process;
 use crate::provider::{IssueRequest, Provider};
@@ -39,6 +41,8 @@ pub struct ProvidersConfig {
     pub sso: Option<Arc<Sso>>,
     /// The portals that sessions refer to.
     pub sso_integrations: Vec<SsoIntegration>,
+    /// Who signs in to the console; none: sessions of such cannot be had.
+    pub logins: Option<Arc<Logins>>,
     /// How much each cloud is called; hand on the same one, so that what was called counts on.
     pub limiter: Limiter,
     /// How long a call may wait for its turn.
@@ -57,6 +61,7 @@ impl Default for ProvidersConfig {
             aws: AwsSettings::default(),
             sso: None,
             sso_integrations: Vec::new(),
+            logins: None,
             limiter: Limiter::default(),
             turn: Duration::from_secs(60),
             mfa_codes: Arc::new(NoPerson),
@@ -116,6 +121,9 @@ impl Providers {
                 default_region: config.aws.default_region.clone(),
             }),
         ];
+        if let Some(logins) = config.logins {
+            providers.push(Box::new(AwsLogin { logins }));
+        }
         if let Some(tokens) = config.azure {
             providers.push(Box::new(Azure::new(tokens)));
         }

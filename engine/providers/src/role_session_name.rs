@@ -19,7 +19,7 @@ pub(crate) fn role_session_name(
     wished: Option<&str>,
 ) -> Result<String, ProviderError> {
     let Some(name) = wished else {
-        return Ok(derived(&session.name));
+        return Ok(derived(&session.name, LENGTH_MAX));
     };
     let fits = (LENGTH_MIN..=LENGTH_MAX).contains(&name.len()) && name.chars().all(allowed);
     if fits {
@@ -35,11 +35,11 @@ pub(crate) fn role_session_name(
     }
 }
 
-/// `dayfly-` and the name, with every run of other characters as one dash.
-fn derived(name: &str) -> String {
+/// `dayfly-` and the name, with every run of other characters as one dash, in so many characters.
+pub(crate) fn derived(name: &str, most: usize) -> String {
     let mut out = String::from(PREFIX);
     for c in name.chars() {
-        if out.len() == LENGTH_MAX {
+        if out.len() == most {
             break;
         }
         if allowed(c) {
@@ -59,7 +59,11 @@ fn allowed(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::derived;
+    use super::LENGTH_MAX;
+
+    fn derived(name: &str) -> String {
+        super::derived(name, LENGTH_MAX)
+    }
 
     #[test]
     fn keeps_what_sts_takes() {
@@ -78,5 +82,6 @@ mod tests {
         assert_eq!(derived(""), "dayfly");
         let long = derived(&"x".repeat(200));
         assert_eq!(long.len(), 64);
+        assert_eq!(super::derived("an-iam-user-with-a-long-name", 32).len(), 32);
     }
 }

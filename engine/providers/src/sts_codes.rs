@@ -147,6 +147,10 @@ impl Call<'_> {
             }
             Case::Denied => Verdict::theirs(ErrorKind::Denied, Some(self.denied_hint())),
             Case::Region => self.region_disabled(),
+            Case::Policy | Case::TooLarge if self.operation == "GetFederationToken" => {
+                let hint = "check the policy that you gave with --policy".to_owned();
+                Verdict::theirs(ErrorKind::Misconfigured, Some(hint))
+            }
             Case::Policy => self.field_refused("sessionPolicy is not a valid policy"),
             Case::TooLarge => self.field_refused("sessionPolicy and tags are too large together"),
             Case::Field if says("durationseconds") => self.lifetime_refused(),
@@ -423,7 +427,10 @@ impl Call<'_> {
                 "check that {role_arn} exists, and that its trust policy names the token's \
                  issuer, audience and subject for sts:AssumeRoleWithWebIdentity"
             ),
-            _ => "check the policies of the IAM user".to_owned(),
+            _ => format!(
+                "check the policies of the IAM user: they have to allow sts:{}",
+                self.operation
+            ),
         }
     }
 }

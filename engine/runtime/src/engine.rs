@@ -42,7 +42,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use self::engine_loop::EngineLoop;
-pub use self::sources::{sso_integration, sso_settings};
+pub use self::sources::{login_settings, sso_integration, sso_settings};
 use crate::config::Imds;
 pub use crate::configured::Policies;
 use crate::credential_cache::CredentialCache;

@@ -43,7 +43,9 @@ mod workspace_reloaded;
 mod workspace_worker;
 
 pub use config::{Config, ConfigError};
-pub use engine::{Engine, EngineError, Options, Policies, sso_integration, sso_settings};
+pub use engine::{
+    Engine, EngineError, Options, Policies, login_settings, sso_integration, sso_settings,
+};
 pub use handle::Handle;
 pub use home::Home;
 pub use message::{Ordered, Stopped};

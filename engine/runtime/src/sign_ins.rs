@@ -5,11 +5,12 @@
 //! waited for that are tried again. When each sign-in ends is told too, so that policies hear of it
 //! before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use dayfly_core::input::{SignIn, UserInput};
+use dayfly_providers::login::Logins;
 use dayfly_providers::sso::{SignInStatus, Sso, SsoIntegration};
 use dayfly_workspace::{Watch, watch};
 use tokio::runtime::Handle;
@@ -22,8 +23,22 @@ use crate::message::{Ask, Message};
 const ABOUT: &str = "sign-in-watch";
 /// The sign-ins that stand and are known to end, by the id of their integration.
 type Ends = Arc<Mutex<BTreeMap<String, SignIn>>>;
+
 /// Which sign-ins to watch.
-type Wanted = Option<(Arc<Sso>, Vec<SsoIntegration>)>;
+#[derive(Clone, Debug)]
+pub(crate) struct Followed {
+    /// Who knows of sign-ins to portals.
+    pub(crate) sso: Arc<Sso>,
+    /// The portals.
+    pub(crate) integrations: Vec<SsoIntegration>,
+    /// Who knows of sign-ins to the console.
+    pub(crate) logins: Arc<Logins>,
+    /// The ARNs of who signs in there.
+    pub(crate) login_sessions: BTreeSet<String>,
+}
+
+/// The same, once it is known.
+type Wanted = Option<Followed>;
 
 /// Watches the files of sign-ins, until it is dropped.
 #[derive(Debug)]
@@ -47,11 +62,11 @@ impl SignIns {
         Ok(Self(Some(wanted)))
     }
 
-    /// Watches the sign-ins to these integrations from now on, and no others. Which files these
-    /// are says the AWS config file as it is now.
-    pub(crate) fn follow(&self, sso: &Arc<Sso>, integrations: Vec<SsoIntegration>) {
+    /// Watches these sign-ins from now on, and no others. Which files those to portals are says the
+    /// AWS config file as it is now.
+    pub(crate) fn follow(&self, followed: Followed) {
         if let Some(wanted) = &self.0 {
-            wanted.send_replace(Some((Arc::clone(sso), integrations)));
+            wanted.send_replace(Some(followed));
         }
     }
 }
@@ -69,8 +84,14 @@ fn follow(
     troubles: &ActiveProblems,
 ) {
     let mut watches: Vec<Watch> = Vec::new();
-    while let Some((sso, integrations)) = next(&mut incoming, runtime) {
+    while let Some(followed) = next(&mut incoming, runtime) {
         watches.clear();
+        let Followed {
+            sso,
+            integrations,
+            logins,
+            login_sessions,
+        } = followed;
         let ends = Ends::default();
         let mut problem = None;
         for integration in &integrations {
@@ -100,11 +121,7 @@ fn follow(
                         tell(&messages, &ends);
                     }
                     if status.signed_in {
-                        let (answer, _) = oneshot::channel();
-                        let what = UserInput::SignIn(integration.id.clone());
-                        // One that cannot be told has stopped.
-                        let _ =
-                            messages.blocking_send(Message::Ask(Ask::Attended { what, answer }));
+                        attended(&messages, &integration.id);
                     }
                 };
                 match watch(&file, look) {
@@ -113,8 +130,40 @@ fn follow(
                 }
             }
         }
+        for login_session in login_sessions {
+            match watch_login(&logins, login_session, messages) {
+                Ok(more) => watches.extend(more),
+                Err(error) => problem = Some(error),
+            }
+        }
         troubles.tell(ABOUT, problem);
     }
+}
+
+/// Watches the file of a sign-in to the console; none where there is no folder for it.
+fn watch_login(
+    logins: &Arc<Logins>,
+    login_session: String,
+    messages: &mpsc::Sender<Message>,
+) -> Result<Option<Watch>, String> {
+    let Some(file) = logins.file(&login_session) else {
+        return Ok(None);
+    };
+    let (logins, messages) = (Arc::clone(logins), messages.clone());
+    let look = move || {
+        if logins.status(&login_session).signed_in {
+            attended(&messages, &login_session);
+        }
+    };
+    watch(&file, look).map(Some).map_err(|e| e.to_string())
+}
+
+/// Somebody signed in: sessions that waited for it are tried again.
+fn attended(messages: &mpsc::Sender<Message>, sign_in: &str) {
+    let (answer, _) = oneshot::channel();
+    let what = UserInput::SignIn(sign_in.to_owned());
+    // One that cannot be told has stopped.
+    let _ = messages.blocking_send(Message::Ask(Ask::Attended { what, answer }));
 }
 
 /// Notes when a sign-in ends; whether that is another moment than before.
@@ -151,6 +200,8 @@ mod tests {
         let (wanted, mut incoming) = level::channel(None);
         let sign_ins = SignIns(Some(wanted));
         let sso = Arc::new(Sso::new(SsoSettings::new(crate::clock::now)));
+        let settings = crate::login_settings(&crate::Config::default(), None);
+        let logins = Arc::new(Logins::new(settings));
         for n in 0..100 {
             let one = SsoIntegration {
                 id: n.to_string(),
@@ -159,10 +210,16 @@ mod tests {
                 region: "eu-west-1".to_owned(),
                 sso_session: None,
             };
-            sign_ins.follow(&sso, vec![one]);
+            sign_ins.follow(Followed {
+                sso: Arc::clone(&sso),
+                integrations: vec![one],
+                logins: Arc::clone(&logins),
+                login_sessions: BTreeSet::new(),
+            });
         }
-        let (_, followed) = next(&mut incoming, runtime.handle()).expect("a list");
-        let ids: Vec<_> = followed.iter().map(|one| one.id.as_str()).collect();
+        let followed = next(&mut incoming, runtime.handle()).expect("a list");
+        let ids = followed.integrations.iter().map(|one| one.id.as_str());
+        let ids: Vec<_> = ids.collect();
         assert_eq!(ids, ["99"]);
         drop(sign_ins);
         assert!(next(&mut incoming, runtime.handle()).is_none());

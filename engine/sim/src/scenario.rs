@@ -172,6 +172,7 @@ pub fn lifetime(session: &Session) -> Option<Duration> {
         | Access::Azure { .. }
         | Access::Process { .. }
         | Access::AwsInstance { .. } => asked(None, 3_600),
+        Access::AwsLogin { .. } => asked(None, 900),
         Access::Localstack { .. } => None,
     }
 }

@@ -88,6 +88,13 @@ impl Reader<'_> {
                 source: self.instance_source(object.credential_source.take()),
             },
             SessionType::AwsRolesAnywhere => self.anywhere(method, object, role_arn)?,
+            SessionType::AwsLogin => Access::AwsLogin {
+                login_session: self.checked(
+                    "loginSession",
+                    object.login_session.take(),
+                    check::login_session,
+                )?,
+            },
         };
         Some((access, None))
     }

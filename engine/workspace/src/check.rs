@@ -127,12 +127,16 @@ pub(crate) struct IamArn<'a> {
 
 /// Splits `arn:aws…:iam::ACCOUNT…`.
 pub(crate) fn iam_arn(text: &str) -> Option<IamArn<'_>> {
+    arn_of(text, "iam::")
+}
+
+fn arn_of<'a>(text: &'a str, service: &str) -> Option<IamArn<'a>> {
     let rest = text.strip_prefix("arn:aws")?;
     let (partition, rest) = rest.split_once(':')?;
     let partition_ok = partition
         .bytes()
         .all(|b| b.is_ascii_lowercase() || b == b'-');
-    let rest = rest.strip_prefix("iam::")?;
+    let rest = rest.strip_prefix(service)?;
     let (account, resource) = rest.split_at_checked(12)?;
     (partition_ok && account_id(account).is_none()).then_some(IamArn { account, resource })
 }
@@ -154,6 +158,23 @@ pub(crate) fn role_arn(text: &str, is_sso: bool) -> Option<Finding> {
             "write it like `arn:aws:iam::123456789012:role/NAME`",
         ),
     }
+}
+
+/// Who signs in to the console: the ARN of a user, of the root of an account, or of an assumed role.
+pub(crate) fn login_arn(text: &str) -> Option<IamArn<'_>> {
+    arn_of(text, "iam::").or_else(|| arn_of(text, "sts::"))
+}
+
+/// The same, as a field.
+pub(crate) fn login_session(text: &str) -> Option<Finding> {
+    let named = login_arn(text).and_then(|arn| arn.resource.strip_prefix(':'));
+    if named.is_some_and(|who| !who.is_empty() && who.chars().all(|c| !c.is_control())) {
+        return None;
+    }
+    Finding::wrong(
+        format!("`loginSession` \"{text}\" is not the ARN of who signs in to the AWS console"),
+        "write it like `arn:aws:iam::123456789012:user/NAME`; `aws sts get-caller-identity` prints it",
+    )
 }
 
 /// The ARN of a SAML provider.

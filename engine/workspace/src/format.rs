@@ -198,6 +198,9 @@ pub(crate) struct SessionObject<'a> {
     /// The PKCS#11 module of the token that `pkcs11:` URIs mean, an absolute path.
     #[schemars(length(min = 1))]
     pub(crate) pkcs11_module: Option<Field<'a, String>>,
+    /// ARN of who signs in to the AWS console, as `login_session` of `aws login` has it.
+    #[schemars(regex(pattern = r"^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:.+$"))]
+    pub(crate) login_session: Option<Field<'a, String>>,
 }
 
 impl SessionObject<'_> {
@@ -251,6 +254,7 @@ impl SessionObject<'_> {
             ("privateKey", of(&self.private_key)),
             ("certificateChain", of(&self.certificate_chain)),
             ("pkcs11Module", of(&self.pkcs11_module)),
+            ("loginSession", of(&self.login_session)),
         ]
         .into_iter()
         .filter_map(|(name, raw)| raw.map(|raw| (name, raw)))

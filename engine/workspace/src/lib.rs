@@ -36,6 +36,7 @@ mod format;
 pub mod layer_files;
 pub mod layers;
 mod lock;
+mod login;
 mod method;
 mod parents;
 mod parse;
@@ -70,6 +71,7 @@ pub use find::{Candidate, ResolveError};
 pub use format::{
     AwsSsoIntegration, AzureCloudWord, AzureCredentialWord, AzureIntegration, IdpUrl, NamedProfile,
 };
+pub use login::login_session_problem;
 pub use method::{requires, takes};
 pub use problem::{Problem, Rejected, Severity};
 pub use profile_template::{ProfileTemplate, TemplateError};

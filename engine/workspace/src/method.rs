@@ -32,7 +32,7 @@ const SESSION_TOKEN_SECONDS: (u32, u32) = (900, 129_600);
 /// role assumes a role it is an hour at most, which STS says itself: a user's session is none.
 const ROLE_SECONDS: (u32, u32) = (900, 43_200);
 
-const METHODS: [Method; 10] = [
+const METHODS: [Method; 11] = [
     Method {
         kind: SessionType::AwsIamUser,
         required: &[],
@@ -131,6 +131,12 @@ const METHODS: [Method; 10] = [
             "durationSeconds",
         ],
         duration: Some(ROLE_SECONDS),
+    },
+    Method {
+        kind: SessionType::AwsLogin,
+        required: &["loginSession"],
+        optional: &["profileId", "profileName", "awsAccount"],
+        duration: None,
     },
 ];
 

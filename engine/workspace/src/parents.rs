@@ -8,6 +8,7 @@ use dayfly_core::session::{SessionId, SessionType};
 
 use crate::check;
 use crate::fault::{Fault, Hints};
+use crate::login;
 use crate::read::Draft;
 use crate::region::partition;
 use crate::versions_in_force::Open;
@@ -114,8 +115,8 @@ impl<'a> Family<'a> {
         }
         if let Err(seconds) = assumed_with(&draft.session, parent_session.session_type()) {
             let message = format!(
-                "`durationSeconds` is {seconds}, but its parent \"{}\" is a role: AWS allows at \
-                 most {CHAINED_SECONDS_MAX} for a role that a role assumes",
+                "`durationSeconds` is {seconds}, but its parent \"{}\" has temporary credentials: AWS \
+                 allows at most {CHAINED_SECONDS_MAX} for a role that is assumed with them",
                 parent_session.name
             );
             let hint = "omit it, or give the session an IAM user as its parent";
@@ -142,7 +143,8 @@ impl<'a> Family<'a> {
             return None;
         }
         let region = session.region.as_deref().or(self.default_region);
-        let arn = session.role_arn().or_else(|| session.mfa_device());
+        let arn = login::arn(session).map(|(_, arn)| arn);
+        let arn = arn.or_else(|| session.mfa_device());
         let of_parent = arn
             .and_then(check::arn_partition)
             .or_else(|| partition(region?))?;

@@ -6,6 +6,7 @@ use dayfly_core::time::Timestamp;
 
 use crate::check::{self, Finding};
 use crate::format::{AwsAccount, Identity, SessionObject, State};
+use crate::login;
 use crate::method::{Method, SEED_REQUIRED};
 use crate::position::{message_of, offset_in, offset_of};
 use crate::problem::{Note, Severity};
@@ -173,7 +174,7 @@ impl<'a> Reader<'a> {
             labels: labels.unwrap_or_default(),
             fault: None,
         };
-        session.account = self.pick_account(given_account, session.role_arn());
+        session.account = self.pick_account(given_account, &session);
         self.partitions(&session);
         Some(Draft {
             session,
@@ -200,6 +201,9 @@ impl<'a> Reader<'a> {
                 ("roleArn", Some(role_arn.as_str())),
                 ("idpArn", Some(idp_arn.as_str())),
             ],
+            Access::AwsLogin { login_session } => {
+                [("loginSession", Some(login_session.as_str())), NONE]
+            }
             _ => [("roleArn", session.role_arn()), NONE],
         };
         for (field, arn) in arns {
@@ -383,16 +387,18 @@ impl<'a> Reader<'a> {
         Some(FieldText { text, offset })
     }
 
-    /// The account id that the session tells, or else its role.
-    fn pick_account(&mut self, given: Option<FieldText>, role_arn: Option<&str>) -> Option<String> {
-        let of_role = role_arn.and_then(check::iam_arn).map(|arn| arn.account);
-        if let (Some(given), Some(of_role)) = (&given, of_role)
-            && given.text != of_role
+    /// The account id that the session tells, or else its role, or who signs in.
+    fn pick_account(&mut self, given: Option<FieldText>, session: &Session) -> Option<String> {
+        let known = login::account(session);
+        if let (Some(given), Some((field, of_arn))) = (&given, known)
+            && given.text != of_arn
         {
-            let message = format!("`awsAccount` says {}, but `roleArn` {of_role}", given.text);
+            let message = format!("`awsAccount` says {}, but `{field}` {of_arn}", given.text);
             self.notes.push(Note::warning(given.offset, message));
         }
-        given.map(|g| g.text).or(of_role.map(str::to_owned))
+        given
+            .map(|g| g.text)
+            .or_else(|| known.map(|(_, account)| account.to_owned()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::timestamp;
 use dayfly_core::input::PersistedStatus;
 
 /// The fields that a person may expect first, in this order; others follow as they come.
-pub(crate) const ORDER: [&str; 53] = [
+pub(crate) const ORDER: [&str; 54] = [
     "sessionId",
     "sessionName",
     "status",
@@ -53,6 +53,7 @@ pub(crate) const ORDER: [&str; 53] = [
     "privateKey",
     "certificateChain",
     "pkcs11Module",
+    "loginSession",
     "id",
     "name",
     "alias",
@@ -97,9 +98,9 @@ pub fn session_object(session: &Session, projection: &PersistedStatus) -> Map<St
         put("labels", Some(map(session.labels.iter())));
     }
     put("roleArn", session.role_arn().and_then(own));
-    let of_role = session.role_arn().and_then(crate::check::iam_arn);
+    let known = crate::login::account(session);
     if let Some(account) = &session.account
-        && of_role.is_none_or(|arn| arn.account != account)
+        && known.is_none_or(|(_, known)| known != account)
     {
         let account = Value::from(account.as_str());
         let object = Map::from_iter([("accountId".to_owned(), account)]);
@@ -162,6 +163,7 @@ fn put_access(access: &Access, put: &mut impl FnMut(&str, Option<Value>)) {
             put("credentialSource", source.and_then(|s| own(s.as_str())));
         }
         Access::AwsRolesAnywhere { anywhere, .. } => put_anywhere(anywhere, put),
+        Access::AwsLogin { login_session } => put("loginSession", own(login_session)),
     }
 }
 

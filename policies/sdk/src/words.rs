@@ -4,7 +4,7 @@ use crate::ErrorKind;
 
 /// The access methods that there were when this crate was written, by the words of the Workspace for
 /// `type`. Others may come; a policy hears of them by words that are not here.
-pub const METHODS: [&str; 10] = [
+pub const METHODS: [&str; 11] = [
     "awsIamUser",
     "awsIamRoleChained",
     "awsIamRoleFederated",
@@ -15,6 +15,7 @@ pub const METHODS: [&str; 10] = [
     "process",
     "awsInstance",
     "awsRolesAnywhere",
+    "awsLogin",
 ];
 
 impl ErrorKind {

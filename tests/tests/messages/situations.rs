@@ -543,6 +543,28 @@ fn a_cloud_does_not_do_what_is_asked() {
         "secret remove server",
         "session remove server",
     ]);
+    said.now("a sign-in to the console that nobody has made, and one that is none");
+    said.runs(&[
+        "session add login --id id-login --type awsLogin --profile login",
+        "session add login --id id-login --type awsLogin --profile login --login-session me",
+        "session add login --id id-login --type awsLogin --profile login \
+         --login-session arn:aws:iam::123456789012:user/me",
+        "session start login",
+        "session login login --port 5",
+        "session login user --remote",
+        "console login",
+        "session remove login --yes",
+    ]);
+    said.now("a role of a role for more than an hour");
+    said.runs(&[
+        "session add inner --id id-inner --type awsIamRoleChained --parent role --duration 2h \
+         --role-arn arn:aws:iam::123456789012:role/y",
+    ]);
+    said.now("the console of an IAM user");
+    said.runs(&[
+        "console user --policy nowhere",
+        "console role --policy arn:aws:iam::aws:policy/ReadOnlyAccess",
+    ]);
     said.now("Azure, to which nobody signed in");
     said.runs(&[
         "integration add contoso --id contoso --kind azure --tenant-id contoso.onmicrosoft.com",

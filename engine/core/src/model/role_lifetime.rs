@@ -44,7 +44,8 @@ pub const fn assumed_with(session: &Session, parent: SessionType) -> Result<Assu
         | SessionType::AwsSsoRole
         | SessionType::Process
         | SessionType::AwsInstance
-        | SessionType::AwsRolesAnywhere => Err(seconds),
+        | SessionType::AwsRolesAnywhere
+        | SessionType::AwsLogin => Err(seconds),
         // An emulator may have no such rule; the other is no parent.
         SessionType::Localstack | SessionType::Azure => Ok(AssumedWith::ParentsCredentials),
     }
@@ -89,6 +90,7 @@ mod tests {
             T::Process,
             T::AwsInstance,
             T::AwsRolesAnywhere,
+            T::AwsLogin,
         ];
         for seconds in [None, Some(900), Some(3_600)] {
             for parent in chained.into_iter().chain([T::AwsIamUser, T::Localstack]) {

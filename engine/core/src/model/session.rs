@@ -68,11 +68,13 @@ pub enum SessionType {
     AwsInstance,
     /// A role that IAM Roles Anywhere gives to whoever signs with a certificate's key.
     AwsRolesAnywhere,
+    /// The sign-in to the AWS console that `aws login` of the AWS CLI shares.
+    AwsLogin,
 }
 
 impl SessionType {
     /// Every access method, in the order of this enum.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AwsIamUser,
         Self::AwsIamRoleChained,
         Self::AwsIamRoleFederated,
@@ -83,6 +85,7 @@ impl SessionType {
         Self::Process,
         Self::AwsInstance,
         Self::AwsRolesAnywhere,
+        Self::AwsLogin,
     ];
 
     /// The value that the Workspace uses for `type`.
@@ -99,6 +102,7 @@ impl SessionType {
             Self::Process => "process",
             Self::AwsInstance => "awsInstance",
             Self::AwsRolesAnywhere => "awsRolesAnywhere",
+            Self::AwsLogin => "awsLogin",
         }
     }
 
@@ -113,7 +117,8 @@ impl SessionType {
             | Self::AwsSsoRole
             | Self::Process
             | Self::AwsInstance
-            | Self::AwsRolesAnywhere => "aws",
+            | Self::AwsRolesAnywhere
+            | Self::AwsLogin => "aws",
             Self::Azure => "azure",
             Self::Localstack => "localstack",
         }
@@ -210,6 +215,11 @@ pub enum Access {
         role_arn: String,
         /// What the service is shown and asked for.
         anywhere: Box<RolesAnywhere>,
+    },
+    /// See [`SessionType::AwsLogin`].
+    AwsLogin {
+        /// ARN of who is signed in to the console: a user, the root of an account, or a role.
+        login_session: String,
     },
 }
 
@@ -352,6 +362,7 @@ impl Session {
             Access::Process { .. } => SessionType::Process,
             Access::AwsInstance { .. } => SessionType::AwsInstance,
             Access::AwsRolesAnywhere { .. } => SessionType::AwsRolesAnywhere,
+            Access::AwsLogin { .. } => SessionType::AwsLogin,
         }
     }
 
@@ -364,13 +375,15 @@ impl Session {
         }
     }
 
-    /// Id of the integration or IdP that a person signs in to for it, where there is one.
+    /// What a person signs in to for it, where there is such: the id of an integration or an IdP, or the ARN of
+    /// who signs in to the console.
     #[must_use]
     pub fn sign_in(&self) -> Option<&str> {
         match &self.access {
             Access::AwsSsoRole { integration_id, .. } => Some(integration_id),
             Access::Azure { integration_id, .. } => integration_id.as_deref(),
             Access::AwsIamRoleFederated { idp_url_id, .. } => Some(idp_url_id),
+            Access::AwsLogin { login_session } => Some(login_session),
             Access::AwsIamUser { .. }
             | Access::AwsIamRoleChained { .. }
             | Access::AwsIamRoleWebIdentity { .. }
@@ -404,7 +417,8 @@ impl Session {
             | Access::Azure { .. }
             | Access::Localstack { .. }
             | Access::Process { .. }
-            | Access::AwsInstance { .. } => None,
+            | Access::AwsInstance { .. }
+            | Access::AwsLogin { .. } => None,
         }
     }
 }

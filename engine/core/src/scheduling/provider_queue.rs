@@ -19,9 +19,11 @@ impl State {
             return Lane::Local;
         };
         match &state.session.access {
-            Access::Localstack { .. } | Access::Process { .. } | Access::AwsInstance { .. } => {
-                Lane::Local
-            }
+            // The sign-in of one person, which is renewed four times an hour, has no rate either.
+            Access::Localstack { .. }
+            | Access::Process { .. }
+            | Access::AwsInstance { .. }
+            | Access::AwsLogin { .. } => Lane::Local,
             Access::AwsSsoRole { integration_id, .. } => Lane::Sso(integration_id.clone()),
             Access::Azure { tenant_id, .. } => Lane::Azure(tenant_id.clone()),
             Access::AwsRolesAnywhere { anywhere, .. } => {

@@ -49,6 +49,7 @@ enum Cloud {
     Sso,
     Azure,
     Anywhere,
+    Login,
 }
 
 /// The cloud that a session needs; none where nothing is called at all.
@@ -61,6 +62,7 @@ const fn cloud(session: &Session) -> Option<Cloud> {
         SessionType::AwsSsoRole => Some(Cloud::Sso),
         SessionType::Azure => Some(Cloud::Azure),
         SessionType::AwsRolesAnywhere => Some(Cloud::Anywhere),
+        SessionType::AwsLogin => Some(Cloud::Login),
         // What a program or the machine asks is not known.
         SessionType::Localstack | SessionType::Process | SessionType::AwsInstance => None,
     }

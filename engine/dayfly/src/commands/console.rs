@@ -14,10 +14,11 @@ use dayfly_vault::SecretString;
 use dayfly_workspace::derived_id;
 use serde_json::json;
 
+use crate::commands::federated;
 use crate::picker;
 use crate::terminal::{print, print_json};
 
-/// Print an address that signs a browser in to the AWS console with a session's role.
+/// Print an address that signs a browser in to the AWS console with a session.
 ///
 /// The address is a secret: anyone who opens it within 15 minutes is signed in. Dayfly prints it
 /// once and stores it nowhere. With --open, Dayfly opens it in the browser and does not print it.
@@ -25,6 +26,11 @@ use crate::terminal::{print, print_json};
 /// A browser signs you out of one console when you open another. To have several open side by side,
 /// give each a container of Firefox or a profile of Chromium with --browser, or set
 /// `console-browser` under `[aws]` in dayfly.toml.
+///
+/// An IAM user has no role that the console takes, so Dayfly gets a federation token with its access
+/// key: for an hour or the duration of the session, with the rights of the user, or fewer of them
+/// with --policy. AWS takes no code of an MFA device for this, so that rights which need one are
+/// missing.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  dayfly console deploy --open\n  dayfly console --open\n  dayfly console deploy --service s3 --open\n  dayfly console deploy --page https://eu-west-1.console.aws.amazon.com/lambda/home#/functions --open\n  dayfly console prod --open --browser firefox-container"
@@ -44,6 +50,9 @@ pub(crate) struct Args {
     /// Where to open it, instead of what `console-browser` in dayfly.toml says.
     #[arg(long, value_name = "WHERE", requires = "open")]
     browser: Option<In>,
+    /// For an IAM user: allow only what this policy allows, a file with JSON or the ARN of a policy.
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
@@ -77,7 +86,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let region = session.region.as_deref().or(workspace.default_region());
     let config = settings::in_force(&home)?;
     let console = console(&config, session, region, args)?;
-    let given = direct::attended(&home, &vault::open(&home)?, session.id.as_str())?;
+    let vault = vault::open(&home)?;
+    let given = match session.session_type() {
+        SessionType::AwsIamUser => {
+            let rights = federated::rights(args.policy.as_deref())?;
+            federated::credentials(&config, region, session, vault, &rights)?
+        }
+        kind if args.policy.is_some() => {
+            let name = sanitize(&session.name);
+            let message = format!(
+                "--policy is for sessions of type awsIamUser, and {name} is of type {kind}"
+            );
+            return Err(CliError::usage(message));
+        }
+        _ => direct::attended(&home, &vault, session.id.as_str())?,
+    };
     let window = window(&home, &config, session, args.browser);
     let runtime = engine::plain_runtime()?;
     runtime.block_on(async {
@@ -149,13 +172,12 @@ fn profile(session: &Session) -> String {
     format!("{name}-{own}")
 }
 
-/// The console takes the credentials of roles only: why a session of this type has none, and what to do.
+/// Why a session of this type has no console, and what to do.
 const fn no_console(session_type: SessionType) -> Option<(&'static str, &'static str)> {
     match session_type {
-        SessionType::AwsIamUser => Some((
-            "the AWS console does not accept temporary credentials of an IAM user",
-            "use a session that assumes a role with this user (`--type awsIamRoleChained --parent \
-             …`)",
+        SessionType::AwsLogin => Some((
+            "its credentials come from a sign-in to the console in your browser",
+            "open the console in the browser in which you signed in",
         )),
         SessionType::Localstack => Some((
             "a LocalStack has no AWS console",
@@ -212,7 +234,7 @@ async fn sign_in(
 ) -> Result<SecretString, CliError> {
     let name = sanitize(&session.name);
     let Some(token) = &given.session_token else {
-        let message = format!("the credentials of \"{name}\" do not belong to a role");
+        let message = format!("the credentials of \"{name}\" are not temporary");
         return Err(CliError::failed(message));
     };
     let keys = RoleKeys {

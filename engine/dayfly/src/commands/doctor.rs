@@ -45,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
         dayfly_doctor::set_aside_lines(&home, workspace, &mut findings)?;
     }
     dayfly_doctor::published(&home, &mut findings)?;
+    dayfly_doctor::sign_ins(&home, workspace, &mut findings);
     dayfly_doctor::endpoint(&home, &mut findings);
     dayfly_doctor::network(&mut findings);
     if !args.offline {

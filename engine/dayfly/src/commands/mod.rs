@@ -11,6 +11,7 @@ mod env;
 mod events;
 mod exec;
 mod explain;
+mod federated;
 mod import;
 mod init;
 pub(crate) mod integration;

@@ -129,12 +129,7 @@ pub(super) fn own(profile: &Profile<'_>) -> Result<Access, No> {
         return sso(profile);
     }
     if profile.has("login_session") {
-        let hint = "sign in by a portal or a role instead, or keep this profile as it is";
-        return Err(no(
-            "login_session",
-            "`aws login` sessions cannot be sessions of Dayfly yet",
-            hint,
-        ));
+        return login(profile);
     }
     let in_file = |kind| profile.file_of("aws_access_key_id") == Some(kind);
     if in_file(Kind::Credentials) {
@@ -231,6 +226,24 @@ fn rolesanywhere(words: &[String]) -> Result<Option<Access>, No> {
         }
         access
     }))
+}
+
+/// A sign-in to the console that `aws login` made; whoever shares it finds it by the ARN.
+fn login(profile: &Profile<'_>) -> Result<Access, No> {
+    let mut access = Access::of(SessionType::AwsLogin);
+    if let Some(problem) = profile
+        .text("login_session")
+        .and_then(dayfly_workspace::login_session_problem)
+    {
+        return Err(no(
+            "login_session",
+            problem,
+            "run `aws login` again for this profile",
+        ));
+    }
+    access.take(profile, "login_session", "loginSession");
+    access.require(Requirement::SignIn);
+    Ok(access)
 }
 
 /// What the machine has of itself, by the word of `credential_source`.

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use dayfly_core::session::SessionType;
+use dayfly_core::session::{Access, SessionType};
 use dayfly_workspace::Workspace;
 use serde_json::Value;
 
@@ -202,7 +202,7 @@ credential_process = /usr/bin/my-tool '--x
 [profile vaulted]
 credential_process = aws-vault export --format=json work
 [profile login]
-login_session = arn:aws:iam::222222222222:user/me
+login_session = me
 [profile sso]
 sso_session = gone
 sso_account_id = 333333333333
@@ -234,7 +234,7 @@ source_profile = temporary
         ),
         ("tool", "cannot be taken apart"),
         ("vaulted", "aws-vault gives"),
-        ("login", "aws login"),
+        ("login", "not the ARN of who signs in"),
         ("sso", "no [sso-session gone]"),
         ("long", "AWS takes 900 to 43200"),
         ("empty", "no way to sign in"),
@@ -296,6 +296,63 @@ fn a_second_import_adds_nothing_and_what_is_in_the_way_is_told() {
     );
     assert_eq!(plan.added().count(), 2);
     workspace(&plan.apply(mine).unwrap());
+}
+
+#[test]
+fn a_sign_in_to_the_console_comes_with_its_arn_and_roles_upon_it() {
+    let config = "[profile console]\nlogin_session = arn:aws:sts::222222222222:assumed-role/Admin/me\n\
+                  region = eu-west-1\n[profile child]\nsource_profile = console\n\
+                  role_arn = arn:aws:iam::222222222222:role/C\n";
+    let empty = "{\n  \"sessions\": []\n}\n";
+    let plan = Plan::new(&workspace(empty), &[("aws", listed(config, ""))]);
+    let text = plan.apply(empty).unwrap();
+    let after = workspace(&text);
+    let of = |name: &str| {
+        let mut sessions = after.sessions().iter().map(|entry| &entry.session);
+        sessions.find(|session| session.name == name).unwrap()
+    };
+    assert_eq!(
+        of("console").access,
+        Access::AwsLogin {
+            login_session: "arn:aws:sts::222222222222:assumed-role/Admin/me".to_owned()
+        }
+    );
+    assert_eq!(of("console").account.as_deref(), Some("222222222222"));
+    assert_eq!(of("child").parent(), Some(&of("console").id));
+    let again = Plan::new(&after, &[("aws", listed(config, ""))]);
+    assert_eq!(again.added().count(), 0);
+}
+
+#[test]
+fn a_role_for_longer_than_its_parent_can_give_does_not_come_and_why_is_told() {
+    let role = |name: &str, parent: &str, seconds: u32| {
+        format!(
+            "[profile {name}]\nrole_arn = arn:aws:iam::222222222222:role/{name}\n\
+             source_profile = {parent}\nduration_seconds = {seconds}\n"
+        )
+    };
+    let config = format!(
+        "{}{}{}[profile console]\nlogin_session = arn:aws:iam::222222222222:user/me\n{}",
+        role("of-user", "user", 7_200),
+        role("of-role", "of-user", 7_200),
+        role("an-hour", "of-user", 3_600),
+        role("of-login", "console", 7_200),
+    );
+    let listing = listed(&config, &format!("[user]\n{KEY}"));
+    let plan = Plan::new(&workspace("{\"sessions\": []}"), &[("aws", listing)]);
+    let comes: Vec<_> = plan
+        .added()
+        .map(|(row, _)| row.candidate.key.as_str())
+        .collect();
+    assert_eq!(comes, ["user", "of-user", "an-hour", "console"]);
+    for (key, parent) in [("of-role", "of-user"), ("of-login", "console")] {
+        let row = plan.rows.iter().find(|row| row.candidate.key == key);
+        let told = format!("{:?}", row.unwrap().verdict);
+        let part = format!(
+            "its parent \\\"{parent}\\\" has temporary credentials: AWS allows at most 3600"
+        );
+        assert!(told.contains(&part), "{told}");
+    }
 }
 
 #[test]

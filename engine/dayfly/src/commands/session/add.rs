@@ -23,7 +23,8 @@ pub(crate) struct Args {
     /// The name.
     name: String,
     /// Access method: awsIamUser, awsIamRoleChained, awsIamRoleFederated, awsIamRoleWebIdentity,
-    /// awsSsoRole, azure, localstack, process, awsInstance or awsRolesAnywhere.
+    /// awsSsoRole, azure, localstack, process, awsInstance,
+    /// awsRolesAnywhere or awsLogin.
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     kind: SessionType,
     /// The id; Dayfly makes a new one by default.

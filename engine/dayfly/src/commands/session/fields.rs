@@ -114,6 +114,9 @@ pub(crate) struct Fields {
     /// PKCS#11 module of the token.
     #[arg(long, value_name = "PATH", help_heading = "Certificates")]
     pkcs11_module: Option<String>,
+    /// ARN of who signs in to the AWS console: a user, the root of an account or an assumed role.
+    #[arg(long, value_name = "ARN", help_heading = "Programs and machines")]
+    login_session: Option<String>,
     /// Address of the LocalStack.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
@@ -233,6 +236,7 @@ impl Fields {
                 "credentialSource",
                 text(&self.credential_source),
             ),
+            ("--login-session", "loginSession", text(&self.login_session)),
         ]
     }
 }
@@ -321,6 +325,7 @@ pub(crate) fn flag(field: &str) -> &str {
         "profileArn" => "--profile-arn",
         "trustAnchorArn" => "--trust-anchor-arn",
         "certificate" => "--certificate",
+        "loginSession" => "--login-session",
         other => other,
     }
 }

@@ -69,6 +69,8 @@ pub(crate) const fn shown_as(session_type: SessionType) -> SessionType {
         SessionType::Process | SessionType::AwsInstance => SessionType::AwsIamUser,
         // A long-lived key on a disk or in a token is what it rests on.
         SessionType::AwsRolesAnywhere => SessionType::AwsIamUser,
+        // A person signs in, and it is renewed for hours.
+        SessionType::AwsLogin => SessionType::AwsIamUser,
         SessionType::AwsIamUser
         | SessionType::AwsIamRoleChained
         | SessionType::AwsIamRoleFederated
