@@ -8,6 +8,21 @@ use std::time::Duration;
 use crate::home::{Ended, program};
 use crate::wait;
 
+/// Runs systemd where it touches nothing of the machine. It looks into `/run` for whether the machine was started by it;
+/// and it takes over all processes of the control groups that it finds, so it gets a group of its own as their root.
+/// Whoever is not root can give it none, and it can take over nothing.
+const ISOLATED: &str = r#"
+set -e
+inside='mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec "$0" --user --unit=basic.target'
+if [ "$(id -u)" != 0 ]; then
+    exec unshare --map-root-user --mount --fork --kill-child sh -c "$inside" "$0"
+fi
+tree=$(findmnt --noheadings --types cgroup2 --output TARGET | head -n 1)
+mkdir "$tree/dayfly-test-$$"
+echo $$ > "$tree/dayfly-test-$$/cgroup.procs"
+exec unshare --cgroup --mount --fork --kill-child sh -c "mount -t cgroup2 cgroup2 /sys/fs/cgroup && $inside" "$0"
+"#;
+
 /// systemd for one person whose home is thrown away; gone when dropped, with all that it started.
 #[derive(Debug)]
 pub struct Systemd {
@@ -41,15 +56,8 @@ impl Systemd {
             let made = builder.mode(0o700).create(folder.path().join(name));
             made.expect("a folder");
         }
-        // systemd looks there for whether the machine was started by it, before it manages a person's services.
-        let script = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && \
-                      exec \"$0\" --user --unit=basic.target";
-        let mut command = Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            command.arg("--map-current-user");
-        }
-        command.args(["--mount", "--fork", "--kill-child", "sh", "-c", script]);
-        command.arg(systemd);
+        let mut command = Command::new("sh");
+        command.args(["-c", ISOLATED]).arg(systemd);
         command.env_clear().envs(environment(folder.path()));
         command.env("SYSTEMD_LOG_TARGET", "console");
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
@@ -152,6 +160,13 @@ impl Drop for Systemd {
     fn drop(&mut self) {
         // All of its units end; what does not is killed with it.
         let _ = self.run("systemctl", &["--user", "exit"]);
+        self.end();
+        remove_groups(self.child.id());
+    }
+}
+
+impl Systemd {
+    fn end(&mut self) {
         let since = std::time::Instant::now();
         while since.elapsed() < Duration::from_secs(20) {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -163,6 +178,16 @@ impl Drop for Systemd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Removes the control groups of systemd that had this process.
+fn remove_groups(process: u32) {
+    let script = "find $(findmnt --noheadings --types cgroup2 --output TARGET | head -n 1)/dayfly-test-$0 -depth \
+                  -type d -exec rmdir {} ';'";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, &process.to_string()]);
+    // Without root there are none; what is left behind is empty.
+    let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 fn environment(folder: &Path) -> Vec<(&'static str, std::ffi::OsString)> {

@@ -4,8 +4,8 @@ use dayfly_core::session::ErrorKind;
 use dayfly_core::time::Timestamp;
 
 use crate::errors::{ProviderError, Refusal};
-use dayfly_core::text::shell_word;
 use crate::unreachable::Unreachable;
+use dayfly_core::text::shell_word;
 
 /// Why a sign-in to the console cannot be had or used. Carries no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
