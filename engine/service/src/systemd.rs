@@ -104,7 +104,7 @@ impl ServiceManager for Systemd {
             }
             _ => "systemd has to run as the first process of the machine",
         };
-        Err(CliError::failed(format!("{whose}: {said}")).hint(hint))
+        Err(CliError::failed(format!("{whose}, so nothing was changed: {said}")).hint(hint))
     }
 
     fn install(&self, service: &Service, start: bool) -> Result<(), CliError> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dayfly_control::client;
 use dayfly_control::protocol::Request;
+use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
 use dayfly_fs::{bounded, trusted};
 use dayfly_host::{paths, service as host, vault};
@@ -157,9 +158,10 @@ fn passphrase(file: &Path) -> Result<PathBuf, CliError> {
         .map_err(|e| CliError::usage(format!("{} is not a path: {e}", file.display())))?;
     let there = trusted::inspect(&path).map_err(|e| CliError::failed(e.to_string()))?;
     if there.is_none() {
-        let message = format!("{} is not there", path.display());
-        return Err(CliError::usage(message)
-            .hint("write the passphrase into its first line, then: chmod 600"));
+        let message = format!("{} is not there; nothing was changed", path.display());
+        let shown = path.display().to_string();
+        let hint = "write the passphrase into its first line, then run: chmod 600";
+        return Err(CliError::usage(message).hint(format!("{hint} {}", shell_word(&shown))));
     }
     Ok(path)
 }
