@@ -59,5 +59,5 @@ fn judge(bytes: &[u8]) {
 
 #[test]
 fn certificate() {
-    fuzz!(&seeds("certificate", &[], ""), &WORDS, |bytes| judge(bytes));
+    fuzz!(&seeds("certificate", &[], ""), &WORDS, judge);
 }
