@@ -146,7 +146,7 @@ fn full(kind: SessionType) -> Value {
         "subscriptionId": "6d3f5c0e-1111-4222-8333-444455556666", "tenantId": "t",
         "azureIntegrationId": "i", "endPointUrl": "http://localhost", "layer": "team",
         "command": ["c"], "credentialSource": "Environment",
-        "loginSession": "arn:aws:sts::123456789012:assumed-role/r/me",
+        "loginSession": "arn:aws:sts::123456789012:assumed-role/r/me", "rotateKeyDays": 90,
     });
     let anywhere = json!({
         "profileArn": "arn:aws:rolesanywhere:eu-west-1:123456789012:profile/p",
