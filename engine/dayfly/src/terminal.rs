@@ -24,7 +24,7 @@ pub(crate) fn print(text: &str) {
     write_out(text::visible_lines(text).as_bytes());
 }
 
-/// Where [`print`] goes: lines of a log have levels where a journal reads it.
+/// Where [`print()`] goes: lines of a log have levels where a journal reads it.
 pub(crate) fn output() -> Log {
     Log::of(io::stdout())
 }
