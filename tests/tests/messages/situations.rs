@@ -64,7 +64,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Shapes of what differs each time, and what is shown of it: `#` is a digit, `%` a number, `^` a
 /// hexadecimal digit.
-const SHAPES: [(&str, &str); 14] = [
+const SHAPES: [(&str, &str); 17] = [
     ("####-##-##T##:##:##.###Z", "TIME"),
     ("####-##-##T##:##:##Z", "TIME"),
     ("####-##-## ##:##:##", "TIME"),
@@ -77,6 +77,9 @@ const SHAPES: [(&str, &str); 14] = [
     ("process %", "process PID"),
     ("size      % bytes", "size      SIZE"),
     ("\"seconds\": %.%", "\"seconds\": SPAN"),
+    ("in the vault for %.% s", "in the vault for SPAN"),
+    ("in the vault for % s", "in the vault for SPAN"),
+    ("in the vault for % ms", "in the vault for SPAN"),
     ("%.% s ago", "SPAN ago"),
     ("% s ago", "SPAN ago"),
     (" %.% s)", " SPAN)"),
