@@ -18,6 +18,7 @@ if [ "$(id -u)" != 0 ]; then
     exec unshare --map-root-user --mount --fork --kill-child sh -c "$inside" "$0"
 fi
 tree=$(findmnt --noheadings --types cgroup2 --output TARGET | head -n 1)
+[ -n "$tree" ] || { echo "this machine has no control groups of version 2" >&2; exit 1; }
 mkdir "$tree/dayfly-test-$$"
 echo $$ > "$tree/dayfly-test-$$/cgroup.procs"
 exec unshare --cgroup --mount --fork --kill-child sh -c "mount -t cgroup2 cgroup2 /sys/fs/cgroup && $inside" "$0"
