@@ -99,14 +99,8 @@ pub(crate) fn of_another(user: u32) -> CliError {
 
 /// A user as a person knows them.
 fn user_name(user: u32) -> String {
-    let known = dayfly_fs::bounded::read_text(std::path::Path::new("/etc/passwd"), 1 << 20);
-    let known = known.ok().flatten().unwrap_or_default();
-    let name = known.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == user.to_string()).then_some(name)
-    });
-    name.map_or_else(|| format!("user {user}"), str::to_owned)
+    let name = dayfly_fs::users::name_of(user);
+    name.unwrap_or_else(|| format!("user {user}"))
 }
 
 fn unanswered(error: &io::Error, patience: Duration) -> CliError {

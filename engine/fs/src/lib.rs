@@ -32,3 +32,4 @@ pub mod private_file;
 pub mod shared_file;
 mod staged;
 pub mod trusted;
+pub mod users;

@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::bounded::{self, Links};
 use crate::error::{PrivateFileError, io_error, leads_nowhere, named};
+use crate::users;
 
 /// Links that are followed on the way to one file, as the kernel has it.
 const LINKS: usize = 40;
@@ -263,18 +264,7 @@ fn own_group(group: u32, user: u32) -> bool {
     if group == user {
         return true;
     }
-    let line = |file: &str, number: usize, id: u32| {
-        let text = bounded::read_text(Path::new(file), 1 << 20)
-            .ok()
-            .flatten()?;
-        text.lines().find_map(|line| {
-            let fields: Vec<&str> = line.split(':').collect();
-            let hit = fields.get(number).is_some_and(|f| *f == id.to_string());
-            hit.then(|| fields.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>())
-        })
-    };
-    let (Some(group), Some(user)) = (line("/etc/group", 2, group), line("/etc/passwd", 2, user))
-    else {
+    let (Some(group), Some(user)) = (users::group_with_id(group), users::user_with_id(user)) else {
         return false;
     };
     let name = user.first();

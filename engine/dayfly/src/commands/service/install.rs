@@ -6,7 +6,7 @@ use dayfly_control::client;
 use dayfly_control::protocol::Request;
 use dayfly_core::text::shell_word;
 use dayfly_dialog::{CliError, Exit, sanitize};
-use dayfly_fs::{bounded, trusted};
+use dayfly_fs::{trusted, users};
 use dayfly_host::{paths, service as host, vault};
 use dayfly_runtime::Home;
 use dayfly_runtime::report::EngineReport;
@@ -136,13 +136,7 @@ fn scope(args: &Args) -> Result<Scope, CliError> {
             false => Scope::Person,
         });
     };
-    let known = bounded::read_text(Path::new("/etc/passwd"), 1 << 20).ok();
-    let known = known.flatten().unwrap_or_default();
-    let home = known.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        (fields.first() == Some(&user.as_str())).then(|| fields.get(5).map(PathBuf::from))?
-    });
-    let home = home.ok_or_else(|| {
+    let home = users::home_of(user).ok_or_else(|| {
         let message = format!("there is no user \"{}\" in /etc/passwd", sanitize(user));
         CliError::usage(message).hint("name a user of this machine")
     })?;
