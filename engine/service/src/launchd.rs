@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use dayfly_dialog::CliError;
-use dayfly_fs::{bounded, private_file};
+use dayfly_fs::bounded;
 
 use crate::program::{missing, output, run};
 use crate::service::{Scope, Service, State, UnitFile};
 use crate::service_manager::ServiceManager;
+use crate::unit_file;
 
 /// The longest file that is read, in bytes.
 const PLIST: u64 = 64 << 10;
@@ -68,12 +69,7 @@ impl ServiceManager for Launchd {
 
     fn install(&self, service: &Service, start: bool) -> Result<(), CliError> {
         for file in self.files(service)? {
-            let failed = |e: String| CliError::failed(e);
-            let folder = private_file::folder_of(&file.path);
-            std::fs::create_dir_all(folder)
-                .map_err(|e| failed(format!("cannot make {}: {e}", folder.display())))?;
-            private_file::write(&file.path, file.text.as_bytes())
-                .map_err(|e| failed(e.to_string()))?;
+            unit_file::write(&file, 0o600)?;
             if start {
                 // One that was there before is known by what stood in its file.
                 let _ = output("launchctl", &["bootout", &Self::target(service)]);
@@ -85,14 +81,12 @@ impl ServiceManager for Launchd {
     }
 
     fn uninstall(&self, service: &Service) -> Result<bool, CliError> {
-        let path = Self::path(service)?;
-        if !path.exists() {
+        if !self.is_installed(service)? {
             return Ok(false);
         }
         // One that does not run is not known.
         let _ = output("launchctl", &["bootout", &Self::target(service)]);
-        std::fs::remove_file(&path)
-            .map_err(|e| CliError::failed(format!("cannot remove {}: {e}", path.display())))?;
+        unit_file::remove(&Self::path(service)?)?;
         Ok(true)
     }
 

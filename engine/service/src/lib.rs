@@ -8,6 +8,7 @@ mod program;
 mod service;
 mod service_manager;
 pub mod systemd;
+mod unit_file;
 
 pub use environment::taken_over;
 pub use service::{Scope, Service, State, UnitFile, stale};

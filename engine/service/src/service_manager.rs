@@ -14,6 +14,14 @@ pub trait ServiceManager {
     /// The person has no folder for them.
     fn files(&self, service: &Service) -> Result<Vec<UnitFile>, CliError>;
 
+    /// Whether one of the files is there.
+    ///
+    /// # Errors
+    /// The person has no folder for them.
+    fn is_installed(&self, service: &Service) -> Result<bool, CliError> {
+        Ok(self.files(service)?.iter().any(|file| file.path.exists()))
+    }
+
     /// Fails where the service manager does not run or is not there.
     ///
     /// # Errors

@@ -4,14 +4,15 @@
 
 mod unit;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dayfly_dialog::CliError;
-use dayfly_fs::{bounded, private_file};
+use dayfly_fs::bounded;
 
 use crate::program::{missing, output, run};
 use crate::service::{Scope, Service, State, UnitFile};
 use crate::service_manager::ServiceManager;
+use crate::unit_file;
 
 /// The longest unit file that is read, in bytes.
 const UNIT: u64 = 64 << 10;
@@ -39,11 +40,15 @@ impl Systemd {
     }
 
     fn call(service: &Service, args: &[&str]) -> Result<String, CliError> {
-        let manager = match service.scope {
+        run("systemctl", &[&[Self::whose(service)], args].concat())
+    }
+
+    /// Whose service manager it is, as systemctl is told.
+    const fn whose(service: &Service) -> &'static str {
+        match service.scope {
             Scope::Person => "--user",
             _ => "--system",
-        };
-        run("systemctl", &[&[manager], args].concat())
+        }
     }
 
     /// The units that are there, the socket first: what listens must be there before what it starts.
@@ -78,11 +83,8 @@ impl ServiceManager for Systemd {
     }
 
     fn reachable(&self, service: &Service) -> Result<(), CliError> {
-        let manager = match service.scope {
-            Scope::Person => "--user",
-            _ => "--system",
-        };
-        let asked = output("systemctl", &[manager, "show", "--property=Version"]);
+        let show = [Self::whose(service), "show", "--property=Version"];
+        let asked = output("systemctl", &show);
         let asked = asked.map_err(|e| {
             missing("systemctl", &e).hint(
                 "Dayfly knows the service manager systemd; with another one have it run `dayfly \
@@ -109,7 +111,8 @@ impl ServiceManager for Systemd {
 
     fn install(&self, service: &Service, start: bool) -> Result<(), CliError> {
         for file in self.files(service)? {
-            write(&file)?;
+            // Others may read it: there is no secret in it, and systemd tells everybody what stands there.
+            unit_file::write(&file, 0o644)?;
         }
         Self::call(service, &["daemon-reload"])?;
         Self::each(service, &["enable"])?;
@@ -122,13 +125,12 @@ impl ServiceManager for Systemd {
     }
 
     fn uninstall(&self, service: &Service) -> Result<bool, CliError> {
-        let files = self.files(service)?;
-        if !files.iter().any(|file| file.path.exists()) {
+        if !self.is_installed(service)? {
             return Ok(false);
         }
         Self::each(service, &["disable", "--now"])?;
-        for file in files {
-            remove(&file.path)?;
+        for file in self.files(service)? {
+            unit_file::remove(&file.path)?;
         }
         Self::call(service, &["daemon-reload"])?;
         // What failed before is forgotten with it; systemd knows no such unit otherwise, which is no matter.
@@ -192,28 +194,5 @@ impl ServiceManager for Systemd {
             command.push("--no-pager".to_owned());
         }
         command
-    }
-}
-
-/// Writes a unit file. Others may read it: there is no secret in it, and systemd tells everybody what stands there.
-fn write(file: &UnitFile) -> Result<(), CliError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let failed = |e: String| CliError::failed(e);
-    let folder = private_file::folder_of(&file.path);
-    std::fs::create_dir_all(folder)
-        .map_err(|e| failed(format!("cannot make {}: {e}", folder.display())))?;
-    private_file::write(&file.path, file.text.as_bytes()).map_err(|e| failed(e.to_string()))?;
-    let mode = std::fs::Permissions::from_mode(0o644);
-    std::fs::set_permissions(&file.path, mode)
-        .map_err(|e| failed(format!("cannot write {}: {e}", file.path.display())))
-}
-
-fn remove(path: &Path) -> Result<(), CliError> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            let message = format!("cannot remove {}: {e}", path.display());
-            Err(CliError::failed(message))
-        }
-        _ => Ok(()),
     }
 }

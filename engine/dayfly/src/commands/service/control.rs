@@ -50,8 +50,7 @@ pub(crate) fn run(args: &Args, verb: Verb) -> Result<Exit, CliError> {
 
 /// Fails where there is no such service.
 pub(super) fn installed(manager: &dyn ServiceManager, service: &Service) -> Result<(), CliError> {
-    let files = manager.files(service)?;
-    if files.iter().any(|file| file.path.exists()) {
+    if manager.is_installed(service)? {
         return manager.reachable(service);
     }
     let message = format!("the service \"{}\" is not installed", service.name);

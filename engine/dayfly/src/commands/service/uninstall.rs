@@ -17,8 +17,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
     let service = args.which.service()?;
     let manager = manager();
-    let files = manager.files(&service)?;
-    if files.iter().any(|file| file.path.exists()) {
+    if manager.is_installed(&service)? {
         manager.reachable(&service)?;
     }
     let name = sanitize(&service.name);
